@@ -1,0 +1,62 @@
+"""How Sphinx builds the documentation: `sphinx-build -W -n docs OUT`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import urlrequest
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+project = "urlrequest"
+author = "The urlrequest authors"
+copyright = "2026, The urlrequest authors"  # noqa: A001 - Sphinx's name
+version = release = urlrequest.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build", "examples"]
+
+html_theme = "furo"
+html_title = f"urlrequest {release}"
+html_copy_source = False
+
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+napoleon_numpy_docstring = False
+
+nitpick_ignore_regex = [
+    # The standard library's own pages are elsewhere; a build needs no network to look them up.
+    (
+        r"py:.*",
+        r"(abc|collections|concurrent|contextlib|http|io|logging|os|pathlib|socket|ssl|threading|types|typing)\b.*",
+    ),
+    # Names that only a signature needs: the text says what they are.
+    (r"py:.*", r"(urlrequest\.(\w+\.)?_.*|Body|Conversation|Fields|Octets|Route|TracebackType|T|_T)"),
+]
+
+
+def show_public_bases(app: Sphinx, name: str, obj: type, options: Any, bases: list[Any]) -> None:
+    """Name the public classes behind bases that only share out the code."""
+    public: list[Any] = []
+    for base in bases:
+        is_private = isinstance(base, type) and base.__module__.startswith("urlrequest._")
+        is_private = is_private and not hasattr(urlrequest, base.__name__)
+        public.extend(base.__bases__ if is_private else [base])
+    bases[:] = [base for base in dict.fromkeys(public) if base is not object] or [object]
+
+
+def keep_colons(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Have napoleon take a property's first line as text, where it would take what is before a colon for a type."""
+    if what in {"property", "attribute"}:
+        lines[:0] = ["..", ""]  # an empty comment, which has no colon
+
+
+def setup(app: Sphinx) -> None:
+    """Connect the above."""
+    app.connect("autodoc-process-bases", show_public_bases)
+    app.connect("autodoc-process-docstring", keep_colons, priority=400)  # before napoleon, at 500

@@ -1,0 +1,21 @@
+"""All scenarios, by name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from compat_behaviour import BEHAVIOUR
+from compat_beyond import BEYOND
+from compat_generated import GENERATED
+from compat_replies import REPLIES
+from compat_requests import REQUESTS
+from compat_scenarios import Scenario
+
+__all__ = ["SCENARIOS"]
+
+_ALL = (*GENERATED, *REQUESTS, *REPLIES, *BEHAVIOUR, *BEYOND)
+SCENARIOS: Final[dict[str, Scenario]] = {scenario.name: scenario for scenario in _ALL}
+
+_twice = [name for name, count in Counter(scenario.name for scenario in _ALL).items() if count > 1]
+assert not _twice, f"names of scenarios are theirs alone: {_twice}"

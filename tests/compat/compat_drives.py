@@ -1,0 +1,317 @@
+"""What happens after a request is scripted, for the scenarios that need more than to make it and dispatch its events.
+
+Each function takes the `Run` and ends it; it runs on the dispatch thread. What it finds out goes to `Run.facts`.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from compat_scenarios import value_of
+
+if TYPE_CHECKING:
+    from compat_runner import Run
+    from urlrequest.testing import RecordedRequest
+
+__all__ = [
+    "cancel_after_settling",
+    "cancel_during",
+    "cancel_in",
+    "compare_growth",
+    "construct",
+    "deliver_late",
+    "drop_receiver",
+    "fetch_in_turn",
+    "fetch_many",
+    "hold_back",
+    "log_debug",
+    "log_outcome",
+    "poll",
+    "raise_in",
+    "read_attributes",
+    "reassign",
+    "use_environment",
+    "use_stores",
+    "wait",
+    "wait_in_body",
+]
+
+QUIET = 0.3  # seconds without a new request after which no more is expected
+CROWD = 80  # requests
+MEBI = 1 << 20  # octets
+
+
+# -- wait()
+
+
+def wait(run: Run) -> None:
+    """Call wait() and nothing else; note how it ends and which events it had run by then."""
+    run.start()
+    run.call("wait()", lambda: run.request.wait(0.05))
+    run.facts["events when wait() ended"] = " ".join(event.name for event in run.events)
+
+
+def wait_in_body(run: Run) -> None:
+    """Call wait() while the server holds the second half of the body back until wait() ends, or has had its time."""
+    run.start()
+    run.server.wait("half")
+    released = threading.Timer(1.2, run.server.signal, ["go"])
+    released.start()
+    run.call("wait()", lambda: run.request.wait(0.05))
+    run.facts["wait() ended"] = "after the body" if released.finished.is_set() else "before the body"
+    released.cancel()
+    run.server.signal("go")
+    run.finish()
+
+
+# -- cancel()
+
+
+def cancel_during(phase: str, times: int = 1) -> Callable[[Run], None]:
+    """Cancel while the server, having signalled `phase`, holds the rest back until `go`."""
+
+    def drive(run: Run) -> None:
+        run.start()
+        run.server.wait(phase)
+        if run.scenario.progress and phase == "half":
+            # Kivy hands the first event over together with the second.
+            run.pump(lambda: len(run.events) == 2)
+        returned = [run.request.cancel() for _ in range(times)]
+        run.facts["cancel() returns"] = repr(returned)
+        came = run.pump(lambda: run.has("finish"), 0.5)
+        run.facts["on_cancel while the server holds"] = str(came)
+        run.server.signal("go")
+        run.finish()
+
+    return drive
+
+
+def cancel_after_settling(run: Run) -> None:
+    """Cancel a result that is there but not delivered."""
+    run.start()
+    run.server.wait("sent")
+    run.settle()
+    run.facts["cancel() returns"] = repr([run.request.cancel()])
+    run.finish()
+
+
+def cancel_in(callback: str) -> Callable[[Run], None]:
+    """Cancel within a callback, each time it is called, with all of the response there already."""
+
+    def drive(run: Run) -> None:
+        returned: list[object] = []
+
+        def react(name: str) -> None:
+            if name == callback:
+                returned.append(run.request.cancel())
+
+        run.react = react
+        run.start()
+        run.server.wait("sent")
+        run.settle()
+        run.finish()
+        run.facts["cancel() returns"] = repr(returned[:1])
+
+    return drive
+
+
+# -- Callbacks
+
+
+def drop_receiver(run: Run) -> None:
+    """Pass a bound method of an object that nothing else holds, as `request = UrlRequest(url, Receiver().show)` does."""
+    record = run.recorder("success")
+
+    class Receiver:
+        def show(self, request: Any, result: object) -> None:
+            record(request, result)
+
+    run.start(on_success=Receiver().show)
+    gc.collect()
+    run.server.signal("go")
+    run.finish()
+
+
+def reassign(run: Run) -> None:
+    """Give on_success another callback while the request is on its way."""
+    run.start()
+    run.request.on_success = run.recorder("reassigned")
+    run.server.signal("go")
+    run.finish()
+
+
+def read_attributes(run: Run) -> None:
+    """Read the on_* attributes back: what was passed, or None."""
+
+    def show(request: Any, result: object) -> None:
+        del request, result
+
+    run.start(on_success=show)
+    run.facts["on_success reads back"] = str(run.request.on_success is show)
+    run.facts["on_redirect unset"] = repr(run.request.on_redirect)
+    run.server.signal("go")
+    run.finish()
+
+
+def raise_in(callback: str) -> Callable[[Run], None]:
+    """Raise within a callback, every time."""
+
+    def drive(run: Run) -> None:
+        def react(name: str) -> None:
+            if name == callback:
+                raise ArithmeticError(name)
+
+        run.react = react
+        run.start()
+        run.finish(1.0)
+
+    return drive
+
+
+def deliver_late(run: Run) -> None:
+    """Dispatch nothing until the outcome is decided; note how many progress events had been kept."""
+    run.start()
+    run.server.wait("sent")
+    run.settle()
+    run.finish()
+    kept = [event for event in run.events if event.name == "progress"]
+    run.events = [event for event in run.events if event.name != "progress"]
+    run.facts["first and last progress"] = f"{kept[0].arguments} {kept[-1].arguments}"
+    run.facts["progress events kept"] = str(len(kept))
+
+
+# -- Life and environment
+
+
+def construct(run: Run) -> None:
+    """Make the request; deliver what comes, on_finish or not."""
+    run.start()
+    if run.request is None:
+        return
+    run.pump(lambda: run.has("finish") or "raised by the tick" in run.facts, 1.0)
+
+
+def poll(run: Run) -> None:
+    """Make a request without any callback, dispatch nothing, and look whether it finishes; then dispatch."""
+    run.start()
+    run.server.wait("sent")
+    run.settle()
+    run.facts["finished without a loop"] = str(run.request.is_finished)
+    run.pump(lambda: run.implementation.pending() == 0)
+    run.facts["g_requests afterwards"] = str(run.implementation.pending())
+
+
+def hold_back(run: Run) -> None:
+    """Let the server be silent for longer than any other scenario needs, then answer."""
+    run.start()
+    run.server.wait("asked")
+    run.pump(lambda: bool(run.events), 0.8)
+    run.facts["events while the server is silent"] = str(len(run.events))
+    run.server.signal("go")
+    run.finish()
+
+
+def use_environment(changes: Mapping[str, str]) -> Callable[[Run], None]:
+    """Make the request with these variables set, their values filled in."""
+
+    def drive(run: Run) -> None:
+        filled = {name: run.place.fill(text) for name, text in changes.items()}
+        with mock.patch.dict(os.environ, filled):
+            run.start()
+            run.finish()
+
+    return drive
+
+
+def use_stores(run: Run) -> None:
+    """Make the request with an authority that certifi has and the platform has not."""
+    with ExitStack() as patches, open(run.place.ca_file, encoding="ascii") as authority:
+        patches.enter_context(mock.patch("certifi.where", lambda: run.place.ca_file))
+        patches.enter_context(mock.patch("certifi.contents", authority.read))
+        run.start()
+        run.finish()
+
+
+def log_debug(run: Run) -> None:
+    """Note which loggers wrote, and whether the credentials and the bodies can be read there."""
+    with run.logging() as records:
+        run.start()
+        run.finish()
+    texts = [record.getMessage() for record in records if record.levelno == logging.DEBUG]
+    run.facts["loggers"] = " ".join(sorted({record.name for record in records}))
+    run.facts["debug output"] = "some" if texts else "none"
+    for what, secret in {"password": "s3cret", "request body": "0utgoing", "response body": "1ncoming"}.items():
+        run.facts[f"{what} logged"] = str(any(secret in text for text in texts))
+
+
+def log_outcome(run: Run) -> None:
+    """Note which loggers warn of an outcome that has no callback."""
+    with run.logging() as records:
+        run.start()
+        run.server.wait("sent")
+        run.pump(lambda: bool(run.request.is_finished))
+    run.facts["warnings"] = " ".join(record.name for record in records if record.levelno == logging.WARNING)
+
+
+# -- Several requests
+
+
+def fetch_in_turn(run: Run) -> None:
+    """Make the same request three times, each after the one before has finished."""
+    for _ in range(3):
+        run.events.clear()
+        run.start()
+        run.finish()
+
+
+def fetch_many(run: Run) -> None:
+    """Make a crowd of requests that are all held by the server; note how many reached it at once."""
+    gate = threading.Event()
+    arrivals: list[float] = []
+
+    def hold(request: RecordedRequest) -> Any:
+        arrivals.append(time.monotonic())
+        gate.wait(10)
+        return run.scenario.routes["/p"]
+
+    run.server.route("/p", hold)
+    finished: list[object] = []
+    begun = time.monotonic()
+    requests = [run.implementation.make(run.url, on_finish=finished.append) for _ in range(CROWD)]
+    while time.monotonic() - max(arrivals, default=begun + 1) < QUIET:
+        run.tick()
+    run.facts["at once"] = str(len(arrivals))
+    gate.set()
+    run.facts["all finish"] = str(run.pump(lambda: len(finished) == CROWD))
+    run.facts["results"] = repr({value_of(request.result) for request in requests})
+    run.server.requests.clear()
+
+
+def compare_growth(run: Run) -> None:
+    """Compare the processor time of downloads of 2 and of 12 MiB with progress; six times is linear."""
+
+    def measure(size: int) -> float:
+        run.server.respond("/p", b"x" * size, headers={"Content-Type": "image/png"})
+        finished: list[Any] = []
+        before = time.process_time()
+        request = run.implementation.make(
+            run.url, on_progress=lambda *arguments: None, on_finish=finished.append, chunk_size=4096
+        )
+        run.pump(lambda: bool(finished), 12)
+        spent = time.process_time() - before
+        run.facts[f"octets of {size // MEBI} MiB"] = str(len(request.result))
+        return spent
+
+    measure(MEBI)
+    small = min(measure(2 * MEBI) for _ in range(4))
+    large = min(measure(12 * MEBI) for _ in range(2))
+    run.facts["growth"] = "linear" if large < small * 14 else "more than linear"
+    run.server.requests.clear()

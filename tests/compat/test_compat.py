@@ -1,0 +1,117 @@
+"""The same scenarios through Kivy 2.3.1's class and through ours: only the differences of the table may show.
+
+A scenario (`compat_scenarios`, collected in `compat_catalogue`) says what a scripted server does, what is asked of it
+and what happens meanwhile. Two child processes (`compat_players`, `compat_child`) run it, each through one
+implementation (`compat_runner`), and write down the same `Observation` of it: events with their arguments and types,
+attributes, octets on the wire, files, passed objects. The rows of `compat_differences` rewrite Kivy's into what the
+contract wants; ours must equal that. So a difference that no row explains fails, and so does a row that none shows.
+
+To add a scenario, put it into one of the tables; to see one of them: ``pytest tests/compat -k "cancel twice"``.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+import pytest
+from compat_catalogue import SCENARIOS
+from compat_differences import DIFFERENCES, KEPT, RULED, explain
+from compat_players import Hung, Players, kivy_is_installed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from compat_scenarios import Observation, Scenario
+
+pytestmark = pytest.mark.compat
+
+# Section 19 of the contract up to "Kept on purpose", word by word, and what comes after that.
+SECTION_19 = """
+wait() ends on every outcome and only at the end · cancel interrupts, finishes and beats a late result · truncated bodies
+are errors · one result type rule (4.1) · charset honoured · file_path atomic and 2xx only · strong callbacks · `on_*`
+reassignable · duplicate and case-insensitive headers · nothing mutated · fragment not sent · percent-encoding of URLs ·
+userinfo decoded · methods upper-cased · str bodies utf-8, dict bodies · auth honoured · default User-Agent · gzip decoded
+· proxy_headers for http, no credentials to the proxy · status 600+ is a failure, 1xx skipped · certifi with the platform
+store · debug output on the logger `urlrequest` without credentials and bodies · linear memory · keep-alive · limits
+"""
+SECTION_19_KEPT = """
+3xx are not followed unless asked, no environment proxies, timeout None, ;-joined Set-Cookie, the duplicate final progress
+event, `application/json` only, b'' with file_path
+"""
+
+
+@pytest.fixture(scope="module")
+def players(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Players]:
+    if not kivy_is_installed():
+        reason = "kivy==2.3.1 is not installed (dependency group `compat`)"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with Players(tmp_path_factory.mktemp("compat")) as both:
+        yield both
+
+
+def scenarios() -> Iterator[object]:
+    for scenario in SCENARIOS.values():
+        marks = []
+        if scenario.waits_for:
+            marks.append(pytest.mark.xfail(reason=f"waits for {scenario.waits_for}", strict=True, raises=pytest.fail.Exception))
+        yield pytest.param(scenario, id=scenario.name, marks=marks)
+
+
+def differences(kivy: Observation, expected: Observation, ours: Observation) -> list[str]:
+    """Describe the parts in which ours is not as expected."""
+    return [
+        f"{part}:\n  Kivy   {getattr(kivy, part)}\n  wanted {getattr(expected, part)}\n  ours   {getattr(ours, part)}"
+        for part in (field.name for field in fields(expected))
+        if getattr(expected, part) != getattr(ours, part)
+    ]
+
+
+@pytest.mark.parametrize("scenario", tuple(scenarios()))
+def test_19_only_the_listed_differences(scenario: Scenario, players: Players) -> None:
+    """What differs from Kivy is what the scenario's rows say, and each of the rows it names is needed."""
+    kivy, ours = players.play(scenario.name)
+    expected, needed = explain(scenario, kivy)
+
+    unexplained = differences(kivy, expected, ours)
+    if unexplained:
+        pytest.fail("\n".join(["no row of the table explains:", *unexplained]), pytrace=False)
+    if not scenario.optional:
+        assert [] == [text for text in scenario.differs if text not in needed]
+
+
+def test_19_every_listed_difference_shows(players: Players) -> None:
+    """No row of the table is left that no scenario needs: what it says would no longer be true."""
+    shown: set[str] = set()
+    for scenario in SCENARIOS.values():
+        if not scenario.waits_for:
+            shown.update(explain(scenario, players.play(scenario.name)[0])[1])
+    waiting = {text for scenario in SCENARIOS.values() if scenario.waits_for for text in scenario.differs}
+
+    assert [] == [row.text for row in (*DIFFERENCES, *RULED) if row.text not in shown | waiting]
+
+
+def test_19_table_is_that_of_the_contract() -> None:
+    """The rows are the items of section 19, none more and none less."""
+    listed = " ".join(SECTION_19.split()).split(" · ")
+
+    assert sorted(listed) == sorted(row.text for row in DIFFERENCES)
+
+
+def test_19_what_is_kept_on_purpose_is_kept(players: Players) -> None:
+    """Each item of "Kept on purpose" has a scenario in which both do the same."""
+    listed = " ".join(SECTION_19_KEPT.split()).split(", ")
+    kept = {scenario.keeps for scenario in SCENARIOS.values() if scenario.keeps}
+
+    assert sorted(listed) == sorted(KEPT) == sorted(kept)
+
+
+def test_scenarios_name_rows_that_exist() -> None:
+    """A scenario's row that is not in the table would explain nothing."""
+    rows = {row.text for row in (*DIFFERENCES, *RULED)}
+
+    assert [] == [scenario.name for scenario in SCENARIOS.values() if not rows.issuperset(scenario.differs)]
+    assert len(SCENARIOS) >= 150

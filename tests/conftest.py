@@ -1,0 +1,150 @@
+"""What all tests share: servers, certificates, a clean environment, and a look at what each test leaves behind."""
+
+from __future__ import annotations
+
+import gc
+import ssl
+import sys
+import threading
+import time
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import trustme
+
+from urlrequest import testing
+from urlrequest.testing import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+ENDING_TIME = 2.0  # seconds that threads have to end after a test
+LOOK_INTERVAL = 0.005  # seconds; a worker does not announce that it became idle
+PACKAGE = Path(testing.__file__).parent.parent
+BLAMED: weakref.WeakSet[threading.Thread] = weakref.WeakSet()  # so that one test's leak does not fail the next ones
+DESCRIPTORS = Path("/proc/self/fd")
+VARIABLES = [
+    "NETRC",
+    "SSLKEYLOGFILE",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    *(f"{scheme}_proxy" for scheme in ("http", "https", "ftp", "all", "no")),
+    *(f"{scheme}_PROXY" for scheme in ("HTTP", "HTTPS", "FTP", "ALL", "NO")),
+]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves a thread behind; with the marker `no_leaks` an open descriptor too."""
+    checks_descriptors = request.node.get_closest_marker("no_leaks") is not None and DESCRIPTORS.is_dir()
+    threads = set(threading.enumerate())
+    before = open_descriptors() if checks_descriptors else {}
+    yield
+    left = threads_left(threads)
+    if left:
+        pytest.fail(f"left behind: {', '.join(describe(thread) for thread in left)}")
+    if checks_descriptors:
+        gc.collect()
+        opened = {number: what for number, what in open_descriptors().items() if before.get(number) != what}
+        if opened:
+            pytest.fail(f"descriptors left open: {opened}")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide what the machine says of certificates and proxies."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A scripted server on 127.0.0.1; a script that fails, fails the test."""
+    with Server() as running:
+        yield running
+
+
+@pytest.fixture
+def tls_server(server_context: ssl.SSLContext) -> Iterator[Server]:
+    """The same over TLS, with a certificate of `authority` for localhost, 127.0.0.1 and ::1."""
+    with Server(tls=server_context) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """A certificate authority that only these tests trust."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The path of the authority's certificate, as PEM."""
+    path = tmp_path_factory.mktemp("authority") / "ca.pem"
+    authority.cert_pem.write_to_path(path)
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def server_context(authority: trustme.CA) -> ssl.SSLContext:
+    """The TLS settings of a server with a good certificate; shared, so tests do not change it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", "127.0.0.1", "::1").configure_cert(context)
+    return context
+
+
+def threads_left(known: set[threading.Thread]) -> list[threading.Thread]:
+    """Give the threads of a test time to end or to become idle, and return those that do not."""
+    limit = time.monotonic() + ENDING_TIME
+    left: list[threading.Thread] = []
+    for thread in set(threading.enumerate()) - set(BLAMED):
+        if is_worker(thread):
+            while thread.is_alive() and not is_idle(thread):
+                if time.monotonic() > limit:
+                    left.append(thread)
+                    break
+                time.sleep(LOOK_INTERVAL)
+        elif thread not in known and (not thread.daemon or thread.name.startswith("urlrequest")):
+            # As the base class does it: requests are threads that join in their own way.
+            threading.Thread.join(thread, max(0.0, limit - time.monotonic()))
+            if threading.Thread.is_alive(thread):
+                left.append(thread)
+    BLAMED.update(left)
+    return left
+
+
+def is_worker(thread: threading.Thread) -> bool:
+    return thread.name.startswith("urlrequest-worker")
+
+
+def is_idle(worker: threading.Thread) -> bool:
+    """Whether a worker waits for requests: of the library's code it then runs the workers' own file only."""
+    return all(name == "_workers.py" for name in library_files(worker))
+
+
+def library_files(thread: threading.Thread) -> Iterator[str]:
+    """The files of the library that a thread is in, from the innermost call outwards."""
+    frame: FrameType | None = sys._current_frames().get(thread.ident or 0)
+    while frame is not None:
+        path = Path(frame.f_code.co_filename)
+        if path.is_relative_to(PACKAGE):
+            yield path.name
+        frame = frame.f_back
+
+
+def describe(thread: threading.Thread) -> str:
+    return f"{thread.name} ({'daemon' if thread.daemon else 'not a daemon'}; in {list(library_files(thread))})"
+
+
+def open_descriptors() -> dict[str, str]:
+    """What each open descriptor of this process is, by its number."""
+    found: dict[str, str] = {}
+    for entry in DESCRIPTORS.iterdir():
+        try:
+            found[entry.name] = str(entry.readlink())
+        except FileNotFoundError:
+            continue  # The one that listed them.
+    return found

@@ -1,0 +1,271 @@
+"""The shape of the package: imports point down only, files and functions stay small, importing is cheap."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+import urlrequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGE = Path(urlrequest.__file__).parent
+MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
+
+# Which room a module lives in; `hooks` stands for the whole package of that name, `_cli*` for all of that beginning.
+LAYERS = {
+    "__main__": "command",
+    "_cli": "command",
+    "_demo": "command",
+    "testing": "testing",
+    "__init__": "facade",
+    "_request": "facade",
+    "_live": "facade",
+    "_published": "facade",
+    "_session": "facade",
+    "_thread_like": "facade",
+    "hooks": "hooks",
+    "_workers": "threads",
+    "_dispatch": "threads",
+    "_transfer": "engine",
+    "_plan": "engine",
+    "_connection": "resources",
+    "_response": "resources",
+    "_stream": "resources",
+    "_resolve": "resources",
+    "_waiter": "resources",
+    "_pool": "resources",
+    "_sink": "resources",
+    "_body": "resources",
+    "_tls": "resources",
+    "_target": "pure",
+    "_message": "pure",
+    "_head": "pure",
+    "_redirect": "pure",
+    "_retry": "pure",
+    "_coding": "pure",
+    "_text": "pure",
+    "_lifecycle": "vocabulary",
+    "_events": "vocabulary",
+    "_headers": "vocabulary",
+    "_defaults": "vocabulary",
+    "_version": "vocabulary",
+    "_deadline": "vocabulary",
+    "errors": "vocabulary",
+}
+
+# Which rooms a room may import from. Its own room only where it is named: see ARROWS for the others.
+DOWN = {
+    "command": {"command", "testing", "facade", "hooks", "pure", "vocabulary"},
+    "testing": {"testing"},
+    "facade": {"facade", "hooks", "threads", "engine", "resources", "pure", "vocabulary"},
+    "hooks": {"hooks", "threads", "vocabulary"},
+    "threads": {"vocabulary"},
+    "engine": {"resources", "pure", "vocabulary"},
+    "resources": {"pure", "vocabulary"},
+    "pure": {"vocabulary"},
+    "vocabulary": {"vocabulary"},
+}
+
+# The arrows within a room, each by name.
+ARROWS: set[tuple[str, str]] = {
+    ("_connection", "_body"),
+    ("_connection", "_response"),
+    ("_connection", "_stream"),
+    ("_connection", "_tls"),
+    ("_connection", "_waiter"),
+    ("_stream", "_resolve"),
+    ("_stream", "_waiter"),
+    ("_transfer", "_plan"),
+}
+
+# Arrows that only a type checker follows; at run time they do not exist.
+TYPE_ONLY: set[tuple[str, str]] = {
+    ("_events", "_head"),
+    ("_message", "_body"),
+    ("_resolve", "_waiter"),
+    ("_response", "_stream"),
+}
+
+# What importing the package must not bring along (contract 1.3).
+HEAVY = [
+    "asyncio",
+    "certifi",
+    "ssl",
+    "trio",
+    "tkinter",
+    "kivy",
+    "PySide6",
+    "PyQt6",
+    "PySide2",
+    "PyQt5",
+    "gi",
+    "wx",
+    "pygame",
+]
+
+MOST_LINES = 350
+MOST_FUNCTION_LINES = 60
+
+
+class Arrow(NamedTuple):
+    source: str
+    target: str
+    is_type_only: bool
+    line: int
+
+
+def layer_of(module: str) -> str:
+    name = module.partition(".")[0]
+    if name.startswith("_cli"):
+        name = "_cli"
+    return LAYERS[name]
+
+
+def imports(node: ast.AST, *, is_type_only: bool = False) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+    """The import statements below a node, and whether only a type checker follows them."""
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        yield node, is_type_only
+        return
+    hidden = node.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" else []
+    for child in ast.iter_child_nodes(node):
+        yield from imports(child, is_type_only=is_type_only or child in hidden)
+
+
+def absolute(module: str, statement: ast.ImportFrom) -> str:
+    """The dotted name that an import-from starts at, from the package's root on."""
+    if not statement.level:
+        return statement.module or ""
+    parts = ["urlrequest", *module.split(".")]
+    return ".".join([*parts[: len(parts) - statement.level], *filter(None, [statement.module])])
+
+
+def targets(module: str, statement: ast.Import | ast.ImportFrom) -> Iterator[str]:
+    """The modules of this package that a statement imports."""
+    if isinstance(statement, ast.Import):
+        names = [alias.name for alias in statement.names]
+    else:
+        start = absolute(module, statement)
+        names = [f"{start}.{alias.name}" for alias in statement.names]
+    for name in names:
+        package, _, rest = name.partition(".")
+        if package != "urlrequest":
+            continue
+        # `from .errors import InvalidURL` names something within a module: drop parts until a module is left.
+        parts = rest.split(".")
+        while parts and ".".join(parts) not in MODULES and ".".join([*parts, "__init__"]) not in MODULES:
+            parts.pop()
+        yield ".".join(parts) or "__init__"
+
+
+def arrows() -> Iterator[Arrow]:
+    for module, path in sorted(MODULES.items()):
+        for statement, is_type_only in imports(ast.parse(path.read_text(encoding="utf-8"))):
+            for target in targets(module, statement):
+                yield Arrow(module, target, is_type_only, statement.lineno)
+
+
+def is_down(arrow: Arrow) -> bool:
+    pair = (arrow.source, arrow.target)
+    return (
+        layer_of(arrow.target) in DOWN[layer_of(arrow.source)]
+        or pair in ARROWS
+        or (arrow.is_type_only and pair in TYPE_ONLY)
+    )
+
+
+def test_every_module_has_a_room() -> None:
+    """Each module of the package stands in the table of layers."""
+    homeless = [
+        module for module in MODULES if not module.startswith("_cli") and module.partition(".")[0] not in LAYERS
+    ]
+
+    assert [] == homeless
+
+
+def test_imports_point_down() -> None:
+    """No module imports from a room above its own, lazily neither."""
+    wrong = [f"{arrow.source}:{arrow.line} imports {arrow.target}" for arrow in arrows() if not is_down(arrow)]
+
+    assert [] == wrong
+
+
+def test_tables_hold_no_arrow_that_is_gone() -> None:
+    """An exception that nothing needs any more leaves the tables."""
+    drawn = {(arrow.source, arrow.target) for arrow in arrows()}
+
+    assert set() == (ARROWS | TYPE_ONLY) - drawn
+
+
+def test_public_parts_import_nothing_from_outside() -> None:
+    """Third-party packages are imported within functions, never when a module is (contract 1.3)."""
+    outside = [
+        f"{module}:{statement.lineno} imports {name}"
+        for module, path in sorted(MODULES.items())
+        for statement in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(statement, (ast.Import, ast.ImportFrom))
+        for name in top_names(statement)
+        if name not in sys.stdlib_module_names and name != "urlrequest"
+    ]
+
+    assert [] == outside
+
+
+def top_names(statement: ast.Import | ast.ImportFrom) -> list[str]:
+    if isinstance(statement, ast.Import):
+        return [alias.name.partition(".")[0] for alias in statement.names]
+    return [] if statement.level else [(statement.module or "").partition(".")[0]]
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_files_stay_small(module: str) -> None:
+    """A file is read in one go; one that grows is split by owner of state."""
+    lines = MODULES[module].read_text(encoding="utf-8").count("\n")
+
+    assert lines < MOST_LINES
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_functions_stay_small(module: str) -> None:
+    """A function makes one decision; its docstring and its signature do not count."""
+    long = [
+        f"{node.name}: {lines} lines"
+        for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8")))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        if (lines := body_lines(node)) >= MOST_FUNCTION_LINES
+    ]
+
+    assert [] == long
+
+
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    first, *rest = function.body
+    if ast.get_docstring(function) is not None:
+        if not rest:
+            return 0
+        first = rest[0]
+    return (function.end_lineno or first.lineno) - first.lineno + 1
+
+
+def heavy_modules_after(statement: str) -> str:
+    """What a fresh interpreter has loaded of HEAVY after a statement."""
+    script = f"import sys; {statement}; print(*(name for name in {HEAVY!r} if name in sys.modules))"
+    # Within the folder that the package is in, it is this package that gets imported, installed or not.
+    command = [sys.executable, "-c", script]
+    return subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_1_3_import_is_light() -> None:
+    """Contract 1.3: `import urlrequest` brings no toolkit, no asyncio, no ssl and no third-party package."""
+    assert "" == heavy_modules_after("import urlrequest")
+
+
+def test_1_3_hooks_are_light() -> None:
+    """Contract 1.3 and 8.4: naming `urlrequest.hooks` imports no toolkit either."""
+    assert "" == heavy_modules_after("import urlrequest.hooks")

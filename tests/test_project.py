@@ -1,0 +1,257 @@
+"""What the README, the metadata and the layout of the project say of themselves."""
+
+from __future__ import annotations
+
+import ast
+import email
+import importlib.metadata
+import inspect
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import urlrequest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    tomllib = pytest.importorskip("tomllib", reason="pyproject.toml is read with the standard library's tomllib")
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+DISTRIBUTION = "threaded-urlrequest"
+
+# Folders and files of somebody's machine; what a program finds on every machine (/etc, /run, /usr, /tmp) is none.
+MACHINE_PATH = re.compile(r"(?<![\w.~$}*])/(?:home|root|Users|work|mnt|srv|opt)/\w")
+
+
+def tracked_files() -> list[Path]:
+    """All files that are in the repository or would be with the next commit."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listing = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if listing.returncode:
+        pytest.skip("not in a git checkout")
+    return [path for line in listing.stdout.splitlines() if (path := ROOT / line).is_file()]
+
+
+def texts() -> dict[str, str]:
+    """The readable files by their names from the project's folder on."""
+    found = {}
+    for path in tracked_files():
+        try:
+            found[path.relative_to(ROOT).as_posix()] = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+    return found
+
+
+def readme_commands() -> list[str]:
+    return [
+        line
+        for block in re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL)
+        for line in block.splitlines()
+        if line.strip()
+    ]
+
+
+def steps(command: str) -> list[list[str]]:
+    return [shlex.split(step) for step in command.split("&&")]
+
+
+def test_readme_has_two_commands_for_a_fresh_machine() -> None:
+    """One command line shows what the library does, one passes its tests; they need Python and pip only."""
+    demo, tests = readme_commands()
+
+    for command in (demo, tests):
+        assert ["python3", "-m", "venv", ".venv"] == steps(command)[0]
+        assert {"python3", ".venv/bin/python", ".venv/bin/pytest"} >= {step[0] for step in steps(command)}
+        assert not re.search(r"[<>{}$\[\]]", command.replace('"pip>=25.1"', ""))
+    assert [".venv/bin/python", "-m", "urlrequest", "demo"] == steps(demo)[-1]
+    assert [".venv/bin/pytest"] == steps(tests)[-1]
+
+
+def test_readme_installs_groups_that_exist() -> None:
+    """Every dependency group and extra that the README names is in pyproject.toml."""
+    groups = {name for command in readme_commands() for name in re.findall(r"--group (\S+)", command)}
+    sentence = re.search(r"Optional extras: (.*?)\.\n", README)
+    assert sentence is not None
+    extras = set(re.findall(r"`(\w+)`", sentence[1]))
+
+    assert {"tests"} == groups
+    assert groups <= PROJECT["dependency-groups"].keys()
+    assert PROJECT["project"]["optional-dependencies"].keys() == extras
+
+
+def test_readme_names_the_pip_that_knows_groups() -> None:
+    """`pip install --group` came with pip 25.1; the command that needs it asks for it first."""
+    for command in readme_commands():
+        asked = [step for step in steps(command) if "--group" in step]
+        if asked:
+            assert command.index("pip>=25.1") < command.index("--group")
+
+
+def test_1_1_distribution_and_import_name() -> None:
+    """Contract 1.1: the README tells both names in one line, and the metadata agrees."""
+    (line,) = [line for line in README.splitlines() if DISTRIBUTION in line and "import package `urlrequest`" in line]
+
+    assert line.startswith("The distribution is called")
+    assert DISTRIBUTION == PROJECT["project"]["name"]
+    assert "urlrequest" == urlrequest.__name__
+
+
+def test_1_1_no_text_installs_the_other_package() -> None:
+    """Contract 1.1: nothing tells a user to install the unrelated package of the import's name."""
+    # Put together here, so that this file does not say it either.
+    wrong = re.compile("pip" + r" (?:install|download)[^\n`&]*(?<![\w-])urlrequest(?![\w/.])")
+
+    assert [] == [name for name, text in texts().items() if wrong.search(text)]
+
+
+def test_readme_pythons_are_those_of_the_metadata() -> None:
+    """The status table, the classifiers and the lowest version say the same."""
+    section = README.partition("## Status")[2]
+    told = set(re.findall(r"3\.\d+", section))
+    classified = {
+        found[1] for line in PROJECT["project"]["classifiers"] if (found := re.fullmatch(r".*:: (3\.\d+)", line))
+    }
+
+    assert classified == told
+    assert ">=" + min(told, key=lambda version: int(version[2:])) == PROJECT["project"]["requires-python"]
+
+
+def test_readme_links_lead_somewhere() -> None:
+    """Files that the README names are there."""
+    named = re.findall(r"`((?:docs|tests|\.ci)/[\w./-]*)`", README)
+
+    assert named
+    assert [] == [name for name in named if not (ROOT / name).exists()]
+
+
+def test_readme_python_is_python() -> None:
+    """Every Python block of the README compiles, and imports public names only."""
+    blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+    assert blocks
+    for block in blocks:
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and node.module == "urlrequest":
+                assert [] == [alias.name for alias in node.names if alias.name not in urlrequest.__all__]
+
+
+def test_one_runtime_dependency() -> None:
+    """The package needs certifi and nothing else, with a floor."""
+    (dependency,) = PROJECT["project"]["dependencies"]
+
+    assert re.fullmatch(r"certifi>=[\d.]+", dependency)
+
+
+def test_version_has_one_source() -> None:
+    """The metadata of what is installed repeats the package's own version."""
+    assert ["version"] == PROJECT["project"]["dynamic"]
+    assert urlrequest.__version__ == importlib.metadata.version(DISTRIBUTION)
+
+
+def test_changelog_has_the_version() -> None:
+    """The version that is in the package has its section in the changelog."""
+    changelog = (ROOT / "docs" / "changelog.md").read_text(encoding="utf-8")
+
+    assert re.search(rf"^## {re.escape(urlrequest.__version__)}\b", changelog, flags=re.MULTILINE)
+
+
+def test_installed_metadata() -> None:
+    """What a package index shows: the README, the licence, the lowest Python."""
+    metadata = email.message_from_string(importlib.metadata.distribution(DISTRIBUTION).read_text("METADATA") or "")
+
+    assert "MIT" == metadata["License-Expression"]
+    assert PROJECT["project"]["requires-python"] == metadata["Requires-Python"]
+    assert README.strip() == str(metadata.get_payload()).strip()
+
+
+def test_package_is_marked_as_typed() -> None:
+    """Type checkers read the annotations of the installed package (PEP 561)."""
+    assert (Path(urlrequest.__file__).parent / "py.typed").is_file()
+
+
+def test_top_level_is_tidy() -> None:
+    """At the top are the package, tests, documentation, three files, and what begins with a dot."""
+    entries = {path.relative_to(ROOT).parts[0] for path in tracked_files()}
+
+    assert {"urlrequest", "tests", "docs", "pyproject.toml", "README.md", "LICENSE"} == {
+        entry for entry in entries if not entry.startswith(".")
+    }
+
+
+def test_no_text_holds_a_machine_path() -> None:
+    """Nothing in the repository knows the machine that it was written on."""
+    found = {name: hits for name, text in texts().items() if (hits := MACHINE_PATH.findall(text))}
+
+    assert {} == found
+
+
+def test_1_2_public_names_are_documented() -> None:
+    """Contract 1.2: every public name, and those of the public modules, stands in the reference."""
+    reference = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "reference").glob("*.md"))
+    modules = (urlrequest, urlrequest.errors, urlrequest.hooks, urlrequest.testing)
+    names = {name for module in modules for name in module.__all__} - {"__version__", "current_hook"}
+
+    assert [] == [name for name in sorted(names) if not re.search(rf"\b{name}\b", reference)]
+
+
+def test_2_1_parameters_are_documented() -> None:
+    """Contract 2.1: every parameter of the constructor stands in the reference's table, in the signature's order."""
+    page = (ROOT / "docs" / "reference" / "request.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `(\w+)` \|", page.partition("## Parameters")[2].partition("\n## ")[0], flags=re.MULTILINE)
+
+    assert [name for name in inspect.signature(urlrequest.UrlRequest).parameters if name != "self"] == told
+
+
+def test_16_2_errors_are_documented() -> None:
+    """Contract 16.2: every exception of the library stands in the reference."""
+    page = (ROOT / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
+
+    assert [] == [name for name in urlrequest.errors.__all__ if name not in page]
+
+
+def test_every_test_has_a_promise() -> None:
+    """The docstring of a test says what it promises."""
+    silent = [
+        f"{name}: {node.name}"
+        for name, text in texts().items()
+        if name.startswith("tests/") and name.endswith(".py")
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        if node.name.startswith("test_") and not ast.get_docstring(node)
+    ]
+
+    assert [] == silent
+
+
+@pytest.mark.network
+@pytest.mark.skipif("URLREQUEST_TEST_NETWORK" not in os.environ, reason="URLREQUEST_TEST_NETWORK is not set")
+def test_readme_commands_work_in_a_fresh_clone(tmp_path: Path) -> None:
+    """Both commands of the README, as they stand, succeed in a fresh clone; of the tests the unit tests are run."""
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", "--no-local", str(ROOT), str(clone)], check=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    environment["PYTEST_ADDOPTS"] = "-q tests/unit"
+    del environment["URLREQUEST_TEST_NETWORK"]
+
+    for command in readme_commands():
+        done = subprocess.run(
+            ["/bin/sh", "-c", command],
+            cwd=clone,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert 0 == done.returncode, done.stdout

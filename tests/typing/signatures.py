@@ -1,0 +1,160 @@
+"""How users write it, as type checkers see it: no line here runs, mypy and pyright read it."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import assert_type
+
+import urlrequest
+from urlrequest import Headers, HTTPConnection, HTTPSConnection, UrlRequest, errors, hooks
+
+
+def show(request: UrlRequest, result: Any) -> None:
+    print(request.resp_status, result)
+
+
+def show_error(request: UrlRequest, error: BaseException) -> None:
+    print(request.url, error)
+
+
+def show_progress(request: UrlRequest, current: int, total: int) -> None:
+    print(current / total)
+
+
+def show_end(request: UrlRequest) -> None:
+    print(request.is_cancelled)
+
+
+def construct() -> None:
+    UrlRequest("example.com")
+    UrlRequest("example.com", show, show, show, show_error, show_progress, b"body", {"A": "b"}, 8192, 10, "PUT")
+    UrlRequest("example.com", on_success=lambda request, result: print(request.resp_reason, result))
+    UrlRequest("example.com", on_cancel=show_end, on_finish=show_end)
+    UrlRequest("example.com", on_success=None, on_finish=lambda request: None)
+    UrlRequest("example.com", timeout=2.5, deadline=10, decode=False, debug=True, chunk_size=-1)
+    UrlRequest("example.com", file_path="file", verify=False)
+    UrlRequest("example.com", file_path=Path("file"), ca_file=Path("ca.pem"), verify=None)
+    UrlRequest("example.com", client_cert="client.pem", ssl_context=ssl.create_default_context())
+    UrlRequest("example.com", client_cert=("client.pem", "client.key"))
+    UrlRequest("example.com", proxy_host="proxy", proxy_port=3128, proxy_headers={"A": "b"}, user_agent="")
+
+
+def send() -> None:
+    UrlRequest("example.com", req_body="text")
+    UrlRequest("example.com", req_body=bytearray(3))
+    UrlRequest("example.com", req_body={"name": "value", "amount": 3})
+    UrlRequest("example.com", req_body=Path("file").open("rb"))
+    UrlRequest("example.com", req_body=(b"x" for _ in range(3)))
+    UrlRequest("example.com", req_headers=[("A", "b"), ("A", "c")])
+    UrlRequest("example.com", req_headers={"A": 1, "B": b"c", "D": None})
+    UrlRequest("example.com", cookies="a=b", auth=("user", "password"))
+    UrlRequest("example.com", cookies={"a": "b"})
+
+
+def read(request: UrlRequest) -> None:
+    assert_type(request.wait(), bool)
+    assert_type(request.wait(0.5, 10), bool)
+    assert_type(request.wait(timeout=1.5), bool)
+    assert_type(request.cancel(), bool)
+    assert_type(request.is_finished, bool)
+    assert_type(request.is_cancelled, bool)
+    assert_type(request.result, Any)
+    assert_type(request.error, BaseException | None)
+    assert_type(request.content, bytes | None)
+    assert_type(request.text, str | None)
+    assert_type(request.json(), Any)
+    assert_type(request.resp_status, int | None)
+    assert_type(request.resp_reason, str | None)
+    assert_type(request.resp_headers, Headers | None)
+    assert_type(request.resp_url, str | None)
+    thread: threading.Thread = request
+    thread.join()
+
+
+def read_headers(headers: Headers) -> None:
+    assert_type(headers["content-type"], str)
+    assert_type(headers.get_all("set-cookie"), list[str])
+    spelled: dict[str, str] = headers
+    print(spelled)
+
+
+def together(request: UrlRequest) -> None:
+    assert_type(urlrequest.wait_all([request, request]), bool)
+    assert_type(urlrequest.wait_all(iter([request]), timeout=3), bool)
+    assert_type(urlrequest.drain(), bool)
+    assert_type(urlrequest.drain(0.004), bool)
+    urlrequest.cancel_all()
+    urlrequest.defaults.detect_hook = False
+    assert_type(urlrequest.__version__, str)
+
+
+def tell(error: errors.UrlRequestError) -> None:
+    if isinstance(error, errors.ProxyError):
+        assert_type(error.status, int | None)
+
+
+class UnixConnection(HTTPConnection):
+    def open_socket(self) -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX)
+        self.connect_socket(sock, "service.sock")
+        return sock
+
+
+class ServiceRequest(UrlRequest):
+    retries = 0
+
+    def __init__(self, label: str, url: str) -> None:
+        self.label = label
+        super().__init__(url, on_success=self.keep)
+
+    def keep(self, request: UrlRequest, result: Any) -> None:
+        print(self.label, request is self, result)
+
+    def get_connection_for_scheme(self, scheme: str) -> type[Any]:
+        if scheme == "http+unix":
+            return UnixConnection
+        return super().get_connection_for_scheme(scheme)
+
+    def decode_result(self, result: Any, resp: Any) -> Any:
+        return super().decode_result(result, resp)
+
+    def run(self) -> None:
+        super().run()
+
+
+class QueueHook(hooks.Hook):
+    budget = 0.002
+
+    def wakeup(self) -> None:
+        print("soon", self.run)
+
+    def handle_exception(self, error: BaseException) -> None:
+        print(error)
+
+    @classmethod
+    def detect(cls) -> QueueHook | None:
+        return None
+
+
+def bind() -> None:
+    hook = QueueHook()
+    assert_type(hook.drain(), bool)
+    assert_type(hook.drain(0.004), bool)
+    UrlRequest("example.com", hook=hook)
+    urlrequest.install(hook)
+    urlrequest.uninstall()
+    hook.close()
+
+
+def connect() -> type[HTTPConnection]:
+    return HTTPSConnection
+
+
+old: type[UrlRequest] = urlrequest.UrlRequestUrllib
+older: type[UrlRequest] = urlrequest.UrlRequestBase
+running: int = len(urlrequest.g_requests)

@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import codecs
+import json
+import math
+import time
+
+import pytest
+
+from urlrequest._text import decode_text, find_charset, is_json, parse_json
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "expected"),
+    [
+        (b"", None, ""),
+        (b"", "text/html", ""),
+        (b"", "image/png", b""),
+        ("é€".encode(), None, "é€"),
+        ("é€".encode(), "", "é€"),
+        ("é€".encode(), "text/plain", "é€"),
+        ("é€".encode(), "no media type; at=all; =", "é€"),
+        ("é".encode("latin-1"), "text/plain; charset=ISO-8859-1", "é"),
+        ("€".encode("cp1252"), 'TEXT/html; Charset="windows-1252"', "€"),
+        ("語".encode("shift_jis"), "text/html;charset='Shift_JIS'", "語"),
+        ("é".encode("utf-16-be"), "text/plain; charset=utf-16be", "é"),
+        (b"\xff", None, b"\xff"),
+        (b"\xff", "text/plain; charset=utf-8", b"\xff"),
+        (b"a", "text/plain; charset=", "a"),
+        (b"a", "text/plain; charset", "a"),
+        (b"a", "text/plain; charset=nonsense", b"a"),
+        (b"a", "text/plain; charset=" + "x" * 10**6, b"a"),
+        (b"a", "text/plain; charset=a\0b", b"a"),
+        (b"a", "text/plain; charset=\ud800", b"a"),
+        (b"a", "text/plain; charset=../os", b"a"),
+        (b"a", "text/plain; charset=hex", b"a"),
+        (b"a", "text/plain; charset=rot13", b"a"),
+        (b"a", "text/plain; charset=punycode", b"a"),
+        (b"\\x41", "text/plain; charset=unicode_escape", b"\\x41"),
+        (b"a", "text/plain; charset=undefined", b"a"),
+        (b"a", "text/plain; charset=idna", b"a"),
+    ],
+    ids=range(26),
+)
+def test_4_1_text(content: bytes, content_type: str | None, expected: str | bytes) -> None:
+    """Text by the charset of its type, else utf-8; bytes where that does not decode, or is no charset (faults, 80)."""
+    assert expected == decode_text(content, content_type)
+
+
+@pytest.mark.parametrize("declared", ["", "; charset=utf-8", "; charset=latin-1", "; charset=utf-16", "; charset=none"])
+@pytest.mark.parametrize(
+    ("mark", "encoding"),
+    [
+        (codecs.BOM_UTF8, "utf-8"),
+        (codecs.BOM_UTF16_LE, "utf-16-le"),
+        (codecs.BOM_UTF16_BE, "utf-16-be"),
+        (codecs.BOM_UTF32_LE, "utf-32-le"),
+        (codecs.BOM_UTF32_BE, "utf-32-be"),
+    ],
+)
+def test_4_1_byte_order_mark(mark: bytes, encoding: str, declared: str) -> None:
+    """It wins over any charset, and is dropped; alone it is empty text."""
+    for media_type in ("text/plain", "application/json"):
+        assert '["é€"]' == decode_text(mark + '["é€"]'.encode(encoding), media_type + declared)
+        assert "" == decode_text(mark, media_type + declared)
+
+
+def test_4_1_broken_text_after_a_mark_is_bytes() -> None:
+    """A mark with something else behind it does not decode."""
+    content = codecs.BOM_UTF8 + b"\xff"
+
+    assert content == decode_text(content, "text/plain")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "image/png",
+        "IMAGE/JPEG; q=1",
+        "image/x+xml",
+        "audio/mpeg",
+        "video/mp4",
+        "font/woff2",
+        "application/octet-stream",
+        " Application/Octet-Stream ; charset=utf-8",
+        "binary/octet-stream",
+        "application/zip",
+        "application/x-zip-compressed",
+        "application/gzip",
+        "application/x-gzip",
+        "application/x-tar",
+        "application/pdf",
+        "application/wasm",
+        "application/msgpack",
+        "application/x-msgpack",
+        "application/vnd.msgpack",
+        "application/protobuf",
+        "application/x-protobuf",
+        "application/vnd.google.protobuf",
+        "application/x-7z-compressed",
+        "application/vnd.rar",
+        "application/msword",
+        "application/vnd.ms-excel",
+        "application/vnd.ms-excel.sheet.macroEnabled.12",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "application/vnd.oasis.opendocument.text",
+        "application/epub+zip",
+        "application/senml+cbor",
+        "application/grpc",
+        "application/grpc+proto",
+        "application/vnd.android.package-archive",
+        "model/gltf-binary",
+    ],
+)
+def test_4_1_declared_binary(content_type: str) -> None:
+    """A type that is declared binary gives bytes, though they would decode."""
+    assert b"text" == decode_text(b"text", content_type)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "image/svg+xml",
+        "image/svg+xml; charset=utf-8",
+        "application/xml",
+        "application/javascript",
+        "application/x-www-form-urlencoded",
+        "application/ld+json",
+        "application/vnd.api+json",
+        "application/vnd.openxmlformats-officedocument.custom+xml",
+        "application/vnd.oasis.opendocument.text-flat-xml",
+        "application/grpc+json",
+        "multipart/form-data; boundary=x",
+        "message/http",
+        "model/obj",
+        "application",
+        "image",
+        "unknown/unknown",
+    ],
+)
+def test_4_1_declared_text(content_type: str) -> None:
+    """Every other type is text where it decodes, svg among them."""
+    if content_type == "image":
+        assert b"text" == decode_text(b"text", content_type)
+    else:
+        assert "text" == decode_text(b"text", content_type)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "expected"),
+    [
+        (None, None),
+        ("", None),
+        ("text/plain", None),
+        ("charset=utf-8", None),
+        ("text/plain;charset=utf-8", "utf-8"),
+        ("text/plain ; format=flowed ; CHARSET = utf-8 ; x", "utf-8"),
+        ('text/plain; x="; charset=a"; charset=b', "b"),
+        ('text/plain; x="\\"; charset=a"; charset="b"', "b"),
+        ('text/plain; x="open; charset=b', "b"),
+        ("text/plain; charset=a; charset=b", "a"),
+        ("text/plain; charset", None),
+        ('text/plain; charset=""', None),
+        ("text/plain; xcharset=a", None),
+    ],
+    ids=range(13),
+)
+def test_4_1_charset_of_a_type(content_type: str | None, expected: str | None) -> None:
+    """The charset parameter is found past quoted strings and white space; the first one counts."""
+    assert expected == find_charset(content_type)
+
+
+@pytest.mark.parametrize("part", [";", '"', ';a="', ';a="\\', "; ", ";\t=", ";a=b", '\\"'])
+def test_charset_is_found_in_linear_time(part: str) -> None:
+    """No field value makes the search slow."""
+    began = time.perf_counter()
+    find_charset("text/plain" + part * 30_000)
+
+    assert time.perf_counter() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("content_type", "expected"),
+    [
+        ("application/json", True),
+        ("Application/JSON", True),
+        (" application/json ; charset=utf-8", True),
+        ("application/json;", True),
+        (None, False),
+        ("", False),
+        ("application/ld+json", False),
+        ("text/json", False),
+        ("application/jsonp", False),
+        ("text/plain; application/json", False),
+    ],
+    ids=range(10),
+)
+def test_4_1_json_type(content_type: str | None, expected: bool) -> None:
+    """application/json in any case and with any parameters, and nothing else (contract 4.4)."""
+    assert expected is is_json(content_type)
+
+
+@pytest.mark.parametrize("declared", ["", "; charset=utf-8", "; charset=utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_4_2_json_in_another_encoding(encoding: str, declared: str) -> None:
+    """JSON tells its own encoding by its zeros, whatever its charset says."""
+    assert '{"é": 1}' == decode_text('{"é": 1}'.encode(encoding), "application/json" + declared)
+
+
+def test_4_2_charset_of_json() -> None:
+    """One that is no Unicode is believed; without one it is utf-8, and what does not decode is bytes."""
+    assert '"é"' == decode_text(b'"\xe9"', "application/json; charset=latin-1")
+    assert b'"\xe9"' == decode_text(b'"\xe9"', "application/json")
+    assert "" == decode_text(b"", "application/json")
+
+
+def test_4_2_zeros_are_looked_at_in_json_only() -> None:
+    """Text of other types may hold zeros."""
+    assert "a\0" == decode_text(b"a\0", "text/plain")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1", 1),
+        ('{"a": [null, true, 1.5, "é"]}', {"a": [None, True, 1.5, "é"]}),
+        ("\ufeff[1]", [1]),
+        (b"[1]", [1]),
+        (codecs.BOM_UTF8 + b"[1]", [1]),
+        ('["é"]'.encode("utf-16"), ["é"]),
+        ('["é"]'.encode("utf-32-be"), ["é"]),
+        ('{"a": 1, "a": 2}', {"a": 2}),
+        ("1e999", math.inf),
+        (" [1]\r\n", [1]),
+    ],
+    ids=range(10),
+)
+def test_4_2_json_parses(text: str | bytes, expected: object) -> None:
+    """Text and octets, with a byte order mark or without (faults, 81)."""
+    assert expected == parse_json(text)
+
+
+def test_4_2_not_a_number_parses() -> None:
+    """NaN is what Python writes, and what it reads."""
+    assert math.isnan(parse_json("NaN"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "{", "[1", "nope", "\ufeff\ufeff1", b"", b'"\xff"', "9" * 5000, "[" * 100_000, '{"a":' * 100_000, "1 2"],
+    ids=range(12),
+)
+def test_4_2_json_that_does_not_parse(text: str | bytes) -> None:
+    """Whatever is wrong with it, it is a ValueError: 5,000 digits and 100,000 levels too (faults, 82)."""
+    with pytest.raises(ValueError, match=r"\w"):
+        parse_json(text)
+
+
+def test_parse_json_lets_json_errors_say_where() -> None:
+    """The standard library's own exception comes through with its position."""
+    with pytest.raises(json.JSONDecodeError, match="column 5"):
+        parse_json("[1, ")

@@ -1,0 +1,138 @@
+"""The body of a request: where its octets come from, how many there are, and what type they have (contract 10.2).
+
+A body belongs to the worker. The user's objects are read, never changed and never closed.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from .errors import IncompleteContent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+__all__ = ["Body", "make_body"]
+
+PIECE_SIZE = 256 * 1024  # octets read from a file at a time
+
+_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s\";]+)", re.IGNORECASE)
+
+
+class Body(NamedTuple):
+    """A request's content.
+
+    Attributes:
+        pieces: Makes an iterator of the octets, from their beginning.
+        length: Octets in all; None: unknown, so they are sent in chunks (RFC 9112, section 7.1).
+        content_type: The type that the octets have when the user names none.
+    """
+
+    pieces: Callable[[], Iterator[bytes | memoryview]]
+    length: int | None
+    content_type: str | None = None
+
+
+def make_body(source: object, content_type: str | None) -> Body:
+    """Make a body of what the user passed.
+
+    Args:
+        source: bytes-like, str, dict, a binary or text file, or an iterable of bytes or str.
+        content_type: The user's Content-Type, which decides the charset of text and the form of a dict.
+    Raises:
+        TypeError: Such an object cannot be sent.
+        ValueError: The text cannot be written in its charset, or the dict not as JSON.
+    """
+    charset = _charset(content_type)
+    if isinstance(source, str):
+        return _whole(source.encode(charset))
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _whole(source)
+    if isinstance(source, dict):
+        return _dict_body(source, content_type, charset)
+    if hasattr(source, "read"):
+        return _file_body(source, charset)
+    if isinstance(source, list | tuple):
+        return _list_body(source, charset)
+    if hasattr(source, "__iter__"):
+        return Body(lambda: _encoded(source, charset), None)
+    raise TypeError(f"req_body is {type(source).__name__}; bytes, str, dict, a file or an iterable of bytes is needed")
+
+
+def _charset(content_type: str | None) -> str:
+    named = _CHARSET.search(content_type or "")
+    if named is None:
+        return "utf-8"
+    try:
+        "".encode(named[1])
+    except LookupError:
+        raise ValueError(f"Content-Type has the charset {named[1]!r}, in which no text can be written here") from None
+    return named[1]
+
+
+def _whole(octets: bytes | bytearray | memoryview, content_type: str | None = None) -> Body:
+    view = memoryview(octets).cast("B")
+    return Body(lambda: iter((view,)), len(view), content_type)
+
+
+def _dict_body(fields: Mapping[Any, Any], content_type: str | None, charset: str) -> Body:
+    media_type = (content_type or "").partition(";")[0].strip().lower()
+    if media_type == "application/json" or media_type.endswith("+json"):
+        import json  # most requests need none of it
+
+        return _whole(json.dumps(fields).encode(charset))
+    from urllib.parse import urlencode
+
+    return _whole(urlencode(fields, doseq=True).encode("ascii"), "application/x-www-form-urlencoded")
+
+
+def _list_body(items: list[Any] | tuple[Any, ...], charset: str) -> Body:
+    for item in items:
+        if not isinstance(item, str | bytes | bytearray | memoryview):
+            raise TypeError(f"req_body holds {type(item).__name__}; bytes are needed")
+    return Body(lambda: _encoded(items, charset), None)
+
+
+def _encoded(items: Iterable[Any], charset: str) -> Iterator[bytes | memoryview]:
+    for item in items:
+        if isinstance(item, str):
+            yield item.encode(charset)
+        elif isinstance(item, bytes | bytearray | memoryview):
+            yield memoryview(item).cast("B")
+        else:
+            raise TypeError(f"req_body yielded {type(item).__name__}; bytes are needed")
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> Any: ...
+
+
+def _file_body(file: _Readable, charset: str) -> Body:
+    length = None if isinstance(file, io.TextIOBase) else _length_of(file)
+    return Body(lambda: _read(file, length, charset), length)
+
+
+def _length_of(file: Any) -> int | None:
+    """Octets from the file's present position to its end; None where nobody can tell."""
+    try:
+        position = file.tell()
+        end: int = file.seek(0, os.SEEK_END)
+        file.seek(position)
+    except (AttributeError, OSError, ValueError):
+        return None
+    return max(0, end - int(position))
+
+
+def _read(file: _Readable, length: int | None, charset: str) -> Iterator[bytes]:
+    sent = 0
+    while piece := file.read(PIECE_SIZE):
+        octets = piece.encode(charset) if isinstance(piece, str) else piece
+        sent += len(octets)
+        if length is not None and sent > length:
+            raise IncompleteContent(f"the file of req_body grew to {sent} octets while its {length} were being sent")
+        yield octets
+    if length is not None and sent < length:
+        raise IncompleteContent(f"the file of req_body ended after {sent} of {length} octets")

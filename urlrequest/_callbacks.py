@@ -1,0 +1,68 @@
+"""Callbacks: the user's seven functions, who may replace them, and in which order they run.
+
+Thread safety. Each attribute is a single reference: any thread may replace it, the dispatch thread reads it when its
+event is delivered. They run on the dispatch thread only, with no lock held.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._events import Outcome
+
+__all__ = ["Callbacks"]
+
+_NAMES = ("on_success", "on_redirect", "on_failure", "on_error", "on_progress", "on_cancel", "on_finish")
+
+
+class Callbacks:
+    """The `on_*` attributes of a request (contract 3)."""
+
+    def __init__(
+        self,
+        on_success: Callable[[Any, Any], object] | None,
+        on_redirect: Callable[[Any, Any], object] | None,
+        on_failure: Callable[[Any, Any], object] | None,
+        on_error: Callable[[Any, BaseException], object] | None,
+        on_progress: Callable[[Any, int, int], object] | None,
+        on_cancel: Callable[[Any], object] | None,
+        on_finish: Callable[[Any], object] | None,
+    ) -> None:
+        """Keep the callbacks.
+
+        Raises:
+            TypeError: One of them is neither callable nor falsy (contract 2.3).
+        """
+        self.on_success, self.on_redirect, self.on_failure = on_success, on_redirect, on_failure
+        self.on_error, self.on_progress, self.on_cancel, self.on_finish = on_error, on_progress, on_cancel, on_finish
+        for name in _NAMES:
+            callback = getattr(self, name)
+            if callback and not callable(callback):
+                raise TypeError(f"{name} is {type(callback).__name__}; a callable or None is needed")
+
+    def _has_callback(self, name: str) -> bool:
+        """Whether somebody is to be told of an outcome."""
+        return bool(self.on_finish or getattr(self, name))
+
+    def _run_progress(self, current: int, total: int) -> None:
+        callback = self.on_progress
+        if callback:
+            callback(self, current, total)
+
+    def _run_callbacks(self, outcome: Outcome) -> None:
+        """Run the outcome's callback, then on_finish, whatever the first one raises (contract 3.6)."""
+        callback = getattr(self, outcome.callback)
+        try:
+            if callback:
+                callback(self, *outcome.arguments())
+        finally:
+            on_finish = self.on_finish
+            if on_finish:
+                on_finish(self)
+
+    def _forget_callbacks(self) -> None:
+        for name in _NAMES:
+            setattr(self, name, None)

@@ -1,0 +1,316 @@
+"""Connections: our `HTTPConnection` and `HTTPSConnection`, proxies and tunnels, and classes of other people.
+
+Ours are `http.client` connections whose every wait can be ended and whose responses are strictly framed. A request uses
+any connection class through `open_connection()` and `exchange()`; one that is not ours blocks where it blocks, and what
+it returns is counted all the same.
+
+Threads: a connection belongs to one worker at a time; nobody else touches it (invariant N of `_waiter`).
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ._body import Body
+from ._headers import Headers
+from ._message import head_octets
+from ._response import ForeignResponse, Response
+from ._stream import NetworkStream, connect_socket, dial, secure
+from ._tls import TlsSettings, context_for, warn_if_insecure
+from ._waiter import Waiter
+from .errors import IncompleteContent, ProtocolError, ProxyError
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator
+
+    from ._response import ResponseLike
+
+__all__ = ["HTTPConnection", "HTTPSConnection", "Proxy", "Route", "exchange", "open_connection"]
+
+Fields = list[tuple[str, str]]
+
+_SMALL_BODY = 64 * 1024  # octets; a body up to this is sent in one piece with the head
+
+
+class Proxy(NamedTuple):
+    """An HTTP proxy, and the fields for its eyes only (contract 14.1)."""
+
+    host: str
+    port: int
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+class Route(NamedTuple):
+    """Everything that makes one connection different from another."""
+
+    connection_class: type
+    host: str
+    port: int | None
+    tls: TlsSettings | None = None
+    proxy: Proxy | None = None
+
+    @property
+    def is_tunnelled(self) -> bool:
+        return self.proxy is not None and self.tls is not None
+
+
+class HTTPConnection(http.client.HTTPConnection):
+    """An `http.client.HTTPConnection` that can be cancelled and keeps deadlines.
+
+    For a scheme of your own, derive from it, override `open_socket()`, and return the class from
+    `UrlRequest.get_connection_for_scheme()` (contract 18.1). Everything here runs on the worker.
+
+    Attributes:
+        waiter: The time limits and the cancel of the request that is being served.
+        is_intact: The present request has been sent as a whole.
+    """
+
+    sock: Any
+
+    def __init__(self, host: str, port: int | None = None, timeout: float | None = None, **options: Any) -> None:
+        """Make a connection that is opened by its first request.
+
+        Args:
+            timeout: Longest single step, in seconds, where no request sets another one; None: no limit.
+            options: As of `http.client.HTTPConnection`.
+        """
+        super().__init__(host, port, timeout=timeout, **options)
+        self.waiter = Waiter(timeout)
+        self.is_intact = True
+        self._tunnel: tuple[str, int | None, Any] | None = None
+        self._sent_method = ""
+        self._send_error: OSError | None = None
+
+    # Opening
+
+    def open_socket(self) -> socket.socket:
+        """Return a connected socket; override it for a scheme of your own.
+
+        Use `connect_socket()` to connect, so that cancel and deadline end the wait.
+
+        Raises:
+            OSError: It cannot be connected.
+        """
+        return dial(self.host, self.port, self.waiter)
+
+    def connect_socket(self, sock: socket.socket, address: Any) -> None:
+        """Connect a socket of any address family; to be called by `open_socket()`.
+
+        Raises:
+            OSError: It failed; the socket has been closed.
+        """
+        try:
+            connect_socket(sock, address, self.waiter)
+        except BaseException:
+            sock.close()
+            raise
+
+    def secure_socket(self, sock: socket.socket) -> socket.socket:
+        """Put TLS over the socket where the scheme wants it."""
+        return sock
+
+    def connect(self) -> None:
+        """Open the connection, through a tunnel if one is set."""
+        sock = self.open_socket()
+        try:
+            sock.setblocking(False)
+            if self._tunnel is not None:
+                host, port, headers = self._tunnel
+                _open_tunnel(NetworkStream(sock, self.waiter, self.peer), f"{_bracketed(host)}:{port}", headers)
+            sock = self.secure_socket(sock)
+        except BaseException:
+            sock.close()
+            raise
+        self.sock = NetworkStream(sock, self.waiter, self.peer)
+
+    def set_tunnel(self, host: str, port: int | None = None, headers: Any = None) -> None:
+        """Have the connection go through an HTTP proxy (RFC 9110, section 9.3.6); host and port are the origin's."""
+        super().set_tunnel(host, port)
+        self._tunnel = (host, self.default_port if port is None else port, headers or {})
+
+    @property
+    def peer(self) -> str:
+        """Host and port that the socket is connected to, for messages."""
+        return f"{_bracketed(self.host)}:{self.port}"
+
+    # One exchange
+
+    def request(
+        self, method: str, url: str, body: Any = None, headers: Any = None, *, encode_chunked: bool = False
+    ) -> None:
+        """Send a request, as `http.client` does.
+
+        A server that answers before all is sent ends the sending; its answer is there for `getresponse()` (contract
+        10.5).
+
+        Raises:
+            OSError: The connection cannot be opened.
+        """
+        self._send_error, self.is_intact, self._sent_method = None, True, method
+        if not isinstance(headers, list) or not (body is None or isinstance(body, Body)):
+            super().request(method, url, body, headers or {}, encode_chunked=encode_chunked)
+            return
+        if self.sock is None:
+            self.connect()
+        stream: NetworkStream = self.sock
+        stream.waiter = self.waiter
+        began = monotonic()
+        try:
+            self.is_intact = _send(stream, head_octets(method, url, headers), body, headers)
+        except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+            # The server may have answered before it closed (measured: an early 413 can still be read then).
+            self.is_intact, self._send_error = False, error
+        self.waiter.timings["send"] = monotonic() - began
+
+    def getresponse(self) -> Response:  # type: ignore[override]  # the same interface, strictly framed
+        """Read the head of the response.
+
+        Raises:
+            ProtocolError: The server does not speak HTTP/1. OSError: The connection broke.
+        """
+        began = monotonic()
+        try:
+            response = Response(self.sock, self._sent_method)
+        except (OSError, http.client.HTTPException):
+            if self._send_error is not None:
+                raise self._send_error from None
+            raise
+        self.waiter.timings["first_octet"] = monotonic() - began
+        self._forget_exchange()
+        return response
+
+    def _forget_exchange(self) -> None:
+        """Let the next `putrequest()` begin: http.client's own record of the exchange ends with close() only."""
+        sock, self.sock = self.sock, None
+        super().close()
+        self.sock = sock
+
+
+class HTTPSConnection(HTTPConnection):
+    """The same over TLS."""
+
+    default_port = http.client.HTTPS_PORT
+
+    def __init__(
+        self,
+        host: str,
+        port: int | None = None,
+        timeout: float | None = None,
+        *,
+        context: ssl.SSLContext | None = None,
+        **options: Any,
+    ) -> None:
+        """Make a connection that is opened by its first request.
+
+        Args:
+            context: How to judge the peer; None: as a request without TLS options does (contract 13.1).
+        """
+        super().__init__(host, port, timeout, **options)
+        self._context = context
+
+    def secure_socket(self, sock: socket.socket) -> socket.socket:
+        context = self._context or context_for(TlsSettings())
+        host = self.host if self._tunnel is None else self._tunnel[0]
+        return secure(sock, host, context, self.waiter)
+
+
+def _send(stream: NetworkStream, head: bytes, body: Body | None, fields: Fields) -> bool:
+    """Send a whole message; False when an answer came first."""
+    if body is None:
+        return stream.send_all(head)
+    pieces = body.pieces()
+    if body.length is not None and body.length <= _SMALL_BODY:
+        return stream.send_all(b"".join((head, *pieces)), watch=True)
+    declared = next((int(value) for name, value in fields if name.lower() == "content-length"), None)
+    if declared is None:
+        pieces = _chunked(pieces)
+    if not stream.send_all(head, watch=True):
+        return False
+    sent = 0
+    for piece in pieces:
+        sent += len(piece)
+        if declared is not None and sent > declared:
+            raise IncompleteContent(f"req_body has more than the {declared} octets of its Content-Length")
+        if not stream.send_all(piece, watch=True):
+            return False
+    if declared is not None and sent < declared:
+        raise IncompleteContent(f"req_body ended after {sent} of the {declared} octets of its Content-Length")
+    return True
+
+
+def _chunked(pieces: Iterator[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+    """The chunked transfer coding (RFC 9112, section 7.1)."""
+    for piece in pieces:
+        if piece:  # an empty chunk would be the last one
+            yield b"".join((b"%x\r\n" % len(piece), piece, b"\r\n"))
+    yield b"0\r\n\r\n"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _open_tunnel(stream: NetworkStream, authority: str, headers: Any) -> None:
+    """Have the proxy connect to the origin (RFC 9110, section 9.3.6)."""
+    fields = [("Host", authority), *(headers.items() if hasattr(headers, "items") else headers)]
+    stream.send_all(head_octets("CONNECT", authority, fields))
+    try:
+        response = Response(stream, "CONNECT")
+    except ProtocolError as error:
+        raise ProxyError(f"the proxy {stream.peer} gave no answer to CONNECT {authority}: {error}") from error
+    if not 200 <= response.status < 300:
+        raise ProxyError(
+            f"the proxy {stream.peer} refused CONNECT {authority}: {response.status} {response.reason}",
+            status=response.status,
+            headers=response.headers,
+        )
+    if not response.is_reusable:
+        # Octets that came before the handshake would be taken for the origin's (CVE-2023-40217 is of that kind).
+        raise ProxyError(f"the proxy {stream.peer} sent octets behind its answer to CONNECT {authority}")
+
+
+# Any class
+
+
+def open_connection(route: Route, waiter: Waiter) -> Any:
+    """Make a connection for a request; one of ours connects with its first exchange.
+
+    Raises:
+        OSError, ssl.SSLError: The certificate files cannot be used; nothing has been sent.
+    """
+    cls, proxy = route.connection_class, route.proxy
+    host, port = (route.host, route.port) if proxy is None else (proxy.host, proxy.port)
+    options: dict[str, Any] = {"timeout": waiter.timeout}
+    if route.tls is not None and issubclass(cls, HTTPSConnection | http.client.HTTPSConnection):
+        options["context"] = context_for(route.tls)
+        warn_if_insecure(route.tls, route.host)
+    connection = cls(host, port, **options)
+    if proxy is not None and route.is_tunnelled:
+        connection.set_tunnel(route.host, route.port, headers=dict(proxy.fields))
+    if isinstance(connection, HTTPConnection):
+        connection.waiter = waiter
+    return connection
+
+
+def exchange(connection: Any, method: str, target: str, fields: Fields, body: Body | None) -> ResponseLike:
+    """Send a request over a connection of any class, and read the head of the response."""
+    if isinstance(connection, HTTPConnection):
+        connection.request(method, target, body, fields)
+    else:
+        _request_foreign(connection, method, target, fields, body)
+    response = connection.getresponse()
+    return response if isinstance(response, Response) else ForeignResponse(response, method)
+
+
+def _request_foreign(connection: Any, method: str, target: str, fields: Fields, body: Body | None) -> None:
+    # http.client frames a body of unknown length itself, and only where no field says so already.
+    headers = dict(Headers(field for field in fields if field[0].lower() != "transfer-encoding"))
+    content: Any = None
+    if body is not None:
+        is_small = body.length is not None and body.length <= _SMALL_BODY
+        content = b"".join(body.pieces()) if is_small else map(bytes, body.pieces())
+    connection.request(method, target, body=content, headers=headers)

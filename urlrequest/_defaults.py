@@ -1,0 +1,22 @@
+"""What all requests of a program have in common unless they say otherwise."""
+
+from __future__ import annotations
+
+__all__ = ["Defaults", "defaults"]
+
+
+class Defaults:
+    """Settings of the whole program; change them before making requests.
+
+    Attributes:
+        detect_hook: Look for a running event loop or a GUI toolkit when a request without a hook is made (contract
+            8.2).
+    """
+
+    __slots__ = ("detect_hook",)
+
+    def __init__(self) -> None:
+        self.detect_hook = True
+
+
+defaults = Defaults()

@@ -1,0 +1,151 @@
+"""DispatchQueue: the mailboxes with something to deliver, and the thread that is woken to deliver it.
+
+Draining a queue serves one mailbox after the other, a batch of events each.
+
+Thread safety. Any thread pushes, a canceller in a signal handler too; one thread drains as a rule, but more may. The
+queue is a deque, whose single operations are atomic, and `_is_armed` a flag (see `Flag`): nothing here waits for a
+lock, and callbacks run with no lock held.
+
+Invariant:
+    D3  The wake-up is called on the idle-to-armed edge only (`DispatchQueue._is_armed`), and once by a drain that stops
+        with work left. A drain looks at the queue once more after it cleared the flag.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import deque
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from ._deadline import Deadline, earliest
+from ._lifecycle import LONGEST_SLEEP, Flag
+from ._mailbox import BATCH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ._mailbox import Mailbox, Seat
+
+__all__ = ["DispatchQueue", "unhooked", "wait_for"]
+
+SLICE = 0.008  # seconds a waiting thread delivers before it looks at its own time limit
+
+
+class DispatchQueue:
+    """The seats whose mailboxes have something to deliver, in order of arrival.
+
+    Guarantees: `push()` is safe from any thread and from signal handlers, and calls `wakeup` at most once until the
+    next `drain()`. Nothing that was pushed is forgotten, whatever a callback raises.
+    """
+
+    def __init__(self, wakeup: Callable[[], None]) -> None:
+        self._ready: deque[Seat] = deque()
+        self._wakeup = wakeup
+        self._is_armed = Flag()
+        self._heir: DispatchQueue | None = None
+
+    def push(self, seat: Seat) -> None:
+        if self._heir is not None:
+            self._heir.push(seat)
+            return
+        self._ready.append(seat)
+        if self._is_armed.set():
+            self._wakeup()
+
+    def drain(self, budget: float | None = None) -> bool:
+        """Run pending callbacks on this thread.
+
+        Args:
+            budget: Time to spend, in seconds; at least one event is delivered, and a slow callback may overrun it.
+                None: all that is pending now.
+        Returns:
+            Whether something is still pending; the wake-up has been called for it.
+        Raises:
+            BaseException: What a callback raised; the other events stay pending.
+        """
+        self._is_armed.set()  # D3: what is pushed from here on is seen by this loop
+        try:
+            self._deliver(budget)
+        finally:
+            has_more = self._disarm()
+        return has_more
+
+    def _deliver(self, budget: float | None) -> None:
+        if budget is None:
+            until, left = None, sum(seat.mailbox.pending_count for seat in tuple(self._ready))
+        else:
+            until, left = monotonic() + budget, sys.maxsize
+        while left > 0:
+            try:
+                seat = self._ready.popleft()
+            except IndexError:
+                return
+            left -= seat.serve(min(left, BATCH), until)
+            if until is not None and monotonic() >= until:
+                return
+
+    def _disarm(self) -> bool:
+        if not self._ready:
+            self._is_armed.clear()
+            if not self._ready:
+                return False
+            if not self._is_armed.set():
+                return True  # whoever pushed in between has called the wake-up
+        self._wakeup()
+        return True
+
+    def bequeath(self, heir: DispatchQueue) -> None:
+        """Give everything to another queue, now and from now on: nobody will drain this one any more."""
+        self._heir = heir
+        self._is_armed.clear()
+        while True:
+            try:
+                seat = self._ready.popleft()
+            except IndexError:
+                return
+            heir.push(seat)
+
+    def forget(self) -> None:
+        """Start afresh. In a forked child, where a thread may have been at it."""
+        self._ready = deque()
+        self._is_armed = Flag()
+
+
+unhooked = DispatchQueue(lambda: None)
+"""The queue of requests without a hook, and the heir of hooks whose loop is gone: `urlrequest.drain()` serves it."""
+
+
+def wait_for(mailboxes: Sequence[Mailbox], *, delay: float | None, timeout: float | None) -> bool:
+    """Deliver the events of these requests on this thread until all of them are over.
+
+    Args:
+        delay: The longest sleep between two looks, in seconds; None: sleep until there is something to do.
+        timeout: When to give up, in seconds; None: never.
+    Returns:
+        False when the time ran out.
+    """
+    thread = threading.get_ident()
+    if all(mailbox.ends_for(thread) for mailbox in mailboxes):
+        return True
+    deadline = Deadline(timeout)
+    bell = Flag()  # rung (clear) when there is something to do
+    bell.set()
+    queue = DispatchQueue(bell.clear)
+    seats = [mailbox.visit(queue) for mailbox in mailboxes]
+    unfinished = deque(mailboxes)
+    longest = earliest(delay, LONGEST_SLEEP)
+    try:
+        while True:
+            queue.drain(SLICE)
+            while unfinished and unfinished[0].ends_for(thread):
+                unfinished.popleft()
+            if not unfinished:
+                return True
+            if deadline.has_passed():
+                return False
+            bell.wait_to_set(earliest(longest, deadline.remaining()))
+    finally:
+        for seat in seats:
+            seat.mailbox.leave(seat)

@@ -1,0 +1,94 @@
+"""The callbacks' own words: how a request can end.
+
+An outcome is made once, by the worker or the canceller, and never changed. It knows the name of its callback and the
+arguments that follow the request (contract 3.2), so that delivery is one line.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from ._head import ResponseHead
+
+__all__ = ["Answer", "Cancel", "Error", "Failure", "Outcome", "Redirect", "Success", "answer_class"]
+
+
+class Outcome:
+    """How a request ended.
+
+    Attributes:
+        callback: The attribute of the request that holds the callback.
+        head: The response's head, or None when none was received.
+        content: The body's octets, or None when there was no complete body.
+        result: What the user gets (contract 4), or None.
+        error: What went wrong, or None.
+    """
+
+    __slots__ = ("content", "error", "head", "result")
+    callback: ClassVar[str]
+
+    def __init__(
+        self,
+        *,
+        head: ResponseHead | None = None,
+        content: bytes | None = None,
+        result: Any = None,
+        error: BaseException | None = None,
+    ) -> None:
+        self.head = head
+        self.content = content
+        self.result = result
+        self.error = error
+
+    def arguments(self) -> tuple[Any, ...]:
+        """What the callback gets besides the request."""
+        return ()
+
+
+class Answer(Outcome):
+    """A complete response, whatever its status."""
+
+    __slots__ = ()
+
+    def arguments(self) -> tuple[Any, ...]:
+        return (self.result,)
+
+
+class Success(Answer):
+    __slots__ = ()
+    callback = "on_success"
+
+
+class Redirect(Answer):
+    __slots__ = ()
+    callback = "on_redirect"
+
+
+class Failure(Answer):
+    __slots__ = ()
+    callback = "on_failure"
+
+
+class Error(Outcome):
+    """No complete response: `error` says why."""
+
+    __slots__ = ()
+    callback = "on_error"
+
+    def arguments(self) -> tuple[Any, ...]:
+        return (self.error,)
+
+
+class Cancel(Outcome):
+    __slots__ = ()
+    callback = "on_cancel"
+
+
+def answer_class(status: int) -> type[Answer]:
+    """Which callback a final status is for (contract 3.3)."""
+    if 200 <= status < 300 or status == 101:
+        return Success
+    if 300 <= status < 400:
+        return Redirect
+    return Failure

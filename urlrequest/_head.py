@@ -1,0 +1,127 @@
+"""The head of a response: octets -> ResponseHead, and how its content is framed. Pure, strict rules.
+
+`http.client` believes heads that are cut off, splits values at a bare CR and takes `+5` for a length; what it accepts
+also differs between Python's patch releases. So the head is read here, by RFC 9112, and anything doubtful is a
+`ProtocolError` before it can corrupt this response or the next one on the connection.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from ._headers import Headers
+from .errors import ProtocolError
+
+__all__ = ["Framing", "ResponseHead", "frame", "parse_head"]
+
+HEAD_LIMIT = 256 * 1024  # octets, interim responses included
+LINE_LIMIT = 64 * 1024  # octets
+FIELD_LIMIT = 1000  # fields
+
+_NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+# A line may end with a bare LF (RFC 9112, section 2.2); a bare CR is never part of a line.
+_STATUS_LINE = re.compile(r"HTTP/(1\.[0-9]) ([1-9][0-9][0-9])(?: ([^\r\n\0]*))?\r?\n")
+_FIELD = re.compile(rf"({_NAME}):[ \t]*([^\r\n\0]*)\r?\n")
+_FIELDS = re.compile(rf"(?:{_NAME}:[^\r\n\0]*\r?\n)*\r?\n")
+_FOLD = re.compile(r"\r?\n[ \t]+")
+_LENGTH = re.compile(r"[0-9]{1,18}")
+
+
+class ResponseHead(NamedTuple):
+    """What precedes the content (RFC 9112, sections 4 and 5)."""
+
+    version: str
+    status: int
+    reason: str
+    headers: Headers
+
+
+class Framing(NamedTuple):
+    """Where the content ends, and whether another response may follow (RFC 9112, sections 6.3 and 9.3).
+
+    Attributes:
+        length: Octets of content; None: until the last chunk, or until the connection ends.
+        is_chunked: The content comes in chunks.
+        keeps_alive: The connection may be used again once the content was read.
+    """
+
+    length: int | None
+    is_chunked: bool
+    keeps_alive: bool
+
+
+def parse_head(octets: bytes) -> ResponseHead:
+    """Read a whole head, its empty line included.
+
+    Raises:
+        ProtocolError: It is not what RFC 9112 allows.
+    """
+    text = octets.decode("latin-1")
+    start = _STATUS_LINE.match(text)
+    if start is None:
+        raise ProtocolError(f"the server sent no HTTP/1 status line but {_excerpt(text)}")
+    end = start.end()
+    if not _FIELDS.fullmatch(text, end):
+        # Folded lines are obsolete and must be read as one (RFC 9112, section 5.2), but not before the first field.
+        text, end = _FOLD.sub(" ", text[end:]), 0
+        if not _FIELDS.fullmatch(text):
+            raise ProtocolError(f"the server sent a malformed header field: {_excerpt(_first_malformed(text))}")
+    fields = _FIELD.findall(text, end)
+    if len(fields) > FIELD_LIMIT:
+        raise ProtocolError(f"the server sent {len(fields)} header fields; {FIELD_LIMIT} are allowed")
+    if len(octets) > LINE_LIMIT and max(map(len, text.split("\n"))) > LINE_LIMIT:
+        raise ProtocolError(f"the server sent a header line longer than {LINE_LIMIT} octets")
+    version, status, reason = start.groups()
+    headers = Headers([(name, value.rstrip(" \t")) for name, value in fields])
+    return ResponseHead(version, int(status), (reason or "").strip(), headers)
+
+
+def _first_malformed(text: str) -> str:
+    for line in text.splitlines(keepends=True):
+        if line.strip("\r\n") and not _FIELD.fullmatch(line):
+            return line
+    return text
+
+
+def _excerpt(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:60] + "…")
+
+
+def frame(head: ResponseHead, method: str) -> Framing:
+    """Decide where the content ends.
+
+    Raises:
+        ProtocolError: Content-Length or Transfer-Encoding cannot be trusted (contract 11.4).
+    """
+    headers = head.headers
+    keeps_alive = _keeps_alive(head)
+    if method == "HEAD" or head.status in {204, 304} or head.status < 200:
+        return Framing(0, is_chunked=False, keeps_alive=keeps_alive and head.status != 101)
+    coding = headers.get("Transfer-Encoding", "").strip(" \t").lower()
+    has_length = "Content-Length" in headers
+    if coding and coding != "identity":
+        if coding != "chunked":
+            raise ProtocolError(f"the server used the transfer coding {_excerpt(coding)}; only chunked is known")
+        # With a length besides, or from HTTP/1.0, somebody on the way may see another end: RFC 9112, section 6.1.
+        return Framing(None, is_chunked=True, keeps_alive=keeps_alive and not has_length and head.version != "1.0")
+    if has_length:
+        return Framing(_length(headers["Content-Length"]), is_chunked=False, keeps_alive=keeps_alive)
+    return Framing(None, is_chunked=False, keeps_alive=False)
+
+
+def _length(value: str) -> int:
+    # The same number twice is one number (RFC 9112, section 6.3); anything else would be a guess.
+    lengths = {part.strip(" \t") for part in value.split(",")}
+    length = lengths.pop()
+    if lengths or not _LENGTH.fullmatch(length):
+        raise ProtocolError(f"the server sent the Content-Length {_excerpt(value)}")
+    return int(length)
+
+
+def _keeps_alive(head: ResponseHead) -> bool:
+    connection = head.headers.get("Connection")
+    if connection is None:
+        return head.version != "1.0"
+    options = {option.strip(" \t") for option in connection.lower().split(",")}
+    return "close" not in options and (head.version != "1.0" or "keep-alive" in options)

@@ -1,0 +1,133 @@
+"""Header fields as the user meets them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from typing_extensions import Self
+
+__all__ = ["Headers"]
+
+_MISSING: Any = object()
+
+
+class Headers(dict[str, str]):
+    """Header fields by name (contract 11.1; RFC 9110, section 5).
+
+    Names compare case-insensitively and keep the spelling of their first appearance. A field that was repeated reads as
+    one value joined with ", " (RFC 9110, section 5.2), Set-Cookie with ";"; `get_all()` has the single values.
+    `headers["Set-Cookie"]` reads "" when there is none.
+    """
+
+    __slots__ = ("_repeated", "_spelling")
+
+    def __init__(self, fields: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
+        super().__init__()
+        self._spelling: dict[str, str] = {}  # lower case -> as it is kept
+        self._repeated: dict[str, list[str]] = {}  # lower case -> the single values
+        for name, value in fields.items() if hasattr(fields, "items") else fields:
+            self.add(name, value)
+
+    def add(self, name: str, value: str) -> None:
+        """Add a field, keeping those of the same name."""
+        key = name.lower()
+        spelling = self._spelling.setdefault(key, name)
+        if not super().__contains__(spelling):
+            super().__setitem__(spelling, value)
+            return
+        before = super().__getitem__(spelling)
+        self._repeated.setdefault(key, [before]).append(value)
+        super().__setitem__(spelling, before + (";" if key == "set-cookie" else ", ") + value)
+
+    def get_all(self, name: str) -> list[str]:
+        """The single values of a field, in order; empty when it is absent."""
+        key = name.lower()
+        if key in self._repeated:
+            return list(self._repeated[key])
+        return [self[name]] if name in self else []
+
+    def fields(self) -> Iterator[tuple[str, str]]:
+        """All fields one by one, those of one name together."""
+        for name in self:
+            for value in self.get_all(name):
+                yield name, value
+
+    def _kept(self, name: object) -> Any:
+        return self._spelling.get(name.lower(), name) if isinstance(name, str) else name
+
+    def __missing__(self, name: str) -> str:
+        spelling = self._kept(name)
+        if spelling != name:
+            return self[spelling]
+        if name.lower() == "set-cookie":
+            return ""
+        raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(self._kept(name))
+
+    def __setitem__(self, name: str, value: str) -> None:
+        self.pop(name, None)
+        self.add(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        spelling = self._kept(name)
+        super().__delitem__(spelling)
+        self._repeated.pop(spelling.lower(), None)
+        del self._spelling[spelling.lower()]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(self._kept(name), default)
+
+    def pop(self, name: str, default: Any = _MISSING) -> Any:
+        if name in self:
+            value = self[name]
+            del self[name]
+            return value
+        if default is _MISSING:
+            raise KeyError(name)
+        return default
+
+    def popitem(self) -> tuple[str, str]:
+        name = next(reversed(self), None)
+        if name is None:
+            raise KeyError("there are no fields")
+        return name, self.pop(name)
+
+    def clear(self) -> None:
+        super().clear()
+        self._spelling.clear()
+        self._repeated.clear()
+
+    def setdefault(self, name: str, default: str = "") -> str:
+        if name not in self:
+            self.add(name, default)
+        return self[name]
+
+    def update(self, *others: Any, **more: str) -> None:
+        for other in (*others, more):
+            for name, value in other.items() if hasattr(other, "items") else other:
+                self[name] = value
+
+    def __ior__(self, other: Any) -> Self:  # type: ignore[override]  # a dict may be given, a Headers stays
+        self.update(other)
+        return self
+
+    def __or__(self, other: Any) -> Headers:  # type: ignore[override]  # as above
+        joined = self.copy()
+        joined.update(other)
+        return joined
+
+    def copy(self) -> Headers:
+        return Headers(self.fields())
+
+    __copy__ = copy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Headers, (list(self.fields()),)
+
+    def __repr__(self) -> str:
+        return f"Headers({dict(self)!r})"

@@ -1,0 +1,296 @@
+"""Mailbox: one request's undelivered events, and how they are delivered.
+
+A mailbox has a seat in the queue of its hook, and one more in the queue of every thread that waits for the request. An
+event puts the seats into their queues (see `_dispatch`), whose draining comes back here.
+
+Thread safety. The worker alone posts progress; the worker or a canceller posts the end. Any thread may deliver. What
+they share are deques, whose single operations are atomic, and flags (see `Flag`): nothing here waits for a lock, so
+that `cancel()` may post from a signal handler, and callbacks run with no lock held.
+
+Invariants:
+    D1  One thread at a time delivers events of one request: the one that set `Mailbox._turn`. Whoever finds it set
+        leaves, and the holder looks again after giving it back, so that no event is left without a wake-up.
+    D2  A seat is in its queue at most once (`Seat._is_queued`), and the flag is cleared before its mailbox is looked
+        at.
+    D4  While a thread waits for a request, only waiting threads deliver its events (contract 6.3).
+    D5  Undelivered progress events are at most `PROGRESS_LIMIT`; beyond it the newest replaces the last (contract
+        5.4).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
+
+from ._lifecycle import Flag
+
+if TYPE_CHECKING:
+    from ._dispatch import DispatchQueue
+
+__all__ = ["BATCH", "Mailbox", "ProgressRun", "Receiver", "Seat"]
+
+PROGRESS_LIMIT = 1024  # events
+BATCH = 64  # events of one request before the next one's turn
+
+
+class ProgressRun:
+    """Progress events at equal distances: first, first + step, ... One object stands for all events of a read.
+
+    The worker never touches a run it has posted; delivering shortens it from the front.
+    """
+
+    __slots__ = ("count", "first", "step", "total")
+
+    def __init__(self, first: int, step: int, count: int, total: int) -> None:
+        self.first = first
+        self.step = step
+        self.count = count
+        self.total = total
+
+    def head(self, count: int) -> ProgressRun:
+        """The run's first events."""
+        return ProgressRun(self.first, self.step, count, self.total)
+
+    def last(self) -> ProgressRun:
+        """The run's last event alone."""
+        return ProgressRun(self.first + self.step * (self.count - 1), self.step, 1, self.total)
+
+
+class Receiver(Protocol):
+    """Who a mailbox's events are for: the request."""
+
+    @property
+    def is_cancelled(self) -> bool: ...
+    @property
+    def is_settled(self) -> bool: ...
+    def has_callback(self) -> bool:
+        """Whether a callback is there for the outcome."""
+        ...
+
+    def deliver_progress(self, current: int, total: int) -> None: ...
+    def deliver_outcome(self) -> None:
+        """Publish the outcome and run its callbacks. Dispatch thread, once."""
+        ...
+
+    def publish_outcome(self) -> bool:
+        """Publish the outcome, unless it has a callback to run; whether it was published. Any thread."""
+        ...
+
+
+class Mailbox:
+    """One request's undelivered events.
+
+    Attributes:
+        is_ending: The terminal callback has begun, or there was none to run.
+        is_over: on_finish has run; nothing will be delivered any more.
+    """
+
+    __slots__ = (
+        "_current",
+        "_delivered",
+        "_home",
+        "_owner",
+        "_posted",
+        "_receiver",
+        "_runs",
+        "_turn",
+        "_visits",
+        "is_ending",
+        "is_over",
+    )
+
+    def __init__(self, receiver: Receiver, queue: DispatchQueue) -> None:
+        self._receiver = receiver
+        self._home = Seat(self, queue, is_visit=False)
+        self._visits: deque[Seat] = deque()  # of the threads that wait
+        self._runs: deque[ProgressRun] = deque()
+        self._current = ProgressRun(0, 0, 0, 0)  # what is being delivered; belongs to the turn
+        self._posted = 0  # progress events put in; counted by the worker
+        self._delivered = 0  # progress events taken out; counted by the holder of the turn
+        self._turn = Flag()
+        self._owner: int | None = None  # ident of the thread that has the turn
+        self.is_ending = False
+        self.is_over = False
+
+    # Posting
+
+    def post_progress(self, run: ProgressRun) -> None:
+        """Add progress events. Worker only."""
+        room = PROGRESS_LIMIT - (self._posted - self._delivered)
+        if run.count > room:
+            if room > 1:
+                self._put(run.head(room - 1))
+            elif room < 1:
+                self._drop_newest()
+            run = run.last()
+        self._put(run)
+        self._announce()
+
+    def _put(self, run: ProgressRun) -> None:
+        self._posted += run.count
+        self._runs.append(run)
+
+    def _drop_newest(self) -> None:
+        try:
+            run = self._runs.pop()
+        except IndexError:
+            return  # the dispatch thread has just taken it
+        self._posted -= run.count
+        if run.count > 1:
+            self._put(run.head(run.count - 1))
+
+    def post_outcome(self) -> None:
+        """Tell that the request is settled. Worker or canceller.
+
+        With no callback left to run the request is finished here and now: whoever polls or joins needs no loop
+        (contract 3.4).
+        """
+        has_progress = self._has_progress and not self._receiver.is_cancelled
+        if has_progress or self._receiver.has_callback() or not self._turn.set():
+            self._announce()
+            return
+        try:
+            # Between that look and this one, a cancel that has a callback may have come first.
+            self.is_ending = self.is_over = self._receiver.publish_outcome()
+        finally:
+            self._turn.clear()
+            self._announce()
+
+    def _announce(self) -> None:
+        """Have somebody come for the events, or notice the end."""
+        if self._visits:
+            for seat in tuple(self._visits):
+                seat.announce()
+        elif not self.is_over:
+            self._home.announce()
+
+    # Delivering
+
+    @property
+    def _has_progress(self) -> bool:
+        return self._current.count > 0 or bool(self._runs)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is something to deliver."""
+        return not self.is_ending and (self._has_progress or self._receiver.is_settled)
+
+    @property
+    def pending_count(self) -> int:
+        """How many events there are to deliver, about."""
+        return self._posted - self._delivered + self._receiver.is_settled
+
+    def ends_for(self, thread: int) -> bool:
+        """Whether a thread that waits need wait no longer; inside a terminal callback it must not (contract 6.3)."""
+        return self.is_over or (self.is_ending and self._owner == thread)
+
+    def deliver(self, most: int, until: float | None, *, is_visit: bool) -> int:
+        """Run callbacks of this request on this thread.
+
+        Args:
+            most: How many events at the most.
+            until: When to stop, on `time.monotonic()`; one event is delivered in any case.
+            is_visit: The thread waits for this request, and may do so inside one of the request's own callbacks.
+        Returns:
+            How many events were delivered; 0 too when another thread delivers.
+        """
+        if self.is_over or (not is_visit and self._visits):
+            return 0  # D4
+        thread = threading.get_ident()
+        if is_visit and self._owner == thread:
+            return self._run(most, until)
+        if not self._turn.set():
+            return 0
+        self._owner = thread
+        try:
+            return self._run(most, until)
+        finally:
+            self._return_turn()
+
+    def _return_turn(self) -> None:
+        self._owner = None
+        self._turn.clear()
+        if self.is_over or self.is_ready:
+            self._announce()  # D1
+
+    def deliver_all(self) -> None:
+        """Run all callbacks that are pending now, on this thread."""
+        while self.deliver(BATCH, None, is_visit=False):
+            pass
+
+    def _run(self, most: int, until: float | None) -> int:
+        receiver = self._receiver
+        if receiver.is_cancelled:
+            self._runs.clear()
+        elif self._take_run():
+            return self._run_progress(self._current, most, until)
+        if self.is_ending or not receiver.is_settled:
+            return 0
+        self.is_ending = True
+        try:
+            receiver.deliver_outcome()
+        finally:
+            self.is_over = True
+        return 1
+
+    def _take_run(self) -> bool:
+        """Make sure that `_current` has an event, if there is one at all."""
+        if not self._current.count:
+            try:
+                self._current = self._runs.popleft()
+            except IndexError:
+                return False
+        return True
+
+    def _run_progress(self, run: ProgressRun, most: int, until: float | None) -> int:
+        receiver = self._receiver
+        done = 0
+        while run.count and done < most and not receiver.is_cancelled:
+            current = run.first
+            # Taken out before the callback runs: it may wait for its own request, which delivers the rest of the run.
+            run.first += run.step
+            run.count -= 1
+            self._delivered += 1
+            done += 1
+            receiver.deliver_progress(current, run.total)
+            if until is not None and monotonic() >= until:
+                break
+        return done
+
+    # Waiting threads
+
+    def visit(self, queue: DispatchQueue) -> Seat:
+        """Have a waiting thread's queue told of events from now on."""
+        seat = Seat(self, queue, is_visit=True)
+        self._visits.append(seat)
+        seat.announce()
+        return seat
+
+    def leave(self, seat: Seat) -> None:
+        """End a visit; what is left to deliver goes to the others, or home."""
+        self._visits.remove(seat)
+        if self.is_ready:
+            self._announce()
+
+
+class Seat:
+    """A mailbox's place in one queue."""
+
+    __slots__ = ("_is_queued", "_queue", "is_visit", "mailbox")
+
+    def __init__(self, mailbox: Mailbox, queue: DispatchQueue, *, is_visit: bool) -> None:
+        self.mailbox = mailbox
+        self.is_visit = is_visit
+        self._queue = queue
+        self._is_queued = Flag()
+
+    def announce(self) -> None:
+        if self._is_queued.set():
+            self._queue.push(self)
+
+    def serve(self, most: int, until: float | None) -> int:
+        """Deliver a batch; called by the queue that just took this seat out."""
+        self._is_queued.clear()  # D2
+        return self.mailbox.deliver(most, until, is_visit=self.is_visit)

@@ -1,0 +1,95 @@
+"""Published: what a request shows of its response and its outcome.
+
+Thread safety. All is written by whoever delivers the outcome, the response's head first and `is_finished` (the
+request's) last, and read by anybody; each attribute is a single reference.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._text import decode_text, parse_json
+
+if TYPE_CHECKING:
+    from ._events import Outcome
+    from ._head import ResponseHead
+    from ._headers import Headers
+
+__all__ = ["Published"]
+
+
+class Published:
+    """The attributes of a request that are set in the same step that runs the callback (contract 3.4)."""
+
+    def __init__(self) -> None:
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self._content: bytes | None = None
+        self._resp_status: int | None = None
+        self._resp_reason: str | None = None
+        self._resp_headers: Headers | None = None
+        self._resp_url: str | None = None
+
+    def _publish_response(self, url: str, head: ResponseHead) -> None:
+        self._resp_url, self._resp_reason, self._resp_headers = url, head.reason, head.headers
+        self._resp_status = head.status
+
+    def _publish_outcome(self, outcome: Outcome) -> None:
+        self._content, self._error, self._result = outcome.content, outcome.error, outcome.result
+
+    @property
+    def result(self) -> Any:
+        """What came back (contract 4); None until the request is finished."""
+        return self._result
+
+    @property
+    def error(self) -> BaseException | None:
+        """What went wrong; None until the request is finished, and without an error."""
+        return self._error
+
+    @property
+    def content(self) -> bytes | None:
+        """The body's octets, content codings undone; None until the request is finished."""
+        return self._content
+
+    @property
+    def text(self) -> str | None:
+        """The body as text, whatever its type says; None until the request is finished."""
+        if self._content is None:
+            return None
+        text = decode_text(self._content, self._content_type)
+        return text if isinstance(text, str) else self._content.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """Parse the body as JSON, whatever its type says.
+
+        Raises:
+            ValueError: It is no JSON, or there is no body yet.
+        """
+        if self._content is None:
+            raise ValueError("there is no body")
+        return parse_json(self._content)
+
+    @property
+    def resp_status(self) -> int | None:
+        """The response's status code; None until the first callback."""
+        return self._resp_status
+
+    @property
+    def resp_reason(self) -> str | None:
+        """The response's reason phrase; None until the first callback."""
+        return self._resp_reason
+
+    @property
+    def resp_headers(self) -> Headers | None:
+        """The response's header fields; None until the first callback."""
+        return self._resp_headers
+
+    @property
+    def resp_url(self) -> str | None:
+        """The URL that answered, without userinfo; None until the first callback."""
+        return self._resp_url
+
+    @property
+    def _content_type(self) -> str | None:
+        return None if self._resp_headers is None else self._resp_headers.get("Content-Type")

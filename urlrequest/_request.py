@@ -1,0 +1,396 @@
+"""UrlRequest: one HTTP request, a Thread to its user.
+
+It holds the options, hands them to a worker, and publishes the outcome. `run()` and what it calls run on the worker;
+`deliver_*()` run on the dispatch thread; everything else may be called from any thread.
+
+Thread safety. Shared between threads are `_lifecycle`, `_mailbox` and `_waiter`, which say themselves why they are
+safe, and `_head`, written by the worker before the event that tells of it. The published attributes are written on the
+dispatch thread, in
+the order in which a polling thread may rely on them: `is_finished` last.
+"""
+
+from __future__ import annotations
+
+import logging
+from itertools import count
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from ._callbacks import Callbacks
+from ._connection import HTTPConnection, HTTPSConnection
+from ._deadline import Deadline, check_seconds
+from ._dispatch import DispatchQueue, unhooked, wait_for
+from ._events import Error, Failure, Outcome, Redirect
+from ._lifecycle import Lifecycle, State
+from ._live import live_requests, workers
+from ._mailbox import Mailbox, ProgressRun
+from ._plan import Options, Plan
+from ._published import Published
+from ._target import parse_target
+from ._text import is_json, parse_json
+from ._thread_like import ThreadLike
+from ._transfer import perform
+from ._waiter import Waiter
+from .errors import InvalidURL, RequestCancelled, UnsupportedScheme
+from .hooks import Hook, check_hook, current_hook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._head import ResponseHead
+
+__all__ = ["UrlRequest"]
+
+logger = logging.getLogger("urlrequest")
+
+_numbers = count(1)
+
+
+class UrlRequest(ThreadLike, Callbacks, Published):
+    """An HTTP request that starts when it is made, and brings its outcome to callbacks.
+
+    Exactly one of on_success, on_redirect, on_failure, on_error and on_cancel is called, then on_finish (contract 3.1),
+    on the
+    dispatch thread: the event loop's (see `urlrequest.hooks`), or whichever calls `wait()` or `urlrequest.drain()`.
+
+    Attributes:
+        url, req_body, req_headers: What was passed to the constructor.
+        on_success, on_redirect, on_failure, on_error, on_progress, on_cancel, on_finish: The callbacks; they may be
+            replaced until they are called, and are let go of when the request is finished.
+        chunk_size, decode, debug, file_path, ca_file, verify, timeout, deadline: As passed to the constructor.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        on_success: Callable[[Any, Any], object] | None = None,
+        on_redirect: Callable[[Any, Any], object] | None = None,
+        on_failure: Callable[[Any, Any], object] | None = None,
+        on_error: Callable[[Any, BaseException], object] | None = None,
+        on_progress: Callable[[Any, int, int], object] | None = None,
+        req_body: Any = None,
+        req_headers: Any = None,
+        chunk_size: int | None = 8192,
+        timeout: float | None = None,
+        method: str | None = None,
+        decode: bool = True,
+        debug: bool = False,
+        file_path: Any = None,
+        ca_file: Any = None,
+        verify: bool | None = True,
+        proxy_host: str | None = None,
+        proxy_port: int | None = None,
+        proxy_headers: Any = None,
+        user_agent: str | None = None,
+        on_cancel: Callable[[Any], object] | None = None,
+        on_finish: Callable[[Any], object] | None = None,
+        cookies: Any = None,
+        auth: Any = None,
+        *,
+        deadline: float | None = None,
+        client_cert: Any = None,
+        ssl_context: Any = None,
+        hook: Hook | None = None,
+    ) -> None:
+        """Make the request and start it.
+
+        Args:
+            url: Where to; without a scheme, http.
+            on_success: Called as `on_success(request, result)` for a status of 2xx.
+            on_redirect: Called as `on_redirect(request, result)` for a status of 3xx.
+            on_failure: Called as `on_failure(request, result)` for any other status.
+            on_error: Called as `on_error(request, exception)` when there is no complete response.
+            on_progress: Called as `on_progress(request, current, total)` in octets; total is -1 when unknown.
+            req_body: bytes, str, a dict (sent as a form, or as JSON where Content-Type says so), a file, or an iterable
+                of bytes.
+            req_headers: A dict or a list of pairs; a value of None leaves a field out.
+            chunk_size: Octets from one on_progress to the next; None or -1: the whole body.
+            timeout: The longest single step (resolving, connecting, one receive ...), in seconds; None: no limit.
+            method: GET, or POST with a body, when None.
+            decode: Parse a body of type application/json.
+            debug: Log what happens on the logger `urlrequest`, at DEBUG.
+            file_path: Put a complete 2xx body there instead of in `result`; the file appears at once and only then.
+            ca_file: Trust the certificates in this file only.
+            verify: False: check no certificate at all.
+            proxy_host: An HTTP proxy; its userinfo is sent to it.
+            proxy_port: The proxy's port, 80 when None.
+            proxy_headers: Fields for the proxy alone.
+            user_agent: The User-Agent field; '' sends none.
+            on_cancel: Called as `on_cancel(request)` after `cancel()`.
+            on_finish: Called as `on_finish(request)` after any of the others.
+            cookies: The Cookie field, as str or dict.
+            auth: (user, password), an object that has both as attributes, or a callable that changes the fields.
+            deadline: The longest time for the whole request, in seconds; None: no limit.
+            client_cert: The path of a certificate with its key, or the paths of both.
+            ssl_context: Use this instead of all other TLS options.
+            hook: The event loop whose thread runs the callbacks; None: the installed or the detected one.
+        Raises:
+            TypeError: A callback is not callable. Whatever else is wrong arrives through on_error (contract 2.3).
+        """
+        Callbacks.__init__(self, on_success, on_redirect, on_failure, on_error, on_progress, on_cancel, on_finish)
+        ThreadLike.__init__(self, f"urlrequest-{next(_numbers)}")
+        Published.__init__(self)
+        self.url, self.req_body, self.req_headers = url, req_body, req_headers
+        self.chunk_size, self.decode, self.debug, self.file_path = chunk_size, decode, debug, file_path
+        self.ca_file, self.verify, self.timeout, self.deadline = ca_file, verify, timeout, deadline
+        self._plan: Plan | None = None
+        self._head: ResponseHead | None = None
+        self._made_at = monotonic()
+        self._lifecycle = Lifecycle()
+        self._waiter = Waiter()
+        self._argument_error: Exception | None = None
+        queue = self._bind(timeout, deadline, hook)
+        self.mailbox = Mailbox(self, queue)
+        self._options: Options | None = Options(
+            url, req_body, req_headers, chunk_size, method, decode, file_path, ca_file, verify, proxy_host, proxy_port,
+            proxy_headers, user_agent, cookies, auth, client_cert, ssl_context,
+        ).detached()  # fmt: skip
+        live_requests[self] = None
+        try:
+            workers.admit(self)
+        except RuntimeError as error:
+            self._settle(Error(error=error))
+            self._end()
+
+    def _bind(self, timeout: object, deadline: object, hook: object) -> DispatchQueue:
+        """Set the clock, and choose the queue that brings the events home (contract 8.1)."""
+        try:
+            self._waiter.timeout = check_seconds("timeout", timeout)
+            self._waiter.deadline = Deadline(check_seconds("deadline", deadline))
+            check_hook(hook)
+        except (TypeError, ValueError) as error:
+            self._argument_error = error
+        chosen = hook if isinstance(hook, Hook) else current_hook()
+        return unhooked if chosen is None else chosen.queue
+
+    # What the user asks
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the outcome is there; it is from the terminal callback on."""
+        return self._lifecycle.is_finished
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether `cancel()` decided the outcome."""
+        return self._lifecycle.is_cancelled
+
+    @property
+    def history(self) -> list[Any]:
+        """The responses that led to this one: none, since redirects are not followed."""
+        return []
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Seconds spent in queue, dns, connect, tls, send, first_octet, total; what did not happen is absent."""
+        return dict(self._waiter.timings)
+
+    def __repr__(self) -> str:
+        try:
+            url = parse_target(self.url).url
+        except InvalidURL:
+            url = "an invalid URL"
+        state = "cancelled" if self.is_cancelled else self._lifecycle.state.value
+        return f"<{type(self).__name__} {self.name}: {url}, {state}>"
+
+    # What the user does
+
+    def wait(self, delay: float | None = 0.5, timeout: float | None = None) -> bool:
+        """Run this request's callbacks on the calling thread until it is finished (contract 6).
+
+        Args:
+            delay: The longest sleep between two looks, in seconds. It is no polling interval: an answer is seen at
+                once.
+            timeout: When to give up, in seconds; None: never.
+        Returns:
+            True when the request is finished, whatever its outcome; False when the time ran out.
+        Raises:
+            BaseException: What a callback raised.
+        """
+        return wait_for([self.mailbox], delay=delay, timeout=timeout)
+
+    def cancel(self) -> bool:
+        """End the request, whatever it is doing: on_cancel and on_finish follow, and nothing else (contract 7).
+
+        Any thread, signal handlers included; returns at once.
+
+        Returns:
+            Whether this call decided the outcome; False when the terminal callback has begun, or it was cancelled
+            before.
+        """
+        if not self._lifecycle.cancel():
+            return False
+        self._waiter.cancel()
+        if workers.withdraw(self):
+            self._end()
+        self.mailbox.post_outcome()
+        return True
+
+    # On the worker
+
+    def work(self) -> None:
+        """Run the request, and see to it that it has an outcome. For `_workers` only."""
+        self._begin()
+        self._waiter.timings["queue"] = monotonic() - self._made_at
+        try:
+            self.run()
+            if not self._lifecycle.is_settled:
+                missing = f"{type(self).__name__}.run() ended without performing the request"
+                self._settle(Error(error=RuntimeError(missing)))
+        except BaseException as error:  # noqa: BLE001 - an overridden run() may raise anything
+            self._settle(Error(error=error, head=self._head))
+        finally:
+            self._end()
+
+    def run(self) -> None:
+        """Perform the request, on the worker. A subclass may override it and call it."""
+        if not self._lifecycle.advance(State.RUNNING):
+            return
+        if self._argument_error is not None:
+            self._settle(Error(error=self._argument_error))
+            return
+        assert self._options is not None, "options are kept until the request has run"
+        try:
+            outcome: Outcome = perform(self._options, self._waiter, self)
+        except RequestCancelled:
+            return
+        except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too: the caller must hear of the end
+            outcome = Error(error=error, head=self._head)
+        self._settle(outcome)
+
+    def fail_forked(self) -> None:
+        """Settle the request in a forked child, where no worker performs it."""
+        self._lifecycle = Lifecycle()
+        self.mailbox = Mailbox(self, unhooked)
+        self._end()
+        self._settle(Error(error=OSError("the process was forked; the request goes on in the parent")))
+
+    def _settle(self, outcome: Outcome) -> None:
+        """Offer the outcome for delivery; a cancel that came first wins."""
+        self._waiter.timings["total"] = monotonic() - self._made_at
+        self._log("%s", outcome.error or f"{type(outcome).__name__.lower()}, {len(outcome.content or b'')} octets")
+        if self._lifecycle.settle(outcome):
+            self.mailbox.post_outcome()
+
+    def _end(self) -> None:
+        """Let go of what only the worker needed; joining threads go on."""
+        self._options = None
+        self._waiter.release()
+        super()._end()
+
+    def _log(self, message: str, *arguments: object) -> None:
+        if self.debug:
+            logger.debug("%s: %s", self.name, message % arguments)
+
+    # Told by perform(), on the worker
+
+    def get_connection_for_scheme(self, scheme: str) -> type:
+        """Return the connection class for a scheme; override it for schemes of your own (contract 18.1).
+
+        The class has the interface of `http.client.HTTPConnection`; best, it derives from `urlrequest.HTTPConnection`
+        and overrides `open_socket()`. Runs on the worker.
+
+        Raises:
+            UnsupportedScheme: There is none.
+        """
+        if scheme == "http":
+            return HTTPConnection
+        if scheme == "https":
+            return HTTPSConnection
+        raise UnsupportedScheme(f"no connection class for the scheme {scheme}")
+
+    def _get_connection_for_scheme(self, scheme: str) -> type:
+        """The same under the other name that subclasses know (contract 1.4)."""
+        return self.get_connection_for_scheme(scheme)
+
+    def decode_result(self, result: Any, resp: Any) -> Any:
+        """Make the result of the body's text (or octets); override it for types of your own. Runs on the worker.
+
+        Args:
+            result: What contract 4.1 makes of the body.
+            resp: The response, with the interface of `http.client.HTTPResponse`.
+        """
+        if is_json(resp.getheader("Content-Type")):
+            try:
+                return parse_json(result)
+            except ValueError:
+                return result  # text that is no JSON stays text (contract 4.2)
+        return result
+
+    def connection_class(self, scheme: str) -> type:
+        """Which class to use; an override of either name above counts."""
+        return self._get_connection_for_scheme(scheme)
+
+    def wants_progress(self) -> bool:
+        return self.on_progress is not None
+
+    def see_plan(self, plan: Plan) -> None:
+        self._plan = plan
+        self._log("%s %s", plan.method, plan.target.url)
+
+    def see_head(self, head: ResponseHead) -> None:
+        self._head = head
+        self._log("%d %s", head.status, head.reason)
+
+    def see_progress(self, run: ProgressRun) -> None:
+        self.mailbox.post_progress(run)
+
+    def begin_commit(self) -> bool:
+        return self._lifecycle.advance(State.COMMITTING)
+
+    # Told by the mailbox, on the dispatch thread
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is an outcome; its callbacks may still have to run."""
+        return self._lifecycle.is_settled
+
+    def has_callback(self) -> bool:
+        """Whether a callback is there for the outcome."""
+        return self._has_callback(self._lifecycle.callback)
+
+    def deliver_progress(self, current: int, total: int) -> None:
+        """Run on_progress."""
+        if self._resp_status is None:
+            self._publish_head()
+        self._run_progress(current, total)
+
+    def deliver_outcome(self) -> None:
+        """Publish the outcome, run its callback, then on_finish."""
+        outcome = self._lifecycle.decide()
+        self._publish(outcome)
+        try:
+            self._run_callbacks(outcome)
+        finally:
+            self._let_go()
+
+    def publish_outcome(self) -> bool:
+        """Publish the outcome unless it has a callback to run; whether it was published. Any thread."""
+        outcome = self._lifecycle.decide()
+        if self._has_callback(outcome.callback):
+            return False
+        self._publish(outcome)
+        self._let_go()
+        return True
+
+    def _publish(self, outcome: Outcome) -> None:
+        """Show the outcome, `is_finished` last: it is what a polling thread looks at."""
+        self._publish_head()
+        self._publish_outcome(outcome)
+        self._lifecycle.finish()
+        if not self._has_callback(outcome.callback) and isinstance(outcome, Error | Failure | Redirect):
+            what = outcome.error or f"{self.resp_status} {self.resp_reason}"
+            logger.warning("%r ended, and no callback was there to be told: %s", self, what)
+
+    def _publish_head(self) -> None:
+        if self._head is not None and self._plan is not None:
+            self._publish_response(self._plan.target.url, self._head)
+
+    def _let_go(self) -> None:
+        """Keep nothing alive that a finished request does not need (contract 3.7)."""
+        self._forget_callbacks()
+        live_requests.pop(self, None)
+
+    def _dispatch_result(self, dt: float | None = None) -> None:  # noqa: ARG002 - Kivy's clock passes it
+        """Deliver what is pending on this thread, as Kivy's clock calls it."""
+        self.mailbox.deliver_all()

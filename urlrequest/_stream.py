@@ -1,0 +1,313 @@
+"""NetworkStream: one connected socket, plain or TLS, that a request reads and writes; and `dial()`, which makes one.
+
+The socket is non-blocking. Whenever a call on it would block, the worker sleeps in `Waiter.wait()`, which ends with the
+request (invariant N there). Everything here runs on the worker that has the connection; only it closes the socket.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import ssl
+from collections import deque
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from ._resolve import Address, resolve
+from ._waiter import READ, WRITE, Waiter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["NetworkStream", "connect_socket", "dial", "secure"]
+
+SEND_SIZE = 256 * 1024  # octets handed to the system at a time
+RECEIVE_SIZE = 64 * 1024  # octets asked for when the size is not known
+ATTEMPT_DELAY = 0.25  # seconds until the next address is tried (RFC 8305, section 5)
+
+_IN_PROGRESS = {0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY, getattr(errno, "WSAEWOULDBLOCK", 0)}
+
+
+class NetworkStream:
+    """A socket as a request uses it.
+
+    It has the few methods that `http.client` calls on a socket, so it can stand in a connection's `sock`.
+
+    Attributes:
+        waiter: Whose cancel and time limits hold for the next wait; the connection sets it for each request.
+        peer: Host and port, for messages.
+        early_answer: What the server sent while the request was still being sent.
+    """
+
+    def __init__(self, sock: socket.socket, waiter: Waiter, peer: str) -> None:
+        self.waiter = waiter
+        self.peer = peer
+        self.early_answer = b""
+        self._socket = sock
+        self._is_tls = isinstance(sock, ssl.SSLSocket)
+        self._expects_silence = False  # a request has just been sent: the answer cannot be here yet
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def getpeername(self) -> Any:
+        return self._socket.getpeername()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    # Sending
+
+    def send_all(self, octets: bytes | bytearray | memoryview, *, watch: bool = False) -> bool:
+        """Send octets.
+
+        Args:
+            watch: Look out for an answer meanwhile, and stop when one arrives (contract 10.5).
+        Returns:
+            Whether all was sent; False only with an answer in `early_answer`.
+        Raises:
+            OSError: The connection broke. RequestCancelled, DeadlineExceeded, TimeoutError: From the waiter.
+        """
+        self._expects_silence = True
+        sock = self._socket
+        self.waiter.check()
+        rest = memoryview(octets)
+        while rest:
+            try:
+                sent = sock.send(rest[:SEND_SIZE])
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                wanted = WRITE
+            except ssl.SSLWantReadError:
+                wanted = READ
+            else:
+                rest = rest[sent:]
+                if rest:
+                    self.waiter.check()
+                continue
+            if watch and self._has_answer(self._wait(wanted | READ, "sending to")):
+                return False
+            if not watch:
+                self._wait(wanted, "sending to")
+        return True
+
+    sendall = send_all
+
+    def _has_answer(self, ready: int) -> bool:
+        if not ready & READ:
+            return False
+        try:
+            self.early_answer = self._socket.recv(RECEIVE_SIZE)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return False  # TLS had something to say for itself
+        return bool(self.early_answer)  # at an end of the stream, the next send tells what is wrong
+
+    # Receiving
+
+    def receive(self, size: int = RECEIVE_SIZE) -> bytes:
+        """Return the next octets, as soon as there are some; b"" at the end of the stream.
+
+        Raises:
+            OSError: The connection broke; over TLS also when it ended without notice (close_notify).
+            RequestCancelled, DeadlineExceeded, TimeoutError: From the waiter.
+        """
+        if self.early_answer:
+            octets, self.early_answer = self.early_answer, b""
+            return octets
+        self._await_answer()
+        while True:
+            try:
+                return self._socket.recv(size)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                self._wait(READ, "receiving from")
+            except ssl.SSLWantWriteError:
+                self._wait(WRITE, "receiving from")
+
+    def receive_into(self, room: memoryview) -> int:
+        """Put the next octets into `room`; the number of octets, 0 at the end of the stream. Raises as `receive()`."""
+        self.waiter.check()
+        while True:
+            try:
+                return self._socket.recv_into(room)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                self._wait(READ, "receiving from")
+            except ssl.SSLWantWriteError:
+                self._wait(WRITE, "receiving from")
+
+    def _await_answer(self) -> None:
+        """Sleep at once after a request: trying to read first would only cost a system call."""
+        if self._expects_silence:
+            self._expects_silence = False
+            if not (self._is_tls and self._socket.pending()):  # type: ignore[attr-defined]  # an SSLSocket
+                self._wait(READ, "waiting for an answer from")
+                return
+        self.waiter.check()
+
+    def _wait(self, wanted: int, what: str) -> int:
+        descriptor = self._socket.fileno()
+        until = self.waiter.step_end()
+        while True:
+            ready = self.waiter.wait({descriptor: wanted}, until, f"{what} {self.peer}")
+            if ready:
+                return ready[descriptor]
+
+    def is_readable(self) -> bool:
+        """Whether something has arrived, or the peer has closed: an idle connection like that is dead."""
+        try:
+            self._socket.recv(1, socket.MSG_PEEK) if not self._is_tls else self._socket.recv(1)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return False
+        except OSError:
+            return True
+        return True
+
+
+# Making connections
+
+
+def dial(host: str, port: int, waiter: Waiter) -> socket.socket:
+    """Connect to a host over TCP: a new address every 250 ms until one answers (contract 15.3; RFC 8305).
+
+    The waiter's timeout holds for the whole race, not for each address.
+
+    Raises:
+        OSError: The error of the first address, when all failed; the others are in its attribute `errors`.
+        RequestCancelled, DeadlineExceeded, TimeoutError: From the waiter.
+    """
+    addresses = resolve(host, port, waiter)
+    began = monotonic()
+    sock = _Race(f"{host}:{port}", addresses, waiter).run()
+    waiter.timings["connect"] = monotonic() - began
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
+class _Race:
+    """Connection attempts of which the first to succeed wins."""
+
+    def __init__(self, peer: str, addresses: Iterable[Address], waiter: Waiter) -> None:
+        self._peer = peer
+        self._untried = deque(_interleaved(addresses))
+        self._waiter = waiter
+        self._attempts: dict[int, tuple[socket.socket, Any]] = {}  # by descriptor
+        self._errors: list[OSError] = []
+
+    def run(self) -> socket.socket:
+        until = self._waiter.step_end()
+        try:
+            while self._untried:
+                self._start_next()
+                while self._attempts and not self._is_next_due():
+                    winner = self._await_attempts(until)
+                    if winner is not None:
+                        return winner
+            raise self._failure()
+        finally:
+            for sock, _ in self._attempts.values():
+                sock.close()
+
+    def _start_next(self) -> None:
+        self._next_due = monotonic() + ATTEMPT_DELAY
+        family, kind, protocol, _, address = self._untried.popleft()
+        try:
+            sock = socket.socket(family, kind, protocol)
+        except OSError as error:
+            self._note(error, address)
+            return
+        sock.setblocking(False)
+        code = sock.connect_ex(address)
+        if code in _IN_PROGRESS:
+            self._attempts[sock.fileno()] = (sock, address)
+        else:
+            sock.close()
+            self._note(OSError(code, os.strerror(code)), address)
+
+    def _is_next_due(self) -> bool:
+        return bool(self._untried) and monotonic() >= self._next_due
+
+    def _await_attempts(self, until: float | None) -> socket.socket | None:
+        """Wait for an attempt to end, or for the next one to be due. A failed one makes the next one due at once."""
+        interest = dict.fromkeys(self._attempts, WRITE)
+        what = f"connecting to {self._peer}"
+        is_next_sooner = bool(self._untried) and (until is None or self._next_due < until)
+        ready = self._waiter.wait(interest, self._next_due if is_next_sooner else until, what, is_pause=is_next_sooner)
+        for descriptor in ready:
+            sock, address = self._attempts.pop(descriptor)
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code == 0:
+                return sock
+            sock.close()
+            self._note(OSError(code, os.strerror(code)), address)
+            self._next_due = 0.0
+        return None
+
+    def _note(self, error: OSError, address: Any) -> None:
+        place = self._peer if self._peer.startswith(address[0]) else f"{self._peer} ({address[0]})"
+        self._errors.append(OSError(error.errno, f"connecting to {place}: {error.strerror}"))
+
+    def _failure(self) -> OSError:
+        if not self._errors:
+            return OSError(f"connecting to {self._peer}: the name has no address")
+        first, *others = self._errors
+        first.errors = others  # type: ignore[attr-defined]  # documented: the errors of the other addresses
+        return first
+
+
+def _interleaved(addresses: Iterable[Address]) -> list[Address]:
+    """Alternate between the address families, the preferred one first (RFC 8305, section 4)."""
+    families: dict[int, deque[Address]] = {}
+    for address in addresses:
+        families.setdefault(address[0], deque()).append(address)
+    mixed: list[Address] = []
+    while any(families.values()):
+        mixed.extend(queue.popleft() for queue in families.values() if queue)
+    return mixed
+
+
+def connect_socket(sock: socket.socket, address: Any, waiter: Waiter) -> None:
+    """Connect a socket of any family, for `open_socket()` of custom schemes.
+
+    Raises:
+        OSError: It failed; the socket is left to the caller.
+        RequestCancelled, DeadlineExceeded, TimeoutError: From the waiter.
+    """
+    sock.setblocking(False)
+    code = sock.connect_ex(address)
+    until = waiter.step_end()
+    # A Unix socket whose server is busy says EAGAIN and does not tell when to try again.
+    while code == errno.EAGAIN and sock.family != socket.AF_INET:
+        waiter.pause(0.005)
+        code = sock.connect_ex(address)
+    if code in _IN_PROGRESS - {0}:
+        while not waiter.wait({sock.fileno(): WRITE}, until, f"connecting to {address}"):
+            pass
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code:
+        raise OSError(code, f"connecting to {address}: {os.strerror(code)}")
+
+
+def secure(sock: socket.socket, host: str, context: ssl.SSLContext, waiter: Waiter) -> ssl.SSLSocket:
+    """Speak TLS over a connected socket; `timeout` holds for the whole handshake.
+
+    Raises:
+        ssl.SSLError: The peer cannot be trusted, or does not speak TLS. The socket is left to the caller.
+        OSError: The connection broke. RequestCancelled, DeadlineExceeded, TimeoutError: From the waiter.
+    """
+    began, until = monotonic(), waiter.step_end()
+    # suppress_ragged_eofs would make a cut connection look like the end of a body without a length.
+    tls = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False, suppress_ragged_eofs=False)
+    try:
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                wanted = READ
+            except ssl.SSLWantWriteError:
+                wanted = WRITE
+            waiter.wait({tls.fileno(): wanted}, until, f"the TLS handshake with {host}")
+    except BaseException:
+        tls.close()
+        raise
+    waiter.timings["tls"] = monotonic() - began
+    return tls

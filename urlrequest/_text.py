@@ -1,0 +1,198 @@
+"""Octets of a body to text or JSON: charset, byte order mark, and what is binary by its type (contract 4.1, 4.2).
+
+Pure functions, run on the worker. Whatever a server sends, `decode_text` returns, and `parse_json` returns or raises
+ValueError.
+
+The encoding of a text is that of its byte order mark; else, for JSON, the one that the zeros among its first octets
+tell; else the charset of its type; else utf-8. `iso-8859-1` is just that, not windows-1252.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import Any
+
+__all__ = ["decode_text", "find_charset", "is_json", "parse_json"]
+
+# The longer mark first: that of utf-32-le begins as that of utf-16-le. The codecs named drop the mark.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+_CHARSET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,39}")
+# Codecs of Python that are no charsets; punycode, for one, takes quadratic time.
+_NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
+
+# A parameter of a media type (RFC 9110, section 5.6.6), or something else up to the next semicolon.
+_PARAMETER = re.compile(r';[ \t]*([^;="\s]*)[ \t]*(?:=[ \t]*("(?:[^"\\]|\\.)*"|[^;]*))?')
+
+_BINARY_TYPES = frozenset({"binary/octet-stream", "model/gltf-binary"})
+_BINARY_KINDS = frozenset({"image", "audio", "video", "font"})
+# Of `application/`, with or without a leading `x-`.
+_BINARY_SUBTYPES = frozenset(
+    {
+        "7z-compressed",
+        "apple-diskimage",
+        "bzip",
+        "bzip2",
+        "cbor",
+        "compress",
+        "cpio",
+        "debian-package",
+        "dicom",
+        "executable",
+        "flac",
+        "font-sfnt",
+        "font-ttf",
+        "font-woff",
+        "font-woff2",
+        "grpc",
+        "gtar",
+        "gzip",
+        "hdf5",
+        "iso9660-image",
+        "java-archive",
+        "java-vm",
+        "lzip",
+        "lzma",
+        "mp4",
+        "msdownload",
+        "msgpack",
+        "msword",
+        "octet-stream",
+        "ogg",
+        "pdf",
+        "pkcs12",
+        "pkcs7-mime",
+        "protobuf",
+        "rar-compressed",
+        "redhat-package-manager",
+        "rpm",
+        "shockwave-flash",
+        "sqlite3",
+        "tar",
+        "tgz",
+        "vnd.android.package-archive",
+        "vnd.apache.arrow.file",
+        "vnd.apache.arrow.stream",
+        "vnd.apache.parquet",
+        "vnd.debian.binary-package",
+        "vnd.google.protobuf",
+        "vnd.mapbox-vector-tile",
+        "vnd.ms-cab-compressed",
+        "vnd.ms-excel",
+        "vnd.ms-fontobject",
+        "vnd.ms-powerpoint",
+        "vnd.msgpack",
+        "vnd.rar",
+        "vnd.sqlite3",
+        "vnd.visio",
+        "wasm",
+        "xz",
+        "zip",
+        "zip-compressed",
+        "zlib",
+        "zstd",
+    }
+)
+# Office documents of all versions.
+_BINARY_BEGINNINGS = (
+    "grpc+",
+    "vnd.ms-excel.",
+    "vnd.ms-powerpoint.",
+    "vnd.ms-word.",
+    "vnd.oasis.opendocument.",
+    "vnd.openxmlformats-officedocument.",
+)
+_BINARY_ENDINGS = ("+cbor", "+gzip", "+protobuf", "+zip", "+zstd")
+# Text after all, whatever the beginning says.
+_TEXT_ENDINGS = ("+json", "+xml", "-flat-xml")
+
+
+def decode_text(content: bytes, content_type: str | None) -> str | bytes:
+    """Decode a body by its Content-Type; bytes come back where the type is binary or the text does not decode.
+
+    Args:
+        content: The whole body, content codings undone.
+        content_type: The field's value; None where there is none, then it is text if it decodes.
+    """
+    if _is_binary(_media_type(content_type)):
+        return content
+    encoding = _find_encoding(content, content_type)
+    # The codec registry remembers every name it was asked for, and would be asked for whatever servers invent.
+    if not _CHARSET.fullmatch(encoding):
+        return content
+    try:
+        return content if codecs.lookup(encoding).name in _NO_CHARSETS else content.decode(encoding)
+    except (LookupError, ValueError):
+        return content
+
+
+def find_charset(content_type: str | None) -> str | None:
+    """The charset parameter of a Content-Type, as it stands; None where it has none. The first of several counts."""
+    for parameter in _PARAMETER.finditer(content_type or ""):
+        name, value = parameter.groups()
+        if name.lower() == "charset" and value is not None:
+            # Single quotes are no quotes to RFC 9110, but no charset has them either.
+            return value.strip(" \t\"'") or None
+    return None
+
+
+def is_json(content_type: str | None) -> bool:
+    """Whether it is `application/json`, with any parameters (contract 4.1); `+json` types are not (contract 4.4)."""
+    return _media_type(content_type) == "application/json"
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON text, or octets in any Unicode encoding, with or without a byte order mark.
+
+    Raises:
+        ValueError: It does not parse, nests too deeply, or has a number of too many digits.
+    """
+    import json  # here, as most requests of some programs are for files
+
+    if isinstance(text, str):
+        text = text.removeprefix("\ufeff")
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("the JSON text nests too deeply") from None
+
+
+def _media_type(content_type: str | None) -> str:
+    return (content_type or "").partition(";")[0].strip().lower()
+
+
+def _is_binary(media_type: str) -> bool:
+    kind, _, subtype = media_type.partition("/")
+    if kind in _BINARY_KINDS:
+        return media_type != "image/svg+xml"
+    if kind != "application":
+        return media_type in _BINARY_TYPES
+    if subtype.endswith(_TEXT_ENDINGS):
+        return False
+    return (
+        subtype.removeprefix("x-") in _BINARY_SUBTYPES
+        or subtype.startswith(_BINARY_BEGINNINGS)
+        or subtype.endswith(_BINARY_ENDINGS)
+    )
+
+
+def _find_encoding(content: bytes, content_type: str | None) -> str:
+    """The name of an encoding, or something that is none; decode_text() tells them apart."""
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            return encoding
+    if is_json(content_type):
+        import json  # here, as in parse_json()
+
+        encoding = json.detect_encoding(content)
+        # JSON text has no zeros among its characters: where its octets have some, no charset can say otherwise.
+        if encoding != "utf-8":
+            return encoding
+    return find_charset(content_type) or "utf-8"

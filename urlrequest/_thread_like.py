@@ -1,0 +1,79 @@
+"""ThreadLike: what a request shows of a Thread, whichever thread runs it.
+
+Thread safety. `_has_ended` and `_worker` are written by the worker (or by whoever withdraws the request from the queue)
+and read by anybody. `_bell` is clear from the end on; a thread that joins sets it for a moment, so that Ctrl-C can end
+its wait.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import NoReturn
+
+from ._deadline import Deadline, earliest
+from ._lifecycle import LONGEST_SLEEP, Flag
+
+__all__ = ["ThreadLike"]
+
+
+class ThreadLike(threading.Thread):
+    """A Thread to its user that was started when it was made, and that a worker runs (contract 2.2)."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self._worker: tuple[int, int] | None = None  # ident and native id of the thread that runs this
+        self._has_ended = False
+        self._bell = Flag()
+        self._bell.set()
+
+    def start(self) -> NoReturn:
+        """Refuse: the request has started when it was made."""
+        raise RuntimeError("a request starts when it is made; start() must not be called")
+
+    def is_alive(self) -> bool:
+        """Whether the request waits for a worker or has one."""
+        return not self._has_ended
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until the worker has done all it does for this request. Runs no callback; see `wait()`.
+
+        Raises:
+            RuntimeError: It is called on the request's own worker.
+        """
+        if self._has_ended:
+            return
+        if self.ident == threading.get_ident():
+            raise RuntimeError("cannot join the current thread")
+        deadline = Deadline(None if timeout is None else max(0.0, timeout))
+        while not self._bell.wait_to_set(earliest(LONGEST_SLEEP, deadline.remaining())):
+            if deadline.has_passed():
+                return
+        self._bell.clear()  # for the next to join
+
+    @property
+    def ident(self) -> int | None:
+        """The identifier of the thread that runs the request; None while it waits for one."""
+        return None if self._worker is None else self._worker[0]
+
+    @property
+    def native_id(self) -> int | None:
+        """The system's identifier of that thread."""
+        return None if self._worker is None else self._worker[1]
+
+    @property
+    def daemon(self) -> bool:
+        """Always True: a request does not hold up the end of the process."""
+        return True
+
+    @daemon.setter
+    def daemon(self, _: bool) -> None:
+        raise RuntimeError("a request is a daemon, and is active from the beginning")
+
+    def _begin(self) -> None:
+        """The worker has come to this request."""
+        self._worker = (threading.get_ident(), threading.get_native_id())
+
+    def _end(self) -> None:
+        """Nothing more will be done for this request on any worker."""
+        self._has_ended = True
+        self._bell.clear()

@@ -1,0 +1,223 @@
+"""The one place where a request waits: for a socket, a name, a pause, always together with its own wake-up.
+
+A worker that waits looks at three things after every return: was the request cancelled, has its deadline passed, has
+the single step taken too long. `cancel()` sets a flag and rings the alarm; it never touches a socket, so it works in
+every phase and on every system (closing or shutting down a socket that another thread uses does not).
+
+Thread safety. `cancel()` and `ring()` may be called from any thread and from signal handlers: they set the flag first,
+then read `_alarm`; `wait()` makes the alarm first, then reads the flag. So one of the two always sees the other. All
+the rest belongs to the worker.
+
+Invariant:
+    N   Every wait on the network is a `Waiter.wait()`.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+from collections import deque
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from ._deadline import Deadline, earliest
+from .errors import DeadlineExceeded, RequestCancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["READ", "WRITE", "Waiter"]
+
+READ, WRITE = 1, 2
+_LONGEST_WAIT = 24 * 60 * 60.0  # seconds; poll() takes no more than 2**31 milliseconds
+
+
+class _EventAlarm:
+    """Wakes a sleeping worker (Linux). The descriptor is closed when the last holder lets go of the object.
+
+    So a canceller that is about to ring can never write to a descriptor that has been closed and given to another file.
+    """
+
+    __slots__ = ("descriptor",)
+
+    def __init__(self) -> None:
+        self.descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)  # type: ignore[attr-defined,unused-ignore]  # Linux only
+
+    def ring(self) -> None:
+        try:
+            os.eventfd_write(self.descriptor, 1)  # type: ignore[attr-defined,unused-ignore]  # Linux only
+        except OSError:
+            pass  # it is ringing already, so loud that the counter is full
+
+    def silence(self) -> None:
+        try:
+            os.eventfd_read(self.descriptor)  # type: ignore[attr-defined,unused-ignore]  # Linux only
+        except OSError:
+            pass  # it was not ringing
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
+
+
+class _SocketAlarm:
+    """The same where there is no eventfd."""
+
+    __slots__ = ("_bell", "_ear", "descriptor")
+
+    def __init__(self) -> None:
+        self._ear, self._bell = socket.socketpair()
+        self._ear.setblocking(False)
+        self._bell.setblocking(False)
+        self.descriptor = self._ear.fileno()
+
+    def ring(self) -> None:
+        try:
+            self._bell.send(b"!")
+        except OSError:
+            pass  # the buffer is full of rings
+
+    def silence(self) -> None:
+        try:
+            self._ear.recv(4096)
+        except OSError:
+            pass  # it was not ringing
+
+    def __del__(self) -> None:
+        self._ear.close()
+        self._bell.close()
+
+
+_Alarm = _EventAlarm if hasattr(os, "eventfd") else _SocketAlarm
+
+# Alarms are used again: a ring that comes late, for a request that is over, only wakes the next one for nothing. Beyond
+# the limit the oldest falls out and closes itself.
+_spare_alarms: deque[_EventAlarm | _SocketAlarm] = deque(maxlen=64)
+
+
+def forget_alarms() -> None:
+    """Let go of the spare alarms. In a forked child, which shares them with its parent."""
+    _spare_alarms.clear()
+
+
+class Waiter:
+    """Lets one request's worker wait, until it is cancelled or out of time.
+
+    Attributes:
+        deadline: When the whole request must be over (contract 15.2).
+        timeout: The longest single step, in seconds, or None (contract 15.1).
+        timings: Seconds spent in each phase, by name; filled by whoever ends the phase.
+    """
+
+    __slots__ = ("_alarm", "deadline", "is_cancelled", "timeout", "timings")
+
+    def __init__(self, timeout: float | None = None, deadline: Deadline | None = None) -> None:
+        self.timeout = timeout
+        self.deadline = Deadline(None) if deadline is None else deadline
+        self.is_cancelled = False
+        self.timings: dict[str, float] = {}
+        self._alarm: _EventAlarm | _SocketAlarm | None = None
+
+    def cancel(self) -> None:
+        """End the present wait, and every later one, with `RequestCancelled`. Any thread; never blocks."""
+        self.is_cancelled = True
+        self.ring()
+
+    def ring(self) -> None:
+        """Have the waiting worker look again. Any thread; never blocks."""
+        alarm = self._alarm
+        if alarm is not None:
+            alarm.ring()
+
+    def step_end(self) -> float | None:
+        """The moment when a step that begins now has taken too long."""
+        return None if self.timeout is None else monotonic() + self.timeout
+
+    def check(self) -> None:
+        """Raise when the request is cancelled or out of time.
+
+        Raises:
+            RequestCancelled: It was cancelled.
+            DeadlineExceeded: The deadline has passed.
+        """
+        if self.is_cancelled:
+            raise RequestCancelled("the request was cancelled")
+        if self.deadline.at is not None and self.deadline.has_passed():
+            raise DeadlineExceeded(f"the request was not complete within its deadline of {self.deadline.seconds:g} s")
+
+    def wait(
+        self, interest: Mapping[int, int], until: float | None, what: str, *, is_pause: bool = False
+    ) -> dict[int, int]:
+        """Sleep until a descriptor is ready, or somebody rings.
+
+        Args:
+            interest: Descriptor -> READ, WRITE or both.
+            until: End of the step, on `time.monotonic()`; from `step_end()`.
+            what: What is being waited for, for the message: "connecting to host:80".
+            is_pause: Reaching `until` is no error.
+        Returns:
+            The descriptors that are ready, and for what; empty when somebody rang, or at the end of a pause.
+        Raises:
+            RequestCancelled: The request was cancelled.
+            DeadlineExceeded: The request's deadline passed.
+            TimeoutError: The step took too long.
+        """
+        if self._alarm is None:
+            try:
+                self._alarm = _spare_alarms.pop()
+            except IndexError:
+                self._alarm = _Alarm()
+        self.check()
+        end = earliest(until, self.deadline.at)
+        seconds = _LONGEST_WAIT if end is None else min(max(0.0, end - monotonic()), _LONGEST_WAIT)
+        ready = _poll(interest, self._alarm.descriptor, seconds)
+        if ready.pop(self._alarm.descriptor, None):
+            self._alarm.silence()
+        self.check()
+        if not ready and not is_pause and until is not None and monotonic() >= until:
+            raise TimeoutError(f"{what} took longer than {self.timeout:g} s")
+        return ready
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, but end with the request.
+
+        Raises:
+            RequestCancelled: The request was cancelled.
+            DeadlineExceeded: The request's deadline passed.
+        """
+        until = monotonic() + seconds
+        while monotonic() < until:
+            self.wait({}, until, "a pause", is_pause=True)
+
+    def release(self) -> None:
+        """Give the alarm back; the request is over."""
+        alarm, self._alarm = self._alarm, None
+        if alarm is not None:
+            _spare_alarms.append(alarm)
+
+
+def _poll_with_poll(interest: Mapping[int, int], alarm: int, seconds: float) -> dict[int, int]:
+    poll = select.poll()
+    poll.register(alarm, select.POLLIN)
+    for descriptor, wanted in interest.items():
+        poll.register(descriptor, (select.POLLIN if wanted & READ else 0) | (select.POLLOUT if wanted & WRITE else 0))
+    # Rounded up: waking a moment too early would make a busy loop of the last millisecond.
+    ready = poll.poll(seconds * 1000 + 0.5)
+    return {
+        descriptor: (READ if event & ~select.POLLOUT else 0) | (WRITE if event & ~select.POLLIN else 0)
+        for descriptor, event in ready
+    }  # an error or a hang-up is ready for both: the next call on the socket tells which
+
+
+def _poll_with_select(interest: Mapping[int, int], alarm: int, seconds: float) -> dict[int, int]:
+    readers = [alarm, *(descriptor for descriptor, wanted in interest.items() if wanted & READ)]
+    writers = [descriptor for descriptor, wanted in interest.items() if wanted & WRITE]
+    # Windows reports a failed connect as exceptional only.
+    readable, writable, failed = select.select(readers, writers, writers, seconds)
+    ready = dict.fromkeys(readable, READ)
+    for descriptor in (*writable, *failed):
+        ready[descriptor] = ready.get(descriptor, 0) | WRITE
+    return ready
+
+
+_poll = _poll_with_poll if hasattr(select, "poll") else _poll_with_select

@@ -1,0 +1,121 @@
+"""The exceptions of this library.
+
+Every one is a `UrlRequestError` and also its nearest standard type, so that code written for the standard exceptions
+keeps working (contract 16.2). Standard exceptions of the system (refused connections, name resolution, certificates,
+disk) arrive unwrapped (contract 16.1).
+
+    UrlRequestError
+    ├── InvalidURL                 ValueError
+    │   └── UnsupportedScheme
+    ├── ProxyError                 OSError
+    ├── DeadlineExceeded           TimeoutError
+    ├── ProtocolError              http.client.HTTPException
+    │   └── IncompleteContent
+    ├── ContentDecodingError       ValueError
+    ├── ContentTooLarge            ValueError
+    ├── ChecksumMismatch           ValueError
+    ├── TooManyRedirects           RuntimeError
+    ├── UnsafeRedirect             RuntimeError
+    ├── RequestCancelled           RuntimeError
+    └── HookError                  RuntimeError
+
+    InsecureRequestWarning         UserWarning
+
+A message says what was attempted, where, and the figure; it never holds credentials (contract 16.3).
+"""
+
+from __future__ import annotations
+
+from http.client import HTTPException
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "ChecksumMismatch",
+    "ContentDecodingError",
+    "ContentTooLarge",
+    "DeadlineExceeded",
+    "HookError",
+    "IncompleteContent",
+    "InsecureRequestWarning",
+    "InvalidURL",
+    "ProtocolError",
+    "ProxyError",
+    "RequestCancelled",
+    "TooManyRedirects",
+    "UnsafeRedirect",
+    "UnsupportedScheme",
+    "UrlRequestError",
+]
+
+
+class UrlRequestError(Exception):
+    """What all exceptions of this library have in common."""
+
+
+class InvalidURL(UrlRequestError, ValueError):
+    """The text is not a URL that can be requested (contract 9.4)."""
+
+
+class UnsupportedScheme(InvalidURL):
+    """No connection class serves the scheme of the URL (contract 9.4, 18.1)."""
+
+
+class ProxyError(UrlRequestError, OSError):
+    """The proxy refused the tunnel or did not speak HTTP (contract 14.2).
+
+    Attributes:
+        status: The proxy's status code, or None when it sent none.
+        headers: The fields of the proxy's response; empty when it sent none.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers: Mapping[str, str] = {} if headers is None else headers
+
+
+class DeadlineExceeded(UrlRequestError, TimeoutError):
+    """The request's `deadline` passed before it was complete (contract 15.2)."""
+
+
+class ProtocolError(UrlRequestError, HTTPException):
+    """The server's octets are no valid HTTP message (RFC 9112)."""
+
+
+class IncompleteContent(ProtocolError):
+    """The body ended before its length or its last chunk (contract 11.3; RFC 9112, section 8)."""
+
+
+class ContentDecodingError(UrlRequestError, ValueError):
+    """A content coding is corrupt, truncated or unknown (contract 4.6)."""
+
+
+class ContentTooLarge(UrlRequestError, ValueError):
+    """The body is larger than allowed, or expands beyond reason (contract 17.6)."""
+
+
+class ChecksumMismatch(UrlRequestError, ValueError):
+    """The body does not have the checksum that was asked for (contract 12.4)."""
+
+
+class TooManyRedirects(UrlRequestError, RuntimeError):
+    """The chain of redirects is longer than allowed (contract 17.4)."""
+
+
+class UnsafeRedirect(UrlRequestError, RuntimeError):
+    """A redirect leads from https to http (contract 17.4)."""
+
+
+class RequestCancelled(UrlRequestError, RuntimeError):
+    """The request was cancelled before it was complete (contract 7)."""
+
+
+class HookError(UrlRequestError, RuntimeError):
+    """A hook was used in a way that its loop does not allow (contract 8)."""
+
+
+class InsecureRequestWarning(UserWarning):
+    """A request was made with `verify=False` (contract 13.2)."""

@@ -1,0 +1,76 @@
+r"""A scripted HTTP/1.1 server on the loopback interface, for tests of applications that make requests.
+
+It owns its sockets and its threads (all daemons named ``urlrequest-testing-...``) and uses the standard library only.
+
+Fixed replies, in one line::
+
+    with serve({"/hello": "Hello", "/user": {"name": "Ada"}, "/gone": Reply(410)}) as server:
+        request = UrlRequest(server.url + "/user")
+        request.wait()
+        assert request.result == {"name": "Ada"}
+        assert server.requests[0].path == "/user"
+
+Faults, octet by octet, with the moments under the test's control::
+
+    with Server() as server:
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n"
+        server.play(send(head), signal("head"), wait_for("go"), reset())
+        request = UrlRequest(server.url, on_error=print)
+        server.wait("head")
+        server.signal("go")
+
+Invariants:
+1. Closing the server ends every thread and socket of it, whatever a script waits for.
+2. A client that goes away is normal. What is wrong with a script or a route is kept in `Server.errors` and raised by
+   `Server.close()`.
+3. Scripts are played one per connection, in the order in which connections are accepted.
+"""
+
+from urlrequest.testing._messages import MalformedRequest, RecordedRequest, Reply
+from urlrequest.testing._serve import serve
+from urlrequest.testing._server import ScriptError, Server
+from urlrequest.testing._signals import ServerClosed
+from urlrequest.testing._steps import (
+    Step,
+    close,
+    close_without_notify,
+    finish,
+    hold,
+    receive,
+    receive_head,
+    receive_some,
+    reset,
+    routes,
+    send,
+    signal,
+    start_tls,
+    trickle,
+    wait_closed,
+    wait_for,
+)
+
+__all__ = [
+    "MalformedRequest",
+    "RecordedRequest",
+    "Reply",
+    "ScriptError",
+    "Server",
+    "ServerClosed",
+    "Step",
+    "close",
+    "close_without_notify",
+    "finish",
+    "hold",
+    "receive",
+    "receive_head",
+    "receive_some",
+    "reset",
+    "routes",
+    "send",
+    "serve",
+    "signal",
+    "start_tls",
+    "trickle",
+    "wait_closed",
+    "wait_for",
+]

@@ -1,0 +1,277 @@
+"""Requests as they were received, and replies to be sent (RFC 9112).
+
+Values, and functions that read and write them on a `Link`; the connection's thread runs them. The parser is strict: a
+request that this server does not understand is a fault of the client under test, and `MalformedRequest` says which.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from urlrequest.testing._link import Link
+
+__all__ = ["Body", "Fields", "MalformedRequest", "RecordedRequest", "Reply", "read_head", "read_request", "write_reply"]
+
+Body: TypeAlias = bytes | bytearray | memoryview | str | Iterable[bytes]
+Fields: TypeAlias = Sequence[tuple[str, str]] | Mapping[str, str]
+
+HEAD_LIMIT = 1 << 20  # octets
+LINE_LIMIT = 1 << 16  # octets
+TLS_HANDSHAKE = 0x16  # content type of the first record (RFC 8446, section 5.1)
+
+_REQUEST_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([^\x00-\x20\x7f]+) (HTTP/1\.[01])")
+_FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00\r\n]*)")
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_STATUSES = frozenset(HTTPStatus)
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
+
+
+class MalformedRequest(ValueError):
+    """The client sent something that is no HTTP/1.1 request.
+
+    Attributes:
+        is_tls: Whether it began a TLS handshake with a server that speaks none.
+    """
+
+    def __init__(self, message: str, *, is_tls: bool = False) -> None:
+        super().__init__(message)
+        self.is_tls = is_tls
+
+
+@dataclass(frozen=True)
+class RecordedRequest:
+    """One request as the server received it.
+
+    Example: ``assert server.requests[0].header("accept") == "*/*"``.
+
+    Attributes:
+        target: The request target as sent: ``/path?query``, an absolute URL (to a proxy) or ``host:port`` (CONNECT).
+        headers: The fields in the order and spelling of the wire.
+        body: The content, without the framing of chunks.
+        raw: The exact octets of head and body.
+        connection: The number of the connection that it came on, from 0.
+    """
+
+    method: str
+    target: str
+    version: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    raw: bytes
+    connection: int
+
+    def header(self, name: str) -> str | None:
+        """Return the first value of a field, whatever the case of its name, or None."""
+        return next(iter(self.header_values(name)), None)
+
+    def header_values(self, name: str) -> list[str]:
+        """Return all values of a field, in order."""
+        return [value for field, value in self.headers if field.lower() == name.lower()]
+
+    @property
+    def path(self) -> str:
+        """The path of the target, still percent-encoded; ``host:port`` for CONNECT."""
+        return self._origin_form.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        """The query of the target without its ``?``, still percent-encoded; '' when there is none."""
+        return self._origin_form.partition("?")[2]
+
+    @property
+    def _origin_form(self) -> str:
+        if self.method == "CONNECT" or self.target.startswith("/"):
+            return self.target
+        _, has_scheme, rest = self.target.partition("://")
+        if not has_scheme:
+            return self.target
+        start = re.search(r"[/?]", rest)
+        path = "" if start is None else rest[start.start() :]
+        return path if path.startswith("/") else "/" + path
+
+
+@dataclass
+class Reply:
+    """One reply of a route.
+
+    Example: ``server.route("/slow", lambda request: Reply(503, b"later", {"Retry-After": "1"}))``.
+
+    Attributes:
+        status: The status code; any number.
+        body: Octets, text (sent as utf-8), or an iterable of octets, which is sent chunked. An iterator serves once.
+        headers: Pairs or a mapping, sent as they are. Content-Length or Transfer-Encoding is added unless one is here
+            already; then the body is sent as it is, and the connection closed where it does not have that length.
+        reason: The reason phrase; None: the usual one of the status.
+    """
+
+    status: int = 200
+    body: Body = b""
+    headers: Fields = ()
+    reason: str | None = None
+
+
+def read_request(link: Link) -> RecordedRequest | None:
+    """Read one whole request; None when the client closed instead. `Expect: 100-continue` is answered with 100.
+
+    Raises:
+        MalformedRequest: If it is no valid request.
+        ClientGone: If the client closed in its middle.
+    """
+    head = read_head(link)
+    if head is None:
+        return None
+    codings, lengths = head.header_values("transfer-encoding"), head.header_values("content-length")
+    if codings and lengths:
+        raise MalformedRequest(f"both Transfer-Encoding {codings} and Content-Length {lengths}")
+    if not codings and not lengths:
+        return head
+    if (head.header("expect") or "").lower() == "100-continue" and not link.has_buffered:
+        link.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+    if not codings:
+        if len(lengths) > 1 or not _LENGTH.fullmatch(lengths[0]):
+            raise MalformedRequest(f"Content-Length {lengths}")
+        body = raw = link.take(int(lengths[0]))
+    elif [coding.lower() for coding in codings] == ["chunked"]:
+        body, raw = _read_chunks(link)
+    else:
+        raise MalformedRequest(f"Transfer-Encoding {codings}")
+    return RecordedRequest(head.method, head.target, head.version, head.headers, body, head.raw + raw, head.connection)
+
+
+def read_head(link: Link) -> RecordedRequest | None:
+    """Read a request up to its blank line, as a request with no body; None when the client closed instead."""
+    first = link.first_octet()
+    if first is None:
+        return None
+    if first == TLS_HANDSHAKE:
+        raise MalformedRequest("the client began a TLS handshake with a server of plain HTTP", is_tls=True)
+    raw = link.take_until(b"\r\n\r\n", HEAD_LIMIT)
+    if raw is None:
+        raise MalformedRequest(f"a head of more than {HEAD_LIMIT} octets")
+    request_line, *lines = raw[:-4].decode("latin-1").split("\r\n")
+    request = _REQUEST_LINE.fullmatch(request_line)
+    if request is None:
+        raise MalformedRequest(f"request line {request_line[:200]!r}")
+    method, target, version = request.groups()
+    return RecordedRequest(method, target, version, [_parse_field(line) for line in lines], b"", raw, link.number)
+
+
+def _parse_field(line: str) -> tuple[str, str]:
+    field = _FIELD.fullmatch(line)
+    if field is None:
+        raise MalformedRequest(f"field line {line[:200]!r}")
+    return field[1], field[2].rstrip(" \t")
+
+
+def _read_chunks(link: Link) -> tuple[bytes, bytes]:
+    body, raw = bytearray(), bytearray()
+    while True:
+        line = _read_line(link)
+        raw += line
+        size = _CHUNK_SIZE.fullmatch(line)
+        if size is None:
+            raise MalformedRequest(f"chunk size {line[:200]!r}")
+        if int(size[1], 16) == 0:
+            break
+        chunk = link.take(int(size[1], 16) + 2)
+        if not chunk.endswith(b"\r\n"):
+            raise MalformedRequest(f"a chunk of {int(size[1], 16)} octets does not end with CR LF")
+        raw += chunk
+        body += chunk[:-2]
+    line = b""
+    while line != b"\r\n":  # The trailer fields are received but not kept apart from `raw`.
+        line = _read_line(link)
+        if line != b"\r\n":
+            _parse_field(line[:-2].decode("latin-1"))
+        raw += line
+    return bytes(body), bytes(raw)
+
+
+def _read_line(link: Link) -> bytes:
+    line = link.take_until(b"\r\n", LINE_LIMIT)
+    if line is None:
+        raise MalformedRequest(f"a line of more than {LINE_LIMIT} octets")
+    return line
+
+
+def write_reply(link: Link, request: RecordedRequest, reply: Reply) -> bool:
+    """Send a reply.
+
+    Returns:
+        Whether the connection can be used for another request.
+    """
+    fields = list(reply.headers.items() if isinstance(reply.headers, Mapping) else reply.headers)
+    names = {name.lower() for name, _ in fields}
+    whole, pieces = _split_body(reply.body)
+    has_content = _has_content(request, reply)
+    keeps_alive = _keeps_alive(request, fields)
+    is_chunked = False
+    if not has_content or names & {"content-length", "transfer-encoding"}:
+        pass
+    elif whole is not None:
+        fields.append(("Content-Length", str(len(whole))))
+    elif request.version == "HTTP/1.1":
+        fields.append(("Transfer-Encoding", "chunked"))
+        is_chunked = True
+    else:
+        keeps_alive = False  # Chunks are unknown to HTTP/1.0: the end of the connection is the end of the body.
+    if not keeps_alive and "connection" not in names:
+        fields.append(("Connection", "close"))
+
+    head = _encode_head(reply, fields)
+    if not has_content or request.method == "HEAD":
+        link.send(head)
+        return keeps_alive
+    if whole is not None:
+        link.send(head + whole)
+        return keeps_alive and _is_length(fields, len(whole))
+    sent = 0
+    link.send(head)
+    for piece in pieces:
+        sent += len(piece)
+        if piece:
+            link.send(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
+    if is_chunked:
+        link.send(b"0\r\n\r\n")
+    return keeps_alive and _is_length(fields, sent)
+
+
+def _has_content(request: RecordedRequest, reply: Reply) -> bool:
+    """Whether such a reply has content, or a HEAD stands for one that has (RFC 9110, section 6.4.1)."""
+    if reply.status < HTTPStatus.OK or reply.status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+        return False
+    return request.method != "CONNECT" or reply.status >= HTTPStatus.MULTIPLE_CHOICES
+
+
+def _keeps_alive(request: RecordedRequest, fields: list[tuple[str, str]]) -> bool:
+    """Whether both sides want to use the connection again (RFC 9112, section 9.3)."""
+    wishes = [*request.header_values("connection"), *(value for name, value in fields if name.lower() == "connection")]
+    options = {option.strip().lower() for wish in wishes for option in wish.split(",")}
+    return "close" not in options and (request.version == "HTTP/1.1" or "keep-alive" in options)
+
+
+def _split_body(body: Body) -> tuple[bytes | None, Iterable[bytes]]:
+    """Return the body in one piece, or None and an iterable of pieces."""
+    if isinstance(body, str):
+        return body.encode(), ()
+    if isinstance(body, (bytes, bytearray, memoryview)):
+        return bytes(body), ()
+    return None, body
+
+
+def _encode_head(reply: Reply, fields: list[tuple[str, str]]) -> bytes:
+    reason = reply.reason
+    if reason is None:
+        reason = HTTPStatus(reply.status).phrase if reply.status in _STATUSES else ""
+    lines = [f"HTTP/1.1 {reply.status} {reason}", *(f"{name}: {value}" for name, value in fields), "", ""]
+    return "\r\n".join(lines).encode("latin-1")
+
+
+def _is_length(fields: list[tuple[str, str]], sent: int) -> bool:
+    """Whether a Content-Length, if there is one, is the truth: after any other the next reply could not be found."""
+    return all(value == str(sent) for name, value in fields if name.lower() == "content-length")

@@ -1,0 +1,298 @@
+"""The server: its listening socket, its routes, its queue of scripts and its threads.
+
+One thread accepts; each connection has a thread of its own. Tests call the public methods from any thread.
+
+Invariants:
+1. `_changed` guards the scripts, their progress and the errors; no script, route or socket call runs under it.
+2. A script is taken when its connection is accepted, so the order of `play()` is that of the connections.
+3. After `close()` no thread and no socket of this server is left, unless a route of the test itself does not return.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import sys
+import threading
+from collections import deque
+from contextlib import closing, suppress
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from urlrequest.testing._conversation import Conversation
+from urlrequest.testing._link import ClientGone, Link
+from urlrequest.testing._messages import Reply
+from urlrequest.testing._routes import Routes
+from urlrequest.testing._signals import ServerClosed, Signals
+from urlrequest.testing._steps import receive
+
+if TYPE_CHECKING:
+    import ssl
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from urlrequest.testing._messages import Body, Fields, RecordedRequest
+    from urlrequest.testing._routes import Route
+    from urlrequest.testing._steps import Step
+
+__all__ = ["ScriptError", "Server"]
+
+BACKLOG = 1024  # connections
+CLOSING_TIME = 1.0  # seconds
+NO_DESCRIPTOR_PAUSE = 0.05  # seconds
+
+
+class ScriptError(AssertionError):
+    """Something is wrong with a script or a route of a test, or with a request that it received."""
+
+
+class Server:
+    """A scripted HTTP/1.1 server on the loopback interface.
+
+    Example::
+
+        with Server() as server:
+            server.respond("/hello", "Hello", headers={"Content-Type": "text/plain"})
+            request = UrlRequest(server.url + "/hello")
+            request.wait()
+            assert server.requests[0].method == "GET"
+
+    Args:
+        tls: Speak TLS with this context from the first octet.
+        host: The address to listen on, such as ``127.0.0.1`` or ``::1``; the port is a free one.
+        handler: Answers the requests that have no route; without it they get a 404.
+
+    Attributes:
+        requests: What was received, in order of completion.
+        errors: What went wrong in scripts and routes; `close()` raises `ScriptError` if there is any.
+        tls_errors: TLS handshakes and records that failed.
+    """
+
+    def __init__(
+        self, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", handler: Route | None = None
+    ) -> None:
+        self.host = host
+        self.requests: list[RecordedRequest] = []
+        self.errors: list[Exception] = []
+        self.tls_errors: list[Exception] = []
+        self._tls = tls
+        self._routes = Routes(handler)
+        self._scripts: deque[tuple[Step, ...]] = deque()
+        self._playing: dict[int, tuple[Step, ...]] = {}
+        self._threads: list[threading.Thread] = []  # The acceptor's, until it has ended.
+        self._connection_count = 0
+        self._changed = threading.Condition()
+        self._signals = Signals()
+        self._address: tuple[str, int] | None = None
+        self._acceptor: threading.Thread | None = None
+
+    # -- Life
+
+    def start(self) -> Self:
+        """Listen and accept, until `close()`. A server starts once; ``with`` does both."""
+        if self._address is not None or self._signals.is_closed:
+            raise RuntimeError("a server starts once")
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        listener = socket.create_server((self.host, 0), family=family, backlog=BACKLOG)
+        listener.setblocking(False)
+        self._address = listener.getsockname()[:2]
+        self._signals.open_wake()
+        name = f"urlrequest-testing-{self.port}"
+        self._acceptor = threading.Thread(target=self._accept, args=(listener,), name=name, daemon=True)
+        self._acceptor.start()
+        return self
+
+    def close(self) -> None:
+        """End all threads and sockets, within a second; may be called again.
+
+        Raises:
+            ScriptError: If a script or a route failed, or does not end.
+        """
+        self._signals.close()
+        if self._acceptor is not None:
+            limit = monotonic() + CLOSING_TIME
+            self._acceptor.join(CLOSING_TIME)
+            threads = [self._acceptor, *self._threads]
+            for thread in threads:
+                thread.join(max(0.0, limit - monotonic()))
+            stuck = [thread.name for thread in threads if thread.is_alive()]
+            if stuck:
+                self._fail(RuntimeError(f"a route did not return within {CLOSING_TIME} s of the closing: {stuck}"))
+            self._signals.release()
+            self._acceptor = None
+        if self.errors:
+            errors, self.errors = self.errors, []
+            raise ScriptError("; ".join(f"{type(error).__name__}: {error}" for error in errors)) from errors[0]
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        except ScriptError as script_error:
+            if error is None:
+                raise
+            if sys.version_info >= (3, 11):  # The test's own failure goes first; the note often is its cause.
+                error.add_note(f"The server's script failed as well: {script_error}")
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        if self._address is None:
+            raise RuntimeError("the server has not been started")
+        return self._address[1]
+
+    @property
+    def url(self) -> str:
+        """``http://host:port`` or ``https://host:port``, without a path."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'http' if self._tls is None else 'https'}://{host}:{self.port}"
+
+    @property
+    def connection_count(self) -> int:
+        """How many connections were accepted."""
+        return self._connection_count
+
+    # -- What it answers
+
+    def respond(
+        self, path: str, body: Body = b"", *, status: int = 200, headers: Fields = (), reason: str | None = None
+    ) -> None:
+        """Answer every request for a path with the same reply, whatever its method.
+
+        Example: ``server.respond("/user", b'{"name": "Ada"}', headers={"Content-Type": "application/json"})``.
+
+        Args:
+            path: As in `route`.
+            body: As in `Reply`.
+            status: As in `Reply`.
+            headers: As in `Reply`.
+            reason: As in `Reply`.
+        """
+        reply = Reply(status, body, headers, reason)
+        self.route(path, lambda _: reply)
+
+    def route(self, path: str, handler: Route) -> None:
+        """Answer every request for a path with what a function makes of it, on the connection's thread.
+
+        Example: ``server.route("/echo/*", lambda request: Reply(body=request.body))``.
+
+        Args:
+            path: Percent-encoded; with a query only that query matches, without one every query does. With a ``*`` at
+                the end all paths that begin so; the longest wins, and after all exact ones.
+            handler: Makes the reply; when it raises, the client gets a 500 and the test a `ScriptError`.
+        """
+        self._routes.add(path, handler)
+
+    def play(self, *steps: Step, read_request: bool = True) -> None:
+        r"""Script the next connection; several calls queue up, one for each connection in the order of acceptance.
+
+        After the last step the connection is closed with a FIN, unless a step ended it otherwise. Connections without
+        a script are answered from the routes.
+
+        Example: ``server.play(send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"), reset())``.
+
+        Args:
+            steps: What to do, in order.
+            read_request: Whether one whole request is read and recorded before the first step.
+        """
+        with self._changed:
+            self._scripts.append((receive(), *steps) if read_request else steps)
+
+    # -- What tests do meanwhile
+
+    def signal(self, name: str) -> None:
+        """Set an event that scripts wait for with the step `wait_for`.
+
+        Example: ``request.cancel(); server.signal("cancelled")``.
+        """
+        self._signals.set(name)
+
+    def wait(self, name: str, timeout: float = 10) -> None:
+        """Wait until a script has come to its step `signal` of that name.
+
+        Example: ``server.wait("head sent"); request.cancel()``.
+
+        Raises:
+            TimeoutError: If that did not happen within `timeout` seconds, or the server was closed.
+        """
+        if not self._signals.wait(name, timeout):
+            cause = self.errors[0] if self.errors else None
+            raise TimeoutError(f"no script signalled {name!r} within {timeout} s") from cause
+
+    def assert_idle(self, timeout: float = 1.0) -> None:
+        """Assert that every script was played to its end and nothing went wrong.
+
+        A script that is still being played has `timeout` seconds to end.
+
+        Example: ``request.wait(); server.assert_idle()``.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: not self._playing, timeout)
+            waiting, playing, errors = list(self._scripts), dict(self._playing), list(self.errors)
+        for what, those in (("failed", errors), ("still being played", playing), ("never played", waiting)):
+            if those:
+                raise AssertionError(f"{what}: {those}")
+
+    # -- The accepting thread
+
+    def _accept(self, listener: socket.socket) -> None:
+        with listener, selectors.DefaultSelector() as selector:
+            selector.register(listener, selectors.EVENT_READ)
+            selector.register(self._signals, selectors.EVENT_READ)
+            while not self._signals.is_closed:
+                selector.select()
+                try:
+                    sock, _ = listener.accept()
+                except (BlockingIOError, ConnectionError):
+                    continue  # The client was gone before it was accepted.
+                except OSError:
+                    # No descriptor is left (EMFILE), which the system does not announce the end of.
+                    self._pause()
+                    continue
+                self._open(sock)
+
+    def _pause(self) -> None:
+        with suppress(ServerClosed):
+            self._signals.pause(NO_DESCRIPTOR_PAUSE)
+
+    def _open(self, sock: socket.socket) -> None:
+        with self._changed:
+            number, self._connection_count = self._connection_count, self._connection_count + 1
+            script = self._scripts.popleft() if self._scripts else None
+            if script is not None:
+                self._playing[number] = script
+        link = Link(sock, number, self._signals, self.tls_errors)
+        name = f"urlrequest-testing-{self.port}-{number}"
+        thread = threading.Thread(target=self._serve, args=(link, script), name=name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # The system has no thread left.
+            link.close()
+            self._end_script(number)
+            self._fail(error)
+        else:
+            self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
+
+    # -- The threads of the connections
+
+    def _serve(self, link: Link, script: tuple[Step, ...] | None) -> None:
+        with closing(link), suppress(ClientGone, ServerClosed):
+            record = self.requests.append
+            Conversation(link, self._signals, self._routes, record, self._fail, self.tls_errors).run(script, self._tls)
+            self._end_script(link.number)
+            link.end()
+
+    def _end_script(self, number: int) -> None:
+        with self._changed:
+            self._playing.pop(number, None)
+            self._changed.notify_all()
+
+    def _fail(self, error: Exception) -> None:
+        with self._changed:
+            self.errors.append(error)
+            self._changed.notify_all()
