@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import urlrequest
@@ -16,6 +17,7 @@ version = release = urlrequest.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "examples"]
+default_role = "code"  # docstrings write `wait()`, as Markdown does
 
 html_theme = "furo"
 html_title = f"urlrequest {release}"
@@ -50,6 +52,12 @@ def show_public_bases(app: Sphinx, name: str, obj: type, options: Any, bases: li
     bases[:] = [base for base in dict.fromkeys(public) if base is not object] or [object]
 
 
+def drop_rule_numbers(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Leave out which rule of the contract a docstring keeps: that is for the maintainers."""
+    text = re.sub(r"\s*\(contract [^();]*\)", "", "\n".join(lines))
+    lines[:] = re.sub(r"\(contract [^();]*;\s+", "(", text).split("\n")
+
+
 def keep_colons(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Have napoleon take a property's first line as text, where it would take what is before a colon for a type."""
     if what in {"property", "attribute"}:
@@ -59,4 +67,5 @@ def keep_colons(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines
 def setup(app: Sphinx) -> None:
     """Connect the above."""
     app.connect("autodoc-process-bases", show_public_bases)
+    app.connect("autodoc-process-docstring", drop_rule_numbers, priority=300)
     app.connect("autodoc-process-docstring", keep_colons, priority=400)  # before napoleon, at 500

@@ -9,16 +9,16 @@ import threading
 import time
 import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
 
-from urlrequest import testing
+from urlrequest import UrlRequest, _waiter, testing
 from urlrequest.testing import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
 ENDING_TIME = 2.0  # seconds that threads have to end after a test
@@ -41,12 +41,14 @@ def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a thread behind; with the marker `no_leaks` an open descriptor too."""
     checks_descriptors = request.node.get_closest_marker("no_leaks") is not None and DESCRIPTORS.is_dir()
     threads = set(threading.enumerate())
+    _waiter.forget_alarms()  # kept for the next requests
     before = open_descriptors() if checks_descriptors else {}
     yield
     left = threads_left(threads)
     if left:
         pytest.fail(f"left behind: {', '.join(describe(thread) for thread in left)}")
     if checks_descriptors:
+        _waiter.forget_alarms()
         gc.collect()
         opened = {number: what for number, what in open_descriptors().items() if before.get(number) != what}
         if opened:
@@ -58,6 +60,63 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide what the machine says of certificates and proxies."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
+
+
+class Recorder:
+    """Makes requests whose callbacks are noted in the order in which they run.
+
+    Attributes:
+        events: Name (without `on_`), arguments behind the request, and the thread's ident.
+    """
+
+    NAMES = ("success", "redirect", "failure", "error", "progress", "cancel", "finish")
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, tuple[Any, ...], int]] = []
+
+    def get(self, url: Any, *, cls: type[UrlRequest] = UrlRequest, **options: Any) -> Any:
+        """Make a request; of its progress there is a note only where on_progress is given."""
+        callbacks = {}
+        for name in self.NAMES:
+            given = options.pop(f"on_{name}", None)
+            if name != "progress" or given is not None:
+                callbacks[f"on_{name}"] = self.noting(name, given)
+        return cls(url, **callbacks, **options)
+
+    def run(self, url: Any, **options: Any) -> Any:
+        """Make a request and see it through."""
+        request = self.get(url, **options)
+        assert request.wait(timeout=20), f"{request!r} did not end"
+        return request
+
+    def noting(self, name: str, then: Callable[..., object] | None = None) -> Callable[..., object]:
+        def note(request: UrlRequest, *arguments: Any) -> object:
+            self.events.append((name, arguments, threading.get_ident()))
+            return then(request, *arguments) if then is not None else None
+
+        return note
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _, _ in self.events]
+
+    @property
+    def terminal(self) -> str:
+        """The one event that tells the outcome; it must be followed by finish, and by nothing else."""
+        names = [name for name in self.names if name != "progress"]
+        assert 2 == len(names), names
+        assert "finish" == self.names[-1], names
+        return names[0]
+
+    @property
+    def progress(self) -> list[tuple[Any, ...]]:
+        return [arguments for name, arguments, _ in self.events if name == "progress"]
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    """Makes requests and notes their callbacks."""
+    return Recorder()
 
 
 @pytest.fixture

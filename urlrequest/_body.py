@@ -29,11 +29,13 @@ class Body(NamedTuple):
         pieces: Makes an iterator of the octets, from their beginning.
         length: Octets in all; None: unknown, so they are sent in chunks (RFC 9112, section 7.1).
         content_type: The type that the octets have when the user names none.
+        is_replayable: The octets can be had a second time.
     """
 
     pieces: Callable[[], Iterator[bytes | memoryview]]
     length: int | None
     content_type: str | None = None
+    is_replayable: bool = False
 
 
 def make_body(source: object, content_type: str | None) -> Body:
@@ -75,7 +77,7 @@ def _charset(content_type: str | None) -> str:
 
 def _whole(octets: bytes | bytearray | memoryview, content_type: str | None = None) -> Body:
     view = memoryview(octets).cast("B")
-    return Body(lambda: iter((view,)), len(view), content_type)
+    return Body(lambda: iter((view,)), len(view), content_type, is_replayable=True)
 
 
 def _dict_body(fields: Mapping[Any, Any], content_type: str | None, charset: str) -> Body:
@@ -93,7 +95,7 @@ def _list_body(items: list[Any] | tuple[Any, ...], charset: str) -> Body:
     for item in items:
         if not isinstance(item, str | bytes | bytearray | memoryview):
             raise TypeError(f"req_body holds {type(item).__name__}; bytes are needed")
-    return Body(lambda: _encoded(items, charset), None)
+    return Body(lambda: _encoded(items, charset), None, is_replayable=True)
 
 
 def _encoded(items: Iterable[Any], charset: str) -> Iterator[bytes | memoryview]:

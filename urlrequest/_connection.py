@@ -33,6 +33,7 @@ __all__ = ["HTTPConnection", "HTTPSConnection", "Proxy", "Route", "exchange", "o
 
 Fields = list[tuple[str, str]]
 
+_RESTING = Waiter()  # of connections that serve no request
 _SMALL_BODY = 64 * 1024  # octets; a body up to this is sent in one piece with the head
 
 
@@ -151,6 +152,8 @@ class HTTPConnection(http.client.HTTPConnection):
             OSError: The connection cannot be opened.
         """
         self._send_error, self.is_intact, self._sent_method = None, True, method
+        if self.sock is not None:
+            self.sock.has_received = False
         if not isinstance(headers, list) or not (body is None or isinstance(body, Body)):
             super().request(method, url, body, headers or {}, encode_chunked=encode_chunked)
             return
@@ -172,6 +175,8 @@ class HTTPConnection(http.client.HTTPConnection):
         Raises:
             ProtocolError: The server does not speak HTTP/1. OSError: The connection broke.
         """
+        if self.sock is None:
+            raise http.client.ResponseNotReady("no request was sent")
         began = monotonic()
         try:
             response = Response(self.sock, self._sent_method)
@@ -182,6 +187,15 @@ class HTTPConnection(http.client.HTTPConnection):
         self.waiter.timings["first_octet"] = monotonic() - began
         self._forget_exchange()
         return response
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether any octet of the response has come."""
+        return self.sock is not None and self.sock.has_received
+
+    def rest(self) -> None:
+        """Let go of the request that has been served."""
+        self.waiter = self.sock.waiter = _RESTING
 
     def _forget_exchange(self) -> None:
         """Let the next `putrequest()` begin: http.client's own record of the exchange ends with close() only."""

@@ -11,12 +11,14 @@ class Defaults:
     Attributes:
         detect_hook: Look for a running event loop or a GUI toolkit when a request without a hook is made (contract
             8.2).
+        keep_alive: Use connections again (contract 17.10).
     """
 
-    __slots__ = ("detect_hook",)
+    __slots__ = ("detect_hook", "keep_alive")
 
     def __init__(self) -> None:
         self.detect_hook = True
+        self.keep_alive = True
 
 
 defaults = Defaults()

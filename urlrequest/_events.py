@@ -1,4 +1,4 @@
-"""The callbacks' own words: how a request can end.
+"""The callbacks' own words: how far a request is, and how it can end.
 
 An outcome is made once, by the worker or the canceller, and never changed. It knows the name of its callback and the
 arguments that follow the request (contract 3.2), so that delivery is one line.
@@ -11,7 +11,30 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from ._head import ResponseHead
 
-__all__ = ["Answer", "Cancel", "Error", "Failure", "Outcome", "Redirect", "Success", "answer_class"]
+__all__ = ["Answer", "Cancel", "Error", "Failure", "Outcome", "ProgressRun", "Redirect", "Success", "answer_class"]
+
+
+class ProgressRun:
+    """Progress events at equal distances: first, first + step, ... One object stands for all events of a read.
+
+    The worker never touches a run it has posted; delivering shortens it from the front.
+    """
+
+    __slots__ = ("count", "first", "step", "total")
+
+    def __init__(self, first: int, step: int, count: int, total: int) -> None:
+        self.first = first
+        self.step = step
+        self.count = count
+        self.total = total
+
+    def head(self, count: int) -> ProgressRun:
+        """The run's first events."""
+        return ProgressRun(self.first, self.step, count, self.total)
+
+    def last(self) -> ProgressRun:
+        """The run's last event alone."""
+        return ProgressRun(self.first + self.step * (self.count - 1), self.step, 1, self.total)
 
 
 class Outcome:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from . import _resolve, _waiter
 from ._dispatch import unhooked, wait_for
+from ._pool import Pool
 from ._workers import Workers
 
 if TYPE_CHECKING:
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
 
     from ._request import UrlRequest
 
-__all__ = ["LiveRequests", "cancel_all", "g_requests", "live_requests", "wait_all", "workers"]
+__all__ = ["LiveRequests", "cancel_all", "g_requests", "live_requests", "pool", "wait_all", "workers"]
 
 MAX_REQUESTS = 64  # running at once; the others wait
 EXIT_TIME = 1.0  # seconds that the end of the process may be held up, so that temporary files are removed
 
 workers = Workers(MAX_REQUESTS)
+pool = Pool()
 live_requests: dict[UrlRequest, None] = {}  # in the order in which they were made (contract 3.7)
 
 
@@ -90,6 +92,7 @@ def _in_forked_child() -> None:
     _waiter.forget_alarms()
     _resolve.forget_lookups()
     workers.forget()
+    pool.forget()
     unhooked.forget()
     for request in list(live_requests):
         request.fail_forked()

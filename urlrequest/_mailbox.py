@@ -24,38 +24,16 @@ from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
+from ._events import ProgressRun
 from ._lifecycle import Flag
 
 if TYPE_CHECKING:
     from ._dispatch import DispatchQueue
 
-__all__ = ["BATCH", "Mailbox", "ProgressRun", "Receiver", "Seat"]
+__all__ = ["BATCH", "Mailbox", "Receiver", "Seat"]
 
 PROGRESS_LIMIT = 1024  # events
 BATCH = 64  # events of one request before the next one's turn
-
-
-class ProgressRun:
-    """Progress events at equal distances: first, first + step, ... One object stands for all events of a read.
-
-    The worker never touches a run it has posted; delivering shortens it from the front.
-    """
-
-    __slots__ = ("count", "first", "step", "total")
-
-    def __init__(self, first: int, step: int, count: int, total: int) -> None:
-        self.first = first
-        self.step = step
-        self.count = count
-        self.total = total
-
-    def head(self, count: int) -> ProgressRun:
-        """The run's first events."""
-        return ProgressRun(self.first, self.step, count, self.total)
-
-    def last(self) -> ProgressRun:
-        """The run's last event alone."""
-        return ProgressRun(self.first + self.step * (self.count - 1), self.step, 1, self.total)
 
 
 class Receiver(Protocol):

@@ -20,10 +20,10 @@ from ._callbacks import Callbacks
 from ._connection import HTTPConnection, HTTPSConnection
 from ._deadline import Deadline, check_seconds
 from ._dispatch import DispatchQueue, unhooked, wait_for
-from ._events import Error, Failure, Outcome, Redirect
+from ._events import Error, Failure, Outcome, ProgressRun, Redirect
 from ._lifecycle import Lifecycle, State
-from ._live import live_requests, workers
-from ._mailbox import Mailbox, ProgressRun
+from ._live import live_requests, pool, workers
+from ._mailbox import Mailbox
 from ._plan import Options, Plan
 from ._published import Published
 from ._target import parse_target
@@ -31,7 +31,7 @@ from ._text import is_json, parse_json
 from ._thread_like import ThreadLike
 from ._transfer import perform
 from ._waiter import Waiter
-from .errors import InvalidURL, RequestCancelled, UnsupportedScheme
+from .errors import InvalidURL, UnsupportedScheme
 from .hooks import Hook, check_hook, current_hook
 
 if TYPE_CHECKING:
@@ -251,9 +251,7 @@ class UrlRequest(ThreadLike, Callbacks, Published):
             return
         assert self._options is not None, "options are kept until the request has run"
         try:
-            outcome: Outcome = perform(self._options, self._waiter, self)
-        except RequestCancelled:
-            return
+            outcome: Outcome = perform(self._options, pool, self._waiter, self)
         except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too: the caller must hear of the end
             outcome = Error(error=error, head=self._head)
         self._settle(outcome)

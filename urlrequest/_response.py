@@ -46,6 +46,11 @@ class ResponseLike(Protocol):
     expected: int | None
     is_complete: bool
 
+    @property
+    def is_reusable(self) -> bool:
+        """Whether the connection may serve another request."""
+        ...
+
     def read_piece(self) -> bytes:
         """Some octets of content, as soon as there are any; b"" at its end."""
         ...

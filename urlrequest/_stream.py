@@ -38,12 +38,14 @@ class NetworkStream:
         waiter: Whose cancel and time limits hold for the next wait; the connection sets it for each request.
         peer: Host and port, for messages.
         early_answer: What the server sent while the request was still being sent.
+        has_received: Something has come since the stream was told to expect an answer.
     """
 
     def __init__(self, sock: socket.socket, waiter: Waiter, peer: str) -> None:
         self.waiter = waiter
         self.peer = peer
         self.early_answer = b""
+        self.has_received = False
         self._socket = sock
         self._is_tls = isinstance(sock, ssl.SSLSocket)
         self._expects_silence = False  # a request has just been sent: the answer cannot be here yet
@@ -100,6 +102,7 @@ class NetworkStream:
             self.early_answer = self._socket.recv(RECEIVE_SIZE)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return False  # TLS had something to say for itself
+        self.has_received = self.has_received or bool(self.early_answer)
         return bool(self.early_answer)  # at an end of the stream, the next send tells what is wrong
 
     # Receiving
@@ -117,11 +120,14 @@ class NetworkStream:
         self._await_answer()
         while True:
             try:
-                return self._socket.recv(size)
+                octets = self._socket.recv(size)
             except (BlockingIOError, ssl.SSLWantReadError):
                 self._wait(READ, "receiving from")
             except ssl.SSLWantWriteError:
                 self._wait(WRITE, "receiving from")
+            else:
+                self.has_received = True
+                return octets
 
     def receive_into(self, room: memoryview) -> int:
         """Put the next octets into `room`; the number of octets, 0 at the end of the stream. Raises as `receive()`."""
@@ -295,7 +301,9 @@ def secure(sock: socket.socket, host: str, context: ssl.SSLContext, waiter: Wait
     """
     began, until = monotonic(), waiter.step_end()
     # suppress_ragged_eofs would make a cut connection look like the end of a body without a length.
-    tls = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False, suppress_ragged_eofs=False)
+    # The certificate names neither the root's dot nor an interface of ours.
+    name = host.partition("%")[0].rstrip(".")
+    tls = context.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False, suppress_ragged_eofs=False)
     try:
         while True:
             try:

@@ -15,9 +15,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ._coding import Decoder, knows_codings
-from ._connection import exchange, open_connection
-from ._events import answer_class
-from ._mailbox import ProgressRun
+from ._events import ProgressRun, answer_class
 from ._plan import Options, Plan, make_plan
 from ._sink import FileSink, MemorySink, Sink
 from ._text import decode_text
@@ -26,6 +24,7 @@ from .errors import RequestCancelled
 if TYPE_CHECKING:
     from ._events import Answer
     from ._head import ResponseHead
+    from ._pool import Pool
     from ._response import ResponseLike
     from ._waiter import Waiter
 
@@ -52,10 +51,11 @@ class Witness(Protocol):
     def decode_result(self, result: Any, resp: Any) -> Any: ...
 
 
-def perform(options: Options, waiter: Waiter, witness: Witness) -> Answer:
+def perform(options: Options, pool: Pool, waiter: Waiter, witness: Witness) -> Answer:
     """Carry out a request.
 
     Args:
+        pool: Where connections come from and go to.
         waiter: Ends every wait when the request is cancelled or out of time.
     Returns:
         The complete response.
@@ -66,15 +66,12 @@ def perform(options: Options, waiter: Waiter, witness: Witness) -> Answer:
     witness.see_plan(plan)
     with FileSink(plan.file_path) if plan.file_path is not None else nullcontext() as file:
         waiter.check()
-        connection = open_connection(plan.route, waiter)
-        try:
-            response = exchange(connection, plan.method, plan.form, plan.fields, plan.body)
+        with pool.lease(plan.route, waiter) as connection:
+            response = connection.exchange(plan.method, plan.form, plan.fields, plan.body)
             witness.see_head(response.head)
             memory = MemorySink()
             is_for_file = file is not None and 200 <= response.head.status < 300
             _receive(response, file if is_for_file and file is not None else memory, plan, witness)
-        finally:
-            connection.close()
         waiter.check()
         if is_for_file and file is not None and _has_content(plan.method, response.head.status):
             if not witness.begin_commit():

@@ -12,6 +12,7 @@ from typing import Any, Final
 import compat_drives as drives
 from compat_requests import ask, basic, proxied, succeeds
 from compat_scenarios import Fresh, Scenario, Want, chunked, reply
+
 from urlrequest.testing import send, signal
 
 __all__ = ["BEYOND", "RULES"]
@@ -123,7 +124,12 @@ BEYOND = (
         drive=drives.construct,
         want=Want(constructed="TypeError"),
     ),
-    ask("raising on_success", RAISING, drive=drives.raise_in("success"), want=Want(terminal="success", facts={"on_finish": None})),
+    ask(
+        "raising on_success",
+        RAISING,
+        drive=drives.raise_in("success"),
+        want=Want(terminal="success", facts={"on_finish": None}),
+    ),
     ask(
         "raising on_error",
         RAISING,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from compat_behaviour import BEHAVIOUR
 from compat_beyond import BEYOND
 from compat_generated import GENERATED
 from compat_replies import REPLIES
 from compat_requests import REQUESTS
-from compat_scenarios import Scenario
+
+if TYPE_CHECKING:
+    from compat_scenarios import Scenario
 
 __all__ = ["SCENARIOS"]
 

@@ -1,8 +1,8 @@
 """The differences from Kivy 2.3.1, row by row as in section 19 of the contract, and what each of them does.
 
 A row rewrites what was observed of Kivy into what the contract wants of us, in one respect and no other: from the rule
-(`compat_rules`) where there is one, else from the scenario's `want`. After the rows that a scenario names, and those that
-hold everywhere, nothing may be left: `expected == observed`, in every part of the observation.
+(`compat_rules`) where there is one, else from the scenario's `want`. After the rows that a scenario names, and those
+that hold everywhere, nothing may be left: `expected == observed`, in every part of the observation.
 
 Invariants:
 1. No row reads what was observed of ours.
@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from compat_beyond import RULES
 from compat_rules import result_by_type, result_of
-from compat_scenarios import KEEP, NOTHING, TERMINALS, Event, Observation, Scenario, Sent, Want, value_of
+from compat_scenarios import KEEP, Event, Observation, Scenario, Sent, Want, value_of
 
 __all__ = ["DIFFERENCES", "KEPT", "RULED", "Row", "explain"]
 
@@ -71,12 +71,13 @@ def outcome(observation: Observation, want: Want) -> Observation:
     status = observation.status if want.status is KEEP else want.status
     progress = observation.progress
     if want.progress is not KEEP:
+        seen = progress[0].status if progress else 200
         progress = tuple(
-            Event("progress", (value_of(current), value_of(total)), 200) for current, total in want.progress
+            Event("progress", (value_of(current), value_of(total)), seen) for current, total in want.progress
         )
     arguments = {"error": (("error", error),), "cancel": ()}.get(name, (result,))
-    state = {"status": status, "is_finished": True, "result": result[0], "error": error}
-    events = [Event(name, arguments, **state), Event("finish", (), **state)] if name else []
+    finish = Event("finish", (), status, is_finished=True, result=result[0], error=error)
+    events = [replace(finish, name=name, arguments=arguments), finish] if name else []
     fields = observation.fields if want.fields is KEEP else want.fields
     return replace(
         observation,
@@ -169,7 +170,9 @@ def typed(rule: Callable[..., object]) -> Rewrite:
         before = observation.terminal
         if before is None or (before.name == "error" and "UnicodeError" not in before.arguments[0]):
             return observation
-        if before.name == "error":  # Kivy's, of JSON that is not utf-8; without progress it forgets the response's head.
+        if (
+            before.name == "error"
+        ):  # Kivy's, of JSON that is not utf-8; without progress it forgets the response's head.
             head = Want(status=200, fields=scenario.want.fields)
             return outcome(observation, replace(head, terminal="success", result=result, error=""))
         return outcome(observation, Want(result=result))

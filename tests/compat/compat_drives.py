@@ -10,15 +10,17 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from compat_scenarios import value_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from compat_runner import Run
+
     from urlrequest.testing import RecordedRequest
 
 __all__ = [
@@ -49,11 +51,11 @@ CROWD = 80  # requests
 MEBI = 1 << 20  # octets
 
 
-# -- wait()
+# -- Waiting
 
 
 def wait(run: Run) -> None:
-    """Call wait() and nothing else; note how it ends and which events it had run by then."""
+    """Only wait; note how that ends and which events it had run by then."""
     run.start()
     run.call("wait()", lambda: run.request.wait(0.05))
     run.facts["events when wait() ended"] = " ".join(event.name for event in run.events)
@@ -72,13 +74,21 @@ def wait_in_body(run: Run) -> None:
     run.finish()
 
 
-# -- cancel()
+# -- Cancelling
 
 
-def cancel_during(phase: str, times: int = 1) -> Callable[[Run], None]:
-    """Cancel while the server, having signalled `phase`, holds the rest back until `go`."""
+def cancel_during(phase: str, times: int = 1, *, hides_head: bool = False) -> Callable[[Run], None]:
+    """Cancel while the server, having signalled `phase`, holds the rest back until `go`.
+
+    Args:
+        phase: The signal.
+        times: How often cancel() is called.
+        hides_head: Leave the response's head out of the observation: it was sent, but nothing tells whether it had been
+            read by then.
+    """
 
     def drive(run: Run) -> None:
+        run.hides_head = hides_head
         run.start()
         run.server.wait(phase)
         if run.scenario.progress and phase == "half":
@@ -127,7 +137,7 @@ def cancel_in(callback: str) -> Callable[[Run], None]:
 
 
 def drop_receiver(run: Run) -> None:
-    """Pass a bound method of an object that nothing else holds, as `request = UrlRequest(url, Receiver().show)` does."""
+    """Pass a bound method of an object that nothing else holds, as in `UrlRequest(url, Receiver().show)`."""
     record = run.recorder("success")
 
     class Receiver:
@@ -233,9 +243,11 @@ def use_environment(changes: Mapping[str, str]) -> Callable[[Run], None]:
 
 def use_stores(run: Run) -> None:
     """Make the request with an authority that certifi has and the platform has not."""
-    with ExitStack() as patches, open(run.place.ca_file, encoding="ascii") as authority:
-        patches.enter_context(mock.patch("certifi.where", lambda: run.place.ca_file))
-        patches.enter_context(mock.patch("certifi.contents", authority.read))
+    authority = Path(run.place.ca_file)
+    with (
+        mock.patch("certifi.where", return_value=str(authority)),
+        mock.patch("certifi.contents", return_value=authority.read_text("ascii")),
+    ):
         run.start()
         run.finish()
 

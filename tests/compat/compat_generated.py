@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import product
 
 from compat_scenarios import Scenario, Want, chunked, reply
+
 from urlrequest.testing import send
 
 __all__ = ["GENERATED"]
@@ -93,7 +94,9 @@ def _of_contents() -> list[Scenario]:
                 want=Want(fields=_fields(body, content_type)),
             )
         )
-    for name, status, progress in product(("json object", "json, bad", "png", "text latin-1"), (302, 404), (False, True)):
+    for name, status, progress in product(
+        ("json object", "json, bad", "png", "text latin-1"), (302, 404), (False, True)
+    ):
         content_type, body = CONTENTS[name]
         made.append(
             Scenario(

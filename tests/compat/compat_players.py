@@ -7,6 +7,7 @@ The test's thread writes to both and then reads from both, so that they work sid
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
 import pickle
@@ -19,8 +20,6 @@ from typing import IO, TYPE_CHECKING, Any
 from compat_catalogue import SCENARIOS
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from compat_scenarios import Observation
 
 __all__ = ["Hung", "Player", "Players", "kivy_is_installed"]
@@ -36,11 +35,9 @@ class Hung(AssertionError):
 
 def kivy_is_installed() -> bool:
     """Whether the version that the table speaks of is there; it is not imported."""
-    from importlib.metadata import PackageNotFoundError, version
-
     try:
-        return version("kivy") == KIVY_VERSION
-    except PackageNotFoundError:
+        return importlib.metadata.version("kivy") == KIVY_VERSION
+    except importlib.metadata.PackageNotFoundError:
         return False
 
 
@@ -58,10 +55,14 @@ class Player:
         """Let the process run a scenario; `end()` must follow."""
         if self._is_used and SCENARIOS[scenario].fresh:
             self.close()
+        self.ask(scenario)
+
+    def ask(self, line: str) -> None:
+        """Write a line to the process, which is started if need be."""
         process = self._process or self._start()
         self._is_used = True
         assert process.stdin is not None
-        process.stdin.write(scenario.encode() + b"\n")
+        process.stdin.write(line.encode() + b"\n")
         process.stdin.flush()
 
     def end(self, scenario: str) -> Observation:
@@ -82,7 +83,9 @@ class Player:
         process, self._process, self._is_used = self._process, None, False
         if process is None:
             return
-        assert process.stdin is not None and process.stdout is not None and self._errors is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert self._errors is not None
         process.stdin.close()
         try:
             process.wait(ENDING)
@@ -105,7 +108,9 @@ class Player:
         return self._process
 
     def _read(self, what: str) -> Any:
-        assert self._process is not None and self._process.stdout is not None and self._errors is not None
+        assert self._process is not None
+        assert self._process.stdout is not None
+        assert self._errors is not None
         try:
             return pickle.load(self._process.stdout)  # noqa: S301 - from our own child
         except EOFError:
@@ -130,12 +135,8 @@ class Players:
             self._seen[scenario] = self.kivy.end(scenario), self.ours.end(scenario)
         return self._seen[scenario]
 
-    def __enter__(self) -> Players:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """End both processes."""
         self.kivy.close()
         self.ours.close()
 
@@ -143,7 +144,8 @@ class Players:
 def _environment(home: Path) -> dict[str, str]:
     """Make the environment of a child: Kivy silent and without a window, no proxies, no certificates of others."""
     package = importlib.util.find_spec("urlrequest")
-    assert package is not None and package.origin is not None
+    assert package is not None
+    assert package.origin is not None
     ignored = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir")
     kept = {name: value for name, value in os.environ.items() if name.lower() not in ignored}
     return {

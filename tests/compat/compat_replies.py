@@ -12,6 +12,7 @@ from typing import Any
 import compat_drives as drives
 from compat_requests import SUCCESS_FIELDS, succeeds
 from compat_scenarios import Scenario, Want, chunked, reply
+
 from urlrequest.testing import Step, hold, reset, send, signal, wait_for
 
 __all__ = ["REPLIES"]
@@ -58,7 +59,11 @@ HEADS = (
     hear("102 before", b"HTTP/1.1 102 Processing\r\n\r\n", OK, differs=(STATUS,), want=succeeds()),
     hear("103 before", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", OK, differs=(STATUS,), want=succeeds()),
     hear("100 and 103 before", b"HTTP/1.1 100 C\r\n\r\nHTTP/1.1 103 E\r\n\r\n", OK, differs=(STATUS,), want=succeeds()),
-    hear("several Set-Cookie", reply(200, b"ok", "Set-Cookie: a=1; Path=/", "Set-Cookie: b=2"), keeps=";-joined Set-Cookie"),
+    hear(
+        "several Set-Cookie",
+        reply(200, b"ok", "Set-Cookie: a=1; Path=/", "Set-Cookie: b=2"),
+        keeps=";-joined Set-Cookie",
+    ),
     hear("one Set-Cookie", reply(200, b"ok", "Set-Cookie: a=1"), keeps=";-joined Set-Cookie"),
     hear(
         "repeated field",
@@ -183,7 +188,13 @@ DISK = (
         differs=(TYPE,),
         keeps="b'' with file_path",
     ),
-    hear("file progress", reply(200, NINE), options={**TARGET, "chunk_size": 8}, progress=True, keeps="b'' with file_path"),
+    hear(
+        "file progress",
+        reply(200, NINE),
+        options={**TARGET, "chunk_size": 8},
+        progress=True,
+        keeps="b'' with file_path",
+    ),
     hear("file of chunks", chunks(chunked(b"nine ", b"octs")), options=TARGET),
     hear("file of an empty body", reply(200, b""), options=TARGET, existing=b"old"),
     hear("file undecoded", reply(200, NINE), options={**TARGET, "decode": False}),
@@ -250,7 +261,13 @@ TLS = (
         fresh=True,
         drive=drives.use_environment({"SSL_CERT_FILE": "{ca_file}"}),
     ),
-    secure("by certifi", STORES, fresh=True, drive=drives.use_stores, want=succeeds(method="GET", header={"Host": "localhost:PORT"})),
+    secure(
+        "by certifi",
+        STORES,
+        fresh=True,
+        drive=drives.use_stores,
+        want=succeeds(method="GET", header={"Host": "localhost:PORT"}),
+    ),
 )
 
 REPLIES = (*HEADS, *BODIES, *TIMES, *DISK, *TLS)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import compat_drives as drives
 from compat_scenarios import Fresh, Scenario, Want, reply
+
 from urlrequest.testing import send
 
 if TYPE_CHECKING:
@@ -139,9 +140,7 @@ BODIES = (
         "body dict",
         BODY,
         req_body={"a": "1 2", "b": "\u20ac"},
-        want=succeeds(
-            method="POST", header={"Content-Type": FORM, "Content-Length": "17"}, body=b"a=1+2&b=%E2%82%AC"
-        ),
+        want=succeeds(method="POST", header={"Content-Type": FORM, "Content-Length": "17"}, body=b"a=1+2&b=%E2%82%AC"),
     ),
     ask(
         "body dict as JSON",
@@ -199,7 +198,9 @@ HEADERS = (
 
 def proxied(name: str, *differs: str, url: str = "http://origin.example/p?q", **kwargs: Any) -> Scenario:
     """Make a scenario in which the server is a proxy."""
-    return ask(f"proxy {name}", *differs, url=url, proxy_host="{host}", proxy_port=Fresh(lambda place: place.port), **kwargs)
+    return ask(
+        f"proxy {name}", *differs, url=url, proxy_host="{host}", proxy_port=Fresh(lambda place: place.port), **kwargs
+    )
 
 
 PROXIES = (

@@ -13,22 +13,22 @@ from __future__ import annotations
 
 import copy
 import logging
-import os
 import re
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from compat_scenarios import NOTHING, Event, Fresh, Observation, Place, Scenario, Sent, family_of, value_of
+
 from urlrequest.testing import RecordedRequest, ScriptError, Server
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable, Iterator, Mapping
 
 __all__ = ["Implementation", "Run", "kivy", "ours", "run"]
 
@@ -121,6 +121,7 @@ class Run:
     options: dict[str, Any] = field(default_factory=dict)
     react: Callable[[str], None] | None = None
     is_tainted: bool = False
+    hides_head: bool = False
     _untouched: dict[str, Any] = field(default_factory=dict)
     _dispatch_thread: int = field(default_factory=threading.get_ident)
     _logged: list[logging.LogRecord] = field(default_factory=list)
@@ -227,13 +228,14 @@ class Run:
     def observe(self) -> Observation:
         """Write down the state at the end of the run."""
         request = self.request
+        has_head = request is not None and not self.hides_head
         return Observation(
             constructed=self.constructed,
             events=tuple(self.events),
             result=value_of(request.result) if request is not None else NOTHING,
             error=family_of(request.error) if request is not None else "",
-            status=request.resp_status if request is not None else None,
-            fields=_fields_of(request.resp_headers) if request is not None else None,
+            status=request.resp_status if has_head else None,
+            fields=_fields_of(request.resp_headers) if has_head else None,
             is_finished=bool(request.is_finished) if request is not None else False,
             sent=tuple(_describe_sent(request, self.place) for request in self.server.requests),
             connections=self.server.connection_count,
@@ -256,7 +258,7 @@ class Run:
         return Event(
             name,
             tuple(value_of(argument) for argument in arguments),
-            request.resp_status,
+            None if self.hides_head else request.resp_status,
             request.is_finished,
             type(request.result).__name__,
             family_of(request.error),
@@ -339,7 +341,7 @@ def _describe_sent(request: RecordedRequest, place: Place) -> Sent:
 
 def _files_in(folder: Path) -> tuple[tuple[str, bytes, str], ...]:
     return tuple(
-        (path.name, path.read_bytes(), stat.filemode(os.stat(path).st_mode))
+        (path.name, path.read_bytes(), stat.filemode(path.stat().st_mode))
         for path in sorted(folder.iterdir())
         if path.is_file()
     )

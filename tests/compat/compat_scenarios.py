@@ -5,19 +5,25 @@ Values only; no thread, no socket. Both child processes and the tests import it,
 Invariants:
 1. A scenario is the same for both implementations; nothing in it asks which of them runs.
 2. An observation holds plain values, so that it can be sent between processes and compared with `==`.
-3. What differs from run to run is taken out when it is observed: ports, folders, addresses of objects, wording of errors.
+3. What differs from run to run is taken out when it is observed: ports, folders, wording of errors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import enum
+import hashlib
+import http.client
+import socket
+import ssl
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from urlrequest.testing import Reply, Step
+    from collections.abc import Callable, Mapping
 
     from compat_runner import Run
+
+    from urlrequest.testing import Reply, Step
 
 __all__ = [
     "ABSENT",
@@ -37,9 +43,16 @@ __all__ = [
     "value_of",
 ]
 
+
+class Keep(enum.Enum):
+    """No value: whatever Kivy has."""
+
+    KEEP = enum.auto()
+
+
 TERMINALS: Final = ("success", "redirect", "failure", "error", "cancel")
 SHOWN = 200  # octets of a value that are compared as they are; more are compared by digest
-KEEP: Final[Any] = object()  # in a Want: as Kivy has it
+KEEP: Final = Keep.KEEP  # in a Want: as Kivy has it
 ABSENT: Final = None  # for Scenario.existing: there is no file yet
 
 Value = tuple[str, str]  # name of the type, repr
@@ -122,7 +135,7 @@ class Observation:
         result: Afterwards, as for the next ones.
         error: Its family.
         status: ``resp_status``.
-        fields: ``resp_headers`` as items, sorted; an empty Set-Cookie is left out (Kivy has the key, ours reads as one).
+        fields: ``resp_headers`` as items, sorted, without an empty Set-Cookie: Kivy has that key, ours reads as one.
         is_finished: The attribute.
         sent: The requests on the wire, in order.
         connections: How many the server accepted.
@@ -182,22 +195,22 @@ class Want:
         facts: Likewise, the ones that differ; None: not noted.
     """
 
-    terminal: str = KEEP
+    terminal: str | Keep = KEEP
     result: Any = KEEP
-    error: str = KEEP
-    status: int | None = KEEP
-    fields: tuple[tuple[str, str], ...] | None = KEEP
-    progress: tuple[tuple[int, int], ...] = KEEP
-    target: str = KEEP
-    method: str = KEEP
-    version: str = KEEP
-    header: Mapping[str, str | None] = KEEP
-    body: bytes = KEEP
-    sent: int = KEEP
-    connections: int = KEEP
-    constructed: str = KEEP
-    files: tuple[tuple[str, bytes], ...] = KEEP
-    facts: Mapping[str, str | None] = KEEP
+    error: str | Keep = KEEP
+    status: int | Keep | None = KEEP
+    fields: tuple[tuple[str, str], ...] | Keep | None = KEEP
+    progress: tuple[tuple[int, int], ...] | Keep = KEEP
+    target: str | Keep = KEEP
+    method: str | Keep = KEEP
+    version: str | Keep = KEEP
+    header: Mapping[str, str | None] | Keep = KEEP
+    body: bytes | Keep = KEEP
+    sent: int | Keep = KEEP
+    connections: int | Keep = KEEP
+    constructed: str | Keep = KEEP
+    files: tuple[tuple[str, bytes], ...] | Keep = KEEP
+    facts: Mapping[str, str | None] | Keep = KEEP
 
 
 @dataclass(frozen=True)
@@ -251,8 +264,6 @@ class Scenario:
 
 def value_of(thing: object) -> Value:
     """Describe a value; a long one by its length and digest, an exception by its family."""
-    import hashlib
-
     if isinstance(thing, BaseException):
         return ("error", family_of(thing))
     text = repr(thing)
@@ -266,10 +277,6 @@ def family_of(error: BaseException | None) -> str:
 
     All of `http.client` is one family, as its types name what its parser met and not what went wrong.
     """
-    import http.client
-    import socket
-    import ssl
-
     if error is None:
         return ""
     kinds: tuple[type[BaseException], ...] = (

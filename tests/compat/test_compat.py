@@ -12,33 +12,38 @@ To add a scenario, put it into one of the tables; to see one of them: ``pytest t
 from __future__ import annotations
 
 import os
-from dataclasses import fields
-from typing import TYPE_CHECKING
+from contextlib import closing
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from compat_catalogue import SCENARIOS
 from compat_differences import DIFFERENCES, KEPT, RULED, explain
-from compat_players import Hung, Players, kivy_is_installed
+from compat_players import Hung, Player, Players, kivy_is_installed
+from compat_scenarios import Event, Observation, Sent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from compat_scenarios import Observation, Scenario
+    from compat_scenarios import Scenario
 
 pytestmark = pytest.mark.compat
 
 # Section 19 of the contract up to "Kept on purpose", word by word, and what comes after that.
 SECTION_19 = """
-wait() ends on every outcome and only at the end · cancel interrupts, finishes and beats a late result · truncated bodies
-are errors · one result type rule (4.1) · charset honoured · file_path atomic and 2xx only · strong callbacks · `on_*`
-reassignable · duplicate and case-insensitive headers · nothing mutated · fragment not sent · percent-encoding of URLs ·
-userinfo decoded · methods upper-cased · str bodies utf-8, dict bodies · auth honoured · default User-Agent · gzip decoded
-· proxy_headers for http, no credentials to the proxy · status 600+ is a failure, 1xx skipped · certifi with the platform
-store · debug output on the logger `urlrequest` without credentials and bodies · linear memory · keep-alive · limits
+wait() ends on every outcome and only at the end · cancel interrupts, finishes and beats a late result
+· truncated bodies are errors · one result type rule (4.1) · charset honoured · file_path atomic and 2xx only
+· strong callbacks · `on_*` reassignable · duplicate and case-insensitive headers · nothing mutated
+· fragment not sent · percent-encoding of URLs · userinfo decoded · methods upper-cased
+· str bodies utf-8, dict bodies · auth honoured · default User-Agent · gzip decoded
+· proxy_headers for http, no credentials to the proxy · status 600+ is a failure, 1xx skipped
+· certifi with the platform store · debug output on the logger `urlrequest` without credentials and bodies
+· linear memory · keep-alive · limits
 """
 SECTION_19_KEPT = """
-3xx are not followed unless asked, no environment proxies, timeout None, ;-joined Set-Cookie, the duplicate final progress
-event, `application/json` only, b'' with file_path
+3xx are not followed unless asked, no environment proxies, timeout None, ;-joined Set-Cookie,
+the duplicate final progress event, `application/json` only, b'' with file_path
 """
 
 
@@ -49,7 +54,7 @@ def players(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Players]:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    with Players(tmp_path_factory.mktemp("compat")) as both:
+    with closing(Players(tmp_path_factory.mktemp("compat"))) as both:
         yield both
 
 
@@ -57,7 +62,9 @@ def scenarios() -> Iterator[object]:
     for scenario in SCENARIOS.values():
         marks = []
         if scenario.waits_for:
-            marks.append(pytest.mark.xfail(reason=f"waits for {scenario.waits_for}", strict=True, raises=pytest.fail.Exception))
+            marks.append(
+                pytest.mark.xfail(reason=f"waits for {scenario.waits_for}", strict=True, raises=pytest.fail.Exception)
+            )
         yield pytest.param(scenario, id=scenario.name, marks=marks)
 
 
@@ -115,3 +122,44 @@ def test_scenarios_name_rows_that_exist() -> None:
 
     assert [] == [scenario.name for scenario in SCENARIOS.values() if not rows.issuperset(scenario.differs)]
     assert len(SCENARIOS) >= 150
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"constructed": "TypeError"},
+        {"events": (Event("finish", place="elsewhere"),)},
+        {"result": ("bytes", "''")},
+        {"error": "OSError"},
+        {"status": 200},
+        {"fields": (("X-A", "1"),)},
+        {"is_finished": True},
+        {"sent": (Sent("GET / HTTP/1.1", (), b""),)},
+        {"connections": 1},
+        {"files": (("left over", b"", "-rw-r--r--"),)},
+        {"mutated": ("req_headers",)},
+        {"read_back": ("url",)},
+        {"facts": {"exception that ended a thread": "OSError"}},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_difference_in_any_part_is_told(change: dict[str, Any]) -> None:
+    """No part of an observation is left out of the comparison."""
+    same = Observation(events=(Event("finish"),))
+    (part,) = change
+
+    (told,) = differences(same, same, replace(same, **change))
+    assert told.startswith(f"{part}:")
+    assert [] == differences(same, same, same)
+
+
+def test_what_a_child_wrote_is_told_when_it_ends(tmp_path: Path) -> None:
+    """A scenario that ends its process, as the guard does when it hangs, fails with what was written there."""
+    player = Player("ours", tmp_path)
+    scenario = next(iter(SCENARIOS))
+    player.begin(scenario)
+    player.end(scenario)
+    player.ask("no scenario")
+
+    with pytest.raises(Hung, match="KeyError: 'no scenario'"):
+        player.end(scenario)
