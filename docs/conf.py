@@ -37,8 +37,9 @@ nitpick_ignore_regex = [
         r"py:.*",
         r"(abc|collections|concurrent|contextlib|http|io|logging|os|pathlib|socket|ssl|threading|types|typing)\b.*",
     ),
-    # Names that only a signature needs: the text says what they are.
-    (r"py:.*", r"(urlrequest\.(\w+\.)?_.*|Body|Conversation|Fields|Octets|Route|TracebackType|T|_T)"),
+    # Names that stand for types in signatures only: pages refer to what is public by its full name.
+    (r"py:.*", r"urlrequest\.(\w+\.)?_.*"),
+    (r"py:class", r"_?[A-Z]\w*"),
 ]
 
 
@@ -54,8 +55,8 @@ def show_public_bases(app: Sphinx, name: str, obj: type, options: Any, bases: li
 
 def drop_rule_numbers(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Leave out which rule of the contract a docstring keeps: that is for the maintainers."""
-    text = re.sub(r"\s*\(contract [^();]*\)", "", "\n".join(lines))
-    lines[:] = re.sub(r"\(contract [^();]*;\s+", "(", text).split("\n")
+    text = re.sub(r"\s*\(contract\s[^();]*\)", "", "\n".join(lines))
+    lines[:] = re.sub(r"\(contract\s[^();]*;\s+", "(", text).split("\n")
 
 
 def keep_colons(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:

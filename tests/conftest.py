@@ -180,8 +180,8 @@ def is_worker(thread: threading.Thread) -> bool:
 
 
 def is_idle(worker: threading.Thread) -> bool:
-    """Whether a worker waits for requests: of the library's code it then runs the workers' own file only."""
-    return all(name == "_workers.py" for name in library_files(worker))
+    """Whether a worker waits for requests: of the library's code it then runs the workers' own file and its bell."""
+    return set(library_files(worker)) <= {"_workers.py", "_lifecycle.py"}
 
 
 def library_files(thread: threading.Thread) -> Iterator[str]:

@@ -13,12 +13,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import errors, hooks
+from ._awaiting import as_completed
 from ._connection import HTTPConnection, HTTPSConnection
 from ._defaults import defaults
 from ._dispatch import unhooked
 from ._headers import Headers
 from ._live import cancel_all, g_requests, wait_all
 from ._request import UrlRequest
+from ._session import Session
 from ._version import __version__
 from .hooks import install, uninstall
 
@@ -29,10 +31,12 @@ __all__ = [
     "HTTPConnection",
     "HTTPSConnection",
     "Headers",
+    "Session",
     "UrlRequest",
     "UrlRequestBase",
     "UrlRequestUrllib",
     "__version__",
+    "as_completed",
     "cancel_all",
     "defaults",
     "drain",

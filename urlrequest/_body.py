@@ -5,7 +5,6 @@ A body belongs to the worker. The user's objects are read, never changed and nev
 
 from __future__ import annotations
 
-import io
 import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -51,8 +50,9 @@ def make_body(source: object, content_type: str | None) -> Body:
     charset = _charset(content_type)
     if isinstance(source, str):
         return _whole(source.encode(charset))
-    if isinstance(source, bytes | bytearray | memoryview):
-        return _whole(source)
+    memory = _memory_of(source)
+    if memory is not None:
+        return _whole(memory)
     if isinstance(source, dict):
         return _dict_body(source, content_type, charset)
     if hasattr(source, "read"):
@@ -62,6 +62,16 @@ def make_body(source: object, content_type: str | None) -> Body:
     if hasattr(source, "__iter__"):
         return Body(lambda: _encoded(source, charset), None)
     raise TypeError(f"req_body is {type(source).__name__}; bytes, str, dict, a file or an iterable of bytes is needed")
+
+
+def _memory_of(source: Any) -> memoryview | None:
+    """The octets of whatever has the buffer protocol: bytes, array, numpy; a mapped file is read as a file."""
+    if hasattr(source, "read"):
+        return None
+    try:
+        return memoryview(source)
+    except TypeError:
+        return None
 
 
 def _charset(content_type: str | None) -> str:
@@ -75,7 +85,7 @@ def _charset(content_type: str | None) -> str:
     return named[1]
 
 
-def _whole(octets: bytes | bytearray | memoryview, content_type: str | None = None) -> Body:
+def _whole(octets: bytes | memoryview, content_type: str | None = None) -> Body:
     view = memoryview(octets).cast("B")
     return Body(lambda: iter((view,)), len(view), content_type, is_replayable=True)
 
@@ -113,7 +123,8 @@ class _Readable(Protocol):
 
 
 def _file_body(file: _Readable, charset: str) -> Body:
-    length = None if isinstance(file, io.TextIOBase) else _length_of(file)
+    # Every file of text has an encoding, wrapped ones too, and its octets are not the ones that will be sent.
+    length = None if hasattr(file, "encoding") else _length_of(file)
     return Body(lambda: _read(file, length, charset), length)
 
 
@@ -121,11 +132,12 @@ def _length_of(file: Any) -> int | None:
     """Octets from the file's present position to its end; None where nobody can tell."""
     try:
         position = file.tell()
-        end: int = file.seek(0, os.SEEK_END)
+        file.seek(0, os.SEEK_END)
+        end = file.tell()  # what seek() returns, not every file tells
         file.seek(position)
     except (AttributeError, OSError, ValueError):
         return None
-    return max(0, end - int(position))
+    return max(0, int(end) - int(position))
 
 
 def _read(file: _Readable, length: int | None, charset: str) -> Iterator[bytes]:

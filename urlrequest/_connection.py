@@ -18,6 +18,7 @@ from ._body import Body
 from ._headers import Headers
 from ._message import head_octets
 from ._response import ForeignResponse, Response
+from ._socks import open_socks_tunnel
 from ._stream import NetworkStream, connect_socket, dial, secure
 from ._tls import TlsSettings, context_for, warn_if_insecure
 from ._waiter import Waiter
@@ -27,22 +28,15 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
 
+    from ._proxy import Proxy
     from ._response import ResponseLike
 
-__all__ = ["HTTPConnection", "HTTPSConnection", "Proxy", "Route", "exchange", "open_connection"]
+__all__ = ["Fields", "HTTPConnection", "HTTPSConnection", "Route", "exchange", "open_connection"]
 
 Fields = list[tuple[str, str]]
 
 _RESTING = Waiter()  # of connections that serve no request
 _SMALL_BODY = 64 * 1024  # octets; a body up to this is sent in one piece with the head
-
-
-class Proxy(NamedTuple):
-    """An HTTP proxy, and the fields for its eyes only (contract 14.1)."""
-
-    host: str
-    port: int
-    fields: tuple[tuple[str, str], ...] = ()
 
 
 class Route(NamedTuple):
@@ -56,7 +50,8 @@ class Route(NamedTuple):
 
     @property
     def is_tunnelled(self) -> bool:
-        return self.proxy is not None and self.tls is not None
+        """Whether the proxy only passes octets on; else it reads the requests."""
+        return self.proxy is not None and (self.tls is not None or self.proxy.is_socks)
 
 
 class HTTPConnection(http.client.HTTPConnection):
@@ -82,7 +77,8 @@ class HTTPConnection(http.client.HTTPConnection):
         super().__init__(host, port, timeout=timeout, **options)
         self.waiter = Waiter(timeout)
         self.is_intact = True
-        self._tunnel: tuple[str, int | None, Any] | None = None
+        self._proxy: Proxy | None = None
+        self._tunnel: tuple[str, int, Any] | None = None  # the origin behind the proxy, and fields for the proxy
         self._sent_method = ""
         self._send_error: OSError | None = None
 
@@ -115,23 +111,41 @@ class HTTPConnection(http.client.HTTPConnection):
         return sock
 
     def connect(self) -> None:
-        """Open the connection, through a tunnel if one is set."""
+        """Open the connection, through a proxy if one is set."""
         sock = self.open_socket()
         try:
             sock.setblocking(False)
+            if self._proxy is not None and self._proxy.tls is not None:
+                sock = secure(sock, self.host, context_for(self._proxy.tls), self.waiter)
             if self._tunnel is not None:
-                host, port, headers = self._tunnel
-                _open_tunnel(NetworkStream(sock, self.waiter, self.peer), f"{_bracketed(host)}:{port}", headers)
+                self._open_tunnel(sock, *self._tunnel)
             sock = self.secure_socket(sock)
         except BaseException:
             sock.close()
             raise
         self.sock = NetworkStream(sock, self.waiter, self.peer)
 
+    def _open_tunnel(self, sock: socket.socket, host: str, port: int, headers: Any) -> None:
+        stream = NetworkStream(sock, self.waiter, self.peer)
+        if self._proxy is not None and self._proxy.is_socks:
+            open_socks_tunnel(stream, host, port, self._proxy.userinfo)
+        else:
+            _open_http_tunnel(stream, f"{_bracketed(host)}:{port}", headers)
+
     def set_tunnel(self, host: str, port: int | None = None, headers: Any = None) -> None:
         """Have the connection go through an HTTP proxy (RFC 9110, section 9.3.6); host and port are the origin's."""
         super().set_tunnel(host, port)
         self._tunnel = (host, self.default_port if port is None else port, headers or {})
+
+    def set_proxy(self, proxy: Proxy, origin: tuple[str, int] | None) -> None:
+        """Have the connection, which was made for the proxy's host and port, speak to the proxy.
+
+        Args:
+            origin: Host and port for a tunnel; None: the proxy reads the requests itself.
+        """
+        self._proxy = proxy
+        if origin is not None:
+            self.set_tunnel(*origin, headers=dict(proxy.fields))
 
     @property
     def peer(self) -> str:
@@ -229,7 +243,8 @@ class HTTPSConnection(HTTPConnection):
     def secure_socket(self, sock: socket.socket) -> socket.socket:
         context = self._context or context_for(TlsSettings())
         host = self.host if self._tunnel is None else self._tunnel[0]
-        return secure(sock, host, context, self.waiter)
+        secured: socket.socket = secure(sock, host, context, self.waiter)
+        return secured
 
 
 def _send(stream: NetworkStream, head: bytes, body: Body | None, fields: Fields) -> bool:
@@ -268,7 +283,7 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _open_tunnel(stream: NetworkStream, authority: str, headers: Any) -> None:
+def _open_http_tunnel(stream: NetworkStream, authority: str, headers: Any) -> None:
     """Have the proxy connect to the origin (RFC 9110, section 9.3.6)."""
     fields = [("Host", authority), *(headers.items() if hasattr(headers, "items") else headers)]
     stream.send_all(head_octets("CONNECT", authority, fields))
@@ -303,10 +318,15 @@ def open_connection(route: Route, waiter: Waiter) -> Any:
         options["context"] = context_for(route.tls)
         warn_if_insecure(route.tls, route.host)
     connection = cls(host, port, **options)
-    if proxy is not None and route.is_tunnelled:
-        connection.set_tunnel(route.host, route.port, headers=dict(proxy.fields))
-    if isinstance(connection, HTTPConnection):
+    is_ours = isinstance(connection, HTTPConnection)
+    if is_ours:
         connection.waiter = waiter
+    if proxy is not None and is_ours:
+        connection.set_proxy(proxy, (route.host, route.port) if route.is_tunnelled and route.port else None)
+    elif proxy is not None and route.is_tunnelled:
+        if proxy.scheme != "http":
+            raise ProxyError(f"{cls.__name__} can be used with http proxies only, not with {proxy.scheme}")
+        connection.set_tunnel(route.host, route.port, headers=dict(proxy.fields))
     return connection
 
 

@@ -5,7 +5,7 @@ Only `time.monotonic()` is used: setting the system's clock changes nothing.
 
 from __future__ import annotations
 
-import math
+import sys
 from time import monotonic
 
 __all__ = ["Deadline", "check_seconds", "earliest"]
@@ -24,7 +24,8 @@ def check_seconds(name: str, value: object) -> float | None:
         raise TypeError(f"{name} is {type(value).__name__}; a number of seconds or None is needed")
     if not value > 0:
         raise ValueError(f"{name} is {value}; a number of seconds above 0 is needed")
-    return None if math.isinf(value) else float(value)
+    # A number that a float cannot hold is as good as infinite.
+    return None if value > sys.float_info.max else float(value)
 
 
 class Deadline:

@@ -7,8 +7,9 @@ queue is a deque, whose single operations are atomic, and `_is_armed` a flag (se
 lock, and callbacks run with no lock held.
 
 Invariant:
-    D3  The wake-up is called on the idle-to-armed edge only (`DispatchQueue._is_armed`), and once by a drain that stops
-        with work left. A drain looks at the queue once more after it cleared the flag.
+    D3  Whenever a callback runs or the queue is left alone with a seat in it, a wake-up is on its way; so a callback
+        may run a loop of its own (a modal dialog), which drains the rest. Only the idle-to-armed edge calls the wake-up
+        (`DispatchQueue._is_armed`), and a drain goes idle before it looks at the queue.
 """
 
 from __future__ import annotations
@@ -47,11 +48,10 @@ class DispatchQueue:
         self._heir: DispatchQueue | None = None
 
     def push(self, seat: Seat) -> None:
-        if self._heir is not None:
-            self._heir.push(seat)
-            return
         self._ready.append(seat)
-        if self._is_armed.set():
+        if self._heir is not None:  # looked at afterwards: a bequest in between has taken the seat along
+            self.bequeath(self._heir)
+        elif self._is_armed.set():
             self._wakeup()
 
     def drain(self, budget: float | None = None) -> bool:
@@ -65,16 +65,17 @@ class DispatchQueue:
         Raises:
             BaseException: What a callback raised; the other events stay pending.
         """
-        self._is_armed.set()  # D3: what is pushed from here on is seen by this loop
+        self._is_armed.clear()
         try:
             self._deliver(budget)
         finally:
-            has_more = self._disarm()
+            has_more = self._arm()
         return has_more
 
     def _deliver(self, budget: float | None) -> None:
         if budget is None:
-            until, left = None, sum(seat.mailbox.pending_count for seat in tuple(self._ready))
+            # Every seat is looked at, so that one whose events another thread has delivered does not stay for ever.
+            until, left = None, sum(max(1, seat.mailbox.pending_count) for seat in tuple(self._ready))
         else:
             until, left = monotonic() + budget, sys.maxsize
         while left > 0:
@@ -82,19 +83,22 @@ class DispatchQueue:
                 seat = self._ready.popleft()
             except IndexError:
                 return
-            left -= seat.serve(min(left, BATCH), until)
+            left -= max(1, seat.serve(min(left, BATCH), until))
             if until is not None and monotonic() >= until:
                 return
 
-    def _disarm(self) -> bool:
+    def _arm(self) -> bool:
+        """Have a wake-up on its way if there is something to deliver; whether there is."""
         if not self._ready:
-            self._is_armed.clear()
-            if not self._ready:
-                return False
-            if not self._is_armed.set():
-                return True  # whoever pushed in between has called the wake-up
-        self._wakeup()
+            return False
+        if self._is_armed.set():
+            self._wakeup()
         return True
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether something waits for a drain."""
+        return bool(self._ready)
 
     def bequeath(self, heir: DispatchQueue) -> None:
         """Give everything to another queue, now and from now on: nobody will drain this one any more."""

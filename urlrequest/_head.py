@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ._headers import Headers
 from .errors import ProtocolError
 
-__all__ = ["Framing", "ResponseHead", "frame", "parse_head"]
+__all__ = ["Framing", "ResponseHead", "content_length", "frame", "parse_head"]
 
 HEAD_LIMIT = 256 * 1024  # octets, interim responses included
 LINE_LIMIT = 64 * 1024  # octets
@@ -108,6 +108,14 @@ def frame(head: ResponseHead, method: str) -> Framing:
     if has_length:
         return Framing(_length(headers["Content-Length"]), is_chunked=False, keeps_alive=keeps_alive)
     return Framing(None, is_chunked=False, keeps_alive=False)
+
+
+def content_length(head: ResponseHead) -> int | None:
+    """What the server says the content has, in octets, whether it comes or not (HEAD); None when it does not say."""
+    value = head.headers.get("Content-Length", "")
+    if "Transfer-Encoding" in head.headers or not _LENGTH.fullmatch(value):
+        return None
+    return int(value)
 
 
 def _length(value: str) -> int:

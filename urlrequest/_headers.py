@@ -28,7 +28,7 @@ class Headers(dict[str, str]):
         super().__init__()
         self._spelling: dict[str, str] = {}  # lower case -> as it is kept
         self._repeated: dict[str, list[str]] = {}  # lower case -> the single values
-        for name, value in fields.items() if hasattr(fields, "items") else fields:
+        for name, value in _pairs(fields):
             self.add(name, value)
 
     def add(self, name: str, value: str) -> None:
@@ -62,7 +62,7 @@ class Headers(dict[str, str]):
         spelling = self._kept(name)
         if spelling != name:
             return self[spelling]
-        if name.lower() == "set-cookie":
+        if isinstance(name, str) and name.lower() == "set-cookie":
             return ""
         raise KeyError(name)
 
@@ -109,8 +109,11 @@ class Headers(dict[str, str]):
 
     def update(self, *others: Any, **more: str) -> None:
         for other in (*others, more):
-            for name, value in other.items() if hasattr(other, "items") else other:
-                self[name] = value
+            pairs = list(_pairs(other))
+            for name, _ in pairs:
+                self.pop(name, None)
+            for name, value in pairs:
+                self.add(name, value)
 
     def __ior__(self, other: Any) -> Self:  # type: ignore[override]  # a dict may be given, a Headers stays
         self.update(other)
@@ -131,3 +134,10 @@ class Headers(dict[str, str]):
 
     def __repr__(self) -> str:
         return f"Headers({dict(self)!r})"
+
+
+def _pairs(fields: Any) -> Iterable[tuple[str, str]]:
+    """Each field by itself, repeated ones too."""
+    if isinstance(fields, Headers):
+        return fields.fields()
+    return fields.items() if hasattr(fields, "items") else fields  # type: ignore[no-any-return]  # whatever the user has

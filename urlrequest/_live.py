@@ -15,21 +15,17 @@ from typing import TYPE_CHECKING, Any, overload
 
 from . import _resolve, _waiter
 from ._dispatch import unhooked, wait_for
-from ._pool import Pool
-from ._workers import Workers
+from ._session import sessions, timekeeper
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ._request import UrlRequest
 
-__all__ = ["LiveRequests", "cancel_all", "g_requests", "live_requests", "pool", "wait_all", "workers"]
+__all__ = ["LiveRequests", "cancel_all", "g_requests", "live_requests", "wait_all"]
 
-MAX_REQUESTS = 64  # running at once; the others wait
 EXIT_TIME = 1.0  # seconds that the end of the process may be held up, so that temporary files are removed
 
-workers = Workers(MAX_REQUESTS)
-pool = Pool()
 live_requests: dict[UrlRequest, None] = {}  # in the order in which they were made (contract 3.7)
 
 
@@ -89,13 +85,14 @@ def _at_exit() -> None:
 
 def _in_forked_child() -> None:
     """Forget everything that lives in threads, which a fork does not copy."""
-    _waiter.forget_alarms()
     _resolve.forget_lookups()
-    workers.forget()
-    pool.forget()
+    timekeeper.forget()
+    for session in list(sessions):
+        session.forget()
     unhooked.forget()
     for request in list(live_requests):
         request.fail_forked()
+    _waiter.forget_alarms()  # last: the requests have given theirs back, which are the parent's too
 
 
 atexit.register(_at_exit)

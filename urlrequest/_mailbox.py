@@ -130,8 +130,10 @@ class Mailbox:
             self._announce()
             return
         try:
-            # Between that look and this one, a cancel that has a callback may have come first.
-            self.is_ending = self.is_over = self._receiver.publish_outcome()
+            # Between settling and this look, a thread that progress had woken may have delivered the outcome, or a
+            # cancel that has a callback may have come first.
+            if not self.is_ending:
+                self.is_ending = self.is_over = self._receiver.publish_outcome()
         finally:
             self._turn.clear()
             self._announce()

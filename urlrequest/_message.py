@@ -19,11 +19,23 @@ if TYPE_CHECKING:
     from ._body import Body
     from ._target import Target
 
-__all__ = ["basic_credentials", "build_fields", "check_method", "head_octets", "read_fields"]
+__all__ = [
+    "basic_credentials",
+    "build_fields",
+    "check_method",
+    "cookie_text",
+    "head_octets",
+    "join_cookies",
+    "read_fields",
+    "with_userinfo",
+]
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _FORBIDDEN = re.compile("[\r\n\0]")
 _LENGTH = re.compile(r"[0-9]{1,18}")
+
+# What every request needs, whether its caller wants it or not (RFC 9112, sections 3.2 and 6.1).
+_NECESSARY = frozenset({"host", "content-length", "transfer-encoding"})
 
 # Methods whose meaning expects content: without any, a length of 0 is sent (RFC 9110, section 8.6).
 _METHODS_WITH_CONTENT = frozenset({"POST", "PUT", "PATCH"})
@@ -89,7 +101,7 @@ def _field_value(name: str, value: object, what: str) -> str:
     if isinstance(value, bytes):
         value = value.decode("latin-1")
     elif isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
+        value = str(int(value))  # an enum of numbers has its own way of becoming text
     if not isinstance(value, str):
         raise TypeError(f"{what} has a value of type {type(value).__name__} for {name}; text is needed")
     if _FORBIDDEN.search(value):
@@ -116,16 +128,23 @@ def build_fields(
         auth: (user, password), an object with `username` and `password`, or a callable that changes the fields.
     """
     fields, suppressed = given
-    names = {name.lower() for name, _ in fields} | suppressed
+    names = {name.lower() for name, _ in fields} | (suppressed - _NECESSARY)
     ours = [("Host", target.authority), *defaults, *_framing(method, fields, body)]
     fields = [field for field in ours if field[0].lower() not in names] + fields
     if cookies is not None:
-        fields = _with_cookies(fields, cookies)
+        fields = join_cookies(fields, cookie_text(cookies))
+    framing = _framing_fields(fields)
     fields = _with_auth(fields, auth, target)
+    if _framing_fields(fields) != framing:
+        raise ValueError("auth changed Content-Length or Transfer-Encoding, which tell where the body ends")
     hosts = [value for name, value in fields if name.lower() == "host"]
-    if len(hosts) > 1:
+    if len(hosts) != 1:
         raise ValueError(f"req_headers has {len(hosts)} Host fields; a request has one (RFC 9112, section 3.2)")
     return fields
+
+
+def _framing_fields(fields: list[tuple[str, str]]) -> set[tuple[str, str]]:
+    return {(name.lower(), value) for name, value in fields if name.lower() in {"content-length", "transfer-encoding"}}
 
 
 def _framing(method: str, fields: list[tuple[str, str]], body: Body | None) -> list[tuple[str, str]]:
@@ -148,12 +167,20 @@ def _framing(method: str, fields: list[tuple[str, str]], body: Body | None) -> l
     return ours if length is not None else [("Transfer-Encoding", "chunked"), *ours]
 
 
-def _with_cookies(fields: list[tuple[str, str]], cookies: object) -> list[tuple[str, str]]:
-    if isinstance(cookies, dict):
-        pairs = [[_field_value("Cookie", part, "cookies") for part in pair] for pair in cookies.items()]
-        text = "; ".join("=".join(pair) for pair in pairs)
-    else:
-        text = _field_value("Cookie", cookies, "cookies")
+def cookie_text(cookies: object) -> str:
+    """The value of a Cookie field for cookies given as str or dict.
+
+    Raises:
+        TypeError, ValueError: They cannot be written so.
+    """
+    if not isinstance(cookies, dict):
+        return _field_value("Cookie", cookies, "cookies")
+    pairs = [[_field_value("Cookie", part, "cookies") for part in pair] for pair in cookies.items()]
+    return "; ".join("=".join(pair) for pair in pairs)
+
+
+def join_cookies(fields: list[tuple[str, str]], text: str) -> list[tuple[str, str]]:
+    """The fields with more cookies; there is one Cookie field at most (RFC 6265, section 5.4)."""
     given = [value for name, value in fields if name.lower() == "cookie"]
     others = [field for field in fields if field[0].lower() != "cookie"]
     joined = "; ".join(part for part in (*given, text) if part)
@@ -163,7 +190,7 @@ def _with_cookies(fields: list[tuple[str, str]], cookies: object) -> list[tuple[
 def _with_auth(fields: list[tuple[str, str]], auth: Any, target: Target) -> list[tuple[str, str]]:
     """Add the credentials: those of the URL win over `auth`, and `auth` over a header (contract 9.3, 10.4)."""
     if target.userinfo is not None:
-        return _with_credentials(fields, *target.userinfo)
+        return with_userinfo(fields, target)
     if auth is None:
         return fields
     if isinstance(auth, tuple | list) and len(auth) == 2:
@@ -175,6 +202,11 @@ def _with_auth(fields: list[tuple[str, str]], auth: Any, target: Target) -> list
         auth(headers)
         return read_fields(headers, "auth")[0]
     raise TypeError(f"auth is {type(auth).__name__}; (user, password), an object with both, or a callable is needed")
+
+
+def with_userinfo(fields: list[tuple[str, str]], target: Target) -> list[tuple[str, str]]:
+    """The fields with the URL's own credentials, if it has any."""
+    return fields if target.userinfo is None else _with_credentials(fields, *target.userinfo)
 
 
 def _with_credentials(fields: list[tuple[str, str]], user: object, password: object) -> list[tuple[str, str]]:
@@ -204,10 +236,11 @@ def _octets(part: object) -> bytes:
 
 def head_octets(method: str, target: str, fields: Iterable[tuple[str, str]]) -> bytes:
     """The head of a request as it is sent (RFC 9112, section 3)."""
-    lines = [f"{method} {target} HTTP/1.1\r\n"]
-    lines += [f"{name}: {value}\r\n" for name, value in fields]
-    lines.append("\r\n")
-    text = "".join(lines)
+    parts = [method, " ", target, " HTTP/1.1\r\n"]
+    for name, value in fields:
+        parts += (name, ": ", value, "\r\n")  # joined, not formatted: an enum of text is sent as its text
+    parts.append("\r\n")
+    text = "".join(parts)
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:

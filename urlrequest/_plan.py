@@ -1,30 +1,37 @@
-"""The user's options -> Plan: all that is decided before the first octet is sent. Runs on the worker.
+"""The user's options -> Plan: all that is decided before the first octet is sent, and again before each further hop.
 
-Whatever is wrong with an argument is told here, so that nothing has been sent then (contract 2.3).
+Whatever is wrong with an argument is told here, so that nothing has been sent then (contract 2.3). Runs on the worker.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._body import make_body
 from ._coding import accepted_codings
-from ._connection import Proxy, Route
-from ._message import basic_credentials, build_fields, check_method, read_fields
+from ._connection import Route
+from ._message import build_fields, check_method, cookie_text, join_cookies, read_fields, with_userinfo
+from ._proxy import choose_proxy
+from ._redirect import CONTENT_FIELDS, CREDENTIAL_FIELDS, resolve_reference
 from ._sink import check_file_path
-from ._target import Target, parse_port, parse_target
+from ._target import parse_target
 from ._tls import check_tls
 from ._version import __version__
-from .errors import InvalidURL
+from .errors import UnsafeRedirect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ._body import Body
+    from ._connection import Fields
+    from ._proxy import Proxy
+    from ._redirect import NextRequest
+    from ._target import Target
 
-__all__ = ["Options", "Plan", "make_plan"]
+__all__ = ["Options", "Plan", "find_target", "follow_plan", "make_plan", "wire_form"]
 
 USER_AGENT = f"urlrequest/{__version__}"
+REDIRECT_LIMIT = 20  # of follow_redirects=True
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -32,23 +39,29 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 class Options(NamedTuple):
     """The constructor's arguments as the user passed them (contract 2.1)."""
 
-    url: object
-    req_body: object
-    req_headers: object
-    chunk_size: object
-    method: object
-    decode: object
-    file_path: object
-    ca_file: object
-    verify: object
-    proxy_host: object
-    proxy_port: object
-    proxy_headers: object
-    user_agent: object
-    cookies: object
-    auth: object
-    client_cert: object
-    ssl_context: object
+    url: Any
+    req_body: Any = None
+    req_headers: Any = None
+    chunk_size: Any = 8192
+    method: Any = None
+    decode: Any = True
+    file_path: Any = None
+    ca_file: Any = None
+    verify: Any = True
+    proxy_host: Any = None
+    proxy_port: Any = None
+    proxy_headers: Any = None
+    user_agent: Any = None
+    cookies: Any = None
+    auth: Any = None
+    client_cert: Any = None
+    ssl_context: Any = None
+    follow_redirects: Any = False
+    retries: Any = 0
+    trust_env: Any = False
+    base_url: Any = None
+    session_headers: Any = None
+    session_cookies: Any = None
 
     def detached(self) -> Options:
         """The same with containers of our own: the user may change theirs while the request runs."""
@@ -60,30 +73,31 @@ class Options(NamedTuple):
         )
 
 
-def _copied(value: object) -> object:
-    if isinstance(value, dict):
-        return value.copy()
-    return list(value) if isinstance(value, list) else value
+def _copied(value: Any) -> Any:
+    return value.copy() if isinstance(value, dict | list) else value
 
 
 class Plan(NamedTuple):
     """One request, ready to be sent.
 
     Attributes:
-        form: The target as the request line has it: origin form, or absolute form for a proxy (RFC 9112, section 3.2).
+        fields: Header fields for the origin, in order.
         chunk_size: Octets between progress events; None: the whole body is one chunk.
         decodes_content: Content codings are undone; False where the user asked for one, or wants a file.
+        redirect_limit: How many redirects are followed.
+        retries: How often it is tried again.
     """
 
     method: str
     target: Target
-    form: str
-    fields: list[tuple[str, str]]
+    fields: Fields
     body: Body | None
     route: Route
     chunk_size: int | None
     file_path: str | None
     decodes_content: bool
+    redirect_limit: int
+    retries: int
 
 
 def make_plan(options: Options, *, has_progress: bool, connection_class_for: Callable[[str], type]) -> Plan:
@@ -92,10 +106,10 @@ def make_plan(options: Options, *, has_progress: bool, connection_class_for: Cal
     Raises:
         InvalidURL, UnsupportedScheme: The URL or the proxy cannot be used. ValueError, TypeError: Another argument.
     """
-    target = parse_target(options.url)
+    target = find_target(options.url, options.base_url)
     connection_class = connection_class_for(target.scheme)
     method = check_method(options.method, has_body=options.req_body is not None)
-    given = read_fields(options.req_headers, "req_headers")
+    given = _merge_fields(options)
     body = _make_body(options.req_body, given[0])
     file_path = check_file_path(options.file_path)
     names = {name.lower() for name, _ in given[0]} | given[1]
@@ -112,29 +126,51 @@ def make_plan(options: Options, *, has_progress: bool, connection_class_for: Cal
         cookies=options.cookies,
         auth=options.auth,
     )
-    route = _make_route(options, target, connection_class)
-    form, fields = _addressed(target, fields, route)
     return Plan(
         method,
         target,
-        form,
         fields,
         body,
-        route,
+        _make_route(options, target, connection_class),
         _check_chunk_size(options.chunk_size),
         file_path,
         decodes_content=file_path is None and "accept-encoding" not in names,
+        redirect_limit=_check_redirects(options.follow_redirects),
+        retries=0 if options.retries is None else _check_count("retries", options.retries),
     )
 
 
-def _make_body(source: object, fields: list[tuple[str, str]]) -> Body | None:
+def find_target(url: object, base_url: object) -> Target:
+    """Where a request goes; its URL may be relative to the session's.
+
+    Raises:
+        InvalidURL: It cannot be requested.
+    """
+    if base_url is None or not isinstance(url, str):
+        return parse_target(url)
+    return resolve_reference(parse_target(base_url), url)
+
+
+def _merge_fields(options: Options) -> tuple[Fields, set[str]]:
+    """The request's fields, and those of the session that it does not name."""
+    fields, suppressed = read_fields(options.req_headers, "req_headers")
+    if options.session_headers is None and options.session_cookies is None:
+        return fields, suppressed
+    common, common_suppressed = read_fields(options.session_headers, "headers of the session")
+    if options.session_cookies is not None:
+        common = join_cookies(common, cookie_text(options.session_cookies))
+    names = {name.lower() for name, _ in fields} | suppressed
+    return [*(field for field in common if field[0].lower() not in names), *fields], suppressed | common_suppressed
+
+
+def _make_body(source: object, fields: Fields) -> Body | None:
     if source is None:
         return None
     content_type = next((value for name, value in fields if name.lower() == "content-type"), None)
     return make_body(source, content_type)
 
 
-def _user_agent(user_agent: object) -> list[tuple[str, str]]:
+def _user_agent(user_agent: object) -> Fields:
     if user_agent is None:
         return [("User-Agent", USER_AGENT)]
     return read_fields({"User-Agent": user_agent}, "user_agent")[0] if user_agent != "" else []
@@ -150,6 +186,22 @@ def _check_chunk_size(chunk_size: object) -> int | None:
     return None if chunk_size == -1 else chunk_size
 
 
+def _check_redirects(follow_redirects: object) -> int:
+    if follow_redirects is None:
+        return 0
+    if isinstance(follow_redirects, bool):
+        return REDIRECT_LIMIT if follow_redirects else 0
+    return _check_count("follow_redirects", follow_redirects)
+
+
+def _check_count(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} is {type(value).__name__}; a number is needed")
+    if value < 0:
+        raise ValueError(f"{name} is {value}; 0 or more is needed")
+    return value
+
+
 def _make_route(options: Options, target: Target, connection_class: type) -> Route:
     is_tls = target.scheme == "https"
     return Route(
@@ -157,33 +209,56 @@ def _make_route(options: Options, target: Target, connection_class: type) -> Rou
         target.host,
         target.port if target.port is not None else _DEFAULT_PORTS.get(target.scheme),
         check_tls(options.ca_file, options.verify, options.client_cert, options.ssl_context) if is_tls else None,
-        _make_proxy(options) if target.scheme in _DEFAULT_PORTS else None,
+        _choose_proxy(options, target) if target.scheme in _DEFAULT_PORTS else None,
     )
 
 
-def _make_proxy(options: Options) -> Proxy | None:
-    """The proxy of the arguments; its userinfo becomes Proxy-Authorization (contract 14.1)."""
-    if not options.proxy_host:
-        return None
-    if not isinstance(options.proxy_host, str):
-        raise TypeError(f"proxy_host is {type(options.proxy_host).__name__}; text is needed")
-    has_scheme = "://" in options.proxy_host
-    address = parse_target(options.proxy_host if has_scheme else f"http://{options.proxy_host}")
-    if address.scheme != "http":
-        raise InvalidURL(f"proxy_host has the scheme {address.scheme}; only http proxies can be used")
-    port = address.port if options.proxy_port is None else parse_port(options.proxy_port)
-    fields = read_fields(options.proxy_headers, "proxy_headers")[0]
-    if address.userinfo is not None:
-        fields = [field for field in fields if field[0].lower() != "proxy-authorization"]
-        fields.append(("Proxy-Authorization", basic_credentials(*address.userinfo)))
-    return Proxy(address.host, _DEFAULT_PORTS["http"] if port is None else port, tuple(fields))
+def _choose_proxy(options: Options, target: Target) -> Proxy | None:
+    is_trusted = bool(options.trust_env)
+    proxy = choose_proxy(
+        options.proxy_host, options.proxy_port, options.proxy_headers, target, is_environment_trusted=is_trusted
+    )
+    if proxy is None or proxy.scheme != "https":
+        return proxy
+    # The certificate of client_cert is for the origin, not for the proxy.
+    return proxy._replace(tls=check_tls(options.ca_file, options.verify, None, options.ssl_context))
 
 
-def _addressed(target: Target, fields: list[tuple[str, str]], route: Route) -> tuple[str, list[tuple[str, str]]]:
-    """The request line's target, and the fields with those for the proxy where they go along with them."""
-    if route.proxy is None:
-        return target.path, fields
-    if route.is_tunnelled:
-        return target.path, [field for field in fields if field[0].lower() != "proxy-authorization"]
-    for_proxy = {name.lower() for name, _ in route.proxy.fields}
-    return target.url, [*(field for field in fields if field[0].lower() not in for_proxy), *route.proxy.fields]
+def follow_plan(plan: Plan, following: NextRequest, options: Options, connection_class: type) -> Plan:
+    """The plan for where a redirect leads.
+
+    Raises:
+        UnsafeRedirect: The body is wanted again, but can be read only once.
+    """
+    if following.keeps_body and plan.body is not None and not plan.body.is_replayable:
+        raise UnsafeRedirect(f"the redirect to {following.target} needs the body again, which can be read only once")
+    dropped = set() if following.keeps_body else set(CONTENT_FIELDS)
+    fields = plan.fields
+    if following.leaves_origin:
+        dropped |= CREDENTIAL_FIELDS | {"host"}
+        fields = [("Host", following.target.authority), *(field for field in fields if field[0].lower() != "host")]
+        dropped.discard("host")
+    fields = [field for field in fields if field[0].lower() not in dropped]
+    return plan._replace(
+        method=following.method,
+        target=following.target,
+        fields=with_userinfo(fields, following.target),
+        body=plan.body if following.keeps_body else None,
+        route=_make_route(options, following.target, connection_class),
+    )
+
+
+def wire_form(plan: Plan, cookies: str | None) -> tuple[str, Fields]:
+    """The request line's target and the fields, as they go to the next peer (RFC 9112, section 3.2).
+
+    Args:
+        cookies: Those of the session for this target.
+    """
+    fields = plan.fields if cookies is None else join_cookies(plan.fields, cookies)
+    proxy = plan.route.proxy
+    if proxy is None or proxy.is_socks:
+        return plan.target.path, fields
+    if plan.route.is_tunnelled:
+        return plan.target.path, [field for field in fields if field[0].lower() != "proxy-authorization"]
+    for_proxy = {name.lower() for name, _ in proxy.fields}
+    return plan.target.url, [*(field for field in fields if field[0].lower() not in for_proxy), *proxy.fields]

@@ -55,7 +55,13 @@ class _Idle(NamedTuple):
 class Pool:
     """Idle connections, the latest first."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = MOST_IDLE) -> None:
+        """Make an empty pool.
+
+        Args:
+            limit: How many connections are kept in all.
+        """
+        self._limit = limit
         self._lock = threading.Lock()
         self._idle: dict[Hashable, list[_Idle]] = {}
         self._order: OrderedDict[int, Hashable] = OrderedDict()  # id of each idle connection -> its key, oldest first
@@ -86,7 +92,7 @@ class Pool:
             self._order[id(connection)] = key
             if len(stack) > MOST_IDLE_PER_ROUTE:
                 surplus.append(self._pop_oldest(key))
-            elif len(self._order) > MOST_IDLE:
+            elif len(self._order) > self._limit:
                 surplus.append(self._pop_oldest(next(iter(self._order.values()))))
         for idle in surplus:
             idle.connection.close()

@@ -12,32 +12,36 @@ the order in which a polling thread may rely on them: `is_finished` last.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from itertools import count
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from ._awaiting import await_request
 from ._callbacks import Callbacks
 from ._connection import HTTPConnection, HTTPSConnection
 from ._deadline import Deadline, check_seconds
 from ._dispatch import DispatchQueue, unhooked, wait_for
 from ._events import Error, Failure, Outcome, ProgressRun, Redirect
 from ._lifecycle import Lifecycle, State
-from ._live import live_requests, pool, workers
+from ._live import live_requests
 from ._mailbox import Mailbox
-from ._plan import Options, Plan
+from ._plan import Options, Plan, find_target
 from ._published import Published
+from ._session import Common, Session, default_session, timekeeper
 from ._target import parse_target
 from ._text import is_json, parse_json
 from ._thread_like import ThreadLike
 from ._transfer import perform
 from ._waiter import Waiter
-from .errors import InvalidURL, UnsupportedScheme
+from .errors import DeadlineExceeded, InvalidURL, UnsupportedScheme
 from .hooks import Hook, check_hook, current_hook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from ._head import ResponseHead
+    from ._redirect import Hop
 
 __all__ = ["UrlRequest"]
 
@@ -91,6 +95,10 @@ class UrlRequest(ThreadLike, Callbacks, Published):
         client_cert: Any = None,
         ssl_context: Any = None,
         hook: Hook | None = None,
+        session: Session | None = None,
+        follow_redirects: bool | int | None = None,
+        retries: int | None = None,
+        trust_env: bool | None = None,
     ) -> None:
         """Make the request and start it.
 
@@ -124,6 +132,10 @@ class UrlRequest(ThreadLike, Callbacks, Published):
             client_cert: The path of a certificate with its key, or the paths of both.
             ssl_context: Use this instead of all other TLS options.
             hook: The event loop whose thread runs the callbacks; None: the installed or the detected one.
+            session: Whose connections, cookies, limits and settings to use; None: those of all requests without one.
+            follow_redirects: False; True: up to 20; or a number. None: as the session says.
+            retries: How often an idempotent request is tried again (contract 17.5). None: as the session says.
+            trust_env: Take the proxy from the environment where none is named. None: as the session says.
         Raises:
             TypeError: A callback is not callable. Whatever else is wrong arrives through on_error (contract 2.3).
         """
@@ -133,35 +145,59 @@ class UrlRequest(ThreadLike, Callbacks, Published):
         self.url, self.req_body, self.req_headers = url, req_body, req_headers
         self.chunk_size, self.decode, self.debug, self.file_path = chunk_size, decode, debug, file_path
         self.ca_file, self.verify, self.timeout, self.deadline = ca_file, verify, timeout, deadline
+        self.session: Common = session if isinstance(session, Session) else default_session
+        self.host = ""
+        self.is_awaited = False  # somebody is told of errors by an exception
+        self._history: list[Hop] = []
         self._plan: Plan | None = None
         self._head: ResponseHead | None = None
         self._made_at = monotonic()
         self._lifecycle = Lifecycle()
         self._waiter = Waiter()
         self._argument_error: Exception | None = None
-        queue = self._bind(timeout, deadline, hook)
-        self.mailbox = Mailbox(self, queue)
-        self._options: Options | None = Options(
+        self.mailbox = Mailbox(self, self._bind(timeout, deadline, hook, session))
+        options = Options(
             url, req_body, req_headers, chunk_size, method, decode, file_path, ca_file, verify, proxy_host, proxy_port,
-            proxy_headers, user_agent, cookies, auth, client_cert, ssl_context,
-        ).detached()  # fmt: skip
-        live_requests[self] = None
-        try:
-            workers.admit(self)
-        except RuntimeError as error:
-            self._settle(Error(error=error))
-            self._end()
+            proxy_headers, user_agent, cookies, auth, client_cert, ssl_context, follow_redirects, retries, trust_env,
+        )  # fmt: skip
+        self._options: Options | None = self.session.complete(options).detached()
+        self._admit()
 
-    def _bind(self, timeout: object, deadline: object, hook: object) -> DispatchQueue:
+    def _bind(self, timeout: object, deadline: object, hook: object, session: object) -> DispatchQueue:
         """Set the clock, and choose the queue that brings the events home (contract 8.1)."""
+        shared = self.session
         try:
-            self._waiter.timeout = check_seconds("timeout", timeout)
-            self._waiter.deadline = Deadline(check_seconds("deadline", deadline))
             check_hook(hook)
-        except (TypeError, ValueError) as error:
+            _check_session(session)
+            self._waiter.timeout = check_seconds("timeout", shared.timeout if timeout is None else timeout)
+            seconds = check_seconds("deadline", shared.deadline if deadline is None else deadline)
+            self._waiter.deadline = Deadline(seconds)
+        except (TypeError, ValueError, RuntimeError) as error:
             self._argument_error = error
-        chosen = hook if isinstance(hook, Hook) else current_hook()
+        chosen = hook if isinstance(hook, Hook) else shared.hook or current_hook()
         return unhooked if chosen is None else chosen.queue
+
+    def _admit(self) -> None:
+        """Go to a worker, or to the end of the line."""
+        live_requests[self] = None
+        assert self._options is not None, "options are kept until the request has run"
+        with suppress(InvalidURL):  # the worker will say so
+            self.host = find_target(self.url, self._options.base_url).host
+        try:
+            is_running = self.session.workers.admit(self)
+            if not is_running and self._waiter.deadline.at is not None:
+                timekeeper.call_at(self._waiter.deadline.at, self.expire)
+        except RuntimeError as error:
+            if self.session.workers.withdraw(self) or not self.is_settled:
+                self._settle(Error(error=error))
+                self._end()
+
+    def expire(self) -> None:
+        """End the request at its deadline if it still waits for a worker. On the timekeeper's thread."""
+        if self.session.workers.withdraw(self):
+            limit = self._waiter.deadline.seconds
+            self._settle(Error(error=DeadlineExceeded(f"the request had no worker within its deadline of {limit:g} s")))
+            self._end()
 
     # What the user asks
 
@@ -176,9 +212,9 @@ class UrlRequest(ThreadLike, Callbacks, Published):
         return self._lifecycle.is_cancelled
 
     @property
-    def history(self) -> list[Any]:
-        """The responses that led to this one: none, since redirects are not followed."""
-        return []
+    def history(self) -> list[Hop]:
+        """The redirects that were followed, with `url`, `status` and `headers` each."""
+        return list(self._history)
 
     @property
     def timings(self) -> dict[str, float]:
@@ -209,6 +245,16 @@ class UrlRequest(ThreadLike, Callbacks, Published):
         """
         return wait_for([self.mailbox], delay=delay, timeout=timeout)
 
+    def __await__(self) -> Generator[Any, Any, UrlRequest]:
+        """Let `await request` give the finished request, under asyncio and trio (contract 17.8).
+
+        The awaiting loop runs the callbacks; cancelling the task cancels the request.
+
+        Raises:
+            BaseException: The request's error, or what a callback raised. RequestCancelled: It was cancelled.
+        """
+        return await_request(self)
+
     def cancel(self) -> bool:
         """End the request, whatever it is doing: on_cancel and on_finish follow, and nothing else (contract 7).
 
@@ -221,7 +267,7 @@ class UrlRequest(ThreadLike, Callbacks, Published):
         if not self._lifecycle.cancel():
             return False
         self._waiter.cancel()
-        if workers.withdraw(self):
+        if self.session.workers.withdraw(self):
             self._end()
         self.mailbox.post_outcome()
         return True
@@ -251,7 +297,7 @@ class UrlRequest(ThreadLike, Callbacks, Published):
             return
         assert self._options is not None, "options are kept until the request has run"
         try:
-            outcome: Outcome = perform(self._options, pool, self._waiter, self)
+            outcome: Outcome = perform(self._options, self.session.supplies(), self._waiter, self)
         except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too: the caller must hear of the end
             outcome = Error(error=error, head=self._head)
         self._settle(outcome)
@@ -326,6 +372,10 @@ class UrlRequest(ThreadLike, Callbacks, Published):
         self._plan = plan
         self._log("%s %s", plan.method, plan.target.url)
 
+    def see_hop(self, hop: Hop) -> None:
+        self._history.append(hop)
+        self._log("%d, followed", hop.status)
+
     def see_head(self, head: ResponseHead) -> None:
         self._head = head
         self._log("%d %s", head.status, head.reason)
@@ -376,7 +426,8 @@ class UrlRequest(ThreadLike, Callbacks, Published):
         self._publish_head()
         self._publish_outcome(outcome)
         self._lifecycle.finish()
-        if not self._has_callback(outcome.callback) and isinstance(outcome, Error | Failure | Redirect):
+        is_untold = not self.is_awaited and not self._has_callback(outcome.callback)
+        if is_untold and isinstance(outcome, Error | Failure | Redirect):
             what = outcome.error or f"{self.resp_status} {self.resp_reason}"
             logger.warning("%r ended, and no callback was there to be told: %s", self, what)
 
@@ -392,3 +443,12 @@ class UrlRequest(ThreadLike, Callbacks, Published):
     def _dispatch_result(self, dt: float | None = None) -> None:  # noqa: ARG002 - Kivy's clock passes it
         """Deliver what is pending on this thread, as Kivy's clock calls it."""
         self.mailbox.deliver_all()
+
+
+def _check_session(session: object) -> None:
+    if session is None:
+        return
+    if not isinstance(session, Session):
+        raise TypeError(f"session is {type(session).__name__}; a urlrequest.Session is needed")
+    if session.is_closed:
+        raise RuntimeError("the session is closed")

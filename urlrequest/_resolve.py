@@ -68,6 +68,9 @@ def resolve(host: str, port: int, waiter: Waiter) -> Sequence[Address]:
     finally:
         with _lock:
             lookup.waiters.remove(waiter)
+            if not lookup.waiters and lookup in _waiting:  # nobody wants it any more, and no thread has begun with it
+                _waiting.remove(lookup)
+                del _lookups[host, port]
     waiter.timings["dns"] = monotonic() - began
     if lookup.error is not None:
         raise _explained(lookup.error, host) from lookup.error

@@ -15,6 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from ._resolve import Address, resolve
+from ._tls_over_tls import TlsOverTls
 from ._waiter import READ, WRITE, Waiter
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class NetworkStream:
         self.early_answer = b""
         self.has_received = False
         self._socket = sock
-        self._is_tls = isinstance(sock, ssl.SSLSocket)
+        self._is_tls = isinstance(sock, ssl.SSLSocket | TlsOverTls)
         self._expects_silence = False  # a request has just been sent: the answer cannot be here yet
 
     def fileno(self) -> int:
@@ -292,7 +293,7 @@ def connect_socket(sock: socket.socket, address: Any, waiter: Waiter) -> None:
         raise OSError(code, f"connecting to {address}: {os.strerror(code)}")
 
 
-def secure(sock: socket.socket, host: str, context: ssl.SSLContext, waiter: Waiter) -> ssl.SSLSocket:
+def secure(sock: socket.socket, host: str, context: ssl.SSLContext, waiter: Waiter) -> Any:
     """Speak TLS over a connected socket; `timeout` holds for the whole handshake.
 
     Raises:
@@ -300,10 +301,8 @@ def secure(sock: socket.socket, host: str, context: ssl.SSLContext, waiter: Wait
         OSError: The connection broke. RequestCancelled, DeadlineExceeded, TimeoutError: From the waiter.
     """
     began, until = monotonic(), waiter.step_end()
-    # suppress_ragged_eofs would make a cut connection look like the end of a body without a length.
     # The certificate names neither the root's dot nor an interface of ours.
-    name = host.partition("%")[0].rstrip(".")
-    tls = context.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False, suppress_ragged_eofs=False)
+    tls: Any = _wrap(sock, host.partition("%")[0].rstrip("."), context)
     try:
         while True:
             try:
@@ -319,3 +318,10 @@ def secure(sock: socket.socket, host: str, context: ssl.SSLContext, waiter: Wait
         raise
     waiter.timings["tls"] = monotonic() - began
     return tls
+
+
+def _wrap(sock: Any, host: str, context: ssl.SSLContext) -> Any:
+    if isinstance(sock, ssl.SSLSocket):
+        return TlsOverTls(sock, host, context)
+    # suppress_ragged_eofs would make a cut connection look like the end of a body without a length.
+    return context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False, suppress_ragged_eofs=False)

@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 
 # The first name resolution imports it all the same; without descriptors left it would fail there, and for good.
 from encodings import idna
 from functools import lru_cache
 from ipaddress import IPv6Address
+from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
 from .errors import InvalidURL
@@ -58,8 +58,7 @@ _IPV4_PART = re.compile(r"0|[1-9][0-9]{0,2}")
 _IDNA_DOTS = str.maketrans("\u3002\uff0e\uff61", "...")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Target:
+class Target(NamedTuple):
     """The target URI of a request, taken apart. Its `str()` is for messages: no userinfo, and cut when it is long.
 
     Attributes:

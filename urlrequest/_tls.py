@@ -12,12 +12,13 @@ from __future__ import annotations
 import os
 import ssl
 import warnings
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import InsecureRequestWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterator
 
 __all__ = ["TlsSettings", "check_tls", "context_for", "warn_if_insecure"]
 
@@ -106,14 +107,16 @@ def _make_context(settings: TlsSettings) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_NONE
     if settings.client_cert is not None:
         certificate, *key = _as_tuple(settings.client_cert)
-        context.load_cert_chain(certificate, key[0] if key else None, password=_refuse_password)
+        with _naming("client_cert", certificate):
+            context.load_cert_chain(certificate, key[0] if key else None, password=_refuse_password)
     return context
 
 
 def _load_roots(context: ssl.SSLContext, ca_file: str | None) -> None:
     """A given file alone; else what the environment names, alone; else the platform's store and certifi's."""
     if ca_file is not None:
-        context.load_verify_locations(cafile=ca_file)
+        with _naming("ca_file", ca_file):
+            context.load_verify_locations(cafile=ca_file)
         return
     file, folder = _environment()
     if file or folder:
@@ -123,6 +126,15 @@ def _load_roots(context: ssl.SSLContext, ca_file: str | None) -> None:
     import certifi  # here, since plain http needs none of it
 
     context.load_verify_locations(cafile=certifi.where())
+
+
+@contextmanager
+def _naming(option: str, path: str) -> Iterator[None]:
+    """Have OpenSSL's complaint about a file say which file it is (contract 16.3)."""
+    try:
+        yield
+    except ssl.SSLError as error:
+        raise ssl.SSLError(error.errno, f"{option} {path} cannot be used: {error.strerror}") from error
 
 
 def _refuse_password() -> str:

@@ -1,7 +1,7 @@
-"""perform(): the straight line of one request, from its options to its outcome.
+"""perform(): the straight line of one request, hop by hop, from its options to its outcome.
 
 It runs on the worker and knows neither threads nor callbacks: what happens on the way is told to a `Witness`, what goes
-wrong is raised. The socket and the temporary file are released on every path.
+wrong is raised. The connection and the temporary file are released on every path.
 
 Invariants:
     T1  Every octet of content is counted (see `_response`), and only a complete body is judged.
@@ -10,27 +10,46 @@ Invariants:
 
 from __future__ import annotations
 
-import re
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Protocol
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ._coding import Decoder, knows_codings
-from ._events import ProgressRun, answer_class
-from ._plan import Options, Plan, make_plan
+from ._events import answer_class
+from ._head import content_length
+from ._plan import Options, Plan, follow_plan, make_plan, wire_form
+from ._pool import may_repeat
+from ._progress import Meter
+from ._redirect import Hop, find_redirect
+from ._retry import RETRIED_STATUSES, back_off, is_worth_retrying, retry_after
 from ._sink import FileSink, MemorySink, Sink
 from ._text import decode_text
-from .errors import RequestCancelled
+from .errors import RequestCancelled, TooManyRedirects
 
 if TYPE_CHECKING:
-    from ._events import Answer
+    from collections.abc import Iterator
+
+    from ._cookies import CookieStore
+    from ._events import Answer, ProgressRun
     from ._head import ResponseHead
     from ._pool import Pool
     from ._response import ResponseLike
     from ._waiter import Waiter
 
-__all__ = ["Witness", "perform"]
+__all__ = ["Supplies", "Witness", "perform"]
 
-_LENGTH = re.compile(r"[0-9]{1,18}")
+DISCARD_LIMIT = 16 * 1024  # octets of a body that nobody wants and that are read to keep the connection
+
+
+class Supplies(NamedTuple):
+    """What requests of a session share.
+
+    Attributes:
+        pool: Where connections come from and go to.
+        cookies: Cookies of the session, or None.
+    """
+
+    pool: Pool
+    cookies: CookieStore | None = None
 
 
 class Witness(Protocol):
@@ -42,6 +61,7 @@ class Witness(Protocol):
 
     def wants_progress(self) -> bool: ...
     def see_plan(self, plan: Plan) -> None: ...
+    def see_hop(self, hop: Hop) -> None: ...
     def see_head(self, head: ResponseHead) -> None: ...
     def see_progress(self, run: ProgressRun) -> None: ...
     def begin_commit(self) -> bool:
@@ -51,11 +71,10 @@ class Witness(Protocol):
     def decode_result(self, result: Any, resp: Any) -> Any: ...
 
 
-def perform(options: Options, pool: Pool, waiter: Waiter, witness: Witness) -> Answer:
+def perform(options: Options, supplies: Supplies, waiter: Waiter, witness: Witness) -> Answer:
     """Carry out a request.
 
     Args:
-        pool: Where connections come from and go to.
         waiter: Ends every wait when the request is cancelled or out of time.
     Returns:
         The complete response.
@@ -63,23 +82,85 @@ def perform(options: Options, pool: Pool, waiter: Waiter, witness: Witness) -> A
         RequestCancelled: It was cancelled. Exception: Anything that kept the response from being complete.
     """
     plan = make_plan(options, has_progress=witness.wants_progress(), connection_class_for=witness.connection_class)
-    witness.see_plan(plan)
     with FileSink(plan.file_path) if plan.file_path is not None else nullcontext() as file:
+        hops = 0
+        while True:
+            witness.see_plan(plan)
+            with _answered(plan, supplies, waiter) as response:
+                following = find_redirect(plan.method, plan.target, response.head) if plan.redirect_limit else None
+                if following is None:
+                    return _finish(response, plan, file, options, waiter, witness)
+                _discard(response)
+            if hops == plan.redirect_limit:
+                raise TooManyRedirects(f"{plan.target} redirects again, after {hops} redirects; no more are allowed")
+            hops += 1
+            witness.see_hop(Hop(plan.target.url, response.head.status, response.head.headers))
+            plan = follow_plan(plan, following, options, witness.connection_class(following.target.scheme))
+
+
+# Sending
+
+
+@contextmanager
+def _answered(plan: Plan, supplies: Supplies, waiter: Waiter) -> Iterator[ResponseLike]:
+    """Lease a connection, send the request, and lend the response; all that again where it is worth it."""
+    for attempt in range(1, plan.retries + 2):
         waiter.check()
-        with pool.lease(plan.route, waiter) as connection:
-            response = connection.exchange(plan.method, plan.form, plan.fields, plan.body)
-            witness.see_head(response.head)
-            memory = MemorySink()
-            is_for_file = file is not None and 200 <= response.head.status < 300
-            _receive(response, file if is_for_file and file is not None else memory, plan, witness)
-        waiter.check()
-        if is_for_file and file is not None and _has_content(plan.method, response.head.status):
-            if not witness.begin_commit():
-                raise RequestCancelled("the request was cancelled")
-            file.commit()
+        is_last = attempt > plan.retries or not may_repeat(plan.method, plan.body)
+        with supplies.pool.lease(plan.route, waiter) as connection:
+            cookies = None if supplies.cookies is None else supplies.cookies.cookies_for(plan.target)
+            form, fields = wire_form(plan, cookies)
+            try:
+                response = connection.exchange(plan.method, form, fields, plan.body)
+            except Exception as error:
+                pause = back_off(attempt)
+                if is_last or not is_worth_retrying(error) or not _has_time_for(pause, waiter):
+                    raise
+            else:
+                if supplies.cookies is not None:
+                    supplies.cookies.store(plan.target, response.head)
+                asked = retry_after(response.head)
+                pause = back_off(attempt) if asked is None else asked
+                is_final = response.head.status not in RETRIED_STATUSES
+                if is_last or is_final or not _has_time_for(pause, waiter):
+                    yield response
+                    return
+                _discard(response)
+        waiter.pause(pause)
+
+
+def _has_time_for(pause: float, waiter: Waiter) -> bool:
+    remaining = waiter.deadline.remaining()
+    return remaining is None or remaining > pause
+
+
+def _discard(response: ResponseLike) -> None:
+    """Read a small body that nobody wants, so that its connection can be used again; a large one is not worth it."""
+    if response.expected is not None and response.expected <= DISCARD_LIMIT:
+        while not response.is_complete:
+            response.read_piece()
+
+
+# Receiving
+
+
+def _finish(
+    response: ResponseLike, plan: Plan, file: FileSink | None, options: Options, waiter: Waiter, witness: Witness
+) -> Answer:
+    """Receive the final response, and make of it what the user asked for."""
+    head = response.head
+    witness.see_head(head)
+    memory = MemorySink()
+    destination: Sink = file if file is not None and 200 <= head.status < 300 else memory
+    _receive(response, destination, plan, witness)
+    waiter.check()
+    if destination is file and _has_content(plan.method, head.status):
+        if not witness.begin_commit():
+            raise RequestCancelled("the request was cancelled")
+        file.commit()
     content = memory.content()
-    result: Any = b"" if is_for_file else _make_result(content, response, options, witness)
-    return answer_class(response.head.status)(head=response.head, content=content, result=result)
+    result: Any = b"" if destination is file else _make_result(content, response, options, witness)
+    return answer_class(head.status)(head=head, content=content, result=result)
 
 
 def _has_content(method: str, status: int) -> bool:
@@ -89,7 +170,7 @@ def _has_content(method: str, status: int) -> bool:
 
 def _receive(response: ResponseLike, sink: Sink, plan: Plan, witness: Witness) -> None:
     """Bring the whole content to the sink, and tell how far it is."""
-    meter = _Meter(plan.chunk_size, _total(response.head), witness)
+    meter = Meter(plan.chunk_size, content_length(response.head), witness)
     codings = response.head.headers.get("Content-Encoding")
     if codings and plan.decodes_content and knows_codings(codings):
         sink.expect(None)
@@ -100,7 +181,7 @@ def _receive(response: ResponseLike, sink: Sink, plan: Plan, witness: Witness) -
     meter.finish()
 
 
-def _receive_plain(response: ResponseLike, sink: Sink, meter: _Meter) -> None:
+def _receive_plain(response: ResponseLike, sink: Sink, meter: Meter) -> None:
     piece = response.read_piece()  # as a rule what came along with the head
     sink.write(piece)
     meter.count(len(piece))
@@ -111,7 +192,7 @@ def _receive_plain(response: ResponseLike, sink: Sink, meter: _Meter) -> None:
         meter.count(count)
 
 
-def _receive_coded(response: ResponseLike, decoder: Decoder, sink: Sink, meter: _Meter) -> None:
+def _receive_coded(response: ResponseLike, decoder: Decoder, sink: Sink, meter: Meter) -> None:
     while not response.is_complete:
         piece = response.read_piece()
         for part in decoder.decode(piece):
@@ -119,48 +200,6 @@ def _receive_coded(response: ResponseLike, decoder: Decoder, sink: Sink, meter: 
         meter.count(len(piece))
     for part in decoder.finish():
         sink.write(part)
-
-
-def _total(head: ResponseHead) -> int:
-    """What the server says the body has, in octets; -1 when it does not say (contract 5.1)."""
-    value = head.headers.get("Content-Length", "")
-    if "Transfer-Encoding" in head.headers or not _LENGTH.fullmatch(value):
-        return -1
-    return int(value)
-
-
-class _Meter:
-    """Counts a body's octets and tells of every chunk (contract 5.2).
-
-    One run of events stands for all chunks that a read has completed, so that small chunks cost callbacks but no
-    objects.
-    """
-
-    def __init__(self, chunk_size: int | None, total: int, witness: Witness) -> None:
-        self._chunk_size = chunk_size
-        self._total = total
-        self._witness = witness
-        self._received = 0
-        self._told = 0
-        self._tell(0, 1)
-
-    def count(self, octets: int) -> None:
-        self._received += octets
-        size = self._chunk_size
-        if size is not None and self._received - self._told >= size:
-            chunks = (self._received - self._told) // size
-            self._tell(self._told + size, chunks, size)
-            self._told += chunks * size
-
-    def finish(self) -> None:
-        """Tell of the last, incomplete chunk, and of the end."""
-        if self._received > self._told:
-            self._tell(self._received, 1)
-        self._tell(self._received, 1)
-
-    def _tell(self, first: int, count: int, step: int = 0) -> None:
-        if self._witness.wants_progress():
-            self._witness.see_progress(ProgressRun(first, step, count, self._total))
 
 
 def _make_result(content: bytes, response: ResponseLike, options: Options, witness: Witness) -> Any:

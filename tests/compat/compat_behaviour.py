@@ -205,7 +205,6 @@ SEVERAL = (
         drive=drives.fetch_in_turn,
         differs=("keep-alive",),
         want=Want(connections=1),
-        waits_for="keep-alive",
     ),
     Scenario(
         "many at once",
@@ -226,7 +225,6 @@ SEVERAL = (
     ),
     Scenario(
         "growth of time with size",
-        routes={"/p": Reply(200, b"ok", {"Content-Type": "image/png"})},
         progress=True,
         drive=drives.compare_growth,
         differs=("linear memory",),
@@ -256,4 +254,16 @@ LOGS = (
     behave("no debug", drive=drives.log_debug),
 )
 
-BEHAVIOUR = (*WAITS, *CANCELS, *CALLBACKS, *SEVERAL, *LOGS)
+JSON = send(reply(200, b'{"a": 1}', content_type="application/json"))
+
+CLASSES = (
+    behave("attributes", *LATE, drive=drives.look),
+    behave("attributes of options", *LATE, options={"chunk_size": 77, "decode": False}, drive=drives.look),
+    behave("decode_result overridden", drive=drives.decode_otherwise),
+    behave("decode_result overridden, JSON", JSON, drive=drives.decode_otherwise),
+    behave("decode_result overridden, not decoded", JSON, options={"decode": False}, drive=drives.decode_otherwise),
+    behave("decode_result overridden, failure", send(reply(404, b"no")), drive=drives.decode_otherwise),
+    behave("scheme of one's own", url="own://{host}:{port}/p?q", drive=drives.connect_otherwise),
+)
+
+BEHAVIOUR = (*WAITS, *CANCELS, *CALLBACKS, *SEVERAL, *LOGS, *CLASSES)

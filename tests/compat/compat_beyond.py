@@ -15,7 +15,7 @@ from compat_scenarios import Fresh, Scenario, Want, chunked, reply
 
 from urlrequest.testing import send, signal
 
-__all__ = ["BEYOND", "RULES"]
+__all__ = ["BEYOND", "NO_KEY", "RULES"]
 
 CHUNKS: Final = "5.2 chunk_size: None and -1 are the whole body, 0 and below -1 an error"
 SCHEME: Final = "9.1 no scheme: http; missing path: /"
@@ -32,6 +32,7 @@ VERIFY: Final = "13.2 verify=None means True, verify=False wins over ca_file"
 HEAD: Final = "3.4 resp_status and resp_headers are set whatever the outcome, once there was a head"
 QUERY: Final = "9.2 the query is sent as it is, an empty one too"
 TUNNEL: Final = "14.1 CONNECT is a request of HTTP/1.1 with a Host"
+NO_KEY: Final = "11.1 an absent Set-Cookie reads '' without being a key"
 PROXY: Final = "14.1 userinfo in proxy_host becomes Proxy-Authorization"
 
 RULES: Final = (

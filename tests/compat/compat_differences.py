@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from compat_beyond import RULES
+from compat_beyond import NO_KEY, RULES
 from compat_rules import result_by_type, result_of
 from compat_scenarios import KEEP, Event, Observation, Scenario, Sent, Want, value_of
 
@@ -78,7 +78,9 @@ def outcome(observation: Observation, want: Want) -> Observation:
     arguments = {"error": (("error", error),), "cancel": ()}.get(name, (result,))
     finish = Event("finish", (), status, is_finished=True, result=result[0], error=error)
     events = [replace(finish, name=name, arguments=arguments), finish] if name else []
-    fields = observation.fields if want.fields is KEEP else want.fields
+    fields, cookie = observation.fields, observation.cookie
+    if want.fields is not KEEP:
+        fields, cookie = want.fields, None if want.fields is None else dict(want.fields).get("Set-Cookie", "")
     return replace(
         observation,
         events=(*progress, *events),
@@ -86,6 +88,7 @@ def outcome(observation: Observation, want: Want) -> Observation:
         error=error,
         status=status,
         fields=fields,
+        cookie=cookie,
         is_finished=True,
     )
 
@@ -268,6 +271,13 @@ def other_callback(scenario: Scenario, observation: Observation) -> Observation:
     return outcome(observation, scenario.want) if scenario.want.terminal is not KEEP else observation
 
 
+def no_empty_cookie(scenario: Scenario, observation: Observation) -> Observation:
+    """Leave the key out that Kivy adds to all headers; reading it gives the same."""
+    if observation.fields is None:
+        return observation
+    return replace(observation, fields=tuple(item for item in observation.fields if item != ("Set-Cookie", "")))
+
+
 def _is_installed(*names: str) -> bool:
     return any(importlib.util.find_spec(name) is not None for name in names)
 
@@ -303,7 +313,10 @@ DIFFERENCES: Final = (
 )
 
 # What other rules decide; `compat_beyond` has their scenarios.
-RULED: Final = tuple(Row(text, wanted(constructed, outcome, message, facts)) for text in RULES)
+RULED: Final = (
+    *(Row(text, wanted(constructed, outcome, message, facts)) for text in RULES),
+    Row(NO_KEY, no_empty_cookie, is_everywhere=True),
+)
 
 KEPT: Final = (
     "3xx are not followed unless asked",

@@ -6,6 +6,7 @@ Each function takes the `Run` and ends it; it runs on the dispatch thread. What 
 from __future__ import annotations
 
 import gc
+import http.client
 import logging
 import os
 import threading
@@ -28,7 +29,9 @@ __all__ = [
     "cancel_during",
     "cancel_in",
     "compare_growth",
+    "connect_otherwise",
     "construct",
+    "decode_otherwise",
     "deliver_late",
     "drop_receiver",
     "fetch_in_turn",
@@ -36,6 +39,7 @@ __all__ = [
     "hold_back",
     "log_debug",
     "log_outcome",
+    "look",
     "poll",
     "raise_in",
     "read_attributes",
@@ -64,7 +68,7 @@ def wait(run: Run) -> None:
 def wait_in_body(run: Run) -> None:
     """Call wait() while the server holds the second half of the body back until wait() ends, or has had its time."""
     run.start()
-    run.server.wait("half")
+    run.await_signal("half")
     released = threading.Timer(1.2, run.server.signal, ["go"])
     released.start()
     run.call("wait()", lambda: run.request.wait(0.05))
@@ -90,7 +94,7 @@ def cancel_during(phase: str, times: int = 1, *, hides_head: bool = False) -> Ca
     def drive(run: Run) -> None:
         run.hides_head = hides_head
         run.start()
-        run.server.wait(phase)
+        run.await_signal(phase)
         if run.scenario.progress and phase == "half":
             # Kivy hands the first event over together with the second.
             run.pump(lambda: len(run.events) == 2)
@@ -107,7 +111,7 @@ def cancel_during(phase: str, times: int = 1, *, hides_head: bool = False) -> Ca
 def cancel_after_settling(run: Run) -> None:
     """Cancel a result that is there but not delivered."""
     run.start()
-    run.server.wait("sent")
+    run.await_signal("sent")
     run.settle()
     run.facts["cancel() returns"] = repr([run.request.cancel()])
     run.finish()
@@ -125,7 +129,7 @@ def cancel_in(callback: str) -> Callable[[Run], None]:
 
         run.react = react
         run.start()
-        run.server.wait("sent")
+        run.await_signal("sent")
         run.settle()
         run.finish()
         run.facts["cancel() returns"] = repr(returned[:1])
@@ -189,7 +193,7 @@ def raise_in(callback: str) -> Callable[[Run], None]:
 def deliver_late(run: Run) -> None:
     """Dispatch nothing until the outcome is decided; note how many progress events had been kept."""
     run.start()
-    run.server.wait("sent")
+    run.await_signal("sent")
     run.settle()
     run.finish()
     kept = [event for event in run.events if event.name == "progress"]
@@ -212,7 +216,7 @@ def construct(run: Run) -> None:
 def poll(run: Run) -> None:
     """Make a request without any callback, dispatch nothing, and look whether it finishes; then dispatch."""
     run.start()
-    run.server.wait("sent")
+    run.await_signal("sent")
     run.settle()
     run.facts["finished without a loop"] = str(run.request.is_finished)
     run.pump(lambda: run.implementation.pending() == 0)
@@ -222,7 +226,7 @@ def poll(run: Run) -> None:
 def hold_back(run: Run) -> None:
     """Let the server be silent for longer than any other scenario needs, then answer."""
     run.start()
-    run.server.wait("asked")
+    run.await_signal("asked")
     run.pump(lambda: bool(run.events), 0.8)
     run.facts["events while the server is silent"] = str(len(run.events))
     run.server.signal("go")
@@ -268,9 +272,68 @@ def log_outcome(run: Run) -> None:
     """Note which loggers warn of an outcome that has no callback."""
     with run.logging() as records:
         run.start()
-        run.server.wait("sent")
+        run.await_signal("sent")
         run.pump(lambda: bool(run.request.is_finished))
     run.facts["warnings"] = " ".join(record.name for record in records if record.levelno == logging.WARNING)
+
+
+# -- Subclasses and attributes
+
+
+def look(run: Run) -> None:
+    """Read the attributes that are documented, before the end and after it."""
+    run.start()
+    run.await_signal("asked")
+    request = run.request
+    run.facts["is a thread"] = f"{isinstance(request, threading.Thread)}, daemon {request.daemon}"
+    run.facts["before"] = repr(
+        [getattr(request, name) for name in ("result", "error", "resp_status", "resp_headers", "is_finished")]
+    )
+    run.facts["options"] = repr(
+        [getattr(request, name) for name in ("chunk_size", "decode", "file_path", "ca_file", "verify")]
+    )
+    try:
+        request.start()
+    except RuntimeError:
+        run.facts["start()"] = "raises RuntimeError"
+    run.facts["classes"] = repr([request._get_connection_for_scheme(name).__name__ for name in ("http", "https")])
+    run.facts["g_requests"] = str(run.implementation.pending())
+    run.server.signal("go")
+    run.finish()
+    run.pump(lambda: run.implementation.pending() == 0)
+    run.facts["g_requests afterwards"] = str(run.implementation.pending())
+
+
+def decode_otherwise(run: Run) -> None:
+    """Override decode_result(), as subclasses for other formats do."""
+
+    class Decoding(run.implementation.make):  # type: ignore[name-defined,misc] # either of two classes
+        def decode_result(self, result: Any, resp: Any) -> Any:
+            run.facts["decode_result() gets"] = repr((result, resp.getheader("Content-Type"), resp.status))
+            return ["decoded", super().decode_result(result, resp)]
+
+    run.make = Decoding
+    run.start()
+    run.finish()
+
+
+def connect_otherwise(run: Run) -> None:
+    """Give a scheme of one's own a connection class of http.client."""
+
+    class Own(http.client.HTTPConnection):
+        def request(self, method: str, url: str, *arguments: Any, **keywords: Any) -> None:
+            run.facts["connection"] = f"{method} {url}"
+            super().request(method, url, *arguments, **keywords)
+
+    class Connecting(run.implementation.make):  # type: ignore[name-defined,misc] # either of two classes
+        # The documentation has the name without, Kivy 2.3.1 the one with the underscore.
+        def _get_connection_for_scheme(self, scheme: str) -> Any:
+            run.facts["scheme"] = scheme
+            return Own if scheme == "own" else super()._get_connection_for_scheme(scheme)
+
+    run.make = Connecting
+    run.start()
+    run.finish()
 
 
 # -- Several requests
@@ -311,7 +374,7 @@ def compare_growth(run: Run) -> None:
     """Compare the processor time of downloads of 2 and of 12 MiB with progress; six times is linear."""
 
     def measure(size: int) -> float:
-        run.server.respond("/p", b"x" * size, headers={"Content-Type": "image/png"})
+        run.server.respond("/p", b"x" * size, headers={"Connection": "close"})
         finished: list[Any] = []
         before = time.process_time()
         request = run.implementation.make(

@@ -132,7 +132,11 @@ class Players:
         if scenario not in self._seen:
             self.kivy.begin(scenario)
             self.ours.begin(scenario)
-            self._seen[scenario] = self.kivy.end(scenario), self.ours.end(scenario)
+            try:
+                kivy = self.kivy.end(scenario)
+            finally:  # What was begun is read, or it would be taken for the next scenario's.
+                ours = self.ours.end(scenario)
+            self._seen[scenario] = kivy, ours
         return self._seen[scenario]
 
     def close(self) -> None:

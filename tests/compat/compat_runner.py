@@ -120,6 +120,7 @@ class Run:
     request: Any = None
     options: dict[str, Any] = field(default_factory=dict)
     react: Callable[[str], None] | None = None
+    make: Callable[..., Any] | None = None
     is_tainted: bool = False
     hides_head: bool = False
     _untouched: dict[str, Any] = field(default_factory=dict)
@@ -137,7 +138,7 @@ class Run:
         self.options = {name: option for name, option in options.items() if not name.startswith("on_")}
         self._untouched = {name: _copy(option) for name, option in self.options.items()}
         try:
-            self.request = self.implementation.make(self.url, **options)
+            self.request = (self.make or self.implementation.make)(self.url, **options)
         except Exception as error:  # Which one is what is observed.
             self.constructed = family_of(error)
 
@@ -184,6 +185,10 @@ class Run:
         for _ in range(AFTERWARDS):
             self.tick()
 
+    def await_signal(self, name: str) -> None:
+        """Wait until the server's script has come to its signal of that name."""
+        self.server.wait(name, PATIENCE)
+
     def settle(self) -> None:
         """Let the outcome be decided with nothing dispatched. Kivy's thread lives on until then, hence the limit."""
         self.request.join(IMPATIENCE)
@@ -229,13 +234,15 @@ class Run:
         """Write down the state at the end of the run."""
         request = self.request
         has_head = request is not None and not self.hides_head
+        headers = request.resp_headers if has_head else None
         return Observation(
             constructed=self.constructed,
             events=tuple(self.events),
             result=value_of(request.result) if request is not None else NOTHING,
             error=family_of(request.error) if request is not None else "",
             status=request.resp_status if has_head else None,
-            fields=_fields_of(request.resp_headers) if has_head else None,
+            fields=_fields_of(headers),
+            cookie=None if headers is None else headers["Set-Cookie"],
             is_finished=bool(request.is_finished) if request is not None else False,
             sent=tuple(_describe_sent(request, self.place) for request in self.server.requests),
             connections=self.server.connection_count,
@@ -305,17 +312,21 @@ def run(
         with server:
             host = "localhost" if scenario.tls else server.host
             this = Run(implementation, scenario, server, Place(host, server.port, str(folder), ca_file))
-            if scenario.drive is not None:
-                scenario.drive(this)
-            else:
-                this.start()
-                this.finish()
+            try:
+                (scenario.drive or _make_and_finish)(this)
+            except TimeoutError as error:
+                this.facts["drive"] = str(error)
             observation = this.observe()
     except ScriptError as error:
         faults.append(re.sub(r"\d{4,5}", "PORT", str(error)))
     for fault in faults:
         observation = observation.with_fact("fault of the server", fault)
     return observation, this.is_tainted
+
+
+def _make_and_finish(this: Run) -> None:
+    this.start()
+    this.finish()
 
 
 def _copy(option: object) -> object:
@@ -326,7 +337,7 @@ def _copy(option: object) -> object:
 def _fields_of(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], ...] | None:
     if headers is None:
         return None
-    return tuple(sorted((name, value) for name, value in headers.items() if (name, value) != ("Set-Cookie", "")))
+    return tuple(sorted(headers.items()))
 
 
 def _describe_sent(request: RecordedRequest, place: Place) -> Sent:

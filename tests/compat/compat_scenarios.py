@@ -135,7 +135,8 @@ class Observation:
         result: Afterwards, as for the next ones.
         error: Its family.
         status: ``resp_status``.
-        fields: ``resp_headers`` as items, sorted, without an empty Set-Cookie: Kivy has that key, ours reads as one.
+        fields: ``resp_headers`` as items, sorted.
+        cookie: ``resp_headers["Set-Cookie"]``.
         is_finished: The attribute.
         sent: The requests on the wire, in order.
         connections: How many the server accepted.
@@ -151,6 +152,7 @@ class Observation:
     error: str = ""
     status: int | None = None
     fields: tuple[tuple[str, str], ...] | None = None
+    cookie: str | None = None
     is_finished: bool = False
     sent: tuple[Sent, ...] = ()
     connections: int = 0
@@ -235,7 +237,6 @@ class Scenario:
         optional: Whether a row of `differs` may turn out not to be needed: those of generated scenarios.
         keeps: The item of "Kept on purpose" that it shows.
         want: What the rows of `differs` want.
-        waits_for: What is not built yet, while the scenario cannot pass.
     """
 
     name: str
@@ -255,7 +256,6 @@ class Scenario:
     optional: bool = False
     keeps: str = ""
     want: Want = field(default_factory=Want)
-    waits_for: str = ""
 
     @property
     def is_to_memory(self) -> bool:

@@ -6,7 +6,7 @@ implementation (`compat_runner`), and write down the same `Observation` of it: e
 attributes, octets on the wire, files, passed objects. The rows of `compat_differences` rewrite Kivy's into what the
 contract wants; ours must equal that. So a difference that no row explains fails, and so does a row that none shows.
 
-To add a scenario, put it into one of the tables; to see one of them: ``pytest tests/compat -k "cancel twice"``.
+To add a scenario, put it into one of the tables; to see one of them: ``pytest tests/compat -k "cancel and twice"``.
 """
 
 from __future__ import annotations
@@ -58,16 +58,6 @@ def players(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Players]:
         yield both
 
 
-def scenarios() -> Iterator[object]:
-    for scenario in SCENARIOS.values():
-        marks = []
-        if scenario.waits_for:
-            marks.append(
-                pytest.mark.xfail(reason=f"waits for {scenario.waits_for}", strict=True, raises=pytest.fail.Exception)
-            )
-        yield pytest.param(scenario, id=scenario.name, marks=marks)
-
-
 def differences(kivy: Observation, expected: Observation, ours: Observation) -> list[str]:
     """Describe the parts in which ours is not as expected."""
     return [
@@ -77,7 +67,7 @@ def differences(kivy: Observation, expected: Observation, ours: Observation) -> 
     ]
 
 
-@pytest.mark.parametrize("scenario", tuple(scenarios()))
+@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=list(SCENARIOS))
 def test_19_only_the_listed_differences(scenario: Scenario, players: Players) -> None:
     """What differs from Kivy is what the scenario's rows say, and each of the rows it names is needed."""
     kivy, ours = players.play(scenario.name)
@@ -94,11 +84,9 @@ def test_19_every_listed_difference_shows(players: Players) -> None:
     """No row of the table is left that no scenario needs: what it says would no longer be true."""
     shown: set[str] = set()
     for scenario in SCENARIOS.values():
-        if not scenario.waits_for:
-            shown.update(explain(scenario, players.play(scenario.name)[0])[1])
-    waiting = {text for scenario in SCENARIOS.values() if scenario.waits_for for text in scenario.differs}
+        shown.update(explain(scenario, players.play(scenario.name)[0])[1])
 
-    assert [] == [row.text for row in (*DIFFERENCES, *RULED) if row.text not in shown | waiting]
+    assert [] == [row.text for row in (*DIFFERENCES, *RULED) if row.text not in shown]
 
 
 def test_19_table_is_that_of_the_contract() -> None:
@@ -133,6 +121,7 @@ def test_scenarios_name_rows_that_exist() -> None:
         {"error": "OSError"},
         {"status": 200},
         {"fields": (("X-A", "1"),)},
+        {"cookie": ""},
         {"is_finished": True},
         {"sent": (Sent("GET / HTTP/1.1", (), b""),)},
         {"connections": 1},

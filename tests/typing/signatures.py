@@ -11,7 +11,7 @@ from typing import Any
 from typing_extensions import assert_type
 
 import urlrequest
-from urlrequest import Headers, HTTPConnection, HTTPSConnection, UrlRequest, errors, hooks
+from urlrequest import Headers, HTTPConnection, HTTPSConnection, Session, UrlRequest, errors, hooks
 
 
 def show(request: UrlRequest, result: Any) -> None:
@@ -89,8 +89,17 @@ def together(request: UrlRequest) -> None:
     assert_type(urlrequest.drain(), bool)
     assert_type(urlrequest.drain(0.004), bool)
     urlrequest.cancel_all()
+    urlrequest.defaults.keep_alive = False
     urlrequest.defaults.detect_hook = False
     assert_type(urlrequest.__version__, str)
+
+
+def share() -> None:
+    with Session("https://example.com/", headers={"A": "b"}, timeout=10, max_requests=8, max_per_host=2) as session:
+        assert_type(session.request("page", show, follow_redirects=True, retries=2), UrlRequest)
+        UrlRequest("page", session=session, trust_env=True, follow_redirects=5)
+        session.cancel_all()
+        session.timeout = 3
 
 
 def tell(error: errors.UrlRequestError) -> None:

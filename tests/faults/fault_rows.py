@@ -1,0 +1,76 @@
+"""A fault as a row of a table, and how a request that met it must have ended."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from urlrequest.testing import Step
+
+__all__ = ["OLD", "Fault", "Target", "assert_ended", "chunked", "reply"]
+
+OLD = b"the old content"
+ENDING_TIME = 2.0  # seconds in which a worker must be done with a request
+
+
+class Fault(NamedTuple):
+    """What a server does, and what the request must make of it.
+
+    Attributes:
+        row: The number in the table of faults, and a word.
+        error: The type that the error must have; None: there is none.
+        result: What the result must be, where that matters.
+        says: A part of the error's message.
+        is_for_file: It means the same for a download into a file.
+    """
+
+    row: str
+    steps: tuple[Step, ...]
+    event: str = "error"
+    error: type[BaseException] | tuple[type[BaseException], ...] | None = None
+    result: Any = None
+    says: str = ""
+    options: dict[str, Any] = {}
+    reads_request: bool = True
+    is_for_file: bool = True
+
+
+class Target:
+    """A file to download into, alone in its folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._modified = path.stat().st_mtime_ns
+
+    def assert_untouched(self) -> None:
+        """The old file is as it was, and nothing temporary is left."""
+        assert [self.path.name] == os.listdir(self.path.parent)
+        assert OLD == self.path.read_bytes()
+        assert self._modified == self.path.stat().st_mtime_ns
+
+    def assert_replaced(self, content: bytes) -> None:
+        """The new content is there, and nothing temporary is left."""
+        assert [self.path.name] == os.listdir(self.path.parent)
+        assert content == self.path.read_bytes()
+
+
+def assert_ended(request: Any) -> None:
+    """The worker is done with the request, and lets it be joined."""
+    request.join(ENDING_TIME)
+    assert not request.is_alive()
+    assert request.is_finished
+
+
+def reply(body: bytes = b"hello", *fields: str, status: str = "200 OK", length: int | None = None) -> bytes:
+    """A whole response after which the server closes; `length` may be a lie."""
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body) if length is None else length}", "Connection: close"]
+    return "\r\n".join([*lines, *fields, "", ""]).encode("latin-1") + body
+
+
+def chunked(octets: bytes, *fields: str) -> bytes:
+    """The head of a chunked response, and octets behind it."""
+    lines = ["HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "Connection: close", *fields, "", ""]
+    return "\r\n".join(lines).encode("latin-1") + octets

@@ -1,0 +1,311 @@
+from __future__ import annotations
+
+import threading
+from itertools import count, product
+from typing import TYPE_CHECKING
+
+import pytest
+
+from urlrequest._events import Cancel, Error, Failure, Outcome, ProgressRun, Redirect, Success, answer_class
+from urlrequest._lifecycle import TRANSITIONS, Flag, Lifecycle, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WAYS = {
+    State.QUEUED: [],
+    State.RUNNING: [State.RUNNING],
+    State.COMMITTING: [State.RUNNING, State.COMMITTING],
+    State.SETTLED: [State.RUNNING, State.SETTLED],
+}
+LEGAL = [(before, after) for before, afters in TRANSITIONS.items() for after in afters]
+WORKERS_OWN = [State.RUNNING, State.COMMITTING, State.SETTLED]
+
+
+def lifecycle_in(state: State) -> Lifecycle:
+    lifecycle = Lifecycle()
+    for step in WAYS[state]:
+        if step is State.SETTLED:
+            assert lifecycle.settle(Success())
+        else:
+            assert lifecycle.advance(step)
+    assert state is lifecycle.state
+    return lifecycle
+
+
+@pytest.mark.parametrize(("before", "after"), LEGAL, ids=str)
+def test_l2_legal_moves(before: State, after: State) -> None:
+    """Invariant L: every move of TRANSITIONS can be made, by whoever makes it."""
+    lifecycle = lifecycle_in(before)
+    if after is State.FINISHED:
+        lifecycle.decide()
+        lifecycle.finish()
+    elif after is State.SETTLED:
+        assert lifecycle.settle(Success())
+    else:
+        assert lifecycle.advance(after)
+
+    assert after is lifecycle.state
+    assert (after in {State.SETTLED, State.FINISHED}) == lifecycle.is_settled
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [pair for pair in product(WAYS, WORKERS_OWN) if pair not in LEGAL], ids=str
+)
+def test_l2_illegal_moves(before: State, after: State) -> None:
+    """Invariant L: no other move is made; it is a mistake of the library that says which."""
+    lifecycle = lifecycle_in(before)
+
+    with pytest.raises(AssertionError, match=f"{before} -> {after}"):
+        lifecycle.advance(after)
+    assert before is lifecycle.state
+
+
+@pytest.mark.parametrize("state", WAYS, ids=str)
+def test_7_3_cancel_wins_in_every_state(state: State) -> None:
+    """Contract 7.3, invariant L1: cancel decides in every state before delivery, an undelivered result included."""
+    lifecycle = lifecycle_in(state)
+
+    assert lifecycle.cancel()
+    assert lifecycle.is_cancelled
+    assert lifecycle.is_settled
+    assert (State.SETTLED, "on_cancel") == (lifecycle.state, lifecycle.callback)
+    assert isinstance(lifecycle.decide(), Cancel)
+
+
+@pytest.mark.parametrize("state", WAYS, ids=str)
+def test_7_1_cancel_decides_once(state: State) -> None:
+    """Contract 7.1: only the first of several cancels is told that it decided."""
+    lifecycle = lifecycle_in(state)
+
+    assert [True, False, False] == [lifecycle.cancel() for _ in range(3)]
+
+
+@pytest.mark.parametrize("after", WORKERS_OWN, ids=str)
+@pytest.mark.parametrize("before", WAYS, ids=str)
+def test_l1_the_worker_hears_of_a_cancel(before: State, after: State) -> None:
+    """Invariant L1: after a cancel every move of the worker's is told to be in vain."""
+    lifecycle = lifecycle_in(before)
+    lifecycle.cancel()
+
+    assert not (lifecycle.settle(Success()) if after is State.SETTLED else lifecycle.advance(after))
+    assert isinstance(lifecycle.decide(), Cancel)
+
+
+def test_7_3_cancel_comes_too_late_for_a_decided_outcome() -> None:
+    """Contract 7.3: from the terminal callback on, cancel changes nothing and says so."""
+    lifecycle = Lifecycle()
+    outcome = Error(error=OSError())
+    lifecycle.settle(outcome)
+
+    assert outcome is lifecycle.decide()
+    assert not lifecycle.cancel()
+    assert not lifecycle.is_cancelled
+    assert outcome is lifecycle.decide()
+    lifecycle.finish()
+    assert not lifecycle.cancel()
+    assert not lifecycle.is_cancelled
+
+
+class CancelInBetween(Flag):
+    """A flag whose owner is overtaken at the very moment in which it sets it."""
+
+    __slots__ = ("before",)
+
+    def __init__(self, before: Callable[[], object]) -> None:
+        super().__init__()
+        self.before = before
+
+    def set(self) -> bool:
+        before, self.before = self.before, lambda: None
+        before()
+        return super().set()
+
+
+def test_l1_race_of_cancel_and_decide_cancel_first() -> None:
+    """Invariant L1: a cancel that comes while the dispatch thread is about to decide wins, and both say so."""
+    lifecycle = Lifecycle()
+    lifecycle.settle(Success(result="x"))
+    cancelled: list[bool] = []
+    lifecycle._decided = CancelInBetween(lambda: cancelled.append(lifecycle.cancel()))
+
+    assert isinstance(lifecycle.decide(), Cancel)
+    assert [True] == cancelled
+    assert lifecycle.is_cancelled
+
+
+def test_l1_race_of_cancel_and_decide_decide_first() -> None:
+    """Invariant L1: a dispatch thread that decides while a cancel is about to do so wins, and both say so."""
+    lifecycle = Lifecycle()
+    lifecycle.settle(Success(result="x"))
+    decided: list[Outcome] = []
+    lifecycle._decided = CancelInBetween(lambda: decided.append(lifecycle.decide()))
+
+    assert not lifecycle.cancel()
+    assert ["x"] == [outcome.result for outcome in decided]
+    assert not lifecycle.is_cancelled
+
+
+def test_l1_decide_between_the_two_lines_of_a_cancel() -> None:
+    """Invariant L1: a canceller that has decided but not come to its next line is believed."""
+    lifecycle = Lifecycle()
+    lifecycle.settle(Success())
+    lifecycle._decided.set()  # the first of cancel()'s two lines
+
+    assert isinstance(lifecycle.decide(), Cancel)
+    assert lifecycle.is_cancelled
+
+
+def test_l1_cancel_between_outcome_and_state() -> None:
+    """Invariant L1: a cancel in the middle of settling leaves nothing of the worker's outcome."""
+    lifecycle = lifecycle_in(State.RUNNING)
+    kept = lifecycle.advance
+
+    def overtaken(state: State) -> bool:
+        assert lifecycle.cancel()
+        return kept(state)
+
+    class Overtaken(Lifecycle):
+        advance = staticmethod(overtaken)  # type: ignore[assignment]
+
+    lifecycle.__class__ = Overtaken
+    assert not lifecycle.settle(Success(result="x"))
+    assert "on_cancel" == lifecycle.callback
+    assert lifecycle.decide().result is None
+
+
+def test_l1_many_cancellers_one_decider() -> None:
+    """Contract 7.1, invariant L1: of many threads that cancel and one that delivers exactly one decides."""
+    for _ in range(100):
+        lifecycle = Lifecycle()
+        lifecycle.settle(Success())
+        start = threading.Barrier(6)
+        told: list[bool] = []
+
+        def cancel(lifecycle: Lifecycle = lifecycle, start: threading.Barrier = start, told: list[bool] = told) -> None:
+            start.wait()
+            told.append(lifecycle.cancel())
+
+        threads = [threading.Thread(target=cancel) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        start.wait()
+        outcome = lifecycle.decide()
+        for thread in threads:
+            thread.join()
+
+        assert isinstance(outcome, Cancel) == any(told) == lifecycle.is_cancelled
+        assert sum(told) <= 1
+        assert outcome is lifecycle.decide()
+
+
+def test_nothing_to_decide_before_settled() -> None:
+    """Deciding before there is an outcome is a mistake of the library."""
+    with pytest.raises(AssertionError, match="nothing to decide"):
+        Lifecycle().decide()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "callback"),
+    [(Success(), "on_success"), (Redirect(), "on_redirect"), (Failure(), "on_failure"), (Error(), "on_error")],
+    ids=count(),
+)
+def test_callback_of_the_outcome(outcome: Outcome, callback: str) -> None:
+    """The callback is the outcome's, until a cancel."""
+    lifecycle = Lifecycle()
+    lifecycle.settle(outcome)
+    assert callback == lifecycle.callback
+
+    lifecycle.cancel()
+    assert "on_cancel" == lifecycle.callback
+
+
+def test_3_7_a_finished_lifecycle_keeps_nothing() -> None:
+    """Contract 3.7: once delivered, the outcome is let go of."""
+    lifecycle = Lifecycle()
+    lifecycle.settle(Success(content=b"x"))
+    lifecycle.decide()
+    lifecycle.finish()
+
+    assert lifecycle._outcome is None
+    assert lifecycle._final is None
+    assert State.FINISHED is lifecycle.state
+
+
+# Flag
+
+
+def test_l3_flag() -> None:
+    """Invariant L3: one thread sets a flag; setting and clearing never wait."""
+    flag = Flag()
+    assert not flag.is_set()
+    flag.clear()
+    assert [True, False] == [flag.set(), flag.set()]
+    assert flag.is_set()
+    flag.clear()
+    flag.clear()
+    assert flag.set()
+
+
+def test_flag_waits_until_it_is_clear() -> None:
+    """A thread that sleeps on a flag wakes when another clears it, and has set it then."""
+    flag = Flag()
+    flag.set()
+    woken: list[bool] = []
+    sleeper = threading.Thread(target=lambda: woken.append(flag.wait_to_set(30)))
+    sleeper.start()
+    flag.clear()
+    sleeper.join()
+
+    assert [True] == woken
+    assert flag.is_set()
+
+
+@pytest.mark.parametrize("timeout", [0, 0.001, -1, -5.0])
+def test_flag_waits_no_longer_than_told(timeout: float) -> None:
+    """A flag that stays set ends the wait in time; a time that is below 0 has passed."""
+    flag = Flag()
+    flag.set()
+
+    assert not flag.wait_to_set(timeout)
+
+
+def test_flag_takes_any_time() -> None:
+    """A time beyond what the system can count is a long time."""
+    assert Flag().wait_to_set(1e300)
+    assert Flag().wait_to_set(None)
+
+
+# Events
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (101, Success), (200, Success), (204, Success), (299, Success),
+        (300, Redirect), (304, Redirect), (399, Redirect),
+        (100, Failure), (199, Failure), (400, Failure), (599, Failure), (600, Failure), (999, Failure),
+    ],
+)  # fmt: skip
+def test_3_3_classes(status: int, expected: type[Outcome]) -> None:
+    """Contract 3.3: 2xx and 101 are success, 3xx redirect, all else failure."""
+    assert expected is answer_class(status)
+
+
+def test_3_2_arguments() -> None:
+    """Contract 3.2: answers bring the result, errors the exception, a cancel nothing."""
+    error = OSError()
+
+    assert [("r",)] * 3 == [kind(result="r").arguments() for kind in (Success, Redirect, Failure)]
+    assert (error,) == Error(error=error).arguments()
+    assert () == Cancel().arguments()
+
+
+def test_progress_runs_are_cut() -> None:
+    """A run of progress events can be cut into its beginning and its last event."""
+    run = ProgressRun(8, 8, 5, 99)
+    head, last = run.head(3), run.last()
+
+    assert (8, 8, 3, 99) == (head.first, head.step, head.count, head.total)
+    assert (40, 1, 99) == (last.first, last.count, last.total)
+    assert 5 == run.count

@@ -1,0 +1,229 @@
+"""Session: what requests share: connections, workers, cookies, limits, and settings they do not name themselves.
+
+Thread safety. The settings are single references, read by each constructor; `_workers`, `_pool` and the cookies guard
+themselves. A session may be used from any thread.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from ._pool import MOST_IDLE, Pool
+from ._timekeeper import Timekeeper
+from ._transfer import Supplies
+from ._workers import Workers
+
+if TYPE_CHECKING:
+    from http.cookiejar import CookieJar
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from ._plan import Options
+    from ._request import UrlRequest
+    from .hooks import Hook
+
+__all__ = ["Session", "default_session", "sessions", "timekeeper"]
+
+MAX_REQUESTS = 64  # running at once; the others wait
+
+_SETTINGS = (
+    "ca_file",
+    "client_cert",
+    "ssl_context",
+    "proxy_host",
+    "proxy_port",
+    "proxy_headers",
+    "trust_env",
+    "follow_redirects",
+    "retries",
+    "user_agent",
+    "auth",
+)
+
+timekeeper = Timekeeper()
+sessions: weakref.WeakSet[Common] = weakref.WeakSet()
+
+
+class Common:
+    """What requests share: connections and workers.
+
+    Attributes:
+        hook, timeout, deadline: For requests that name none.
+        is_closed: New requests are refused.
+    """
+
+    hook: Hook | None = None
+    timeout: float | None = None
+    deadline: float | None = None
+    is_closed = False
+
+    def __init__(self, max_requests: int, max_per_host: int | None, max_idle: int) -> None:
+        self._max_requests, self._max_per_host = _check_limits(max_requests, max_per_host)
+        if max_idle < 0:
+            raise ValueError(f"max_idle is {max_idle}; 0 or more is needed")
+        self.workers = Workers(max_requests, max_per_host)
+        self.pool = Pool(max_idle)
+        sessions.add(self)
+
+    @property
+    def max_requests(self) -> int:
+        """How many requests run at a time."""
+        return self._max_requests
+
+    @max_requests.setter
+    def max_requests(self, limit: int) -> None:
+        self._max_requests, _ = _check_limits(limit, None)
+        self.workers.change_limits(self._max_requests, self._max_per_host)
+
+    @property
+    def max_per_host(self) -> int | None:
+        """How many requests run at a time for one host."""
+        return self._max_per_host
+
+    @max_per_host.setter
+    def max_per_host(self, limit: int | None) -> None:
+        _, self._max_per_host = _check_limits(1, limit)
+        self.workers.change_limits(self._max_requests, self._max_per_host)
+
+    def supplies(self) -> Supplies:
+        """What a request gets while it runs."""
+        return Supplies(self.pool)
+
+    def complete(self, options: Options) -> Options:
+        """The options of a request, with settings for what it does not name."""
+        return options
+
+    def forget(self) -> None:
+        """Start afresh. In a forked child."""
+        self.workers.forget()
+        self.pool.forget()
+
+
+class Session(Common):
+    """Requests that belong together (contract 17.9).
+
+    All attributes may be changed at any time, and hold for requests made from then on; `max_requests` and
+    `max_per_host` at once. A request's own argument wins over the session's; headers are merged.
+
+    Attributes:
+        base_url: What a request's URL is relative to.
+        headers: Fields for every request.
+        timeout, deadline, ca_file, verify, client_cert, ssl_context, proxy_host, proxy_port, proxy_headers, trust_env,
+            follow_redirects, retries, hook, user_agent, auth: As of `UrlRequest`.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        headers: Any = None,
+        cookies: Any = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+        ca_file: Any = None,
+        verify: bool | None = True,
+        client_cert: Any = None,
+        *,
+        ssl_context: Any = None,
+        proxy_host: str | None = None,
+        proxy_port: int | None = None,
+        proxy_headers: Any = None,
+        trust_env: bool = False,
+        follow_redirects: bool | int = False,
+        retries: int = 0,
+        hook: Hook | None = None,
+        user_agent: str | None = None,
+        auth: Any = None,
+        max_requests: int = MAX_REQUESTS,
+        max_per_host: int | None = None,
+        max_idle: int = MOST_IDLE,
+    ) -> None:
+        """Make a session; it opens nothing yet.
+
+        Args:
+            cookies: A `http.cookiejar.CookieJar` to use, or cookies as str or dict to send with every request; cookies
+                that servers set are kept in any case.
+            max_requests: How many requests run at a time; the others wait in order, without a thread.
+            max_per_host: How many of them for one host; None: no limit.
+            max_idle: How many connections are kept for later.
+        Raises:
+            ValueError: A limit is below 1 (max_idle: below 0).
+        """
+        self.base_url, self.headers, self.timeout, self.deadline = base_url, headers, timeout, deadline
+        self.ca_file, self.verify, self.client_cert, self.ssl_context = ca_file, verify, client_cert, ssl_context
+        self.proxy_host, self.proxy_port, self.proxy_headers = proxy_host, proxy_port, proxy_headers
+        self.trust_env, self.follow_redirects, self.retries = trust_env, follow_redirects, retries
+        self.hook, self.user_agent, self.auth = hook, user_agent, auth
+        from http.cookiejar import CookieJar  # it brings urllib.request along, which a plain request does not need
+
+        from ._cookies import CookieStore
+
+        self._cookie_text = None if isinstance(cookies, CookieJar) else cookies
+        self._store = CookieStore(cookies if isinstance(cookies, CookieJar) else CookieJar())
+        super().__init__(max_requests, max_per_host, max_idle)
+
+    @property
+    def cookies(self) -> CookieJar:
+        """The cookies that servers have set."""
+        return self._store.jar
+
+    def request(self, url: str, *arguments: Any, **options: Any) -> UrlRequest:
+        """Make a request of this session; the arguments are those of `UrlRequest`."""
+        from ._request import UrlRequest
+
+        return UrlRequest(url, *arguments, session=self, **options)
+
+    def cancel_all(self) -> int:
+        """Cancel the session's requests that are not finished yet; how many it cancelled. Any thread."""
+        from ._live import live_requests
+
+        return sum(request.cancel() for request in list(live_requests) if request.session is self)
+
+    def close(self) -> None:
+        """Cancel what is not finished, and close the idle connections. A request made afterwards is an error."""
+        self.is_closed = True
+        self.cancel_all()
+        self.pool.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # For requests
+
+    def supplies(self) -> Supplies:
+        """What a request gets from this session while it runs."""
+        return Supplies(self.pool, self._store)
+
+    def complete(self, options: Options) -> Options:
+        """The options with this session's settings where the user named none."""
+        named = options._asdict()
+        has_proxy = options.proxy_host is not None
+        common = {
+            name: getattr(self, name)
+            for name in _SETTINGS
+            if named[name] is None and not (has_proxy and name in {"proxy_port", "proxy_headers"})
+        }
+        return options._replace(
+            **common,
+            verify=self.verify if options.verify is True else options.verify,  # True is what it is when nobody names it
+            base_url=self.base_url,
+            session_headers=self.headers,
+            session_cookies=self._cookie_text,
+        )
+
+
+def _check_limits(max_requests: int, max_per_host: int | None) -> tuple[int, int | None]:
+    for name, limit in (("max_requests", max_requests), ("max_per_host", max_per_host)):
+        if limit is not None and limit < 1:
+            raise ValueError(f"{name} is {limit}; 1 or more is needed")
+    return max_requests, max_per_host
+
+
+default_session = Common(MAX_REQUESTS, None, MOST_IDLE)
+"""For requests that name no session: it keeps connections and no cookies (contract 17.9)."""
