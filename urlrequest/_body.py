@@ -14,7 +14,7 @@ from .errors import IncompleteContent
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-__all__ = ["Body", "make_body"]
+__all__ = ["Body", "make_body", "make_json_body"]
 
 PIECE_SIZE = 256 * 1024  # octets read from a file at a time
 
@@ -29,12 +29,14 @@ class Body(NamedTuple):
         length: Octets in all; None: unknown, so they are sent in chunks (RFC 9112, section 7.1).
         content_type: The type that the octets have when the user names none.
         is_replayable: The octets can be had a second time.
+        is_watched: Whoever takes a piece says by that that the one before was sent; so none may be taken early.
     """
 
     pieces: Callable[[], Iterator[bytes | memoryview]]
     length: int | None
     content_type: str | None = None
     is_replayable: bool = False
+    is_watched: bool = False
 
 
 def make_body(source: object, content_type: str | None) -> Body:
@@ -62,6 +64,17 @@ def make_body(source: object, content_type: str | None) -> Body:
     if hasattr(source, "__iter__"):
         return Body(lambda: _encoded(source, charset), None)
     raise TypeError(f"req_body is {type(source).__name__}; bytes, str, dict, a file or an iterable of bytes is needed")
+
+
+def make_json_body(value: Any) -> Body:
+    """Make a body of JSON text.
+
+    Raises:
+        TypeError, ValueError: It cannot be written as JSON.
+    """
+    import json  # most requests need none of it
+
+    return _whole(json.dumps(value).encode(), "application/json")
 
 
 def _memory_of(source: Any) -> memoryview | None:
@@ -122,10 +135,15 @@ class _Readable(Protocol):
     def read(self, size: int, /) -> Any: ...
 
 
-def _file_body(file: _Readable, charset: str) -> Body:
+def _file_body(file: Any, charset: str) -> Body:
     # Every file of text has an encoding, wrapped ones too, and its octets are not the ones that will be sent.
-    length = None if hasattr(file, "encoding") else _length_of(file)
-    return Body(lambda: _read(file, length, charset), length)
+    if hasattr(file, "encoding"):
+        return Body(lambda: _read(file, None, charset), None)
+    length = _length_of(file)
+    if length is None:
+        return Body(lambda: _read(file, None, charset), None)
+    position = file.tell()
+    return Body(lambda: _read_from(file, position, length, charset), length, is_replayable=True)
 
 
 def _length_of(file: Any) -> int | None:
@@ -138,6 +156,11 @@ def _length_of(file: Any) -> int | None:
     except (AttributeError, OSError, ValueError):
         return None
     return max(0, int(end) - int(position))
+
+
+def _read_from(file: Any, position: int, length: int, charset: str) -> Iterator[bytes]:
+    file.seek(position)
+    yield from _read(file, length, charset)
 
 
 def _read(file: _Readable, length: int | None, charset: str) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Callbacks: the user's seven functions, who may replace them, and in which order they run.
+"""Callbacks: the user's functions, who may replace them, and in which order they run.
 
 Thread safety. Each attribute is a single reference: any thread may replace it, the dispatch thread reads it when its
 event is delivered. They run on the dispatch thread only, with no lock held.
@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Callbacks"]
 
-_NAMES = ("on_success", "on_redirect", "on_failure", "on_error", "on_progress", "on_cancel", "on_finish")
+_NAMES = (
+    "on_success",
+    "on_redirect",
+    "on_failure",
+    "on_error",
+    "on_progress",
+    "on_cancel",
+    "on_finish",
+    "on_upload_progress",
+    "on_chunk",
+)
 
 
 class Callbacks:
@@ -30,6 +40,8 @@ class Callbacks:
         on_progress: Callable[[Any, int, int], object] | None,
         on_cancel: Callable[[Any], object] | None,
         on_finish: Callable[[Any], object] | None,
+        on_upload_progress: Callable[[Any, int, int], object] | None = None,
+        on_chunk: Callable[[Any, bytes], object] | None = None,
     ) -> None:
         """Keep the callbacks.
 
@@ -38,10 +50,20 @@ class Callbacks:
         """
         self.on_success, self.on_redirect, self.on_failure = on_success, on_redirect, on_failure
         self.on_error, self.on_progress, self.on_cancel, self.on_finish = on_error, on_progress, on_cancel, on_finish
+        self.on_upload_progress, self.on_chunk = on_upload_progress, on_chunk
         for name in _NAMES:
             callback = getattr(self, name)
             if callback and not callable(callback):
                 raise TypeError(f"{name} is {type(callback).__name__}; a callable or None is needed")
+
+    def wants_progress(self) -> bool:
+        return self.on_progress is not None
+
+    def wants_upload_progress(self) -> bool:
+        return self.on_upload_progress is not None
+
+    def wants_chunks(self) -> bool:
+        return self.on_chunk is not None
 
     def _has_callback(self, name: str) -> bool:
         """Whether somebody is to be told of an outcome."""
@@ -51,6 +73,12 @@ class Callbacks:
         callback = self.on_progress
         if callback:
             callback(self, current, total)
+
+    def deliver_upload_progress(self, sent: int, total: int) -> None:
+        """Run on_upload_progress."""
+        callback = self.on_upload_progress
+        if callback:
+            callback(self, sent, total)
 
     def _run_callbacks(self, outcome: Outcome) -> None:
         """Run the outcome's callback, then on_finish, whatever the first one raises (contract 3.6)."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ._body import Body
 from ._headers import Headers
 from ._message import head_octets
-from ._response import ForeignResponse, Response
+from ._response import ForeignResponse, Response, await_continue
 from ._socks import open_socks_tunnel
 from ._stream import NetworkStream, connect_socket, dial, secure
 from ._tls import TlsSettings, context_for, warn_if_insecure
@@ -252,12 +252,14 @@ def _send(stream: NetworkStream, head: bytes, body: Body | None, fields: Fields)
     if body is None:
         return stream.send_all(head)
     pieces = body.pieces()
-    if body.length is not None and body.length <= _SMALL_BODY:
+    if body.length is not None and body.length <= _SMALL_BODY and not body.is_watched:
         return stream.send_all(b"".join((head, *pieces)), watch=True)
     declared = next((int(value) for name, value in fields if name.lower() == "content-length"), None)
     if declared is None:
         pieces = _chunked(pieces)
     if not stream.send_all(head, watch=True):
+        return False
+    if _expects_continue(fields) and not await_continue(stream):
         return False
     sent = 0
     for piece in pieces:
@@ -269,6 +271,10 @@ def _send(stream: NetworkStream, head: bytes, body: Body | None, fields: Fields)
     if declared is not None and sent < declared:
         raise IncompleteContent(f"req_body ended after {sent} of the {declared} octets of its Content-Length")
     return True
+
+
+def _expects_continue(fields: Fields) -> bool:
+    return any(name.lower() == "expect" and value.lower() == "100-continue" for name, value in fields)
 
 
 def _chunked(pieces: Iterator[bytes | memoryview]) -> Iterator[bytes | memoryview]:
@@ -297,7 +303,7 @@ def _open_http_tunnel(stream: NetworkStream, authority: str, headers: Any) -> No
             status=response.status,
             headers=response.headers,
         )
-    if not response.is_reusable:
+    if response.has_leftover:
         # Octets that came before the handshake would be taken for the origin's (CVE-2023-40217 is of that kind).
         raise ProxyError(f"the proxy {stream.peer} sent octets behind its answer to CONNECT {authority}")
 

@@ -83,6 +83,7 @@ class DispatchQueue:
                 seat = self._ready.popleft()
             except IndexError:
                 return
+            self._arm()  # for the others, should a callback of this one not return for a while (D3)
             left -= max(1, seat.serve(min(left, BATCH), until))
             if until is not None and monotonic() >= until:
                 return

@@ -6,12 +6,23 @@ arguments that follow the request (contract 3.2), so that delivery is one line.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from ._head import ResponseHead
 
-__all__ = ["Answer", "Cancel", "Error", "Failure", "Outcome", "ProgressRun", "Redirect", "Success", "answer_class"]
+__all__ = [
+    "Answer",
+    "Cancel",
+    "Chunk",
+    "Error",
+    "Failure",
+    "Outcome",
+    "ProgressRun",
+    "Redirect",
+    "Success",
+    "answer_class",
+]
 
 
 class ProgressRun:
@@ -20,21 +31,29 @@ class ProgressRun:
     The worker never touches a run it has posted; delivering shortens it from the front.
     """
 
-    __slots__ = ("count", "first", "step", "total")
+    __slots__ = ("count", "first", "is_upload", "step", "total")
 
-    def __init__(self, first: int, step: int, count: int, total: int) -> None:
+    def __init__(self, first: int, step: int, count: int, total: int, *, is_upload: bool = False) -> None:
         self.first = first
         self.step = step
         self.count = count
         self.total = total
+        self.is_upload = is_upload
 
     def head(self, count: int) -> ProgressRun:
         """The run's first events."""
-        return ProgressRun(self.first, self.step, count, self.total)
+        return ProgressRun(self.first, self.step, count, self.total, is_upload=self.is_upload)
 
     def last(self) -> ProgressRun:
         """The run's last event alone."""
-        return ProgressRun(self.first + self.step * (self.count - 1), self.step, 1, self.total)
+        first = self.first + self.step * (self.count - 1)
+        return ProgressRun(first, self.step, 1, self.total, is_upload=self.is_upload)
+
+
+class Chunk(NamedTuple):
+    """A piece of a body, for on_chunk."""
+
+    octets: bytes
 
 
 class Outcome:

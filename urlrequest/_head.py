@@ -98,6 +98,9 @@ def frame(head: ResponseHead, method: str) -> Framing:
     keeps_alive = _keeps_alive(head)
     if method == "HEAD" or head.status in {204, 304} or head.status < 200:
         return Framing(0, is_chunked=False, keeps_alive=keeps_alive and head.status != 101)
+    if method == "CONNECT" and head.status < 300:
+        # What follows is the tunnel's, whatever the fields say (RFC 9110, section 9.3.6).
+        return Framing(0, is_chunked=False, keeps_alive=False)
     coding = headers.get("Transfer-Encoding", "").strip(" \t").lower()
     has_length = "Content-Length" in headers
     if coding and coding != "identity":

@@ -66,7 +66,8 @@ class Flag:
 
     def wait_to_set(self, timeout: float | None) -> bool:
         """Set the flag as soon as it is clear; False when that took too long. For the one thread that sleeps on it."""
-        return self._lock.acquire(timeout=-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX))
+        # Below 0, the time has passed; to the lock -1 would mean for ever.
+        return self._lock.acquire(timeout=-1 if timeout is None else max(0.0, min(timeout, threading.TIMEOUT_MAX)))
 
 
 class State(enum.Enum):

@@ -24,7 +24,7 @@ from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
-from ._events import ProgressRun
+from ._events import Chunk, ProgressRun
 from ._lifecycle import Flag
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["BATCH", "Mailbox", "Receiver", "Seat"]
 
 PROGRESS_LIMIT = 1024  # events
+CHUNK_OCTETS = 1024 * 1024  # octets of a body that may wait for on_chunk
 BATCH = 64  # events of one request before the next one's turn
 
 
@@ -48,6 +49,8 @@ class Receiver(Protocol):
         ...
 
     def deliver_progress(self, current: int, total: int) -> None: ...
+    def deliver_upload_progress(self, sent: int, total: int) -> None: ...
+    def deliver_chunk(self, octets: bytes) -> None: ...
     def deliver_outcome(self) -> None:
         """Publish the outcome and run its callbacks. Dispatch thread, once."""
         ...
@@ -66,9 +69,13 @@ class Mailbox:
     """
 
     __slots__ = (
+        "_chunks_delivered",
+        "_chunks_posted",
         "_current",
         "_delivered",
         "_home",
+        "_octets_delivered",
+        "_octets_posted",
         "_owner",
         "_posted",
         "_receiver",
@@ -83,7 +90,9 @@ class Mailbox:
         self._receiver = receiver
         self._home = Seat(self, queue, is_visit=False)
         self._visits: deque[Seat] = deque()  # of the threads that wait
-        self._runs: deque[ProgressRun] = deque()
+        self._runs: deque[ProgressRun | Chunk] = deque()
+        self._chunks_posted = self._octets_posted = 0  # counted by the worker
+        self._chunks_delivered = self._octets_delivered = 0  # counted by the holder of the turn
         self._current = ProgressRun(0, 0, 0, 0)  # what is being delivered; belongs to the turn
         self._posted = 0  # progress events put in; counted by the worker
         self._delivered = 0  # progress events taken out; counted by the holder of the turn
@@ -101,7 +110,7 @@ class Mailbox:
             if room > 1:
                 self._put(run.head(room - 1))
             elif room < 1:
-                self._drop_newest()
+                self._drop_newest(is_upload=run.is_upload)
             run = run.last()
         self._put(run)
         self._announce()
@@ -110,14 +119,32 @@ class Mailbox:
         self._posted += run.count
         self._runs.append(run)
 
-    def _drop_newest(self) -> None:
+    def _drop_newest(self, *, is_upload: bool) -> None:
         try:
             run = self._runs.pop()
         except IndexError:
             return  # the dispatch thread has just taken it
+        if isinstance(run, Chunk) or run.is_upload != is_upload:
+            self._runs.append(run)  # the last event of an upload is not replaced by the first of a download
+            return
         self._posted -= run.count
         if run.count > 1:
             self._put(run.head(run.count - 1))
+
+    def post_chunk(self, octets: bytes) -> None:
+        """Add a piece of the body. Worker only; it must not go on while `is_backed_up`."""
+        self._octets_posted += len(octets)
+        self._chunks_posted += 1
+        self._runs.append(Chunk(octets))
+        self._announce()
+
+    @property
+    def is_backed_up(self) -> bool:
+        """Whether enough of the body waits to be delivered (contract 17.2)."""
+        return (
+            self._octets_posted - self._octets_delivered >= CHUNK_OCTETS
+            or self._chunks_posted - self._chunks_delivered >= PROGRESS_LIMIT
+        )
 
     def post_outcome(self) -> None:
         """Tell that the request is settled. Worker or canceller.
@@ -160,7 +187,8 @@ class Mailbox:
     @property
     def pending_count(self) -> int:
         """How many events there are to deliver, about."""
-        return self._posted - self._delivered + self._receiver.is_settled
+        chunks = self._chunks_posted - self._chunks_delivered
+        return self._posted - self._delivered + chunks + self._receiver.is_settled
 
     def ends_for(self, thread: int) -> bool:
         """Whether a thread that waits need wait no longer; inside a terminal callback it must not (contract 6.3)."""
@@ -204,8 +232,8 @@ class Mailbox:
         receiver = self._receiver
         if receiver.is_cancelled:
             self._runs.clear()
-        elif self._take_run():
-            return self._run_progress(self._current, most, until)
+        elif self._has_progress:
+            return self._run_next(most, until)
         if self.is_ending or not receiver.is_settled:
             return 0
         self.is_ending = True
@@ -215,17 +243,23 @@ class Mailbox:
             self.is_over = True
         return 1
 
-    def _take_run(self) -> bool:
-        """Make sure that `_current` has an event, if there is one at all."""
+    def _run_next(self, most: int, until: float | None) -> int:
         if not self._current.count:
             try:
-                self._current = self._runs.popleft()
+                following = self._runs.popleft()
             except IndexError:
-                return False
-        return True
+                return 0  # the worker has just taken it back, to put a newer one in its place
+            if isinstance(following, Chunk):
+                self._octets_delivered += len(following.octets)
+                self._chunks_delivered += 1
+                self._receiver.deliver_chunk(following.octets)
+                return 1
+            self._current = following
+        return self._run_progress(self._current, most, until)
 
     def _run_progress(self, run: ProgressRun, most: int, until: float | None) -> int:
         receiver = self._receiver
+        deliver = receiver.deliver_upload_progress if run.is_upload else receiver.deliver_progress
         done = 0
         while run.count and done < most and not receiver.is_cancelled:
             current = run.first
@@ -234,7 +268,7 @@ class Mailbox:
             run.count -= 1
             self._delivered += 1
             done += 1
-            receiver.deliver_progress(current, run.total)
+            deliver(current, run.total)
             if until is not None and monotonic() >= until:
                 break
         return done

@@ -30,6 +30,8 @@ __all__ = [
     "with_userinfo",
 ]
 
+CONTINUE_SIZE = 1024 * 1024  # octets; a larger body is announced before it is sent
+
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _FORBIDDEN = re.compile("[\r\n\0]")
 _LENGTH = re.compile(r"[0-9]{1,18}")
@@ -162,6 +164,9 @@ def _framing(method: str, fields: list[tuple[str, str]], body: Body | None) -> l
     if length is not None and body.length is not None and int(length) != body.length:
         raise ValueError(f"req_headers has the Content-Length {length}, but the body has {body.length} octets")
     ours = [] if body.content_type is None else [("Content-Type", body.content_type)]
+    if body.length is not None and body.length > CONTINUE_SIZE:
+        # A server that will refuse the body can say so before it is sent (RFC 9110, section 10.1.1).
+        ours.append(("Expect", "100-continue"))
     if body.length is not None and coding is None:
         return [("Content-Length", str(body.length)), *ours]
     return ours if length is not None else [("Transfer-Encoding", "chunked"), *ours]

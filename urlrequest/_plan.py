@@ -6,14 +6,17 @@ Whatever is wrong with an argument is told here, so that nothing has been sent t
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote, urlencode
 
-from ._body import make_body
+from ._body import make_body, make_json_body
 from ._coding import accepted_codings
 from ._connection import Route
+from ._deadline import check_seconds
 from ._message import build_fields, check_method, cookie_text, join_cookies, read_fields, with_userinfo
+from ._multipart import make_multipart
 from ._proxy import choose_proxy
 from ._redirect import CONTENT_FIELDS, CREDENTIAL_FIELDS, resolve_reference
-from ._sink import check_file_path
+from ._sink import check_checksum, check_file_path
 from ._target import parse_target
 from ._tls import check_tls
 from ._version import __version__
@@ -59,6 +62,13 @@ class Options(NamedTuple):
     follow_redirects: Any = False
     retries: Any = 0
     trust_env: Any = False
+    params: Any = None
+    json: Any = None
+    files: Any = None
+    progress_interval: Any = None
+    max_size: Any = None
+    resume: Any = False
+    checksum: Any = None
     base_url: Any = None
     session_headers: Any = None
     session_cookies: Any = None
@@ -70,6 +80,8 @@ class Options(NamedTuple):
             req_headers=_copied(self.req_headers),
             proxy_headers=_copied(self.proxy_headers),
             cookies=_copied(self.cookies),
+            params=_copied(self.params),
+            files=_copied(self.files),
         )
 
 
@@ -86,6 +98,10 @@ class Plan(NamedTuple):
         decodes_content: Content codings are undone; False where the user asked for one, or wants a file.
         redirect_limit: How many redirects are followed.
         retries: How often it is tried again.
+        progress_interval: The shortest time between progress events, in seconds, or None.
+        max_size: The largest body, in octets, or None.
+        is_resumed: A part file is kept, and continued.
+        checksum: What the body must have, as "sha256:<hex>", or None.
     """
 
     method: str
@@ -98,6 +114,10 @@ class Plan(NamedTuple):
     decodes_content: bool
     redirect_limit: int
     retries: int
+    progress_interval: float | None
+    max_size: int | None
+    is_resumed: bool
+    checksum: str | None
 
 
 def make_plan(options: Options, *, has_progress: bool, connection_class_for: Callable[[str], type]) -> Plan:
@@ -108,9 +128,11 @@ def make_plan(options: Options, *, has_progress: bool, connection_class_for: Cal
     """
     target = find_target(options.url, options.base_url)
     connection_class = connection_class_for(target.scheme)
-    method = check_method(options.method, has_body=options.req_body is not None)
+    if options.params is not None:
+        target = target._replace(path=_with_query(target.path, options.params))
     given = _merge_fields(options)
-    body = _make_body(options.req_body, given[0])
+    body = _make_body(options, given[0])
+    method = check_method(options.method, has_body=body is not None)
     file_path = check_file_path(options.file_path)
     names = {name.lower() for name, _ in given[0]} | given[1]
     is_coding_welcome = file_path is None and not has_progress and bool(options.decode)
@@ -137,6 +159,10 @@ def make_plan(options: Options, *, has_progress: bool, connection_class_for: Cal
         decodes_content=file_path is None and "accept-encoding" not in names,
         redirect_limit=_check_redirects(options.follow_redirects),
         retries=0 if options.retries is None else _check_count("retries", options.retries),
+        progress_interval=check_seconds("progress_interval", options.progress_interval),
+        max_size=None if options.max_size is None else _check_count("max_size", options.max_size),
+        is_resumed=bool(options.resume) and file_path is not None and method == "GET" and "range" not in names,
+        checksum=check_checksum(options.checksum),
     )
 
 
@@ -163,11 +189,33 @@ def _merge_fields(options: Options) -> tuple[Fields, set[str]]:
     return [*(field for field in common if field[0].lower() not in names), *fields], suppressed | common_suppressed
 
 
-def _make_body(source: object, fields: Fields) -> Body | None:
-    if source is None:
-        return None
-    content_type = next((value for name, value in fields if name.lower() == "content-type"), None)
-    return make_body(source, content_type)
+def _make_body(options: Options, fields: Fields) -> Body | None:
+    source, content_type = (
+        options.req_body,
+        next((value for name, value in fields if name.lower() == "content-type"), None),
+    )
+    if options.json is not None:
+        if source is not None or options.files is not None:
+            raise ValueError("json is a body of its own; req_body and files cannot be given with it")
+        return make_json_body(options.json)
+    if options.files is not None:
+        if content_type is not None:
+            raise ValueError("files makes the Content-Type itself, which names the boundary between the parts")
+        return make_multipart(options.files, source)
+    return None if source is None else make_body(source, content_type)
+
+
+def _with_query(path: str, params: object) -> str:
+    """A path with more of a query."""
+    if isinstance(params, dict | list | tuple):
+        query = urlencode(params, doseq=True)
+    elif isinstance(params, str):
+        query = quote(params, safe="!$&'()*+,;=:@/?-._~%")
+    else:
+        raise TypeError(f"params is {type(params).__name__}; a dict, a list of pairs or text is needed")
+    if not query:
+        return path
+    return path + ("&" if path.partition("?")[2] else "" if path.endswith("?") else "?") + query
 
 
 def _user_agent(user_agent: object) -> Fields:

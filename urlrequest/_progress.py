@@ -1,12 +1,14 @@
-"""Meter: octets received -> progress events (contract 5.2)."""
+"""Meters: octets received or sent -> progress events (contract 5.2, 17.2, 17.3); SizeLimit (contract 17.6)."""
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Protocol
 
 from ._events import ProgressRun
+from .errors import ContentTooLarge
 
-__all__ = ["Meter", "ProgressWitness"]
+__all__ = ["Meter", "ProgressWitness", "SizeLimit", "UploadMeter"]
 
 
 class ProgressWitness(Protocol):
@@ -16,25 +18,48 @@ class ProgressWitness(Protocol):
     def see_progress(self, run: ProgressRun) -> None: ...
 
 
+class _Pace:
+    """Lets an event through when the last one was long enough ago."""
+
+    def __init__(self, interval: float | None) -> None:
+        self._interval = interval
+        self._next = 0.0
+
+    def is_due(self) -> bool:
+        if self._interval is None:
+            return True
+        now = monotonic()
+        if now < self._next:
+            return False
+        self._next = now + self._interval
+        return True
+
+
 class Meter:
-    """Counts a body's octets and tells of every chunk.
+    """Counts a body's octets as they are received, and tells of every chunk.
 
     One run of events stands for all chunks that a read has completed, so that small chunks cost callbacks but no
     objects.
     """
 
-    def __init__(self, chunk_size: int | None, total: int | None, witness: ProgressWitness) -> None:
+    def __init__(
+        self, chunk_size: int | None, total: int | None, interval: float | None, witness: ProgressWitness
+    ) -> None:
         """Begin, and tell so.
 
         Args:
             chunk_size: Octets from one event to the next; None: the whole body is one chunk.
             total: Octets to come; None: unknown.
+            interval: The shortest time between two events, in seconds; first and last come always.
         """
         self._chunk_size = chunk_size
         self._total = -1 if total is None else total
+        self._pace = _Pace(interval)
+        self._is_paced = interval is not None
         self._witness = witness
         self._received = 0
         self._told = 0
+        self._pace.is_due()
         self._tell(0, 1)
 
     def count(self, octets: int) -> None:
@@ -43,8 +68,12 @@ class Meter:
         size = self._chunk_size
         if size is not None and self._received - self._told >= size:
             chunks = (self._received - self._told) // size
-            self._tell(self._told + size, chunks, size)
+            first = self._told + size
             self._told += chunks * size
+            if not self._is_paced:
+                self._tell(first, chunks, size)
+            elif self._pace.is_due():
+                self._tell(self._told, 1)
 
     def finish(self) -> None:
         """Tell of the last, incomplete chunk, and of the end."""
@@ -55,3 +84,51 @@ class Meter:
     def _tell(self, first: int, count: int, step: int = 0) -> None:
         if self._witness.wants_progress():
             self._witness.see_progress(ProgressRun(first, step, count, self._total))
+
+
+class UploadMeter:
+    """Counts a body's octets as they are sent; the last event always comes."""
+
+    def __init__(self, total: int | None, interval: float | None, witness: ProgressWitness) -> None:
+        """Begin, and tell so; `total` None: unknown."""
+        self._total = -1 if total is None else total
+        self._pace = _Pace(interval)
+        self._witness = witness
+        self._sent = 0
+        self._pace.is_due()
+        self._tell()
+
+    def count(self, octets: int) -> None:
+        """Take note of octets sent."""
+        self._sent += octets
+        if self._sent != self._total and self._pace.is_due():
+            self._tell()
+
+    def finish(self) -> None:
+        """Tell of the end."""
+        self._tell()
+
+    def _tell(self) -> None:
+        self._witness.see_progress(ProgressRun(self._sent, 0, 1, self._total, is_upload=True))
+
+
+class SizeLimit:
+    """Counts a body's octets, decoded ones, against the largest size that the user allows."""
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._size = 0
+
+    def check(self, size: int) -> None:
+        """Refuse a size.
+
+        Raises:
+            ContentTooLarge: It is above the limit.
+        """
+        if self._limit is not None and size > self._limit:
+            raise ContentTooLarge(f"the body has {size} octets or more; max_size is {self._limit}")
+
+    def add(self, octets: int) -> None:
+        """Take note of octets. Raises as `check()`."""
+        self._size += octets
+        self.check(self._size)

@@ -11,7 +11,6 @@ the order in which a polling thread may rely on them: `is_finished` last.
 
 from __future__ import annotations
 
-import logging
 from contextlib import suppress
 from itertools import count
 from time import monotonic
@@ -19,38 +18,34 @@ from typing import TYPE_CHECKING, Any
 
 from ._awaiting import await_request
 from ._callbacks import Callbacks
-from ._connection import HTTPConnection, HTTPSConnection
 from ._deadline import Deadline, check_seconds
 from ._dispatch import DispatchQueue, unhooked, wait_for
 from ._events import Error, Failure, Outcome, ProgressRun, Redirect
 from ._lifecycle import Lifecycle, State
 from ._live import live_requests
 from ._mailbox import Mailbox
-from ._plan import Options, Plan, find_target
+from ._plan import Options, find_target
 from ._published import Published
 from ._session import Common, Session, default_session, timekeeper
 from ._target import parse_target
-from ._text import is_json, parse_json
 from ._thread_like import ThreadLike
 from ._transfer import perform
 from ._waiter import Waiter
-from .errors import DeadlineExceeded, InvalidURL, UnsupportedScheme
+from ._witnessed import Witnessed, logger
+from .errors import DeadlineExceeded, InvalidURL
 from .hooks import Hook, check_hook, current_hook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from ._head import ResponseHead
-    from ._redirect import Hop
 
 __all__ = ["UrlRequest"]
 
-logger = logging.getLogger("urlrequest")
 
 _numbers = count(1)
 
 
-class UrlRequest(ThreadLike, Callbacks, Published):
+class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
     """An HTTP request that starts when it is made, and brings its outcome to callbacks.
 
     Exactly one of on_success, on_redirect, on_failure, on_error and on_cancel is called, then on_finish (contract 3.1),
@@ -99,6 +94,15 @@ class UrlRequest(ThreadLike, Callbacks, Published):
         follow_redirects: bool | int | None = None,
         retries: int | None = None,
         trust_env: bool | None = None,
+        params: Any = None,
+        json: Any = None,
+        files: Any = None,
+        on_upload_progress: Callable[[Any, int, int], object] | None = None,
+        on_chunk: Callable[[Any, bytes], object] | None = None,
+        progress_interval: float | None = None,
+        max_size: int | None = None,
+        resume: bool = False,
+        checksum: str | None = None,
     ) -> None:
         """Make the request and start it.
 
@@ -136,10 +140,23 @@ class UrlRequest(ThreadLike, Callbacks, Published):
             follow_redirects: False; True: up to 20; or a number. None: as the session says.
             retries: How often an idempotent request is tried again (contract 17.5). None: as the session says.
             trust_env: Take the proxy from the environment where none is named. None: as the session says.
+            params: The query, or more of it: a dict, a list of pairs, or text.
+            json: The body, written as JSON.
+            files: Files for a form (multipart/form-data): a dict of paths, open files, bytes, or tuples (file name, one
+                of these[, type]); a dict as req_body has the other fields.
+            on_upload_progress: Called as `on_upload_progress(request, sent, total)` in octets.
+            on_chunk: Called as `on_chunk(request, octets)` with each piece of a 2xx body as it arrives; it is not kept.
+            progress_interval: The shortest time between progress events, in seconds; first and last come always.
+            max_size: The largest body, in octets, decoded or not.
+            resume: Keep what was received of a file when the request fails, and continue there the next time.
+            checksum: What a 2xx body must have, as "sha256:<hex>", by any algorithm of hashlib.
         Raises:
             TypeError: A callback is not callable. Whatever else is wrong arrives through on_error (contract 2.3).
         """
-        Callbacks.__init__(self, on_success, on_redirect, on_failure, on_error, on_progress, on_cancel, on_finish)
+        Callbacks.__init__(
+            self, on_success, on_redirect, on_failure, on_error, on_progress, on_cancel, on_finish,
+            on_upload_progress, on_chunk,
+        )  # fmt: skip
         ThreadLike.__init__(self, f"urlrequest-{next(_numbers)}")
         Published.__init__(self)
         self.url, self.req_body, self.req_headers = url, req_body, req_headers
@@ -148,9 +165,7 @@ class UrlRequest(ThreadLike, Callbacks, Published):
         self.session: Common = session if isinstance(session, Session) else default_session
         self.host = ""
         self.is_awaited = False  # somebody is told of errors by an exception
-        self._history: list[Hop] = []
-        self._plan: Plan | None = None
-        self._head: ResponseHead | None = None
+        Witnessed.__init__(self)
         self._made_at = monotonic()
         self._lifecycle = Lifecycle()
         self._waiter = Waiter()
@@ -159,6 +174,7 @@ class UrlRequest(ThreadLike, Callbacks, Published):
         options = Options(
             url, req_body, req_headers, chunk_size, method, decode, file_path, ca_file, verify, proxy_host, proxy_port,
             proxy_headers, user_agent, cookies, auth, client_cert, ssl_context, follow_redirects, retries, trust_env,
+            params, json, files, progress_interval, max_size, resume, checksum,
         )  # fmt: skip
         self._options: Options | None = self.session.complete(options).detached()
         self._admit()
@@ -210,11 +226,6 @@ class UrlRequest(ThreadLike, Callbacks, Published):
     def is_cancelled(self) -> bool:
         """Whether `cancel()` decided the outcome."""
         return self._lifecycle.is_cancelled
-
-    @property
-    def history(self) -> list[Hop]:
-        """The redirects that were followed, with `url`, `status` and `headers` each."""
-        return list(self._history)
 
     @property
     def timings(self) -> dict[str, float]:
@@ -322,66 +333,16 @@ class UrlRequest(ThreadLike, Callbacks, Published):
         self._waiter.release()
         super()._end()
 
-    def _log(self, message: str, *arguments: object) -> None:
-        if self.debug:
-            logger.debug("%s: %s", self.name, message % arguments)
-
     # Told by perform(), on the worker
-
-    def get_connection_for_scheme(self, scheme: str) -> type:
-        """Return the connection class for a scheme; override it for schemes of your own (contract 18.1).
-
-        The class has the interface of `http.client.HTTPConnection`; best, it derives from `urlrequest.HTTPConnection`
-        and overrides `open_socket()`. Runs on the worker.
-
-        Raises:
-            UnsupportedScheme: There is none.
-        """
-        if scheme == "http":
-            return HTTPConnection
-        if scheme == "https":
-            return HTTPSConnection
-        raise UnsupportedScheme(f"no connection class for the scheme {scheme}")
-
-    def _get_connection_for_scheme(self, scheme: str) -> type:
-        """The same under the other name that subclasses know (contract 1.4)."""
-        return self.get_connection_for_scheme(scheme)
-
-    def decode_result(self, result: Any, resp: Any) -> Any:
-        """Make the result of the body's text (or octets); override it for types of your own. Runs on the worker.
-
-        Args:
-            result: What contract 4.1 makes of the body.
-            resp: The response, with the interface of `http.client.HTTPResponse`.
-        """
-        if is_json(resp.getheader("Content-Type")):
-            try:
-                return parse_json(result)
-            except ValueError:
-                return result  # text that is no JSON stays text (contract 4.2)
-        return result
-
-    def connection_class(self, scheme: str) -> type:
-        """Which class to use; an override of either name above counts."""
-        return self._get_connection_for_scheme(scheme)
-
-    def wants_progress(self) -> bool:
-        return self.on_progress is not None
-
-    def see_plan(self, plan: Plan) -> None:
-        self._plan = plan
-        self._log("%s %s", plan.method, plan.target.url)
-
-    def see_hop(self, hop: Hop) -> None:
-        self._history.append(hop)
-        self._log("%d, followed", hop.status)
-
-    def see_head(self, head: ResponseHead) -> None:
-        self._head = head
-        self._log("%d %s", head.status, head.reason)
 
     def see_progress(self, run: ProgressRun) -> None:
         self.mailbox.post_progress(run)
+
+    def see_chunk(self, octets: bytes) -> None:
+        """Hand a piece of the body over, and wait while too much of it is undelivered (contract 17.2)."""
+        self.mailbox.post_chunk(octets)
+        while self.mailbox.is_backed_up:
+            self._waiter.wait({}, None, "on_chunk")
 
     def begin_commit(self) -> bool:
         return self._lifecycle.advance(State.COMMITTING)
@@ -402,6 +363,17 @@ class UrlRequest(ThreadLike, Callbacks, Published):
         if self._resp_status is None:
             self._publish_head()
         self._run_progress(current, total)
+
+    def deliver_chunk(self, octets: bytes) -> None:
+        """Run on_chunk, and let the worker read on."""
+        if self._resp_status is None:
+            self._publish_head()
+        callback = self.on_chunk
+        try:
+            if callback:
+                callback(self, octets)
+        finally:
+            self._waiter.ring()
 
     def deliver_outcome(self) -> None:
         """Publish the outcome, run its callback, then on_finish."""

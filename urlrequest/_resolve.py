@@ -61,6 +61,7 @@ def resolve(host: str, port: int, waiter: Waiter) -> Sequence[Address]:
     if is_ip_literal(host):
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     began, until = monotonic(), waiter.step_end()
+    waiter.arm()  # a look-up that is faster than the first wait must not ring in vain
     lookup = _join_lookup(host, port, waiter)
     try:
         while not lookup.is_done:

@@ -21,9 +21,10 @@ from .errors import IncompleteContent, ProtocolError
 if TYPE_CHECKING:
     from ._stream import NetworkStream
 
-__all__ = ["ForeignResponse", "Response", "ResponseLike"]
+__all__ = ["ForeignResponse", "Response", "ResponseLike", "await_continue"]
 
 INTERIM_LIMIT = 16  # responses with a status below 200 before the final one
+CONTINUE_TIME = 1.0  # seconds for a 100 after Expect; then the body is sent all the same
 TRAILER_LIMIT = 16 * 1024  # octets
 CHUNK_LINE_LIMIT = 16 * 1024  # octets
 PIECE_SIZE = 256 * 1024  # octets read at a time where the length is not known
@@ -165,7 +166,12 @@ class Response:
 
     @property
     def is_reusable(self) -> bool:
-        return self.is_complete and self._framing.keeps_alive and self._at == len(self._rest)
+        return self.is_complete and self._framing.keeps_alive and not self.has_leftover
+
+    @property
+    def has_leftover(self) -> bool:
+        """Whether octets came behind those that were read."""
+        return self._at < len(self._rest)
 
     def read_piece(self) -> bytes:
         size = PIECE_SIZE if self._left is None else min(self._left, PIECE_SIZE)
@@ -256,6 +262,30 @@ class Response:
             raise ProtocolError(f"{self._stream.peer} sent more than {limit} octets between chunks")
         self._at = line.end()
         return line[0]
+
+
+def await_continue(stream: NetworkStream) -> bool:
+    """Wait for the server to ask for the body, but not for long: many never do (RFC 9110, section 10.1.1).
+
+    Returns:
+        Whether to send it; False: the final answer has come instead, and lies in the stream's `early_answer`.
+    """
+    if not stream.is_ready_within(CONTINUE_TIME):
+        return True
+    octets = b""
+    while (end := _END_OF_HEAD.search(octets)) is not None or (more := stream.receive()):
+        if end is None:
+            octets += more
+        elif not octets.startswith(b"1", len("HTTP/1.1 ")):
+            break
+        else:
+            octets = octets[end.end() :]
+            if not octets:
+                return True
+        if len(octets) > HEAD_LIMIT:
+            break
+    stream.early_answer = octets
+    return False
 
 
 class ForeignResponse:

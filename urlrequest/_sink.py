@@ -21,12 +21,28 @@ from contextlib import suppress
 from time import sleep
 from typing import TYPE_CHECKING
 
+from ._defaults import defaults
+from .errors import ChecksumMismatch
+
 if TYPE_CHECKING:
+    import hashlib
+    from collections.abc import Callable
     from types import TracebackType
 
     from typing_extensions import Self
 
-__all__ = ["FileSink", "MemorySink", "Sink", "check_file_path"]
+    from ._head import ResponseHead
+
+__all__ = [
+    "ChunkSink",
+    "FileSink",
+    "MemorySink",
+    "Sink",
+    "check_checksum",
+    "check_file_path",
+    "compare_digest",
+    "new_digest",
+]
 
 FIRST_SIZE = 64 * 1024  # octets of memory at first
 WRITE_SIZE = 1024 * 1024  # octets gathered before they are written: a smaller size costs time (measured)
@@ -109,6 +125,33 @@ class MemorySink(Sink):
         return self._store.getvalue()
 
 
+class ChunkSink(Sink):
+    """Hands a body over piece by piece, as it arrives, and keeps nothing."""
+
+    def __init__(self, hand_over: Callable[[bytes], None]) -> None:
+        """Make a sink.
+
+        Args:
+            hand_over: Takes a piece; blocks while the receiver is behind.
+        """
+        self._hand_over = hand_over
+        self._buffer = memoryview(bytearray(FIRST_SIZE))
+
+    def expect(self, length: int | None) -> None:
+        pass
+
+    def room(self) -> memoryview:
+        return self._buffer[:]
+
+    def filled(self, count: int) -> None:
+        if count:
+            self._hand_over(bytes(self._buffer[:count]))
+
+    def write(self, octets: bytes) -> None:
+        if octets:
+            self._hand_over(octets)
+
+
 def check_file_path(file_path: object) -> str | None:
     """The path given by the user, as text.
 
@@ -131,9 +174,11 @@ class FileSink(Sink):
     Use it as a context manager: what is not committed is removed.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, checksum: str | None = None) -> None:
         """Make the neighbour, so that an unwritable folder is known before anything is sent.
 
+        Args:
+            checksum: What the whole file must have, as "sha256:<hex>", from `check_checksum()`.
         Raises:
             OSError: The path is a folder or a special file, or its folder cannot be written to.
         """
@@ -142,11 +187,12 @@ class FileSink(Sink):
         self._buffer = bytearray()
         self._view = memoryview(self._buffer)
         self._size = 0
-        folder = os.path.dirname(self._path)
-        self._temporary = os.path.join(folder, f".urlrequest-{secrets.token_hex(8)}.tmp")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+        self._checksum = checksum
+        self._digest = None if checksum is None else new_digest(checksum)
+        self._temporary = ""
+        self.offset = 0
         try:
-            self._descriptor = os.open(self._temporary, flags, 0o666)
+            self._descriptor = self._open_temporary(os.path.dirname(self._path))
         except OSError as error:
             raise OSError(error.errno, f"file_path cannot be written: {error.strerror}", path) from error
         try:
@@ -154,6 +200,19 @@ class FileSink(Sink):
         except BaseException:
             self._remove()
             raise
+
+    def _open_temporary(self, folder: str) -> int:
+        self._temporary = os.path.join(folder, f".urlrequest-{secrets.token_hex(8)}.tmp")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+        return os.open(self._temporary, flags, 0o666)
+
+    def range_fields(self) -> list[tuple[str, str]]:
+        """Fields that ask for the rest only, if there is a beginning; `offset` says how much that is."""
+        return []
+
+    def accepts(self, head: ResponseHead) -> bool:  # noqa: ARG002 - see PartSink
+        """Get ready for a response; False: it does not fit what is here, and all must be asked for again."""
+        return True
 
     def _hide(self) -> None:
         """Let nobody else read the unfinished file; the system's umask has told the mode of a new file meanwhile."""
@@ -191,21 +250,29 @@ class FileSink(Sink):
             while done < self._size:
                 with rest[done:] as part:
                     done += os.write(self._descriptor, part)
+            if self._digest is not None:
+                self._digest.update(rest)
         self._size = 0
 
     def commit(self) -> None:
         """Put the complete body in the file's place.
 
         Raises:
-            OSError: The disk refused; the old file is still there.
+            OSError: The disk refused; the old file is still there. ChecksumMismatch: It is not what was wanted.
         """
         self._flush()
+        if self._checksum is not None and self._digest is not None:
+            compare_digest(self._digest, self._checksum)
+        if defaults.fsync:
+            os.fsync(self._descriptor)
         if self._final_mode is not None and hasattr(os, "fchmod"):
             os.fchmod(self._descriptor, self._final_mode)
         descriptor, self._descriptor = self._descriptor, -1
         os.close(descriptor)  # a full disk may say so only here
         _replace(self._temporary, self._path)
         self._temporary = ""
+        if defaults.fsync:
+            _sync_folder(os.path.dirname(self._path))
 
     def _remove(self) -> None:
         if self._descriptor >= 0:
@@ -224,6 +291,54 @@ class FileSink(Sink):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._remove()
+
+
+def check_checksum(checksum: object) -> str | None:
+    """The checksum given by the user, as "<algorithm>:<hex in lower case>".
+
+    Raises:
+        TypeError: It is no text. ValueError: The algorithm is unknown, or the digest is none of its own.
+    """
+    if checksum is None:
+        return None
+    if not isinstance(checksum, str):
+        raise TypeError(f"checksum is {type(checksum).__name__}; text such as 'sha256:<hex>' is needed")
+    name, _, digest = checksum.strip().lower().partition(":")
+    try:
+        size = new_digest(f"{name}:").digest_size
+    except ValueError:
+        raise ValueError(f"checksum names the algorithm {name[:40]!r}, which hashlib does not have here") from None
+    if len(digest) != 2 * size or not set(digest) <= set("0123456789abcdef"):
+        raise ValueError(f"checksum has no digest of {2 * size} hexadecimal digits for {name}")
+    return f"{name}:{digest}"
+
+
+def new_digest(checksum: str) -> hashlib._Hash:
+    """An empty digest of a checksum's algorithm. Raises ValueError when there is none."""
+    import hashlib
+
+    return hashlib.new(checksum.partition(":")[0], usedforsecurity=False)
+
+
+def compare_digest(digest: hashlib._Hash, checksum: str) -> None:
+    """Compare what was received with what was wanted.
+
+    Raises:
+        ChecksumMismatch: They differ.
+    """
+    name, _, wanted = checksum.partition(":")
+    if digest.hexdigest() != wanted:
+        raise ChecksumMismatch(f"the body has the {name} {digest.hexdigest()}, not {wanted}")
+
+
+def _sync_folder(folder: str) -> None:
+    """Have the system write down that a file has a new name, where folders can be opened."""
+    with suppress(OSError):  # Windows opens no folders
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _mode_of(path: str) -> int | None:

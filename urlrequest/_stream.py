@@ -158,6 +158,14 @@ class NetworkStream:
             if ready:
                 return ready[descriptor]
 
+    def is_ready_within(self, seconds: float) -> bool:
+        """Wait for octets for a while; whether there are some."""
+        until = monotonic() + seconds
+        while monotonic() < until:
+            if self.waiter.wait({self._socket.fileno(): READ}, until, "100 Continue", is_pause=True):
+                return True
+        return False
+
     def is_readable(self) -> bool:
         """Whether something has arrived, or the peer has closed: an idle connection like that is dead."""
         try:
@@ -323,5 +331,11 @@ def secure(sock: socket.socket, host: str, context: ssl.SSLContext, waiter: Wait
 def _wrap(sock: Any, host: str, context: ssl.SSLContext) -> Any:
     if isinstance(sock, ssl.SSLSocket):
         return TlsOverTls(sock, host, context)
+    try:
+        sock.getpeername()
+    except OSError as error:
+        # wrap_socket() would lose the descriptor of a socket whose peer has gone already.
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or errno.ECONNRESET
+        raise OSError(code, f"the TLS handshake with {host}: {os.strerror(code)}") from error
     # suppress_ragged_eofs would make a cut connection look like the end of a body without a length.
     return context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False, suppress_ragged_eofs=False)

@@ -71,7 +71,7 @@ def context_for(settings: TlsSettings) -> ssl.SSLContext:
     """
     if settings.ssl_context is not None:
         return settings.ssl_context
-    files = (settings.ca_file, *_environment(), *_as_tuple(settings.client_cert))
+    files = (*_root_files(settings), *_as_tuple(settings.client_cert))
     key = (settings, files, tuple(os.stat(file).st_mtime_ns if file else 0 for file in files))
     context = _contexts.get(key)
     if context is None:
@@ -80,6 +80,13 @@ def context_for(settings: TlsSettings) -> ssl.SSLContext:
             _contexts.pop(next(iter(_contexts)), None)
         _contexts[key] = context
     return context
+
+
+def _root_files(settings: TlsSettings) -> tuple[str | None, ...]:
+    """The files and folders that will be read for a setting, so that one that changes is noticed."""
+    if not settings.verify:
+        return ()
+    return _environment() if settings.ca_file is None else (settings.ca_file,)
 
 
 def _as_tuple(client_cert: str | tuple[str, ...] | None) -> tuple[str, ...]:

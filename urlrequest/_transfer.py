@@ -10,24 +10,27 @@ Invariants:
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ._coding import Decoder, knows_codings
 from ._events import answer_class
 from ._head import content_length
+from ._part import PartSink
 from ._plan import Options, Plan, follow_plan, make_plan, wire_form
 from ._pool import may_repeat
-from ._progress import Meter
+from ._progress import Meter, SizeLimit, UploadMeter
 from ._redirect import Hop, find_redirect
 from ._retry import RETRIED_STATUSES, back_off, is_worth_retrying, retry_after
-from ._sink import FileSink, MemorySink, Sink
+from ._sink import ChunkSink, FileSink, MemorySink, Sink, compare_digest, new_digest
 from ._text import decode_text
 from .errors import RequestCancelled, TooManyRedirects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ._body import Body
+    from ._connection import Fields
     from ._cookies import CookieStore
     from ._events import Answer, ProgressRun
     from ._head import ResponseHead
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Supplies", "Witness", "perform"]
 
+UPLOAD_PIECE = 64 * 1024  # octets sent between two upload progress events
 DISCARD_LIMIT = 16 * 1024  # octets of a body that nobody wants and that are read to keep the connection
 
 
@@ -60,10 +64,16 @@ class Witness(Protocol):
         ...
 
     def wants_progress(self) -> bool: ...
+    def wants_upload_progress(self) -> bool: ...
+    def wants_chunks(self) -> bool: ...
     def see_plan(self, plan: Plan) -> None: ...
     def see_hop(self, hop: Hop) -> None: ...
     def see_head(self, head: ResponseHead) -> None: ...
     def see_progress(self, run: ProgressRun) -> None: ...
+    def see_chunk(self, octets: bytes) -> None:
+        """Take a piece of the body; blocks while the user is behind."""
+        ...
+
     def begin_commit(self) -> bool:
         """Whether a verified file may be put in its place: False when the request was cancelled."""
         ...
@@ -82,15 +92,21 @@ def perform(options: Options, supplies: Supplies, waiter: Waiter, witness: Witne
         RequestCancelled: It was cancelled. Exception: Anything that kept the response from being complete.
     """
     plan = make_plan(options, has_progress=witness.wants_progress(), connection_class_for=witness.connection_class)
-    with FileSink(plan.file_path) if plan.file_path is not None else nullcontext() as file:
+    plan = plan._replace(body=_watched(plan, witness))
+    with _open_file(plan) as file:
+        if file is not None:
+            plan = plan._replace(fields=[*plan.fields, *file.range_fields()])
         hops = 0
         while True:
             witness.see_plan(plan)
             with _answered(plan, supplies, waiter) as response:
                 following = find_redirect(plan.method, plan.target, response.head) if plan.redirect_limit else None
-                if following is None:
+                if following is None and (file is None or file.accepts(response.head)):
                     return _finish(response, plan, file, options, waiter, witness)
                 _discard(response)
+            if following is None:
+                plan = plan._replace(fields=_without_range(plan.fields))
+                continue
             if hops == plan.redirect_limit:
                 raise TooManyRedirects(f"{plan.target} redirects again, after {hops} redirects; no more are allowed")
             hops += 1
@@ -98,7 +114,39 @@ def perform(options: Options, supplies: Supplies, waiter: Waiter, witness: Witne
             plan = follow_plan(plan, following, options, witness.connection_class(following.target.scheme))
 
 
+def _open_file(plan: Plan) -> AbstractContextManager[FileSink | None]:
+    """The sink for file_path; a part file that another request has is left to it."""
+    if plan.file_path is None:
+        return nullcontext()
+    if plan.is_resumed:
+        with suppress(BlockingIOError):
+            return PartSink(plan.file_path, plan.checksum, plan.target.url)
+    return FileSink(plan.file_path, plan.checksum)
+
+
+def _without_range(fields: Fields) -> Fields:
+    return [field for field in fields if field[0].lower() not in {"range", "if-range"}]
+
+
 # Sending
+
+
+def _watched(plan: Plan, witness: Witness) -> Body | None:
+    """The body, telling how much of it was sent: whoever takes a piece has sent the one before."""
+    body = plan.body
+    if body is None or not witness.wants_upload_progress():
+        return body
+
+    def pieces() -> Iterator[bytes | memoryview]:
+        meter = UploadMeter(body.length, plan.progress_interval, witness)
+        for piece in body.pieces():
+            for start in range(0, len(piece), UPLOAD_PIECE):
+                part = piece[start : start + UPLOAD_PIECE]
+                yield part
+                meter.count(len(part))
+        meter.finish()
+
+    return body._replace(pieces=pieces, is_watched=True)
 
 
 @contextmanager
@@ -151,15 +199,24 @@ def _finish(
     head = response.head
     witness.see_head(head)
     memory = MemorySink()
-    destination: Sink = file if file is not None and 200 <= head.status < 300 else memory
-    _receive(response, destination, plan, witness)
+    is_wanted = 200 <= head.status < 300
+    destination: Sink = memory
+    if is_wanted and file is not None:
+        destination = file
+    elif is_wanted and witness.wants_chunks():
+        destination = ChunkSink(witness.see_chunk)
+    _receive(response, destination, plan, witness, file.offset if destination is file and file is not None else 0)
     waiter.check()
     if destination is file and _has_content(plan.method, head.status):
         if not witness.begin_commit():
             raise RequestCancelled("the request was cancelled")
         file.commit()
     content = memory.content()
-    result: Any = b"" if destination is file else _make_result(content, response, options, witness)
+    if plan.checksum is not None and is_wanted and destination is memory:
+        digest = new_digest(plan.checksum)
+        digest.update(content)
+        compare_digest(digest, plan.checksum)
+    result: Any = _make_result(content, response, options, witness) if destination is memory else b""
     return answer_class(head.status)(head=head, content=content, result=result)
 
 
@@ -168,37 +225,51 @@ def _has_content(method: str, status: int) -> bool:
     return method != "HEAD" and status != 204
 
 
-def _receive(response: ResponseLike, sink: Sink, plan: Plan, witness: Witness) -> None:
-    """Bring the whole content to the sink, and tell how far it is."""
-    meter = Meter(plan.chunk_size, content_length(response.head), witness)
+def _receive(response: ResponseLike, sink: Sink, plan: Plan, witness: Witness, offset: int) -> None:
+    """Bring the whole content to the sink, and tell how far it is.
+
+    Args:
+        offset: Octets that are there already.
+    """
+    total = content_length(response.head)
+    limit = SizeLimit(plan.max_size)
+    if response.expected is not None:
+        limit.check(offset + response.expected)
+    limit.add(offset)
+    meter = Meter(plan.chunk_size, None if total is None else offset + total, plan.progress_interval, witness)
+    meter.count(offset)
     codings = response.head.headers.get("Content-Encoding")
     if codings and plan.decodes_content and knows_codings(codings):
         sink.expect(None)
-        _receive_coded(response, Decoder(codings), sink, meter)
+        _receive_coded(response, Decoder(codings), sink, meter, limit)
     else:
         sink.expect(response.expected)
-        _receive_plain(response, sink, meter)
+        _receive_plain(response, sink, meter, limit)
     meter.finish()
 
 
-def _receive_plain(response: ResponseLike, sink: Sink, meter: Meter) -> None:
+def _receive_plain(response: ResponseLike, sink: Sink, meter: Meter, limit: SizeLimit) -> None:
     piece = response.read_piece()  # as a rule what came along with the head
+    limit.add(len(piece))
     sink.write(piece)
     meter.count(len(piece))
     while not response.is_complete:
         with sink.room() as room:
             count = response.read_into(room)
+        limit.add(count)
         sink.filled(count)
         meter.count(count)
 
 
-def _receive_coded(response: ResponseLike, decoder: Decoder, sink: Sink, meter: Meter) -> None:
+def _receive_coded(response: ResponseLike, decoder: Decoder, sink: Sink, meter: Meter, limit: SizeLimit) -> None:
     while not response.is_complete:
         piece = response.read_piece()
         for part in decoder.decode(piece):
+            limit.add(len(part))
             sink.write(part)
         meter.count(len(piece))
     for part in decoder.finish():
+        limit.add(len(part))
         sink.write(part)
 
 

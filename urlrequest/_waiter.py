@@ -129,6 +129,14 @@ class Waiter:
         if alarm is not None:
             alarm.ring()
 
+    def arm(self) -> None:
+        """See to it that the next wait hears who rings from now on; before telling anybody to ring. Worker only."""
+        if self._alarm is None:
+            try:
+                self._alarm = _spare_alarms.pop()
+            except IndexError:
+                self._alarm = _Alarm()
+
     def step_end(self) -> float | None:
         """The moment when a step that begins now has taken too long."""
         return None if self.timeout is None else monotonic() + self.timeout
@@ -162,11 +170,7 @@ class Waiter:
             DeadlineExceeded: The request's deadline passed.
             TimeoutError: The step took too long.
         """
-        if self._alarm is None:
-            try:
-                self._alarm = _spare_alarms.pop()
-            except IndexError:
-                self._alarm = _Alarm()
+        self.arm()
         self.check()
         end = earliest(until, self.deadline.at)
         seconds = _LONGEST_WAIT if end is None else min(max(0.0, end - monotonic()), _LONGEST_WAIT)

@@ -49,8 +49,9 @@ class Implementation(Protocol):
     def tick(self) -> None:
         """Run the callbacks that are ready, on this thread."""
 
-    def pending(self) -> int:
-        """Return how many requests are not finished, by `g_requests`."""
+    def is_pending(self, request: object) -> bool:
+        """Return whether a request is not finished, by `g_requests`."""
+        raise NotImplementedError
 
 
 class Kivy:
@@ -71,8 +72,8 @@ class Kivy:
     def tick(self) -> None:
         self._clock.tick()
 
-    def pending(self) -> int:
-        return len(self._requests)
+    def is_pending(self, request: object) -> bool:
+        return request in self._requests
 
 
 class Ours:
@@ -92,8 +93,8 @@ class Ours:
         if not self._module.drain():
             time.sleep(0.001)  # The frame of a loop that has nothing to draw.
 
-    def pending(self) -> int:
-        return len(self._module.g_requests)
+    def is_pending(self, request: object) -> bool:
+        return request in self._module.g_requests
 
 
 def kivy() -> Implementation:
@@ -233,14 +234,13 @@ class Run:
     def observe(self) -> Observation:
         """Write down the state at the end of the run."""
         request = self.request
-        has_head = request is not None and not self.hides_head
-        headers = request.resp_headers if has_head else None
+        headers = request.resp_headers if request is not None and not self.hides_head else None
         return Observation(
             constructed=self.constructed,
             events=tuple(self.events),
             result=value_of(request.result) if request is not None else NOTHING,
             error=family_of(request.error) if request is not None else "",
-            status=request.resp_status if has_head else None,
+            status=request.resp_status if request is not None and not self.hides_head else None,
             fields=_fields_of(headers),
             cookie=None if headers is None else headers["Set-Cookie"],
             is_finished=bool(request.is_finished) if request is not None else False,
@@ -307,21 +307,29 @@ def run(
         server.play(*scenario.script)
     for path, answer in scenario.routes.items():
         server.respond(path, answer.body, status=answer.status, headers=answer.headers, reason=answer.reason)
-    faults: list[str] = []
+    server.start()
     try:
-        with server:
-            host = "localhost" if scenario.tls else server.host
-            this = Run(implementation, scenario, server, Place(host, server.port, str(folder), ca_file))
-            try:
-                (scenario.drive or _make_and_finish)(this)
-            except TimeoutError as error:
-                this.facts["drive"] = str(error)
-            observation = this.observe()
-    except ScriptError as error:
-        faults.append(re.sub(r"\d{4,5}", "PORT", str(error)))
-    for fault in faults:
+        host = "localhost" if scenario.tls else server.host
+        this = Run(implementation, scenario, server, Place(host, server.port, str(folder), ca_file))
+        try:
+            (scenario.drive or _make_and_finish)(this)
+        except TimeoutError as error:
+            this.facts["drive"] = str(error)
+        observation = this.observe()
+    finally:
+        fault = _close(server)
+    if fault:
         observation = observation.with_fact("fault of the server", fault)
     return observation, this.is_tainted
+
+
+def _close(server: Server) -> str:
+    """Close the server and return what it found wrong with its script or with what it was sent."""
+    try:
+        server.close()
+    except ScriptError as error:
+        return re.sub(r"\d{4,5}", "PORT", str(error))
+    return ""
 
 
 def _make_and_finish(this: Run) -> None:

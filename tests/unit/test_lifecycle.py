@@ -158,17 +158,18 @@ def test_l1_decide_between_the_two_lines_of_a_cancel() -> None:
 
 def test_l1_cancel_between_outcome_and_state() -> None:
     """Invariant L1: a cancel in the middle of settling leaves nothing of the worker's outcome."""
-    lifecycle = lifecycle_in(State.RUNNING)
-    kept = lifecycle.advance
-
-    def overtaken(state: State) -> bool:
-        assert lifecycle.cancel()
-        return kept(state)
 
     class Overtaken(Lifecycle):
-        advance = staticmethod(overtaken)  # type: ignore[assignment]
+        __slots__ = ()
 
-    lifecycle.__class__ = Overtaken
+        def advance(self, to: State) -> bool:
+            if to is State.SETTLED:
+                assert self.cancel()
+            return super().advance(to)
+
+    lifecycle = Overtaken()
+    lifecycle.advance(State.RUNNING)
+
     assert not lifecycle.settle(Success(result="x"))
     assert "on_cancel" == lifecycle.callback
     assert lifecycle.decide().result is None

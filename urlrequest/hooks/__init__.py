@@ -6,7 +6,41 @@ first asked for, so that this package imports no toolkit.
 
 from __future__ import annotations
 
-from ._base import Hook, check_hook, current_hook, install, uninstall
+from typing import TYPE_CHECKING, Any
+
+from ._base import Hook, check_hook
+from ._detect import PLACES, current_hook, hook_class, install, uninstall
 from ._manual import ManualHook
 
-__all__ = ["Hook", "ManualHook", "check_hook", "current_hook", "install", "uninstall"]
+if TYPE_CHECKING:
+    from ._asyncio import AsyncioHook
+    from ._glib import GLibHook
+    from ._kivy import KivyHook
+    from ._pygame import PygameHook
+    from ._qt import QtHook
+    from ._tk import TkHook
+    from ._trio import TrioHook
+    from ._wx import WxHook
+
+__all__ = [
+    "AsyncioHook",
+    "GLibHook",
+    "Hook",
+    "KivyHook",
+    "ManualHook",
+    "PygameHook",
+    "QtHook",
+    "TkHook",
+    "TrioHook",
+    "WxHook",
+    "check_hook",
+    "current_hook",
+    "install",
+    "uninstall",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in PLACES:
+        return hook_class(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,13 @@
-"""Hook: a dispatch queue and the loop that drains it; and which hook a new request gets.
+"""Hook: a dispatch queue and the loop that drains it.
 
-Thread safety. `wakeup()` is called on any thread, and in a signal handler when a request is cancelled there; `drain()`
-on the loop's thread. `_installed` is a single reference, read once by each constructor.
+Thread safety. `wakeup()` is called on any thread, and in a signal handler when a request is cancelled there; `run()` and
+`drain()` on the loop's thread.
+
+Invariants:
+    H1  A hook keeps no loop alive, and `_hooks` keeps a hook as long as its loop lives: there is one for all requests
+        of a loop, and none left when the loop has gone.
+    H2  A loop that has gone is noticed by the wake-up that fails, and by its end where a wake-up was on its way. Either
+        is told once, and the events go to `unhooked`.
 """
 
 from __future__ import annotations
@@ -9,14 +15,23 @@ from __future__ import annotations
 import logging
 import sys
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakKeyDictionary, WeakMethod, ref
 
 from urlrequest._dispatch import DispatchQueue, unhooked
+from urlrequest.errors import HookError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from typing_extensions import Self
 
-__all__ = ["Hook", "current_hook", "install", "uninstall"]
+__all__ = ["Hook", "check_hook", "toolkit", "weakly"]
+
+logger = logging.getLogger("urlrequest")
+
+_hooks: WeakKeyDictionary[Any, Hook] = WeakKeyDictionary()  # by loop
 
 
 class Hook(ABC):
@@ -29,14 +44,16 @@ class Hook(ABC):
     """
 
     budget: float = 0.008
+    _passing: ClassVar[tuple[type[BaseException], ...]] = (KeyboardInterrupt, SystemExit)  # what may leave `run()`
 
     def __init__(self) -> None:
         self.queue = DispatchQueue(self._wake)
         self._is_lost = False
+        self._find_loop: Callable[[], Any] = lambda: None
 
     @classmethod
     def detect(cls) -> Self | None:
-        """Return a hook for this thread's or this process's loop when there is one; looks at imported modules only."""
+        """Return the hook of this thread's or this process's loop, if there is one; looks at imported modules only."""
         return None
 
     @abstractmethod
@@ -60,13 +77,23 @@ class Hook(ABC):
         return self.queue.drain(budget)
 
     def run(self) -> None:
-        """Drain within the budget, for a loop to call: exceptions of callbacks go to `handle_exception()`."""
+        """Drain within the budget, for a loop to call: exceptions of callbacks go to `handle_exception()`.
+
+        Raises:
+            KeyboardInterrupt, SystemExit: A callback raised it, and the loop can carry it to its caller.
+        """
         try:
             self.drain(self.budget)
-        except (KeyboardInterrupt, SystemExit):
+        except self._passing:
             raise
         except BaseException as error:  # noqa: BLE001 - no callback may end the loop
+            self._report(error)
+
+    def _report(self, error: BaseException) -> None:
+        try:
             self.handle_exception(error)
+        except Exception:
+            logger.exception("%s.handle_exception() failed", type(self).__name__)
 
     def handle_exception(self, error: BaseException) -> None:
         """Report what a callback raised; override it for another way (contract 8.7)."""
@@ -83,13 +110,41 @@ class Hook(ABC):
         except Exception as error:  # noqa: BLE001 - every toolkit says in its own way that it has gone
             is_first, self._is_lost = not self._is_lost, True
             if is_first:
-                logging.getLogger("urlrequest").warning(
+                logger.warning(
                     "%s: the loop is gone (%s); callbacks wait for wait() or drain()", type(self).__name__, error
                 )
             self.queue.bequeath(unhooked)
 
+    # For the hooks of loops that are objects
 
-_installed: Hook | None = None
+    @classmethod
+    def _of(cls, loop: object) -> Self | None:
+        """The hook that a loop has already."""
+        hook = _hooks.get(loop)
+        return hook if isinstance(hook, cls) and not hook._is_lost else None
+
+    def _bind(self, loop: object) -> None:
+        """Belong to a loop (H1). The first hook of a loop serves all its requests that name none."""
+        self._find_loop = ref(loop, weakly(self._see_end))
+        if self._of(loop) is None:
+            _hooks[loop] = self
+
+    @property
+    def _loop(self) -> Any:
+        """The loop.
+
+        Raises:
+            HookError: There is none any more.
+        """
+        loop = self._find_loop()
+        if loop is None:
+            raise HookError("it was destroyed")
+        return loop
+
+    def _see_end(self) -> None:
+        """The loop has ended, or may have: `wakeup()` knows, if events wait for a wake-up that will not come (H2)."""
+        if self.queue.has_pending:
+            self._wake()
 
 
 def check_hook(hook: object) -> None:
@@ -98,28 +153,25 @@ def check_hook(hook: object) -> None:
         raise TypeError(f"hook is {type(hook).__name__}; a urlrequest.hooks.Hook is needed")
 
 
-def install(hook: Hook | None = None) -> Hook | None:
-    """Have all requests made from now on use a hook, whichever thread makes them (contract 8.1).
+def toolkit(module: str, package: str) -> Any:
+    """Import a toolkit's module.
 
-    Args:
-        hook: The hook; None: the one that is detected now.
-    Returns:
-        The installed hook.
     Raises:
-        TypeError: It is no hook.
+        ImportError: The package, as one installs it, is missing.
     """
-    global _installed
-    check_hook(hook)
-    _installed = hook
-    return hook
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ImportError(f"this hook needs the package {package}: {error}", name=error.name) from error
 
 
-def uninstall() -> None:
-    """Undo `install()`: requests made from now on detect their loop again."""
-    global _installed
-    _installed = None
+def weakly(method: Callable[[], object]) -> Callable[..., None]:
+    """Return a function that calls a bound method, with whatever arguments, while its object lives."""
+    find = WeakMethod(method)
 
+    def call(*_: object) -> None:
+        found = find()
+        if found is not None:
+            found()
 
-def current_hook() -> Hook | None:
-    """The hook of a request that is made now on this thread and names none."""
-    return _installed
+    return call

@@ -1,0 +1,21 @@
+"""Lets the modules beside the tests be imported, and shows the table of loops and cases at the end."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    from hooks_children import TABLE
+
+    if TABLE:
+        terminalreporter.section("hooks: loop x case")
+        for line in TABLE.lines():
+            terminalreporter.write_line(line)

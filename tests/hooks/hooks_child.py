@@ -1,0 +1,56 @@
+"""The process of one loop: reads names of cases, a line each, and answers each with a line of JSON.
+
+Run as a script, by the Python that has the toolkit, with the library and this folder on its path.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+
+from hooks_cases import CASES
+from hooks_loops import LOOPS
+from hooks_world import NotApplicable, World
+
+
+def main() -> None:
+    """Answer until there are no more questions."""
+    faulthandler.enable()
+    faulthandler.register(signal.SIGUSR1)
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # toolkits print what they like
+    loop = LOOPS[sys.argv[1]]()
+    for line in sys.stdin:
+        name = line.strip()
+        print(f"== {name}", file=sys.stderr, flush=True)
+        answer = run_case(loop, name)
+        print(json.dumps({"case": name, **answer}), file=answers, flush=True)
+
+
+def run_case(loop: object, name: str) -> dict[str, object]:
+    began = time.monotonic()
+    world = World(loop)  # type: ignore[arg-type]
+    status, reason = "passed", ""
+    try:
+        with world:
+            CASES[name].check(world)
+            world.check_callbacks()
+    except NotApplicable as error:
+        status, reason = "absent", str(error)
+    except BaseException:
+        status, reason = "failed", traceback.format_exc() + f"\nwarnings: {world.warnings()}\nevents: {world.names()[:40]}"
+    return {
+        "status": status,
+        "reason": reason,
+        "seconds": round(time.monotonic() - began, 3),
+        "figures": world.figures,
+    }
+
+
+if __name__ == "__main__":
+    main()

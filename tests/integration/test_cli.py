@@ -1,0 +1,760 @@
+"""The command, run as a process of its own against loopback servers."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal as signals
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import pytest
+
+import urlrequest
+from urlrequest._cli_progress import Lines, size_text
+from urlrequest._cli_verbose import describe_error, printable, without_userinfo
+from urlrequest.testing import Reply, Server, hold, reset, send, signal, trickle, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COMMAND = [sys.executable, "-m", "urlrequest"]
+# The same where tqdm is not installed.
+WITHOUT_TQDM = "import sys; sys.modules['tqdm'] = None; from urlrequest._cli import main; sys.exit(main(sys.argv[1:]))"
+PATIENCE = 20  # seconds; only a failing test waits that long
+PROMPT = 0.3  # seconds from Ctrl-C to the end of the process
+ATTEMPTS = 3  # on a machine that does other things as well, the best of them counts
+BODY = bytes(range(256)) * 400
+
+needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Those of this process, with the package that is under test."""
+    return {**os.environ, "PYTHONPATH": str(Path(urlrequest.__file__).parent.parent), "COLUMNS": "80", **more}
+
+
+def run(*arguments: str, stdin: bytes = b"", command: list[str] = COMMAND) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [*command, *arguments], input=stdin, capture_output=True, env=environment(), timeout=PATIENCE, check=False
+    )
+
+
+def start(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+    options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    return subprocess.Popen([*COMMAND, *arguments], env=environment(), **options)
+
+
+def head(length: int) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length
+
+
+@pytest.fixture
+def echo(server: Server) -> Server:
+    """A server that tells what it has received."""
+
+    def describe(request: Any) -> Reply:
+        told = {"method": request.method, "headers": request.headers, "body": request.body.decode("latin-1")}
+        return Reply(body=json.dumps(told), headers={"Content-Type": "application/json"})
+
+    server.route("/echo", describe)
+    return server
+
+
+def echoed(done: subprocess.CompletedProcess[bytes]) -> tuple[str, dict[str, str], str]:
+    assert 0 == done.returncode, done.stderr
+    told = json.loads(done.stdout)
+    return told["method"], {name.lower(): value for name, value in told["headers"]}, told["body"]
+
+
+# Where the body goes
+
+
+def test_body_goes_to_standard_output(server: Server) -> None:
+    """Standard output gets the raw octets and nothing else; nothing is said."""
+    server.respond("/", BODY, headers={"Content-Type": "text/plain; charset=ascii"})
+
+    done = run(server.url)
+
+    assert (0, BODY, b"") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_url_without_scheme_means_http(server: Server) -> None:
+    """A host and a port are enough."""
+    server.respond("/x", b"octets")
+
+    assert b"octets" == run(f"127.0.0.1:{server.port}/x").stdout
+
+
+def test_dash_means_standard_output(server: Server) -> None:
+    """`-o -` is standard output."""
+    server.respond("/", b"octets")
+
+    assert b"octets" == run("-o", "-", server.url).stdout
+
+
+def test_output_is_a_file(server: Server, tmp_path: Path) -> None:
+    """-o puts the body into a file, and a quick download is told in one line."""
+    server.respond("/", BODY)
+
+    done = run("-o", str(tmp_path / "body.bin"), server.url)
+
+    assert (0, b"") == (done.returncode, done.stdout)
+    assert BODY == (tmp_path / "body.bin").read_bytes()
+    assert done.stderr.startswith(b"body.bin: 100.0 KiB in ")
+    assert 1 == done.stderr.count(b"\n")
+
+
+@needs_posix
+def test_output_may_be_a_device(server: Server) -> None:
+    """`-o /dev/null` does what everybody expects."""
+    server.respond("/", BODY)
+
+    assert 0 == run("-o", "/dev/null", server.url).returncode
+
+
+def test_output_that_cannot_be_written(server: Server, tmp_path: Path) -> None:
+    """An unwritable file is an error in one line, with its path, and nothing is sent."""
+    path = tmp_path / "nowhere" / "body.bin"
+
+    done = run("-o", str(path), server.url)
+
+    assert 3 == done.returncode
+    assert (
+        f"urlrequest: {server.url}/: {path}: it cannot be written: No such file or directory\n" == done.stderr.decode()
+    )
+    assert [] == server.requests
+
+
+# What is sent
+
+
+def test_default_request(echo: Server) -> None:
+    """Without options it is a GET without a body, under the library's name."""
+    method, headers, body = echoed(run(echo.url + "/echo"))
+
+    assert ("GET", "") == (method, body)
+    assert f"urlrequest/{urlrequest.__version__}" == headers["user-agent"]
+
+
+def test_method(echo: Server) -> None:
+    """-X sets the method."""
+    assert "DELETE" == echoed(run("-X", "delete", echo.url + "/echo"))[0]
+
+
+def test_fields(echo: Server) -> None:
+    """-H adds fields, leaves out those without a value, and sends the octets that were typed."""
+    done = run(
+        "-H", "X-Name: Zo\u00eb", "-H", "x-empty;", "-H", "User-Agent:", "-H", "X-Time: 12:30", echo.url + "/echo"
+    )
+
+    headers = echoed(done)[1]
+
+    assert "Zo\u00eb" == headers["x-name"].encode("latin-1").decode()
+    assert ("", "12:30") == (headers["x-empty"], headers["x-time"])
+    assert "user-agent" not in headers
+
+
+def test_repeated_field(echo: Server) -> None:
+    """The same field twice is sent twice."""
+    run("-H", "X-A: 1", "-H", "X-A: 2", echo.url + "/echo")
+
+    assert ["1", "2"] == echo.requests[0].header_values("x-a")
+
+
+def test_data_is_a_form(echo: Server) -> None:
+    """-d makes it a POST of a form; several are joined with &."""
+    method, headers, body = echoed(run("-d", "name=Ada", "-d", "born=1815", echo.url + "/echo"))
+
+    assert ("POST", "name=Ada&born=1815") == (method, body)
+    assert "application/x-www-form-urlencoded" == headers["content-type"]
+
+
+def test_empty_data_is_a_body(echo: Server) -> None:
+    """-d '' is a POST of no octets."""
+    method, headers, body = echoed(run("-d", "", echo.url + "/echo"))
+
+    assert ("POST", "0", "") == (method, headers["content-length"], body)
+
+
+def test_data_with_another_method_and_type(echo: Server) -> None:
+    """-X and a Content-Type of the user's own win."""
+    method, headers, _ = echoed(run("-X", "PUT", "-H", "content-type: text/csv", "-d", "1,2", echo.url + "/echo"))
+
+    assert ("PUT", "text/csv") == (method, headers["content-type"])
+
+
+def test_data_of_a_file(echo: Server, tmp_path: Path) -> None:
+    """-d @FILE sends its octets as they are, with their number."""
+    path = tmp_path / "body.bin"
+    path.write_bytes(BODY)
+
+    echoed(run("-d", f"@{path}", echo.url + "/echo"))
+
+    assert BODY == echo.requests[0].body
+    assert str(len(BODY)) == echo.requests[0].header("content-length")
+
+
+def test_data_of_standard_input(echo: Server) -> None:
+    """-d @- sends what standard input has, beside other pieces too."""
+    echoed(run("-d", "@-", echo.url + "/echo", stdin=b"line\r\nline\n"))
+    echoed(run("-d", "a", "-d", "@-", echo.url + "/echo", stdin=b"b"))
+
+    assert [b"line\r\nline\n", b"a&b"] == [request.body for request in echo.requests]
+
+
+def test_json(echo: Server) -> None:
+    """--json is a POST that sends and asks for JSON."""
+    method, headers, body = echoed(run("--json", '{"name": "Zo\u00eb"}', echo.url + "/echo"))
+
+    assert "POST" == method
+    assert ("application/json", "application/json") == (headers["content-type"], headers["accept"])
+    assert {"name": "Zo\u00eb"} == json.loads(body.encode("latin-1"))
+
+
+def test_proxy(server: Server) -> None:
+    """--proxy sends the request there, with the credentials for the proxy; they are shown nowhere."""
+    server.respond("/x", b"through the proxy")
+
+    done = run("-v", "--proxy", f"http://ada:pass%21word@127.0.0.1:{server.port}", "http://origin.test/x")
+
+    assert (0, b"through the proxy") == (done.returncode, done.stdout)
+    assert "http://origin.test/x" == server.requests[0].target
+    assert "Basic YWRhOnBhc3Mhd29yZA==" == server.requests[0].header("proxy-authorization")
+    assert b"> GET http://origin.test/x HTTP/1.1\n" in done.stderr
+    assert b"> Proxy-Authorization: Basic ***\n" in done.stderr
+    assert b"YWRh" not in done.stderr
+
+
+# TLS
+
+
+def test_ca_file(tls_server: Server, ca_file: str) -> None:
+    """--ca-file trusts the certificates in it."""
+    tls_server.respond("/", b"secret")
+
+    done = run("--ca-file", ca_file, tls_server.url)
+
+    assert (0, b"secret", b"") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_unknown_authority(tls_server: Server) -> None:
+    """A certificate that nobody vouches for is an error, and the line says so."""
+    done = run(tls_server.url)
+
+    assert (3, b"") == (done.returncode, done.stdout)
+    assert done.stderr.startswith(f"urlrequest: {tls_server.url}/: the certificate is not trusted: ".encode())
+    assert 1 == done.stderr.count(b"\n")
+
+
+@pytest.mark.parametrize("option", ["--insecure", "-k"])
+def test_insecure(tls_server: Server, option: str) -> None:
+    """--insecure takes any certificate, and does not warn who asked for it."""
+    tls_server.respond("/", b"secret")
+
+    done = run(option, tls_server.url)
+
+    assert (0, b"secret", b"") == (done.returncode, done.stdout, done.stderr)
+
+
+# What is not a success
+
+
+def test_failure(server: Server) -> None:
+    """A status of 4xx is exit code 1 and one line; the error page goes to standard output."""
+    server.respond("/missing", b"no such page", status=404)
+
+    done = run(server.url + "/missing")
+
+    assert (1, b"no such page") == (done.returncode, done.stdout)
+    assert f"urlrequest: {server.url}/missing: 404 Not Found\n" == done.stderr.decode()
+
+
+def test_failure_is_no_file(server: Server, tmp_path: Path) -> None:
+    """With -o a failure writes nothing, and says so."""
+    path = tmp_path / "body.bin"
+
+    done = run("-o", str(path), server.url + "/missing")
+
+    assert (1, b"") == (done.returncode, done.stdout)
+    assert f"urlrequest: {server.url}/missing: 404 Not Found; {path} was not written\n" == done.stderr.decode()
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_redirect(server: Server) -> None:
+    """A redirect is not followed: exit code 1, and the line says where it leads."""
+    server.respond("/a/old", status=301, headers={"Location": "../new?x=1"})
+
+    done = run(server.url + "/a/old")
+
+    told = f"urlrequest: {server.url}/a/old: 301 Moved Permanently, leads to {server.url}/new?x=1 (not followed)\n"
+    assert (1, told) == (done.returncode, done.stderr.decode())
+
+
+def test_redirect_without_location(server: Server) -> None:
+    """A 304 leads nowhere."""
+    server.respond("/", status=304)
+
+    done = run(server.url)
+
+    assert (1, f"urlrequest: {server.url}/: 304 Not Modified\n") == (done.returncode, done.stderr.decode())
+
+
+def test_refused() -> None:
+    """A refused connection is exit code 3 and one line."""
+    with Server() as server:
+        url = server.url
+
+    done = run(url)
+
+    assert 3 == done.returncode
+    assert f"urlrequest: {url}/: connecting to {url[7:]}: Connection refused\n" == done.stderr.decode()
+
+
+def test_timeout(server: Server) -> None:
+    """--timeout ends the wait for a server that does not answer."""
+    server.play(hold())
+
+    done = run("--timeout", "0.1", server.url)
+
+    assert 3 == done.returncode
+    assert done.stderr.endswith(b"took longer than 0.1 s\n")
+
+
+def test_deadline(server: Server, tmp_path: Path) -> None:
+    """--deadline ends a download however steadily it drips, and leaves no file."""
+    server.play(send(head(100)), trickle(b"x" * 100, pause=0.05))
+
+    done = run("--deadline", "0.3", "-o", str(tmp_path / "body.bin"), server.url)
+
+    assert 3 == done.returncode
+    assert done.stderr.endswith(b"deadline of 0.3 s\n")
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_cut_off(server: Server) -> None:
+    """Half a body is an error, and nothing of it is written."""
+    server.play(send(head(20) + b"half"))
+
+    done = run(server.url)
+
+    assert (3, b"") == (done.returncode, done.stdout)
+    assert b"after 4 of 20 octets" in done.stderr
+
+
+def test_reset(server: Server) -> None:
+    """A connection that breaks is told in one line without a traceback."""
+    server.play(reset())
+
+    done = run(server.url)
+
+    assert 3 == done.returncode
+    assert done.stderr.startswith(b"urlrequest: http://")
+    assert 1 == done.stderr.count(b"\n")
+
+
+def test_credentials_are_not_told() -> None:
+    """An error's line has the URL without its userinfo."""
+    with Server() as server:
+        url = server.url.replace("//", "//ada:secret@")
+
+    done = run(url + "/path")
+
+    assert 3 == done.returncode
+    assert b"/path: " in done.stderr
+    assert b"secret" not in done.stderr
+
+
+# Bad usage
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["http://"],
+        ["http://ada:secret@h:port/"],
+        ["ftp://h/"],
+        ["--nonsense", "h"],
+        ["h", "h"],
+        ["-o"],
+        ["-o", "", "h"],
+        ["-X", "GE T", "h"],
+        ["-H", "secret", "h"],
+        ["-H", "X Y: secret", "h"],
+        ["-H", "X: secret\r\nY: z", "h"],
+        ["-d", "@/nowhere/at/all", "h"],
+        ["-d", "a", "--json", "b", "h"],
+        ["--timeout", "0", "h"],
+        ["--timeout", "soon", "h"],
+        ["--deadline", "-1", "h"],
+        ["--deadline", "nan", "h"],
+        ["--proxy", "http://ada:secret@h:port", "h"],
+        ["--proxy", "gopher://ada:secret@h:1", "h"],
+        ["demo", "-v"],
+    ],
+    ids=" ".join,
+)
+def test_bad_usage(arguments: list[str]) -> None:
+    """What cannot be understood is exit code 2 and one line, which repeats nothing that may be secret."""
+    done = run(*arguments)
+
+    assert (2, b"") == (done.returncode, done.stdout)
+    assert done.stderr.startswith(b"urlrequest: ")
+    assert 1 == done.stderr.count(b"\n")
+    assert b"secret" not in done.stderr
+
+
+@pytest.mark.parametrize("url", ["./demo", "http://demo.invalid"])
+def test_demo_as_a_url(url: str) -> None:
+    """Only the word alone runs the demo."""
+    done = run("--timeout", "5", url)
+
+    assert done.returncode in {2, 3}
+    assert b"" == done.stdout
+
+
+def test_help() -> None:
+    """-h tells the options and the exit codes, within 80 columns."""
+    done = run("-h")
+    text = done.stdout.decode()
+
+    assert 0 == done.returncode
+    for option in "-o -X -H -d --json --timeout --deadline --insecure --ca-file --proxy -v --version".split():
+        assert f" {option} " in text
+    assert "130  interrupted" in text
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_version() -> None:
+    """--version tells it."""
+    assert f"urlrequest {urlrequest.__version__}\n" == run("--version").stdout.decode()
+
+
+# -v
+
+
+def test_verbose(server: Server) -> None:
+    """-v shows both heads and the timings on standard error, and no credentials."""
+    fields = [("Set-Cookie", "id=secret"), ("Location", "http://u:secret@h/"), ("X-Bell", "\x07\x1b[31m")]
+    server.respond("/x", b"octets", headers=fields)
+
+    done = run(
+        "-v", "-H", "Cookie: id=secret", "-H", "X-Api-Key: secret", server.url.replace("//", "//ada:secret@") + "/x?y"
+    )
+    lines = done.stderr.decode().splitlines()
+
+    assert (0, b"octets") == (done.returncode, done.stdout)
+    assert "> GET /x?y HTTP/1.1" == lines[0]
+    for line in (
+        f"> Host: 127.0.0.1:{server.port}",
+        "> Authorization: Basic ***",
+        "> Cookie: ***",
+        "> X-Api-Key: ***",
+        "< HTTP/1.1 200 OK",
+        "< Set-Cookie: ***",
+        "< Location: http://***@h/",
+        "< X-Bell: \\x07\\x1b[31m",
+    ):
+        assert line in lines
+    assert lines[-1].startswith("* queue ")
+    assert " total " in lines[-1]
+    assert "secret" not in done.stderr.decode()
+
+
+def test_verbose_before_an_error() -> None:
+    """What was attempted is shown where nothing came back, too."""
+    with Server() as server:
+        url = server.url
+
+    lines = run("-v", url).stderr.decode().splitlines()
+
+    assert "> GET / HTTP/1.1" == lines[0]
+    assert lines[-1].endswith("Connection refused")
+
+
+def test_verbose_over_tls(tls_server: Server, ca_file: str) -> None:
+    """-v changes nothing of the request itself."""
+    tls_server.respond("/", b"secret")
+
+    done = run("-v", "--ca-file", ca_file, tls_server.url)
+
+    assert (0, b"secret") == (done.returncode, done.stdout)
+    assert b"< HTTP/1.1 200 OK\n" in done.stderr
+
+
+# Signals and pipes
+
+
+@needs_posix
+@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_signals(tmp_path: Path, number: str, code: int) -> None:
+    """Ctrl-C in the middle of a body ends the command within 0.3 s, with 130 and no partial file; SIGTERM with 143."""
+    times = []
+    for _ in range(ATTEMPTS):
+        with Server() as server:
+            server.play(send(head(1000) + b"half"), signal("half"), hold())
+            with start("-o", str(tmp_path / "body.bin"), server.url) as process:
+                server.wait("half", PATIENCE)
+                assert 1 == len(list(tmp_path.iterdir()))
+                began = time.monotonic()
+                process.send_signal(getattr(signals, number))
+                _, told = process.communicate(timeout=PATIENCE)
+                times.append(time.monotonic() - began)
+        assert code == process.returncode
+        assert b"Traceback" not in told
+        assert [] == list(tmp_path.iterdir())
+        if number == "SIGINT":
+            assert told.endswith(b"urlrequest: interrupted\n")
+        if times[-1] < PROMPT:
+            break
+    assert min(times) < PROMPT
+
+
+@needs_posix
+def test_interrupt_before_an_answer(server: Server) -> None:
+    """Ctrl-C ends the wait for a server that does not answer, without a word on standard output."""
+    server.play(signal("asked"), hold())
+    with start(server.url) as process:
+        server.wait("asked", PATIENCE)
+        process.send_signal(signals.SIGINT)
+        out, told = process.communicate(timeout=PATIENCE)
+
+    assert (130, b"", b"urlrequest: interrupted\n") == (process.returncode, out, told)
+
+
+@needs_posix
+def test_broken_pipe(server: Server) -> None:
+    """A reader that has left is no reason for words: exit code 3 and silence."""
+    server.play(signal("asked"), wait_for("gone"), send(head(len(BODY)) + BODY))
+    with start(server.url) as process:
+        server.wait("asked", PATIENCE)
+        assert process.stdout is not None
+        process.stdout.close()
+        server.signal("gone")
+        assert process.stderr is not None
+        told = process.stderr.read()
+        process.wait(PATIENCE)
+
+    assert (3, b"") == (process.returncode, told)
+
+
+@needs_posix
+def test_closed_standard_output(server: Server) -> None:
+    """Without a standard output the body has no place, and the line says so; the demo neither."""
+    server.respond("/", b"octets")
+    shell = ["/bin/sh", "-c", 'exec "$0" "$@" >&-', *COMMAND]
+
+    for arguments in ([server.url], ["demo"]):
+        done = run(*arguments, command=shell)
+        assert (3, b"urlrequest: standard output is closed\n") == (done.returncode, done.stderr)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full device of Linux")
+def test_full_standard_output(server: Server) -> None:
+    """A full disk behind standard output is an error in one line."""
+    server.respond("/", BODY)
+
+    done = run(server.url, command=["/bin/sh", "-c", 'exec "$0" "$@" >/dev/full', *COMMAND])
+
+    assert (3, b"urlrequest: standard output cannot be written: No space left on device\n") == (
+        done.returncode,
+        done.stderr,
+    )
+
+
+# Terminals
+
+
+def on_terminal(*arguments: str, command: list[str] = COMMAND) -> tuple[int, str]:
+    """Run the command with all three streams on a terminal of 80 columns; its exit code and what it shows."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    with os.fdopen(leader, "rb", buffering=0) as screen:
+        with os.fdopen(follower, "wb", buffering=0) as terminal:
+            process = subprocess.Popen(
+                [*command, *arguments], stdin=terminal, stdout=terminal, stderr=terminal, env=environment(TERM="xterm")
+            )
+        shown = b"".join(read_terminal(screen))
+        return process.wait(PATIENCE), shown.decode()
+
+
+def read_terminal(screen: IO[bytes]) -> Iterator[bytes]:
+    while True:
+        try:
+            piece = screen.read(65536)
+        except OSError:  # the last process has closed it (Linux)
+            return
+        if not piece:
+            return
+        yield piece
+
+
+@needs_posix
+def test_bar_on_a_terminal(server: Server, tmp_path: Path) -> None:
+    """With tqdm a terminal gets a bar with rate and time left."""
+    pytest.importorskip("tqdm")
+    server.respond("/", BODY)
+
+    code, shown = on_terminal("-o", str(tmp_path / "body.bin"), server.url)
+
+    assert 0 == code
+    assert "body.bin: 100%|" in shown
+    assert "100k/100k [" in shown
+    assert "B/s]" in shown
+    assert BODY == (tmp_path / "body.bin").read_bytes()
+
+
+@needs_posix
+def test_bar_of_unknown_size(server: Server, tmp_path: Path) -> None:
+    """A size that the server does not tell is no obstacle."""
+    pytest.importorskip("tqdm")
+    server.respond("/", [BODY])
+
+    code, shown = on_terminal("-o", str(tmp_path / "body.bin"), server.url)
+
+    assert 0 == code
+    assert "body.bin: 100kB [" in shown
+
+
+@needs_posix
+def test_lines_without_tqdm(server: Server, tmp_path: Path) -> None:
+    """Where tqdm is not installed a terminal gets plain lines."""
+    server.respond("/", BODY)
+
+    code, shown = on_terminal(
+        "-o", str(tmp_path / "body.bin"), server.url, command=[sys.executable, "-c", WITHOUT_TQDM]
+    )
+
+    assert 0 == code
+    assert shown.startswith("body.bin: 100.0 KiB in ")
+    assert 1 == shown.count("\n")
+
+
+@needs_posix
+def test_no_bar_for_an_error_page(server: Server, tmp_path: Path) -> None:
+    """The body of a failure is no download."""
+    code, shown = on_terminal("-o", str(tmp_path / "body.bin"), server.url + "/missing")
+
+    assert 1 == code
+    assert "%" not in shown
+    assert "404 Not Found" in shown
+
+
+@needs_posix
+def test_binary_body_on_a_terminal(server: Server) -> None:
+    """A binary body is kept from the terminal unless -o - asks for it."""
+    server.respond("/", b"a\0b")
+
+    refused, forced = on_terminal(server.url), on_terminal("-o", "-", server.url)
+
+    assert 3 == refused[0]
+    assert "the body is binary; -o FILE saves it" in refused[1]
+    assert (0, "a\0b") == forced
+
+
+class Clock:
+    """A clock that the test sets."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def play_lines(total: int, steps: int, seconds: float, *, is_told: bool = True) -> list[str]:
+    clock, stream = Clock(), io.StringIO()
+    lines = Lines(stream, "file", clock)
+    for step in range(steps + 1):
+        clock.now = seconds * step / steps
+        lines.show(total * step // steps, total if is_told else -1)
+    lines.show(total, total if is_told else -1)
+    lines.close()
+    return stream.getvalue().splitlines()
+
+
+def test_lines_are_few() -> None:
+    """However long a download takes, it is told in ten lines, with rate and time left."""
+    lines = play_lines(total=10 * 1024 * 1024, steps=5000, seconds=1000)
+
+    assert 10 == len(lines)
+    assert "file: 10 %, 1.0 MiB of 10.0 MiB, 10.2 KiB/s, 900 s left" == lines[0]
+    assert "file: 10.0 MiB in 1000.0 s, 10.2 KiB/s" == lines[-1]
+
+
+def test_quick_download_is_one_line() -> None:
+    """Nobody needs steps of less than a second."""
+    assert ["file: 1.0 MiB in 0.5 s, 2.0 MiB/s"] == play_lines(total=1024 * 1024, steps=50, seconds=0.5)
+
+
+def test_lines_of_unknown_size() -> None:
+    """Without a total the doubles of a MiB are told."""
+    lines = play_lines(total=1024**3, steps=5000, seconds=5000, is_told=False)
+
+    assert len(lines) <= 12
+    assert "1.0 GiB in 5000.0 s" in lines[-1]
+
+
+def test_lines_of_an_ended_download() -> None:
+    """A download that was given up says how far it came; one that had not begun says nothing."""
+    stream = io.StringIO()
+    lines = Lines(stream, "file", Clock())
+    lines.close()
+    lines.show(0, 10)
+    lines.show(5, 10)
+    lines.close()
+
+    assert "file: ended after 5 B of 10 B\n" == stream.getvalue()
+
+
+def test_lines_survive_their_stream() -> None:
+    """That nobody looks any more is no reason to give up the download."""
+    stream = io.StringIO()
+    stream.close()
+    lines = Lines(stream, "file", Clock())
+    lines.show(0, 0)
+
+    lines.close()
+
+
+@pytest.mark.parametrize(
+    ("octets", "text"),
+    [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 * 2**40, "3.0 TiB"), (5000 * 2**40, "5000.0 TiB")],
+)
+def test_sizes(octets: int, text: str) -> None:
+    """Sizes are told in units of 1024."""
+    assert text == size_text(octets)
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (OSError(111, "connecting to h:1: Connection refused"), "connecting to h:1: Connection refused"),
+        (FileNotFoundError(2, "No such file or directory", "ca.pem"), "ca.pem: No such file or directory"),
+        (OSError("[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)"), "wrong version number"),
+        (ValueError("see http://u:secret@h/"), "see http://***@h/"),
+        (MemoryError(), "MemoryError"),
+    ],
+)
+def test_errors_in_words(error: Exception, text: str) -> None:
+    """An error is told without numbers and noise of the system's, and without credentials."""
+    assert text == describe_error(error)
+
+
+def test_texts_of_a_server_are_harmless() -> None:
+    """Control characters and credentials in what a server says are not shown."""
+    assert "a\\x1b[2Jb\\x9b\u00e9" == printable("a\x1b[2Jb\x9b\u00e9")
+    assert "//***@h/p@q" == without_userinfo("//u:p@h/p@q")

@@ -1,0 +1,147 @@
+"""The demo, run as a process of its own, and its screen."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import urlrequest
+from urlrequest import _demo
+from urlrequest._cli_screen import ProgressBar, Screen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+COMMAND = [sys.executable, "-m", "urlrequest", "demo"]
+PATIENCE = 30  # seconds; only a failing test waits that long
+LONGEST = 10.0  # seconds
+
+CALLBACKS = [
+    ["on_success", "on_finish"],
+    ["on_success", "on_finish"],
+    ["on_progress", "on_success", "on_finish"],
+    ["on_failure", "on_finish"],
+    ["on_redirect", "on_finish"],
+    ["on_error", "on_finish"],
+    ["on_progress", "on_cancel", "on_finish"],
+    ["on_error", "on_finish"],
+]
+
+
+class Terminal(io.StringIO):
+    """A terminal that remembers what was written."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Those of this process, with the package that is under test, and a folder of its own for temporary files."""
+    package = str(Path(urlrequest.__file__).parent.parent)
+    return {**os.environ, "PYTHONPATH": package, "TMPDIR": str(folder), "PYTHONIOENCODING": "ascii"}
+
+
+def test_demo_goes_as_promised(tmp_path: Path) -> None:
+    """All scenes are shown with their callbacks, in order and with their thread; plain text, nothing left behind."""
+    began = time.monotonic()
+    done = subprocess.run(
+        COMMAND, env=environment(tmp_path), capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    scenes = re.split(r"\n\n\d\. ", done.stdout)[1:]
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert CALLBACKS == [re.findall(r"^   (on_\w+) .* thread: MainThread$", scene, re.MULTILINE) for scene in scenes]
+    assert all(re.search(r"^   the work +thread: urlrequest-worker-\d+$", scene, re.MULTILINE) for scene in scenes)
+    assert "8 of 8 went as promised" in done.stdout.splitlines()[-1]
+    assert "BROKEN" not in done.stdout
+    assert done.stdout.isascii()
+    assert "\x1b" not in done.stdout
+    assert "\r" not in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 100
+    assert [] == list(tmp_path.iterdir())
+    assert time.monotonic() - began < LONGEST
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_demo_is_interrupted(tmp_path: Path) -> None:
+    """Ctrl-C ends it with 130, without a traceback and with nothing left behind."""
+    with subprocess.Popen(
+        COMMAND, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        while b"report.bin" not in process.stdout.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=PATIENCE)
+
+    assert (130, b"urlrequest: interrupted\n") == (process.returncode, told)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_broken_promise_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo is a success only if every scene went as promised."""
+    scenes = [("One", lambda _: [_demo.Promise("kept", True)]), ("Two", lambda _: [_demo.Promise("not kept", False)])]
+    monkeypatch.setattr(_demo, "SCENES", scenes)
+    stream = io.StringIO()
+
+    assert not _demo.run_demo(stream)
+    assert "   BROKEN: not kept\n" in stream.getvalue()
+    assert stream.getvalue().endswith("1 of 2 went as promised, in 0.0 s.\n")
+
+
+@pytest.mark.parametrize(
+    ("make_stream", "variables", "has_colours"),
+    [
+        (Terminal, {"TERM": "xterm"}, True),
+        (Terminal, {"TERM": "xterm", "NO_COLOR": "1"}, False),
+        (Terminal, {"TERM": "dumb"}, False),
+        (io.StringIO, {"TERM": "xterm"}, False),
+    ],
+)
+def test_colours(
+    monkeypatch: pytest.MonkeyPatch,
+    make_stream: Callable[[], io.StringIO],
+    variables: dict[str, str],
+    has_colours: bool,
+) -> None:
+    """There are colours on a terminal that can show them, unless NO_COLOR says no."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    stream = make_stream()
+
+    Screen(stream).line("text", "1")
+
+    assert ("\x1b[1mtext\x1b[0m\n" if has_colours else "text\n") == stream.getvalue()
+
+
+def test_bar_is_drawn_over_itself_on_a_terminal() -> None:
+    """A terminal sees one bar that grows, once for each percent."""
+    stream = Terminal()
+    bar = ProgressBar(Screen(stream))
+    for current in (0, 1, 500, 1000, 1000):
+        bar.show(None, current, 1000)
+
+    assert [f"[{'.' * 40}]   0 %", f"[{'#' * 20}{'.' * 20}]  50 %", f"[{'#' * 40}] 100 %"] == [
+        line.strip() for line in stream.getvalue().replace("\n", "\r").split("\r") if line
+    ]
+    assert stream.getvalue().endswith("\n")
+
+
+def test_long_text_stays_in_its_column() -> None:
+    """A row is never wider than the screen."""
+    stream = io.StringIO()
+
+    Screen(stream).row("on_success", "x" * 200, 1.5, "MainThread")
+
+    assert len(stream.getvalue()) <= 101
+    assert "xxx...  " in stream.getvalue()

@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import errno
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from urlrequest import _stream
+from urlrequest._deadline import Deadline
+from urlrequest._stream import _interleaved, connect_socket, dial
+from urlrequest._waiter import Waiter
+from urlrequest.errors import DeadlineExceeded, RequestCancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.no_leaks
+
+Address = tuple[int, int, int, str, Any]
+
+
+def address_of(sock: socket.socket) -> Address:
+    return (sock.family, socket.SOCK_STREAM, 6, "", sock.getsockname())
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        yield sock
+
+
+@pytest.fixture
+def refusing() -> Iterator[Address]:
+    """An address where nobody listens, for certain."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield address_of(sock)
+
+
+@pytest.fixture
+def blackhole() -> Iterator[Address]:
+    """An address that answers no attempt to connect: its backlog is full."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen(0)
+        fillers = []
+        for _ in range(8):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(sock.getsockname())
+            fillers.append(filler)
+        yield address_of(sock)
+        for filler in fillers:
+            filler.close()
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Address]]:
+    """What names resolve to."""
+    found: dict[str, list[Address]] = {}
+
+    def look_up(host: str, port: int, waiter: Waiter) -> list[Address]:
+        return found[host]
+
+    monkeypatch.setattr(_stream, "resolve", look_up)
+    return found
+
+
+def test_connects(listener: socket.socket, names: dict[str, list[Address]]) -> None:
+    """A socket comes back that is connected, does not block, and sends small pieces at once."""
+    names["h"] = [address_of(listener)]
+    waiter = Waiter()
+    with dial("h", 80, waiter) as sock:
+        assert listener.getsockname() == sock.getpeername()
+        assert not sock.getblocking()
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    assert waiter.timings["connect"] >= 0
+
+
+def test_15_3_refused_addresses_cost_nothing(
+    listener: socket.socket, refusing: Address, names: dict[str, list[Address]]
+) -> None:
+    """Contract 15.3: an address that refuses has the next one tried at once."""
+    names["h"] = [refusing] * 8 + [address_of(listener)]
+    began = time.monotonic()
+    with dial("h", 80, Waiter()) as sock:
+        assert listener.getsockname() == sock.getpeername()
+
+    assert time.monotonic() - began < 8 * _stream.ATTEMPT_DELAY
+
+
+def test_15_3_next_address_after_250_ms(
+    listener: socket.socket, blackhole: Address, names: dict[str, list[Address]]
+) -> None:
+    """Contract 15.3: an address that does not answer has the next one tried after 250 ms, no earlier, and not for long."""
+    names["h"] = [blackhole, address_of(listener)]
+    began = time.monotonic()
+    with dial("h", 80, Waiter(timeout=20)) as sock:
+        assert listener.getsockname() == sock.getpeername()
+
+    assert 0.25 <= time.monotonic() - began < 5
+
+
+def test_15_3_dead_refused_then_good(
+    listener: socket.socket, blackhole: Address, refusing: Address, names: dict[str, list[Address]]
+) -> None:
+    """Faults 10: a dead, a refusing and a good address connect about as fast as one dead address costs."""
+    names["h"] = [blackhole, refusing, address_of(listener)]
+    with dial("h", 80, Waiter(timeout=20)) as sock:
+        assert listener.getsockname() == sock.getpeername()
+
+
+def test_15_3_first_of_several_that_answer(listener: socket.socket, names: dict[str, list[Address]]) -> None:
+    """Contract 15.3: where several attempts succeed, one socket comes back and the others are closed."""
+    with socket.create_server(("127.0.0.1", 0)) as other, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_stream, "ATTEMPT_DELAY", -1.0)  # all are due at once
+        names["h"] = [address_of(listener), address_of(other)]
+        with dial("h", 80, Waiter()) as sock:
+            assert sock.getpeername() in {listener.getsockname(), other.getsockname()}
+
+
+def test_faults_11_all_fail(refusing: Address, names: dict[str, list[Address]]) -> None:
+    """Faults 11: when all fail, the first address's error comes, the others are in its `errors`; it says where."""
+    unusable = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("255.255.255.255", 80))
+    names["h"] = [refusing, unusable, refusing]
+    with pytest.raises(ConnectionRefusedError, match=r"connecting to h:80 \(127.0.0.1\): ") as caught:
+        dial("h", 80, Waiter())
+
+    others = caught.value.errors  # type: ignore[attr-defined]  # that is the promise
+    assert 2 == len(others)
+    assert [OSError, ConnectionRefusedError] == [OSError if type(o) is not ConnectionRefusedError else type(o) for o in others]
+
+
+def test_message_does_not_repeat_an_address(refusing: Address, names: dict[str, list[Address]]) -> None:
+    """Where the URL has an address, the message tells it once."""
+    names["127.0.0.1"] = [refusing]
+    with pytest.raises(ConnectionRefusedError, match=r"connecting to 127.0.0.1:80: "):
+        dial("127.0.0.1", 80, Waiter())
+
+
+def test_no_address_at_all(names: dict[str, list[Address]]) -> None:
+    """A name without addresses is an OSError."""
+    names["h"] = []
+    with pytest.raises(OSError, match="connecting to h:80: the name has no address"):
+        dial("h", 80, Waiter())
+
+
+def test_a_family_that_the_system_has_not(listener: socket.socket, names: dict[str, list[Address]]) -> None:
+    """An address of a family that cannot be used is passed over."""
+    names["h"] = [(99, socket.SOCK_STREAM, 6, "", ("x", 80)), address_of(listener)]
+    with dial("h", 80, Waiter()) as sock:
+        assert listener.getsockname() == sock.getpeername()
+
+
+def test_15_1_timeout_is_for_the_whole_race(blackhole: Address, names: dict[str, list[Address]]) -> None:
+    """Contract 15.1, sockets E32: several addresses that do not answer take `timeout` together, not each."""
+    names["h"] = [blackhole] * 3
+    began = time.monotonic()
+    with pytest.raises(TimeoutError, match=r"connecting to h:80 took longer than 0.6 s"):
+        dial("h", 80, Waiter(timeout=0.6))
+
+    assert 0.6 <= time.monotonic() - began < 1.2
+
+
+def test_15_1_timeout_below_the_attempt_delay(blackhole: Address, names: dict[str, list[Address]]) -> None:
+    """Contract 15.1: a timeout shorter than 250 ms is kept though more addresses wait for their turn."""
+    names["h"] = [blackhole] * 2
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        dial("h", 80, Waiter(timeout=0.02))
+
+    assert time.monotonic() - began < 0.25
+
+
+def test_15_2_deadline(blackhole: Address, names: dict[str, list[Address]]) -> None:
+    """Contract 15.2, faults 9: the deadline ends the race."""
+    names["h"] = [blackhole]
+    with pytest.raises(DeadlineExceeded):
+        dial("h", 80, Waiter(deadline=Deadline(0.02)))
+
+
+def test_7_2_cancel(blackhole: Address, names: dict[str, list[Address]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 7.2: a cancel ends the race, and all its sockets are closed."""
+    names["h"] = [blackhole] * 2
+    waiter = Waiter()
+    wait = Waiter.wait
+
+    def cancelled(self: Waiter, *arguments: Any, **options: Any) -> Any:
+        canceller = threading.Thread(target=self.cancel)
+        canceller.start()
+        canceller.join()
+        return wait(self, *arguments, **options)
+
+    monkeypatch.setattr(Waiter, "wait", cancelled)
+    with pytest.raises(RequestCancelled):
+        dial("h", 80, waiter)
+    waiter.release()
+
+
+def made_up(*families: int) -> list[Address]:
+    return [(family, socket.SOCK_STREAM, 6, "", (f"{family}-{number}", 80)) for number, family in enumerate(families)]
+
+
+@pytest.mark.parametrize(
+    ("families", "order"),
+    [
+        ("", ""),
+        ("4", "0"),
+        ("444", "012"),
+        ("664", "021"),
+        ("6644", "0213"),
+        ("4466", "0213"),
+        ("466666", "012345"),
+        ("666664", "051234"),
+    ],
+)
+def test_15_3_families_alternate(families: str, order: str) -> None:
+    """Contract 15.3: address families alternate, the system's first choice first (RFC 8305, section 4)."""
+    numbers = {"4": socket.AF_INET, "6": socket.AF_INET6}
+    addresses = made_up(*(numbers[family] for family in families))
+
+    assert [addresses[int(place)] for place in order] == _interleaved(addresses)
+
+
+# connect_socket()
+
+
+def test_18_1_connect_socket(listener: socket.socket) -> None:
+    """Contract 18.1: a socket of one's own is connected within the request's limits."""
+    with socket.socket() as sock:
+        connect_socket(sock, listener.getsockname(), Waiter())
+        assert listener.getsockname() == sock.getpeername()
+
+
+def test_18_1_connect_socket_refused(refusing: Address) -> None:
+    """Contract 18.1: what the system says comes as its own error, with the address; the socket stays the caller's."""
+    with socket.socket() as sock:
+        with pytest.raises(ConnectionRefusedError, match=r"connecting to \('127.0.0.1', "):
+            connect_socket(sock, refusing[4], Waiter())
+        assert sock.fileno() >= 0
+
+
+def test_18_1_connect_socket_times_out(blackhole: Address) -> None:
+    """Contract 18.1: `timeout` holds for sockets of one's own as well."""
+    with socket.socket() as sock, pytest.raises(TimeoutError):
+        connect_socket(sock, blackhole[4], Waiter(timeout=0.02))
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix sockets")
+def test_18_1_a_unix_socket_that_is_busy(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 18.1: a Unix socket whose queue is full is tried again until there is room."""
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as sock:
+        server.bind(path)
+        server.listen(0)
+        waiter = Waiter(timeout=20)
+        codes: list[int] = []
+        fillers = []
+        while True:
+            filler = socket.socket(socket.AF_UNIX)
+            filler.setblocking(False)
+            fillers.append(filler)
+            codes.append(filler.connect_ex(path))
+            if codes[-1]:
+                break
+        assert errno.EAGAIN == codes[-1]
+        pauses: list[float] = []
+        pause = Waiter.pause
+
+        def make_room(self: Waiter, seconds: float) -> None:
+            pauses.append(seconds)
+            server.accept()[0].close()
+            pause(self, seconds)
+
+        monkeypatch.setattr(Waiter, "pause", make_room)
+        connect_socket(sock, path, waiter)
+        assert path == sock.getpeername()
+        assert pauses
+        waiter.release()
+        for filler in fillers:
+            filler.close()

@@ -1,0 +1,490 @@
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from urlrequest._dispatch import DispatchQueue, wait_for
+from urlrequest._events import ProgressRun
+from urlrequest._lifecycle import Flag
+from urlrequest._mailbox import BATCH, Mailbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Request:
+    """A receiver with its mailbox in a queue; it notes its events in a common log."""
+
+    def __init__(self, name: str, queue: DispatchQueue, log: list[Any], *, callbacks: bool = True) -> None:
+        self.name, self.log, self.callbacks = name, log, callbacks
+        self.is_cancelled = self.is_settled = False
+        self.during: Callable[[Any], object] = lambda event: None
+        self.mailbox = Mailbox(self, queue)
+
+    def has_callback(self) -> bool:
+        return self.callbacks
+
+    def deliver_progress(self, current: int, total: int) -> None:
+        self.log.append((self.name, current))
+        self.during(current)
+
+    def deliver_outcome(self) -> None:
+        self.log.append((self.name, "end"))
+        self.during("end")
+
+    def publish_outcome(self) -> bool:
+        self.log.append((self.name, "published"))
+        return True
+
+    def progress(self, count: int = 1) -> None:
+        self.mailbox.post_progress(ProgressRun(0, 1, count, -1))
+
+    def settle(self) -> None:
+        self.is_settled = True
+        self.mailbox.post_outcome()
+
+
+class Loop:
+    """A queue and the number of its wake-ups."""
+
+    def __init__(self) -> None:
+        self.wakeups = 0
+        self.queue = DispatchQueue(self.wake)
+        self.log: list[Any] = []
+
+    def wake(self) -> None:
+        self.wakeups += 1
+
+    def request(self, name: str = "a", **options: Any) -> Request:
+        return Request(name, self.queue, self.log, **options)
+
+
+@pytest.fixture
+def loop() -> Loop:
+    return Loop()
+
+
+# D3
+
+
+def test_d3_one_wake_up_per_edge(loop: Loop) -> None:
+    """D3: the wake-up is called when the queue gets something to do, not for every event, and again after a drain."""
+    requests = [loop.request(str(number)) for number in range(5)]
+    for request in requests:
+        request.progress(3)
+    assert 1 == loop.wakeups
+
+    for _ in range(loop.wakeups + 1):  # a drain for every wake-up; one is called while callbacks run (see below)
+        loop.queue.drain()
+    before = loop.wakeups
+    requests[0].settle()
+    requests[1].settle()
+    assert before + 1 == loop.wakeups
+
+
+def test_d3_a_drain_that_stops_wakes_again(loop: Loop) -> None:
+    """D3: a drain that stops with work left has called the wake-up, exactly once."""
+    loop.request().progress(3)
+
+    assert loop.queue.drain(0)
+    assert (2, [("a", 0)]) == (loop.wakeups, loop.log)
+    assert loop.queue.drain(0)
+    assert 3 == loop.wakeups
+    assert not loop.queue.drain(0)
+    assert 3 == loop.wakeups
+
+
+def test_d3_a_callback_that_raises_wakes_again(loop: Loop) -> None:
+    """D3, contract 3.6: after an exception the wake-up is on its way for what is left."""
+    request = loop.request()
+    request.progress(3)
+    request.during = lambda event: 1 / 0
+
+    with pytest.raises(ZeroDivisionError):
+        loop.queue.drain()
+    assert 2 == loop.wakeups
+    request.during = lambda event: None
+    assert not loop.queue.drain()
+    assert [("a", 0), ("a", 1), ("a", 2)] == loop.log
+
+
+def test_d3_push_while_the_drain_looks_for_the_last_time(loop: Loop) -> None:
+    """D3: an event that comes just after the drain saw an empty queue has a wake-up."""
+    request = loop.request()
+
+    class Overtaken(type(loop.queue._ready)):  # type: ignore[misc]
+        is_overtaken = False
+
+        def popleft(self) -> Any:
+            try:
+                return super().popleft()
+            except IndexError:
+                if not self.is_overtaken:
+                    self.is_overtaken = True
+                    request.progress()
+                raise
+
+    loop.queue._ready = Overtaken()
+    assert loop.queue.drain(1)
+    assert 1 == loop.wakeups
+    assert not loop.queue.drain()
+    assert [("a", 0)] == loop.log
+
+
+def test_d3_push_while_the_drain_begins(loop: Loop) -> None:
+    """D3: an event that comes while the drain goes idle is seen by it, or has a wake-up of its own."""
+    request = loop.request()
+    request.progress()
+
+    class Overtaken(Flag):
+        __slots__ = ()
+
+        def clear(self) -> None:
+            request.settle()
+            super().clear()
+
+    flag, loop.queue._is_armed = loop.queue._is_armed, Overtaken()
+    loop.queue._is_armed.set()
+    loop.queue.drain(1)
+    loop.queue._is_armed = flag
+
+    assert [("a", 0), ("a", "end")] == loop.log
+
+
+def test_d3_a_callback_with_a_loop_of_its_own(loop: Loop) -> None:
+    """D3: while a callback runs a modal dialog, a wake-up is on its way for the other requests that were ready."""
+    first, second = loop.request("a"), loop.request("b")
+    first.settle()
+    second.settle()
+    seen: list[int] = []
+
+    def dialog(event: Any) -> None:
+        seen.append(loop.wakeups)
+        loop.queue.drain(0.008)  # what the dialog's loop does when it is woken
+
+    first.during = dialog
+    loop.queue.drain(0.008)
+
+    assert [2] == seen
+    assert [("a", "end"), ("b", "end")] == loop.log
+
+
+def test_d3_a_callback_may_post_and_drain(loop: Loop) -> None:
+    """A callback that makes a request and drains delivers it, without recursion into its own request."""
+    first, second = loop.request("a"), loop.request("b")
+
+    def nested(event: Any) -> None:
+        second.settle()
+        loop.queue.drain()
+        loop.log.append("out")
+
+    first.during = nested
+    first.settle()
+    loop.queue.drain()
+
+    assert [("a", "end"), ("b", "end"), "out"] == loop.log
+
+
+# Fairness and budget
+
+
+def test_8_5_fair_between_requests(loop: Loop) -> None:
+    """Contract 8.5: after a batch of one request the next has its turn, in order of arrival."""
+    many, few = loop.request("many"), loop.request("few")
+    many.progress(2 * BATCH + 1)
+    few.progress(1)
+    while loop.queue.drain(10):
+        pass
+
+    names = [name for name, _ in loop.log]
+    assert [*["many"] * BATCH, "few", *["many"] * (BATCH + 1)] == names
+
+
+def test_8_5_budget(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 8.5: a drain stops when its time is up, after whole events, and says that more is pending."""
+    now = 100.0
+    monkeypatch.setattr("urlrequest._dispatch.monotonic", lambda: now)
+    monkeypatch.setattr("urlrequest._mailbox.monotonic", lambda: now)
+    request = loop.request()
+    request.progress(100)
+
+    def slow(event: Any) -> None:
+        nonlocal now
+        now += 0.003
+
+    request.during = slow
+    assert loop.queue.drain(0.008)
+    assert 3 == len(loop.log)
+
+
+def test_8_5_budget_holds_over_requests(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 8.5: the time is that of the whole drain, however many requests have something."""
+    now = 100.0
+    monkeypatch.setattr("urlrequest._dispatch.monotonic", lambda: now)
+    monkeypatch.setattr("urlrequest._mailbox.monotonic", lambda: now)
+
+    def slow(event: Any) -> None:
+        nonlocal now
+        now += 0.003
+
+    for number in range(10):
+        request = loop.request(str(number))
+        request.during = slow
+        request.settle()
+
+    assert loop.queue.drain(0.008)
+    assert [(str(number), "end") for number in range(3)] == loop.log
+
+
+def test_8_3_without_a_budget_all_that_is_pending_now(loop: Loop) -> None:
+    """Contract 8.3: None delivers what is pending, and not for ever what callbacks cause."""
+    request = loop.request()
+    request.progress(3)
+    request.during = lambda event: request.progress()
+
+    assert loop.queue.drain()
+    assert 3 == len(loop.log)
+
+
+def test_8_3_a_seat_with_nothing_to_deliver_is_left_behind(loop: Loop) -> None:
+    """Contract 8.3: where another thread delivered the events meanwhile, nothing is pending after a drain."""
+    request = loop.request()
+    request.progress()
+    request.mailbox.deliver_all()
+
+    assert not loop.queue.drain()
+    assert not loop.queue.drain()
+
+
+def test_drain_of_an_empty_queue(loop: Loop) -> None:
+    """Nothing to do is nothing to wake up for."""
+    assert not loop.queue.drain()
+    assert not loop.queue.drain(0)
+    assert (0, False) == (loop.wakeups, loop.queue.has_pending)
+
+
+# Bequests
+
+
+def test_8_6_a_bequest_takes_all(loop: Loop) -> None:
+    """Contract 8.6: what waits in a queue whose loop is gone, and all that comes later, is in the heir's."""
+    heir = Loop()
+    first, second = loop.request("a"), loop.request("b")
+    first.progress()
+    loop.queue.bequeath(heir.queue)
+    second.settle()
+    first.settle()
+
+    assert 1 == heir.wakeups
+    assert not loop.queue.drain()
+    heir.queue.drain()
+    assert [("a", 0), ("b", "end"), ("a", "end")] == loop.log
+
+
+def test_8_6_a_bequest_while_an_event_comes(loop: Loop) -> None:
+    """Contract 8.6: an event that comes in the very moment of the bequest is not left with the dead queue."""
+    heir = Loop()
+
+    class Overtaken(type(loop.queue._ready)):  # type: ignore[misc]
+        def append(self, seat: Any) -> None:
+            loop.queue.bequeath(heir.queue)  # between the look at the heir, if any, and this line
+            super().append(seat)
+
+    loop.queue._ready = Overtaken()
+    loop.request().settle()
+    heir.queue.drain()
+
+    assert [("a", "end")] == loop.log
+
+
+def test_forget(loop: Loop) -> None:
+    """After a fork a queue is as new, whatever state it was in."""
+    loop.request().settle()
+    loop.queue.forget()
+    assert not loop.queue.has_pending
+
+    loop.request("b").settle()
+    loop.queue.drain()
+    assert (2, [("b", "end")]) == (loop.wakeups, loop.log)
+
+
+# wait_for
+
+
+def test_6_1_wait_runs_to_the_end(loop: Loop) -> None:
+    """Contract 6.1: a waiting thread runs the callbacks of its request, and of no other, until the end."""
+    mine, other = loop.request("mine"), loop.request("other")
+    mine.progress(3)
+    mine.settle()
+    other.settle()
+
+    assert wait_for([mine.mailbox], delay=0.5, timeout=None)
+    assert [("mine", 0), ("mine", 1), ("mine", 2), ("mine", "end")] == loop.log
+
+
+def test_6_2_an_event_wakes_the_waiting_thread(loop: Loop) -> None:
+    """Contract 6.2: a waiting thread is woken by the event, however long `delay` is."""
+    request = loop.request()
+    request.progress()
+    worker = threading.Thread(target=request.settle)
+    request.during = lambda event: worker.start() if event == 0 else None
+    began = time.monotonic()
+
+    assert wait_for([request.mailbox], delay=None, timeout=None)
+    worker.join()
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("delay", [None, 60, 0.001, 0, -1])
+def test_6_1_false_when_time_runs_out(loop: Loop, delay: float | None) -> None:
+    """Contract 6.1: False only when `timeout` ran out, for every `delay`; the events then go home again."""
+    request = loop.request()
+
+    assert not wait_for([request.mailbox], delay=delay, timeout=0.01)
+    request.settle()
+    assert 1 == loop.wakeups
+    loop.queue.drain()
+    assert [("a", "end")] == loop.log
+
+
+@pytest.mark.parametrize("timeout", [0, -1])
+def test_6_1_no_time_at_all(loop: Loop, timeout: float) -> None:
+    """Contract 6.1: with no time, what is there is delivered, and it tells whether that was all."""
+    request = loop.request()
+    assert not wait_for([request.mailbox], delay=0.5, timeout=timeout)
+    request.settle()
+    assert wait_for([request.mailbox], delay=0.5, timeout=timeout)
+
+
+def test_6_3_after_the_end_at_once(loop: Loop) -> None:
+    """Contract 6.3: waiting for what is over returns at once, and runs nothing again."""
+    request = loop.request()
+    request.settle()
+
+    assert all(wait_for([request.mailbox], delay=None, timeout=None) for _ in range(3))
+    assert [("a", "end")] == loop.log
+
+
+def test_6_3_within_callbacks(loop: Loop) -> None:
+    """Contract 6.3: within on_progress it delivers the rest, within the terminal callback it returns at once."""
+    request = loop.request()
+    request.progress(2)
+    request.settle()
+
+    def nested(event: Any) -> None:
+        assert wait_for([request.mailbox], delay=None, timeout=None)
+        loop.log.append(("out", event))
+
+    request.during = nested
+    loop.queue.drain()
+
+    assert [("a", 0), ("a", 1), ("a", "end"), ("out", "end"), ("out", 1), ("out", 0)] == loop.log
+
+
+def test_6_3_several_threads(loop: Loop) -> None:
+    """Contract 6.3: of several threads that wait each returns; the callbacks run once."""
+    request = loop.request()
+    ready = threading.Barrier(5)
+    returned: list[bool] = []
+
+    def wait() -> None:
+        ready.wait()
+        returned.append(wait_for([request.mailbox], delay=None, timeout=30))
+
+    threads = [threading.Thread(target=wait) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    ready.wait()
+    request.progress(100)
+    request.settle()
+    for thread in threads:
+        thread.join(30)
+
+    assert [True] * 4 == returned
+    assert [("a", event) for event in [*range(100), "end"]] == loop.log
+
+
+def test_6_3_a_thread_that_waits_for_another_threads_callback(loop: Loop) -> None:
+    """Contract 6.3: while another thread runs the terminal callback, a waiting thread waits for its end."""
+    request = loop.request()
+    returned: list[bool] = []
+    waiter = threading.Thread(target=lambda: returned.append(wait_for([request.mailbox], delay=None, timeout=30)))
+
+    def during(event: Any) -> None:
+        waiter.start()
+        while not request.mailbox._visits:
+            time.sleep(0)
+        assert [] == returned
+
+    request.during = during
+    request.settle()
+    loop.queue.drain()
+    waiter.join(30)
+
+    assert [True] == returned
+
+
+def test_6_4_many(loop: Loop) -> None:
+    """Contract 6.4: it returns when all are over, in whatever order they end."""
+    requests = [loop.request(str(number)) for number in range(5)]
+
+    def settle() -> None:
+        for request in reversed(requests):
+            request.settle()
+
+    worker = threading.Thread(target=settle)
+    worker.start()
+
+    assert wait_for([request.mailbox for request in requests], delay=None, timeout=30)
+    worker.join()
+    assert {(str(number), "end") for number in range(5)} == set(loop.log)
+    assert wait_for([], delay=None, timeout=None)
+
+
+def test_3_6_an_exception_ends_the_wait(loop: Loop) -> None:
+    """Contract 3.6, 6.4: what a callback raises ends the wait; it may be called again, and no event is lost."""
+    request = loop.request()
+    request.progress(2)
+    request.settle()
+    request.during = lambda event: 1 / 0 if event == 0 else None
+
+    with pytest.raises(ZeroDivisionError):
+        wait_for([request.mailbox], delay=None, timeout=None)
+    assert not request.mailbox._visits
+    assert wait_for([request.mailbox], delay=None, timeout=None)
+    assert [("a", 0), ("a", 1), ("a", "end")] == loop.log
+
+
+def test_6_2_control_c_ends_a_wait(loop: Loop) -> None:
+    """Contract 6.2, faults 119: Ctrl-C comes out of a waiting thread, and the request goes on."""
+    request = loop.request()
+    waits = threading.Thread(target=interrupt_when_it_sleeps, args=(request, threading.get_ident()))
+    waits.start()
+    with pytest.raises(KeyboardInterrupt):
+        wait_for([request.mailbox], delay=None, timeout=30)
+    waits.join()
+
+    assert not request.mailbox._visits
+    request.settle()
+    assert wait_for([request.mailbox], delay=None, timeout=None)
+
+
+def interrupt_when_it_sleeps(request: Request, thread: int) -> None:
+    while not request.mailbox._visits:
+        time.sleep(0)
+    signal.pthread_kill(thread, signal.SIGINT)
+
+
+def test_3_4_waiting_for_what_ends_without_a_callback(loop: Loop) -> None:
+    """Contract 3.4: a thread that waits is woken by the end of a request that has no callback."""
+    request = loop.request(callbacks=False)
+    worker = threading.Thread(target=request.settle)
+    worker.start()
+
+    assert wait_for([request.mailbox], delay=None, timeout=30)
+    worker.join()
+    assert [("a", "published")] == loop.log

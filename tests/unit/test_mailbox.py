@@ -1,0 +1,498 @@
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from urlrequest._dispatch import DispatchQueue
+from urlrequest._events import ProgressRun
+from urlrequest._lifecycle import Flag
+from urlrequest._mailbox import BATCH, PROGRESS_LIMIT, Mailbox, Seat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Receiver:
+    """Stands for a request: notes what is delivered, and does what a test wants meanwhile."""
+
+    def __init__(self, *, callbacks: bool = True) -> None:
+        self.is_cancelled = False
+        self.is_settled = False
+        self.callbacks = callbacks
+        self.delivered: list[Any] = []
+        self.during: Callable[[Any], object] = lambda event: None
+
+    def has_callback(self) -> bool:
+        return self.callbacks
+
+    def deliver_progress(self, current: int, total: int) -> None:
+        self.delivered.append(current)
+        self.during(current)
+
+    def deliver_outcome(self) -> None:
+        self.delivered.append("end")
+        self.during("end")
+
+    def publish_outcome(self) -> bool:
+        if self.callbacks:
+            return False
+        self.delivered.append("published")
+        self.during("published")
+        return True
+
+
+class Desk:
+    """A receiver, its mailbox, and the queue at home."""
+
+    def __init__(self, *, callbacks: bool = True) -> None:
+        self.wakeups = 0
+        self.queue = DispatchQueue(self._count)
+        self.receiver = Receiver(callbacks=callbacks)
+        self.mailbox = Mailbox(self.receiver, self.queue)
+
+    def _count(self) -> None:
+        self.wakeups += 1
+
+    def progress(self, first: int, count: int = 1, step: int = 1) -> None:
+        self.mailbox.post_progress(ProgressRun(first, step, count, 99))
+
+    def settle(self) -> None:
+        self.receiver.is_settled = True
+        self.mailbox.post_outcome()
+
+    def cancel(self) -> None:
+        self.receiver.is_cancelled = True
+        self.settle()
+
+    def visit(self) -> tuple[DispatchQueue, Seat]:
+        queue = DispatchQueue(lambda: None)
+        return queue, self.mailbox.visit(queue)
+
+    @property
+    def delivered(self) -> list[Any]:
+        return self.receiver.delivered
+
+
+def elsewhere(work: Callable[[], object]) -> Any:
+    """What a function returns on another thread."""
+    results: list[Any] = []
+    thread = threading.Thread(target=lambda: results.append(work()))
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive(), "it hangs"
+    return results[0]
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def silent() -> Desk:
+    return Desk(callbacks=False)
+
+
+# Order
+
+
+def test_3_1_order(desk: Desk) -> None:
+    """Contract 3.1: progress in order, then the outcome, then nothing."""
+    desk.progress(0)
+    desk.progress(8, 3, 8)
+    desk.settle()
+    desk.queue.drain()
+
+    assert [0, 8, 16, 24, "end"] == desk.delivered
+    assert desk.mailbox.is_over
+    assert not desk.mailbox.is_ready
+    assert not desk.queue.drain()
+    assert [0, 8, 16, 24, "end"] == desk.delivered
+
+
+def test_7_3_nothing_but_the_end_follows_a_cancel(desk: Desk) -> None:
+    """Contract 7.3: undelivered progress is dropped by a cancel, the rest of a run that has begun too."""
+    desk.progress(0, 5)
+    desk.progress(5, 5)
+    desk.receiver.during = lambda event: event == 2 and desk.cancel()
+    desk.queue.drain()
+
+    assert [0, 1, 2, "end"] == desk.delivered
+
+
+def test_7_3_progress_that_comes_after_a_cancel(desk: Desk) -> None:
+    """Contract 7.3: what a worker posts before it has noticed the cancel is dropped."""
+    desk.cancel()
+    desk.progress(0, 5)
+    desk.queue.drain()
+
+    assert ["end"] == desk.delivered
+
+
+def test_3_1_nothing_after_the_end(desk: Desk) -> None:
+    """Contract 3.1: progress that comes after the outcome was delivered stays where it is."""
+    desk.settle()
+    desk.queue.drain()
+    desk.progress(0)
+    desk.settle()
+
+    assert not desk.queue.drain()
+    assert ["end"] == desk.delivered
+
+
+# Finishing with nobody to be told
+
+
+def test_3_4_finishes_when_it_settles(silent: Desk) -> None:
+    """Contract 3.4: without a callback the request is finished by whoever settles it; no wake-up is needed."""
+    silent.settle()
+
+    assert (["published"], True, 0) == (silent.delivered, silent.mailbox.is_over, silent.wakeups)
+
+
+def test_3_4_progress_is_delivered_first(silent: Desk) -> None:
+    """Contract 3.4: while progress is undelivered, the outcome waits behind it, callback or not."""
+    silent.progress(0)
+    silent.settle()
+    assert [] == silent.delivered
+
+    silent.queue.drain()
+    assert [0, "end"] == silent.delivered
+
+
+def test_3_4_a_cancel_drops_progress_and_finishes(silent: Desk) -> None:
+    """Contract 3.4: a cancel that nobody is to be told of finishes the request, whatever was undelivered."""
+    silent.progress(0)
+    silent.cancel()
+
+    assert ["published"] == silent.delivered
+    assert not silent.queue.drain()
+    assert ["published"] == silent.delivered
+
+
+def test_3_1_an_outcome_that_was_delivered_is_not_published_again(desk: Desk) -> None:
+    """Contract 3.1: a thread that progress had woken may deliver the outcome before its worker comes to post it."""
+    desk.receiver.is_settled = True
+    desk.progress(0)
+    desk.queue.drain()
+    desk.receiver.callbacks = False  # they are let go of, having run
+    desk.mailbox.post_outcome()
+
+    assert [0, "end"] == desk.delivered
+
+
+def test_3_1_both_who_settle_may_post(silent: Desk) -> None:
+    """Contract 3.1: the worker and a canceller may both come to post the end; it is published once."""
+    silent.settle()
+    silent.cancel()
+
+    assert ["published"] == silent.delivered
+
+
+def test_3_4_a_callback_that_comes_in_between(silent: Desk) -> None:
+    """Contract 3.4: where there is a callback after all when it is to be published, it waits for its delivery."""
+    silent.receiver.publish_outcome = lambda: False  # type: ignore[method-assign]  # as when on_cancel is there
+    silent.settle()
+    assert ([], 1) == (silent.delivered, silent.wakeups)
+
+    silent.queue.drain()
+    assert ["end"] == silent.delivered
+
+
+def test_3_4_publishing_while_somebody_delivers(silent: Desk) -> None:
+    """D1: while another thread has the turn, nothing is published; that thread does it on its way."""
+    silent.progress(0)
+    silent.receiver.during = lambda event: elsewhere(silent.cancel) if event == 0 else None
+
+    assert silent.queue.drain()
+    assert not silent.queue.drain()
+    assert [0, "end"] == silent.delivered
+
+
+# D1
+
+
+def test_d1_one_thread_delivers(desk: Desk) -> None:
+    """D1: who comes while another thread runs a callback leaves at once with nothing done; nothing is lost."""
+    desk.progress(0, 2)
+    desk.settle()
+    served: list[int] = []
+    desk.receiver.during = lambda event: served.append(elsewhere(lambda: desk.mailbox.deliver(9, None, is_visit=False)))
+    desk.queue.drain()
+
+    assert [0, 1, "end"] == desk.delivered
+    assert [0, 0, 0] == served
+
+
+def test_d1_the_holder_looks_again(desk: Desk) -> None:
+    """D1: an event that is posted while the holder is about to give the turn back has its wake-up."""
+    desk.progress(0)
+
+    class Overtaken(Flag):
+        __slots__ = ()
+
+        def clear(self) -> None:
+            desk.settle()  # the worker, in the very last moment
+            elsewhere(lambda: desk.queue.drain())  # and a thread that comes for it, and finds the turn taken
+            super().clear()
+
+    desk.mailbox._turn = Overtaken()
+    desk.mailbox.deliver(9, None, is_visit=False)
+    assert [0] == desk.delivered
+
+    desk.mailbox._turn = Flag()
+    assert desk.queue.has_pending
+    desk.queue.drain()
+    assert [0, "end"] == desk.delivered
+
+
+def test_d1_a_callback_that_raises_gives_the_turn_back(desk: Desk) -> None:
+    """Contract 3.6, D1: an exception goes to whoever drains; the events behind it stay, with a wake-up on its way."""
+    desk.progress(0, 3)
+    desk.settle()
+    desk.receiver.during = lambda event: 1 / 0 if event in {1, "end"} else None
+
+    for expected in ([0, 1], [0, 1, 2, "end"]):
+        with pytest.raises(ZeroDivisionError):
+            desk.queue.drain()
+        assert expected == desk.delivered
+    assert desk.mailbox.is_over
+    assert not desk.queue.drain()
+
+
+def test_d1_delivering_within_a_callback_is_for_visitors(desk: Desk) -> None:
+    """D1: a drain within a callback of the same request delivers nothing of it; a visit delivers the rest in order."""
+    desk.progress(0, 4)
+    desk.settle()
+    queue, seat = desk.visit()
+
+    def nested(event: Any) -> None:
+        if event == 1:
+            assert 0 == desk.mailbox.deliver(9, None, is_visit=False)
+            assert 2 == seat.serve(2, None)
+            assert [0, 1, 2, 3] == desk.delivered
+
+    desk.receiver.during = nested
+    queue.drain()
+
+    assert [0, 1, 2, 3, "end"] == desk.delivered
+
+
+def test_6_3_a_visit_within_progress_takes_all(desk: Desk) -> None:
+    """Contract 6.3: a wait within on_progress delivers all the rest; the drain outside finds nothing left."""
+    desk.progress(0, 3)
+    desk.progress(3)
+    desk.settle()
+    queue, seat = desk.visit()
+    desk.receiver.during = lambda event: event == 0 and [seat.serve(9, None) for _ in range(3)]
+    queue.drain()
+
+    assert [0, 1, 2, 3, "end"] == desk.delivered
+
+
+def test_6_3_end_within_the_terminal_callback(desk: Desk) -> None:
+    """Contract 6.3: within the terminal callback its own thread need not wait, others do until it has ended."""
+    desk.settle()
+    ends: list[bool] = []
+
+    def look(event: Any) -> None:
+        ends.append(desk.mailbox.ends_for(threading.get_ident()))
+        ends.append(elsewhere(lambda: desk.mailbox.ends_for(threading.get_ident())))
+
+    desk.receiver.during = look
+    assert not desk.mailbox.ends_for(threading.get_ident())
+    desk.queue.drain()
+
+    assert [True, False] == ends
+    assert elsewhere(lambda: desk.mailbox.ends_for(threading.get_ident()))
+
+
+# D2
+
+
+def test_d2_a_seat_is_queued_once(desk: Desk) -> None:
+    """D2: however many events are announced, the seat is in its queue once, and the wake-up is called once."""
+    for number in range(10):
+        desk.progress(number)
+
+    assert (1, 1) == (len(desk.queue._ready), desk.wakeups)
+
+
+def test_d2_an_event_during_the_last_look(desk: Desk) -> None:
+    """D2: an event that comes while its mailbox is being looked at puts the seat back into the queue."""
+    desk.progress(0)
+    desk.receiver.during = lambda event: desk.settle() if event == 0 else None
+    assert desk.queue.drain(0)
+
+    assert [desk.mailbox._home] == list(desk.queue._ready)
+    desk.queue.drain()
+    assert [0, "end"] == desk.delivered
+
+
+def test_d2_flag_is_clear_before_the_look(desk: Desk) -> None:
+    """D2: the mailbox is looked at with the flag clear, so that an event behind the look is announced."""
+    seen: list[bool] = []
+    desk.progress(0)
+    desk.receiver.during = lambda event: seen.append(desk.mailbox._home._is_queued.is_set())
+    desk.queue.drain()
+
+    assert [False] == seen
+
+
+# D4
+
+
+def test_d4_only_visitors_deliver(desk: Desk) -> None:
+    """D4, contract 6.3: while a thread waits, the hook's thread delivers nothing, even what it was woken for."""
+    desk.progress(0)
+    queue, seat = desk.visit()
+    desk.queue.drain()
+    assert [] == desk.delivered
+
+    desk.settle()
+    queue.drain()
+    assert [0, "end"] == desk.delivered
+    desk.mailbox.leave(seat)
+
+
+def test_d4_what_is_left_goes_home(desk: Desk) -> None:
+    """D4: when the last visitor leaves with events undelivered, they are announced at home."""
+    _, seat = desk.visit()
+    desk.progress(0)
+    assert 0 == desk.wakeups
+
+    desk.mailbox.leave(seat)
+    assert 1 == desk.wakeups
+    desk.queue.drain()
+    assert [0] == desk.delivered
+
+
+def test_d4_what_is_left_goes_to_the_next_visitor(desk: Desk) -> None:
+    """D4: when one of two visitors leaves, the other is told of what is undelivered."""
+    queue, seat = desk.visit()
+    other_queue, other_seat = desk.visit()
+    desk.progress(0)
+    other_queue.drain()
+    desk.settle()
+    desk.mailbox.leave(other_seat)
+    queue.drain()
+
+    assert [0, "end"] == desk.delivered
+    desk.mailbox.leave(seat)
+    assert 0 == desk.wakeups
+
+
+def test_6_3_every_visitor_is_told_of_the_end(desk: Desk) -> None:
+    """Contract 6.3: all who wait come to know of the end, whoever delivered it."""
+    visits = [desk.visit() for _ in range(3)]
+    for queue, _ in visits:
+        queue.drain()
+    desk.settle()
+    visits[0][0].drain()
+
+    assert [True, True] == [queue.has_pending for queue, _ in visits[1:]]
+    assert all(desk.mailbox.ends_for(number) for number in range(3))
+
+
+def test_d4_visitors_are_told_of_an_end_that_was_published(silent: Desk) -> None:
+    """D4: a request that finishes without a callback wakes those who wait for it."""
+    queue, _ = silent.visit()
+    queue.drain()
+    silent.settle()
+
+    assert queue.has_pending
+    assert ["published"] == silent.delivered
+
+
+# D5
+
+
+def test_5_4_limit(desk: Desk) -> None:
+    """Contract 5.4, D5: 1,024 undelivered events are kept, first and final among them, the newest replaces the last."""
+    for number in range(3000):
+        desk.progress(number)
+    assert PROGRESS_LIMIT == 1024 == desk.mailbox.pending_count
+    desk.settle()
+    desk.queue.drain()
+
+    assert [*range(1023), 2999, "end"] == desk.delivered
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 1000, 1023, 1024, 1025, 5000])
+def test_5_4_limit_with_runs(desk: Desk, size: int) -> None:
+    """Contract 5.4: the limit holds for runs of any length, and the events stay in order."""
+    for first in range(0, 6000, size):
+        desk.progress(first, size)
+        assert desk.mailbox.pending_count <= PROGRESS_LIMIT
+        assert desk.mailbox.pending_count == sum(run.count for run in desk.mailbox._runs)
+    final = (6000 + size - 1) // size * size - 1
+    desk.settle()
+    desk.queue.drain()
+
+    assert [*range(1023), final, "end"] == desk.delivered
+
+
+@pytest.mark.parametrize("room", [0, 1, 2, 3])
+def test_5_4_a_run_that_does_not_fit(desk: Desk, room: int) -> None:
+    """Contract 5.4: of a run that is too long the beginning is kept as far as there is room, and its last event."""
+    desk.progress(0, PROGRESS_LIMIT - room)
+    desk.progress(5000, 10)
+    desk.queue.drain()
+
+    kept = PROGRESS_LIMIT - room
+    middle = [5000] if room == 2 else [5000, 5001] if room == 3 else []
+    assert [*range(kept if room else kept - 1), *middle, 5009] == desk.delivered
+
+
+def test_5_4_room_again_after_delivery(desk: Desk) -> None:
+    """Contract 5.4: what was delivered makes room, event by event."""
+    desk.progress(0, PROGRESS_LIMIT)
+    desk.mailbox.deliver(2, None, is_visit=False)
+    desk.progress(5000, 5)
+
+    assert desk.mailbox.pending_count == PROGRESS_LIMIT
+    desk.queue.drain()
+    assert [*range(1024), 5000, 5004] == desk.delivered
+
+
+def test_5_4_newest_is_taken_in_the_same_moment(desk: Desk) -> None:
+    """D5: where the dispatch thread takes the newest event while it is being replaced, both are delivered, none twice."""
+    desk.progress(0, PROGRESS_LIMIT)
+    assert desk.mailbox._take_run()  # by the dispatch thread, which has delivered nothing of it yet
+    desk.progress(5000)
+    desk.queue.drain()
+
+    assert [*range(1024), 5000] == desk.delivered
+
+
+# Batches
+
+
+def test_8_5_at_most_a_batch(desk: Desk) -> None:
+    """Contract 8.5: no more than the asked-for number of events is delivered in one go."""
+    desk.progress(0, 2 * BATCH)
+
+    assert BATCH == desk.mailbox.deliver(BATCH, None, is_visit=False)
+    assert list(range(BATCH)) == desk.delivered
+    assert desk.queue.has_pending
+
+
+def test_8_5_time_is_up_after_one(desk: Desk) -> None:
+    """Contract 8.5: with no time left, one event is delivered all the same."""
+    desk.progress(0, 5)
+
+    assert 1 == desk.mailbox.deliver(BATCH, 0.0, is_visit=False)
+    assert [0] == desk.delivered
+
+
+def test_deliver_all(desk: Desk) -> None:
+    """All that is pending can be delivered here and now, whatever the queue."""
+    desk.progress(0, 3 * BATCH)
+    desk.settle()
+    desk.mailbox.deliver_all()
+
+    assert [*range(3 * BATCH), "end"] == desk.delivered
+    desk.mailbox.deliver_all()
+    assert 3 * BATCH + 1 == len(desk.delivered)

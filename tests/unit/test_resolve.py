@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from urlrequest import _resolve
+from urlrequest._resolve import THREAD_LIMIT, resolve
+from urlrequest._waiter import Waiter
+from urlrequest.errors import DeadlineExceeded, RequestCancelled
+from urlrequest._deadline import Deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PATIENCE = 30.0  # seconds; only a failing test waits that long
+ADDRESS = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 80))
+
+
+class System:
+    """Stands for the system's resolver: notes what it is asked, and answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.threads: set[str] = set()
+        self.most_at_once = 0
+        self.errors: dict[str, Exception] = {}
+        self.go = threading.Event()
+        self.changed = threading.Condition()
+        self._at_once = 0
+
+    def getaddrinfo(self, host: str, port: int, **options: Any) -> list[Any]:
+        with self.changed:
+            self.asked.append(host)
+            self.threads.add(threading.current_thread().name)
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+            self.changed.notify_all()
+        assert self.go.wait(PATIENCE)
+        with self.changed:
+            self._at_once -= 1
+        if host in self.errors:
+            raise self.errors[host]
+        return [(*ADDRESS[:4], (f"address of {host}", port))]
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        with self.changed:
+            assert self.changed.wait_for(condition, PATIENCE)
+
+
+@pytest.fixture
+def system(monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
+    found = System()
+    monkeypatch.setattr(socket, "getaddrinfo", found.getaddrinfo)
+    yield found
+    found.go.set()
+
+
+class Asker(threading.Thread):
+    """A worker that resolves a name."""
+
+    def __init__(self, host: str, waiter: Waiter | None = None) -> None:
+        super().__init__(daemon=True)
+        self.host, self.waiter = host, waiter or Waiter()
+        self.outcome: Any = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.outcome = resolve(self.host, 80, self.waiter)
+        except Exception as error:
+            self.outcome = error
+
+    def result(self) -> Any:
+        self.join(PATIENCE)
+        assert not self.is_alive(), "it sleeps on"
+        self.waiter.release()
+        return self.outcome
+
+
+def waiting(host: str) -> int:
+    """How many requests wait for a name."""
+    lookup = _resolve._lookups.get((host, 80))
+    return 0 if lookup is None else len(lookup.waiters)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Let other threads go on until something is true."""
+    pause = threading.Event()
+    for _ in range(int(PATIENCE * 1000)):
+        if condition():
+            return
+        pause.wait(0.001)
+    raise AssertionError("it never became true")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(system: System) -> Iterator[None]:
+    """After each test no look-up, no thread and no queue is left."""
+    yield
+    system.go.set()
+    until(lambda: not _resolve._thread_count)
+    assert {} == _resolve._lookups
+    assert [] == list(_resolve._waiting)
+
+
+def test_addresses(system: System) -> None:
+    """The system's addresses come back, looked up on a thread of their own, and the time it took is noted."""
+    system.go.set()
+    asker = Asker("h.test")
+
+    assert [(*ADDRESS[:4], ("address of h.test", 80))] == asker.result()
+    assert {"urlrequest-resolver"} == system.threads
+    assert asker.waiter.timings["dns"] >= 0
+
+
+def test_requests_share_a_look_up(system: System) -> None:
+    """Requests that ask for the same name meanwhile share one look-up; a later one asks again."""
+    askers = [Asker("h.test") for _ in range(5)]
+    until(lambda: waiting("h.test") == 5)
+    system.go.set()
+
+    assert 1 == len({id(asker.result()) for asker in askers})
+    assert ["h.test"] == system.asked
+    Asker("h.test").result()
+    assert ["h.test", "h.test"] == system.asked
+
+
+def test_at_most_16_threads(system: System) -> None:
+    """However many names are looked up at once, 16 threads do it, and all get their answers."""
+    askers = [Asker(f"h{number}.test") for number in range(THREAD_LIMIT + 20)]
+    until(lambda: len(_resolve._waiting) == 20)
+    assert THREAD_LIMIT == 16 == _resolve._thread_count
+    system.go.set()
+
+    for asker in askers:
+        assert f"address of {asker.host}" == asker.result()[0][4][0]
+    assert system.most_at_once <= THREAD_LIMIT
+
+
+def test_7_2_cancel_leaves_the_look_up_behind(system: System) -> None:
+    """Contract 7.2: a cancelled request does not wait for the system; the thread finishes alone."""
+    asker = Asker("h.test")
+    system.wait_until(lambda: system.asked == ["h.test"])
+    asker.waiter.cancel()
+
+    assert isinstance(asker.result(), RequestCancelled)
+    assert 1 == _resolve._thread_count
+    system.go.set()
+
+
+def test_7_2_one_of_several_leaves(system: System) -> None:
+    """Contract 7.2: one request that is cancelled takes nothing away from the others that share its look-up."""
+    first, second = Asker("h.test"), Asker("h.test")
+    until(lambda: waiting("h.test") == 2)
+    first.waiter.cancel()
+    assert isinstance(first.result(), RequestCancelled)
+    system.go.set()
+
+    assert "address of h.test" == second.result()[0][4][0]
+
+
+def test_7_2_a_newcomer_joins_an_orphan(system: System) -> None:
+    """A look-up that everybody has left serves the next request for the name."""
+    asker = Asker("h.test")
+    system.wait_until(lambda: system.asked == ["h.test"])
+    asker.waiter.cancel()
+    asker.result()
+    other = Asker("h.test")
+    until(lambda: waiting("h.test") == 1)
+    system.go.set()
+
+    assert "address of h.test" == other.result()[0][4][0]
+    assert ["h.test"] == system.asked
+
+
+def test_7_2_what_nobody_wants_is_not_looked_up(system: System) -> None:
+    """A look-up that waits for a thread and whose requests are all cancelled is dropped."""
+    busy = [Asker(f"h{number}.test") for number in range(THREAD_LIMIT)]
+    system.wait_until(lambda: len(system.asked) == THREAD_LIMIT)
+    late = [Asker("late.test") for _ in range(2)]
+    until(lambda: waiting("late.test") == 2)
+    for number, asker in enumerate(late):
+        asker.waiter.cancel()
+        asker.result()
+        assert 1 - number == len(_resolve._waiting)
+    system.go.set()
+    for asker in busy:
+        asker.result()
+
+    assert "late.test" not in system.asked
+
+
+def test_15_1_timeout(system: System) -> None:
+    """Contract 15.1, faults 2: resolving takes no longer than `timeout`."""
+    assert str(Asker("h.test", Waiter(timeout=0.01)).result()) == "resolving h.test took longer than 0.01 s"
+
+
+def test_15_2_deadline(system: System) -> None:
+    """Contract 15.2, faults 2: resolving takes no longer than the deadline."""
+    assert isinstance(Asker("h.test", Waiter(deadline=Deadline(0.01))).result(), DeadlineExceeded)
+
+
+def test_16_1_errors_of_the_system(system: System) -> None:
+    """Contract 16.1, faults 1: an unknown name is socket.gaierror with its number, and says which name."""
+    system.errors["h.test"] = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    system.go.set()
+    askers = [Asker("h.test") for _ in range(2)]
+
+    for asker in askers:
+        error = asker.result()
+        assert isinstance(error, socket.gaierror)
+        assert (socket.EAI_NONAME, "resolving h.test: Name or service not known") == error.args
+
+
+def test_16_1_other_errors_come_through(system: System) -> None:
+    """Contract 16.1: whatever else the system's resolver raises is the answer."""
+    system.errors["h.test"] = UnicodeError("label too long")
+    system.go.set()
+
+    assert isinstance(Asker("h.test").result(), UnicodeError)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "fe80::1%1"])
+def test_addresses_are_not_looked_up(system: System, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address literal needs no thread."""
+    asked: list[Any] = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments, **options: asked.append((arguments, options)) or [])
+    resolve(host, 80, Waiter())
+
+    assert [((host, 80), {"type": socket.SOCK_STREAM, "flags": socket.AI_NUMERICHOST})] == asked
+    assert 0 == _resolve._thread_count
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("127.0.0.1", True), ("::1", True), ("fe80::1%eth0", True), ("127.1", False), ("a.b", False), ("1.2.3.4.5", False)],
+)
+def test_is_ip_literal(host: str, expected: bool) -> None:
+    """Only canonical addresses are taken for addresses."""
+    assert expected == _resolve.is_ip_literal(host)
+
+
+def test_no_thread_to_be_had(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faults 115: where the system gives no thread, that is the answer, and nothing is left behind."""
+
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    asker_start = threading.Thread.start
+    monkeypatch.setattr(
+        threading.Thread, "start", lambda self: refuse(self) if "resolver" in self.name else asker_start(self)
+    )
+    error = Asker("h.test").result()
+
+    assert isinstance(error, RuntimeError)
+    assert 0 == _resolve._thread_count
+
+
+def test_forget(system: System) -> None:
+    """In a forked child nothing of the parent's look-ups is left, a lock that was held neither."""
+    asker = Asker("h.test")
+    system.wait_until(lambda: system.asked == ["h.test"])
+    kept = _resolve._lock, dict(_resolve._lookups), _resolve._thread_count
+    with _resolve._lock:
+        _resolve.forget_lookups()
+        assert ({}, 0) == (_resolve._lookups, _resolve._thread_count)
+        assert not _resolve._lock.locked()
+    _resolve._lock, lookups, _resolve._thread_count = kept
+    _resolve._lookups.update(lookups)
+    system.go.set()
+    asker.result()

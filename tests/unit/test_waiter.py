@@ -1,0 +1,359 @@
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from urlrequest import _waiter
+from urlrequest._deadline import Deadline
+from urlrequest._waiter import READ, WRITE, Waiter
+from urlrequest.errors import DeadlineExceeded, RequestCancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ALARMS = [_waiter._SocketAlarm, *([_waiter._EventAlarm] if hasattr(os, "eventfd") else [])]
+POLLS = [_waiter._poll_with_select, *([_waiter._poll_with_poll] if _waiter._poll is not _waiter._poll_with_select else [])]
+PATIENCE = 30.0  # seconds; only a failing test waits that long
+
+
+@pytest.fixture(params=ALARMS, autouse=True)
+def _alarm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every test runs with each kind of alarm, and with none to spare."""
+    spare, kept = _waiter._spare_alarms, list(_waiter._spare_alarms)
+    spare.clear()
+    monkeypatch.setattr(_waiter, "_Alarm", request.param)
+    yield
+    spare.clear()
+    spare.extend(kept)
+
+
+@pytest.fixture(params=POLLS, autouse=True)
+def _poll(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test runs with each way to poll."""
+    monkeypatch.setattr(_waiter, "_poll", request.param)
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    left, right = socket.socketpair()
+    with left, right:
+        left.setblocking(False)
+        right.setblocking(False)
+        yield left, right
+
+
+@pytest.fixture
+def asleep(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set when a worker is about to sleep in the system."""
+    about_to_sleep = threading.Event()
+    poll = _waiter._poll
+
+    def announced(*arguments: Any) -> Any:
+        about_to_sleep.set()
+        return poll(*arguments)
+
+    monkeypatch.setattr(_waiter, "_poll", announced)
+    return about_to_sleep
+
+
+class Sleeper(threading.Thread):
+    """Waits on a waiter, and keeps what came of it."""
+
+    def __init__(self, waiter: Waiter, interest: dict[int, int] | None = None) -> None:
+        super().__init__(daemon=True)
+        self.waiter, self.interest = waiter, interest or {}
+        self.outcome: Any = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.outcome = self.waiter.wait(self.interest, None, "a test")
+        except Exception as error:
+            self.outcome = type(error)
+
+    def result(self) -> Any:
+        self.join(PATIENCE)
+        assert not self.is_alive(), "it sleeps on"
+        return self.outcome
+
+
+def test_ready_descriptors(pair: tuple[socket.socket, socket.socket]) -> None:
+    """A wait tells which descriptors are ready, and for what."""
+    left, right = pair
+    waiter = Waiter()
+
+    assert {left.fileno(): WRITE} == waiter.wait({left.fileno(): READ | WRITE}, None, "a test")
+    right.send(b"x")
+    assert {left.fileno(): READ | WRITE} == waiter.wait({left.fileno(): READ | WRITE}, None, "a test")
+    assert {left.fileno(): READ} == waiter.wait({left.fileno(): READ, right.fileno(): READ}, None, "a test")
+
+
+def test_a_closed_peer_is_ready(pair: tuple[socket.socket, socket.socket]) -> None:
+    """The end of the stream ends a wait for octets."""
+    left, right = pair
+    right.close()
+
+    assert waiter_ready(left) & READ
+
+
+def waiter_ready(sock: socket.socket) -> int:
+    return Waiter().wait({sock.fileno(): READ}, None, "a test")[sock.fileno()]
+
+
+def test_a_refused_connection_is_ready() -> None:
+    """A connection that failed ends the wait for writing."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        with socket.socket() as sock:
+            sock.setblocking(False)
+            sock.connect_ex(unused.getsockname())
+            assert WRITE & Waiter().wait({sock.fileno(): WRITE}, None, "a test")[sock.fileno()]
+
+
+def test_7_2_cancel_ends_a_wait(asleep: threading.Event, pair: tuple[socket.socket, socket.socket]) -> None:
+    """Contract 7.2: a cancel from another thread ends the wait for something that never comes, at once."""
+    waiter = Waiter()
+    sleeper = Sleeper(waiter, {pair[0].fileno(): READ})
+    asleep.wait(PATIENCE)
+    began = time.monotonic()
+    waiter.cancel()
+
+    assert RequestCancelled is sleeper.result()
+    assert time.monotonic() - began < 1
+
+
+def test_7_2_cancel_before_the_wait() -> None:
+    """Contract 7.2: a request that was cancelled waits for nothing any more."""
+    waiter = Waiter()
+    waiter.cancel()
+
+    with pytest.raises(RequestCancelled):
+        waiter.wait({}, None, "a test")
+    with pytest.raises(RequestCancelled):
+        waiter.check()
+    with pytest.raises(RequestCancelled):
+        waiter.pause(60)
+
+
+@pytest.mark.parametrize("moment", ["arm", "check"])
+def test_7_2_cancel_just_before_the_sleep(moment: str) -> None:
+    """Invariant N: a cancel in the middle of going to sleep, before or behind the look at it, is heard."""
+
+    class Overtaken(Waiter):
+        __slots__ = ()
+
+        def arm(self) -> None:
+            if moment == "arm":
+                self.cancel()
+            super().arm()
+
+        def check(self) -> None:
+            super().check()
+            if moment == "check":
+                self.cancel()  # the alarm has been made before the look: it rings
+
+    with pytest.raises(RequestCancelled):
+        Overtaken().wait({}, None, "a test")
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals between threads")
+def test_7_1_cancel_from_a_signal_handler(asleep: threading.Event) -> None:
+    """Contract 7.1, faults 126: a signal handler may cancel; here it interrupts the very thread that waits."""
+    waiter = Waiter()
+    before = signal.signal(signal.SIGUSR1, lambda *_: waiter.cancel())
+    main = threading.get_ident()
+
+    def send() -> None:
+        asleep.wait(PATIENCE)
+        signal.pthread_kill(main, signal.SIGUSR1)
+
+    sender = threading.Thread(target=send)
+    try:
+        sender.start()
+        with pytest.raises(RequestCancelled):
+            waiter.wait({}, time.monotonic() + PATIENCE, "a test")
+        sender.join()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_ringing_has_the_worker_look_again(asleep: threading.Event) -> None:
+    """Somebody may ring without a cancel: the wait ends with nothing ready, once."""
+    waiter = Waiter()
+    sleeper = Sleeper(waiter)
+    asleep.wait(PATIENCE)
+    waiter.ring()
+    assert {} == sleeper.result()
+
+    asleep.clear()
+    sleeper = Sleeper(waiter)
+    asleep.wait(PATIENCE)
+    assert sleeper.is_alive()
+    waiter.cancel()
+    assert RequestCancelled is sleeper.result()
+
+
+def test_rings_before_the_alarm_are_nothing() -> None:
+    """Ringing for a request that does not wait, not yet or not any more, does no harm."""
+    waiter = Waiter()
+    waiter.ring()
+    waiter.arm()
+    waiter.release()
+    waiter.ring()
+    waiter.release()
+
+
+def test_armed_before_telling_others_to_ring() -> None:
+    """A ring between `arm()` and the wait is heard, so that an answer that is faster than the wait is not missed."""
+    waiter = Waiter()
+    waiter.arm()
+    waiter.ring()
+
+    assert {} == waiter.wait({}, None, "a test")
+
+
+def test_alarms_are_used_again() -> None:
+    """The alarm of a request that is over serves the next one; no more descriptors are made."""
+    waiter = Waiter()
+    waiter.arm()
+    alarm = waiter._alarm
+    waiter.release()
+    other = Waiter()
+    other.arm()
+
+    assert alarm is other._alarm
+
+
+def test_a_late_ring_wakes_for_nothing() -> None:
+    """A canceller that took hold of the alarm in the last moment wakes the next request, which sleeps on."""
+    waiter = Waiter()
+    waiter.arm()
+    late = waiter._alarm
+    waiter.release()
+    other = Waiter(timeout=0.01)
+    other.arm()
+    assert late is not None
+    late.ring()
+
+    assert {} == other.wait({}, None, "a test")
+    with pytest.raises(TimeoutError, match=r"a test took longer than 0.01 s"):
+        other.wait({}, other.step_end(), "a test")
+
+
+def test_alarms_can_be_rung_for_ever() -> None:
+    """Ringing never blocks and never fails, however often nobody listens; silencing takes all rings away."""
+    waiter = Waiter()
+    waiter.arm()
+    alarm = waiter._alarm
+    assert alarm is not None
+    if isinstance(alarm, _waiter._EventAlarm):
+        os.eventfd_write(alarm.descriptor, 2**64 - 2)
+    for _ in range(5000):
+        waiter.ring()
+    while waiter.wait({}, time.monotonic(), "a test", is_pause=True):
+        pass
+    alarm.silence()
+
+    for _ in range(10):
+        alarm.silence()
+    assert {} == _waiter._poll({}, alarm.descriptor, 0)
+
+
+@pytest.mark.no_leaks
+def test_alarms_close_themselves() -> None:
+    """Alarms that nobody holds any more are closed; no more than 64 are kept to spare."""
+    waiters = [Waiter() for _ in range(100)]
+    for waiter in waiters:
+        waiter.arm()
+    for waiter in waiters:
+        waiter.release()
+    assert 64 == len(_waiter._spare_alarms)
+
+    _waiter.forget_alarms()
+    assert 0 == len(_waiter._spare_alarms)
+    gc.collect()
+
+
+def test_15_1_a_step_takes_its_time_and_no_longer() -> None:
+    """Contract 15.1: a step ends at `timeout` with a TimeoutError that says what was waited for, not before."""
+    waiter = Waiter(timeout=0.02)
+    began = time.monotonic()
+    with pytest.raises(TimeoutError, match=r"^connecting to h:80 took longer than 0.02 s$"):
+        while True:
+            waiter.wait({}, began + 0.02, "connecting to h:80")
+
+    assert 0.02 <= time.monotonic() - began < 5
+
+
+def test_15_1_no_timeout_is_no_end() -> None:
+    """Contract 15.1: without a timeout a step has no end."""
+    assert Waiter().step_end() is None
+
+
+def test_15_2_a_deadline_ends_a_wait() -> None:
+    """Contract 15.2: the deadline ends a wait whose step would last longer, as DeadlineExceeded, in time."""
+    waiter = Waiter(timeout=60, deadline=Deadline(0.02))
+    began = time.monotonic()
+    with pytest.raises(DeadlineExceeded, match=r"deadline of 0.02 s"):
+        while True:
+            waiter.wait({}, waiter.step_end(), "a test")
+
+    assert time.monotonic() - began < 5
+
+
+def test_15_2_a_deadline_that_has_passed_while_octets_come(pair: tuple[socket.socket, socket.socket]) -> None:
+    """Contract 15.2: a peer that always has something does not stretch the deadline."""
+    pair[1].send(b"x")
+    waiter = Waiter(deadline=Deadline(0.001))
+    with pytest.raises(DeadlineExceeded):
+        while True:
+            waiter.wait({pair[0].fileno(): READ}, None, "a test")
+
+
+def test_7_3_a_cancel_goes_before_the_deadline() -> None:
+    """A request that is both cancelled and too late was cancelled."""
+    waiter = Waiter(deadline=Deadline(0.0))
+    waiter.cancel()
+
+    with pytest.raises(RequestCancelled):
+        waiter.check()
+
+
+def test_pause() -> None:
+    """A pause lasts as long as it should, whoever rings meanwhile."""
+    waiter = Waiter()
+    waiter.arm()
+    waiter.ring()
+    began = time.monotonic()
+    waiter.pause(0.02)
+
+    assert 0.02 <= time.monotonic() - began < 5
+    waiter.pause(0)
+    waiter.pause(-1)
+
+
+def test_7_2_cancel_ends_a_pause(asleep: threading.Event) -> None:
+    """Contract 7.2: a pause ends with the request (faults, 127)."""
+    waiter = Waiter()
+    canceller = threading.Thread(target=lambda: (asleep.wait(PATIENCE), waiter.cancel()))
+    canceller.start()
+    with pytest.raises(RequestCancelled):
+        waiter.pause(PATIENCE)
+    canceller.join()
+
+
+def test_waits_of_any_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step that ends in a hundred years is more than the system can count, and no error."""
+    asked: list[float] = []
+    monkeypatch.setattr(_waiter, "_poll", lambda interest, alarm, seconds: asked.append(seconds) or {})
+    Waiter().wait({}, time.monotonic() + 1e300, "a test")
+    Waiter().wait({}, None, "a test")
+
+    assert [_waiter._LONGEST_WAIT] * 2 == asked

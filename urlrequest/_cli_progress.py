@@ -1,0 +1,145 @@
+"""How far a download is, on standard error: a bar on a terminal with tqdm, a few lines otherwise.
+
+Used on the dispatch thread, which is the command's main thread.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Bar", "Display", "Lines", "make_display", "size_text"]
+
+LINE_COUNT = 10  # steps of a download whose size is known; each is told at most once
+LINE_INTERVAL = 1.0  # seconds between two lines, so that a quick download is told in one
+FIRST_MARK = 1024 * 1024  # octets; of an unknown total the doubles of it are told
+
+
+class Display(Protocol):
+    """Something that shows how far a download is."""
+
+    def show(self, current: int, total: int) -> None:
+        """Be told how many octets there are, of how many; -1: unknown."""
+        ...
+
+    def close(self) -> None:
+        """End it, complete or not."""
+        ...
+
+
+def make_display(stream: TextIO | None, name: str) -> Display | None:
+    """Return what suits the stream; None where there is none.
+
+    Args:
+        name: What is being downloaded.
+    """
+    if stream is None:
+        return None
+    if stream.isatty():
+        try:
+            from tqdm import tqdm
+        except ImportError:
+            pass
+        else:
+            return Bar(stream, name, tqdm)
+    return Lines(stream, name)
+
+
+class Bar:
+    """A bar of tqdm's, made when the size is known."""
+
+    def __init__(self, stream: TextIO, name: str, tqdm: Any) -> None:
+        self._stream = stream
+        self._name = name
+        self._tqdm = tqdm
+        self._bar: Any = None
+
+    def show(self, current: int, total: int) -> None:
+        if self._bar is None:
+            self._tqdm.monitor_interval = 0  # no thread of its own
+            self._bar = self._tqdm(
+                total=total if total >= 0 else None,
+                desc=self._name,
+                file=self._stream,
+                unit="B",
+                unit_scale=True,
+                unit_divisor=1024,
+                dynamic_ncols=True,
+            )
+        self._bar.update(current - self._bar.n)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+class Lines:
+    """At most ten lines for a download of known size, each with rate and time left; the last when it is complete."""
+
+    def __init__(self, stream: TextIO, name: str, clock: Callable[[], float] = monotonic) -> None:
+        self._stream = stream
+        self._name = name
+        self._clock = clock
+        self._began: float | None = None
+        self._told_at = 0.0
+        self._mark = 0
+        self._current = 0
+        self._total = -1
+
+    def show(self, current: int, total: int) -> None:
+        now = self._clock()
+        self._current, self._total = current, total
+        if self._began is None:
+            self._began = self._told_at = now
+            self._mark = self._next_mark()
+        elif self._mark <= current < (total if total >= 0 else current + 1) and now - self._told_at >= LINE_INTERVAL:
+            self._told_at = now
+            self._mark = self._next_mark()
+            self._tell(self._describe(now - self._began))
+
+    def close(self) -> None:
+        if self._began is None:
+            return
+        seconds = self._clock() - self._began
+        if self._current == self._total or self._total < 0:
+            self._tell(f"{size_text(self._current)} in {seconds:.1f} s{_rate(self._current, seconds)}")
+        else:
+            self._tell(f"ended after {size_text(self._current)} of {size_text(self._total)}")
+        self._began = None
+
+    def _next_mark(self) -> int:
+        """The number of octets from which on the next line is due."""
+        if self._total < 0:
+            return max(FIRST_MARK, self._current * 2)
+        step = self._current * LINE_COUNT // max(1, self._total) + 1
+        return -(-self._total * step // LINE_COUNT)
+
+    def _describe(self, seconds: float) -> str:
+        if self._total < 0:
+            return f"{size_text(self._current)}{_rate(self._current, seconds)}"
+        left = seconds * (self._total - self._current) / max(1, self._current)
+        part = f"{self._current * 100 // max(1, self._total)} %, {size_text(self._current)} of {size_text(self._total)}"
+        return f"{part}{_rate(self._current, seconds)}, {left:.0f} s left"
+
+    def _tell(self, text: str) -> None:
+        try:
+            self._stream.write(f"{self._name}: {text}\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            pass  # nobody looks at it any more, which is no reason to give up the download
+
+
+def _rate(octets: int, seconds: float) -> str:
+    return f", {size_text(octets / seconds)}/s" if seconds > 0 else ""
+
+
+def size_text(octets: float) -> str:
+    """A number of octets for people."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if octets < 1024:
+            return f"{octets:.0f} {unit}" if unit == "B" else f"{octets:.1f} {unit}"
+        octets /= 1024
+    return f"{octets:.1f} TiB"

@@ -1,0 +1,60 @@
+"""Where the demo is shown: lines, rows and a progress bar, in 100 columns of ASCII, with colours on a terminal only.
+
+Used on the main thread only.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, TextIO
+
+__all__ = ["ProgressBar", "Screen"]
+
+TEXT_WIDTH = 46  # columns
+BAR_WIDTH = 40  # columns
+
+
+class Screen:
+    """Where the demo is shown. Used on the main thread only."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.is_terminal = stream.isatty()
+        self._has_colours = (
+            self.is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
+        )
+
+    def write(self, text: str) -> None:
+        """Show a text at once."""
+        self._stream.write(text)
+        self._stream.flush()
+
+    def line(self, text: str = "", colour: str = "") -> None:
+        """Show a line, in a colour (an SGR parameter) where there are colours."""
+        self.write(f"\x1b[{colour}m{text}\x1b[0m\n" if colour and self._has_colours else f"{text}\n")
+
+    def row(self, name: str, text: str, seconds: float | None, thread: str) -> None:
+        """Show what happened, when, and on which thread."""
+        text = text if len(text) <= TEXT_WIDTH else text[: TEXT_WIDTH - 3] + "..."
+        when = "" if seconds is None else f"{seconds * 1000:.0f} ms"
+        self.line(f"   {name:<11} {text:<{TEXT_WIDTH}} {when:>8}  thread: {thread}")
+
+
+class ProgressBar:
+    """The bar of the download: drawn over itself on a terminal, a line for each quarter otherwise."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._told = -1
+
+    def show(self, _: Any, current: int, total: int) -> None:
+        """The on_progress callback."""
+        percent = current * 100 // total
+        step = percent if self._screen.is_terminal else percent // 25
+        if step == self._told:
+            return
+        self._told = step
+        filled = BAR_WIDTH * current // total
+        bar = f"   [{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {percent:3} %"
+        is_redrawn = self._screen.is_terminal and current < total
+        self._screen.write(bar + ("\r" if is_redrawn else "\n"))

@@ -1,0 +1,103 @@
+"""Which hook a new request gets: the installed one, or that of the loop that is found (contract 8.1, 8.2).
+
+Detection looks at modules that the application has imported already, and costs a program without a loop a few look-ups
+of names.
+
+Thread safety. `_installed` is a single reference, read once by each constructor.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from urlrequest._defaults import defaults
+
+from ._base import check_hook
+
+if TYPE_CHECKING:
+    from ._base import Hook
+
+__all__ = ["PLACES", "current_hook", "detect_hook", "hook_class", "install", "uninstall"]
+
+# Where the hooks are: they are imported when they are first asked for.
+PLACES = {
+    "AsyncioHook": "_asyncio",
+    "GLibHook": "_glib",
+    "KivyHook": "_kivy",
+    "PygameHook": "_pygame",
+    "QtHook": "_qt",
+    "TkHook": "_tk",
+    "TrioHook": "_trio",
+    "WxHook": "_wx",
+}
+# What has been imported where such a loop can be. Those of this thread come first, then those of the process; GLib is
+# last, since other toolkits on Linux run on top of it.
+_SIGNS = (
+    ("asyncio", "AsyncioHook"),
+    ("trio", "TrioHook"),
+    ("kivy.base", "KivyHook"),
+    ("PySide6.QtCore", "QtHook"),
+    ("PyQt6.QtCore", "QtHook"),
+    ("PySide2.QtCore", "QtHook"),
+    ("PyQt5.QtCore", "QtHook"),
+    ("tkinter", "TkHook"),
+    ("wx", "WxHook"),
+    ("gi.repository.GLib", "GLibHook"),
+)
+
+_installed: Hook | None = None
+
+
+def install(hook: Hook | None = None) -> Hook | None:
+    """Have all requests made from now on use a hook, whichever thread makes them (contract 8.1).
+
+    Args:
+        hook: The hook; None: the one that is detected now.
+    Returns:
+        The installed hook; None when none was given and none was found.
+    Raises:
+        TypeError: It is no hook.
+    """
+    global _installed
+    check_hook(hook)
+    _installed = hook or detect_hook()
+    return _installed
+
+
+def uninstall() -> None:
+    """Undo `install()`: requests made from now on detect their loop again."""
+    global _installed
+    _installed = None
+
+
+def current_hook() -> Hook | None:
+    """The hook of a request that is made now on this thread and names none."""
+    if _installed is not None:
+        return _installed
+    return detect_hook() if defaults.detect_hook else None
+
+
+def detect_hook() -> Hook | None:
+    """The hook of the loop that runs on this thread, or else of the process's GUI."""
+    loaded = sys.modules
+    for sign, name in _SIGNS:
+        if sign in loaded:
+            try:
+                hook = hook_class(name).detect()
+            except Exception:  # a toolkit that another thread is still importing; a request must not fail of it
+                logging.getLogger("urlrequest").debug("%s.detect() failed", name, exc_info=True)
+                continue
+            if hook is not None:
+                return hook
+    return None
+
+
+@cache
+def hook_class(name: str) -> type[Hook]:
+    """Import a hook."""
+    found: type[Hook] = getattr(import_module(f".{PLACES[name]}", __package__), name)
+    return found

@@ -1,0 +1,52 @@
+"""GLibHook: callbacks in a GLib main context, as GTK and GStreamer programs have it."""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakValueDictionary
+
+from ._base import Hook, toolkit
+
+__all__ = ["GLibHook"]
+
+_hooks: WeakValueDictionary[int, GLibHook] = WeakValueDictionary()  # by context; a hook keeps its context alive
+
+
+class GLibHook(Hook):
+    """Runs callbacks where a main context is iterated.
+
+    Wake-ups are idle sources, which start a poll at once. Their priority is below GTK's resizing and redrawing and
+    above that of idle callbacks: a flood of events freezes no window.
+    """
+
+    def __init__(self, context: Any = None) -> None:
+        """Bind to a main context; its loop may run or not.
+
+        Args:
+            context: A GLib.MainContext; None: the default one.
+        Raises:
+            ImportError: PyGObject is missing.
+        """
+        super().__init__()
+        self._glib = toolkit("gi.repository.GLib", "PyGObject")
+        self._context = self._glib.MainContext.default() if context is None else context
+        self._priority = self._glib.PRIORITY_HIGH_IDLE + 30  # GTK redraws at 20
+        _hooks.setdefault(hash(self._context), self)
+
+    @classmethod
+    def detect(cls) -> GLibHook | None:
+        """Return the hook of this thread's own context, or else of the default one."""
+        contexts = toolkit("gi.repository.GLib", "PyGObject").MainContext
+        context = contexts.get_thread_default() or contexts.default()
+        hook = _hooks.get(hash(context))
+        return cls(context) if hook is None or hook._is_lost else hook
+
+    def wakeup(self) -> None:
+        """Add an idle source that calls `run()` once."""
+        source = self._glib.Idle(priority=self._priority)
+        source.set_callback(self._come)
+        source.attach(self._context)
+
+    def _come(self, *_: object) -> bool:
+        self.run()
+        return False  # once

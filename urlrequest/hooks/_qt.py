@@ -1,0 +1,93 @@
+"""QtHook: callbacks in Qt's event loop, through PySide6, PyQt6, PySide2 or PyQt5."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from typing import Any
+
+from urlrequest.errors import HookError
+
+from ._base import Hook, weakly
+
+__all__ = ["QtHook"]
+
+_BINDINGS = ("PySide6", "PyQt6", "PySide2", "PyQt5")
+
+
+class QtHook(Hook):
+    """Runs callbacks on the thread of the QApplication, in its event loop and in those of dialogs.
+
+    A wake-up is a queued signal. What a callback raises goes to `sys.excepthook` and ends nothing; only SystemExit goes
+    on to Qt, which ends the process with it.
+    """
+
+    _passing = (SystemExit,)  # of anything else, PyQt would abort the process
+
+    def __init__(self) -> None:
+        """Bind to the application of the binding that is imported.
+
+        Raises:
+            HookError: There is no application yet.
+            ImportError: None of the bindings is imported.
+        """
+        super().__init__()
+        self._core, application = _find_application()
+        if self._core is None:
+            raise ImportError(f"a QtHook needs one of the packages {', '.join(_BINDINGS)}, imported")
+        if application is None:
+            raise HookError("a QtHook needs a QApplication, and there is none yet")
+        self._bridge = _bridge_class(self._core)(weakly(self.run), weakly(self._see_end))
+        self._bridge.moveToThread(application.thread())
+        application.destroyed.connect(self._bridge.see_end)
+        self._bind(application)
+
+    @classmethod
+    def detect(cls) -> QtHook | None:
+        """Return the hook of the application, if there is one."""
+        _, application = _find_application()
+        return None if application is None else cls._of(application) or cls()
+
+    def wakeup(self) -> None:
+        """Emit the signal; HookError when the application is gone."""
+        if self._core.QCoreApplication.instance() is not self._loop:
+            raise HookError("the QApplication was destroyed")
+        self._bridge.rung.emit()
+
+
+def _find_application() -> tuple[Any, Any]:
+    """The QtCore in use, and the application."""
+    core = None
+    for binding in _BINDINGS:
+        found: Any = sys.modules.get(f"{binding}.QtCore")
+        if found is not None:
+            core = found
+            application = core.QCoreApplication.instance()
+            if application is not None:
+                return core, application
+    return core, None
+
+
+@cache
+def _bridge_class(core: Any) -> Any:
+    """The class of objects that take wake-ups to the application's thread."""
+    signal = getattr(core, "Signal", None) or core.pyqtSignal
+    slot = getattr(core, "Slot", None) or core.pyqtSlot
+
+    class Bridge(core.QObject):  # type: ignore[misc]  # the binding is known at run time only
+        rung = signal()
+
+        def __init__(self, run: Any, see_end: Any) -> None:
+            super().__init__()
+            self._run, self._see_end = run, see_end
+            self.rung.connect(self.come, core.Qt.ConnectionType.QueuedConnection)
+
+        @slot()
+        def come(self) -> None:
+            self._run()
+
+        @slot()
+        def see_end(self) -> None:
+            self._see_end()
+
+    return Bridge

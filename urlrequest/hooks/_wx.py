@@ -1,0 +1,45 @@
+"""WxHook: callbacks in the main loop of wxPython."""
+
+from __future__ import annotations
+
+from urlrequest.errors import HookError
+
+from ._base import Hook, toolkit, weakly
+
+__all__ = ["WxHook"]
+
+
+class WxHook(Hook):
+    """Runs callbacks in the wx.App's main loop, and in the loops of modal dialogs.
+
+    Wake-ups are events for a receiver of its own: no window can be closed under them.
+    """
+
+    def __init__(self) -> None:
+        """Bind to the wx.App.
+
+        Raises:
+            HookError: There is none yet.
+            ImportError: wxPython is missing.
+        """
+        super().__init__()
+        self._wx = toolkit("wx", "wxPython")
+        app = self._wx.GetApp()
+        if app is None:
+            raise HookError("a WxHook needs a wx.App, and there is none yet")
+        self._kind = self._wx.NewEventType()
+        self._receiver = self._wx.EvtHandler()
+        self._receiver.Connect(-1, -1, self._kind, weakly(self.run))
+        self._bind(app)
+
+    @classmethod
+    def detect(cls) -> WxHook | None:
+        """Return the hook of the wx.App, if there is one."""
+        app = toolkit("wx", "wxPython").GetApp()
+        return None if app is None else cls._of(app) or cls()
+
+    def wakeup(self) -> None:
+        """Queue an event that calls `run()`; HookError when the wx.App is gone."""
+        if self._wx.GetApp() is not self._loop:
+            raise HookError("the wx.App was destroyed")
+        self._wx.QueueEvent(self._receiver, self._wx.PyEvent(0, self._kind))
