@@ -35,7 +35,7 @@ nitpick_ignore_regex = [
     # The standard library's own pages are elsewhere; a build needs no network to look them up.
     (
         r"py:.*",
-        r"(abc|collections|concurrent|contextlib|http|io|logging|os|pathlib|socket|ssl|threading|types|typing)\b.*",
+        r"(abc|asyncio|collections|concurrent|contextlib|http|io|logging|os|pathlib|socket|ssl|threading|tkinter|types|typing)\b.*",
     ),
     # Names that stand for types in signatures only: pages refer to what is public by its full name.
     (r"py:.*", r"urlrequest\.(\w+\.)?_.*"),
