@@ -220,6 +220,18 @@ def test_2_1_parameters_are_documented() -> None:
     assert [name for name in inspect.signature(urlrequest.UrlRequest).parameters if name != "self"] == told
 
 
+def test_command_line_is_documented() -> None:
+    """Every option that `python -m urlrequest --help` tells stands in the reference."""
+    command = [sys.executable, "-m", "urlrequest", "--help"]
+    told = subprocess.run(
+        command, cwd=Path(urlrequest.__file__).parent.parent, capture_output=True, text=True, check=True
+    )
+    page = (ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
+    options = set(re.findall(r"(?<!\w)--[a-z][a-z-]+", told.stdout)) - {"--help"}
+
+    assert [] == sorted(option for option in options if f"`{option}" not in page)
+
+
 def test_16_2_errors_are_documented() -> None:
     """Contract 16.2: every exception of the library stands in the reference."""
     page = (ROOT / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
@@ -244,11 +256,11 @@ def test_every_test_has_a_promise() -> None:
 @pytest.mark.network
 @pytest.mark.skipif("URLREQUEST_TEST_NETWORK" not in os.environ, reason="URLREQUEST_TEST_NETWORK is not set")
 def test_readme_commands_work_in_a_fresh_clone(tmp_path: Path) -> None:
-    """Both commands of the README, as they stand, succeed in a fresh clone; of the tests the unit tests are run."""
+    """Both commands of the README, as they stand, succeed in a fresh clone; of the tests the quick ones are run."""
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", "--no-local", str(ROOT), str(clone)], check=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
-    environment["PYTEST_ADDOPTS"] = "-q tests/unit"
+    environment["PYTEST_ADDOPTS"] = "-q tests/test_layers.py tests/test_project.py docs"
     del environment["URLREQUEST_TEST_NETWORK"]
 
     for command in readme_commands():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ._deadline import Deadline, earliest
@@ -32,7 +33,7 @@ class _Loop(Protocol):
         ...
 
     def call_soon(self, call: Callable[[], object]) -> None:
-        """Have something called on the loop's thread. Any thread; never blocks."""
+        """Have something called on the loop's thread, if it still runs. Any thread; never blocks."""
         ...
 
 
@@ -44,7 +45,8 @@ class _Asyncio:
         self.make_event = asyncio.Event
 
     def call_soon(self, call: Callable[[], object]) -> None:
-        self._loop.call_soon_threadsafe(call)
+        with suppress(RuntimeError):  # it is closed: nobody awaits any more
+            self._loop.call_soon_threadsafe(call)
 
 
 class _Trio:
@@ -55,7 +57,8 @@ class _Trio:
         self.make_event = trio.Event
 
     def call_soon(self, call: Callable[[], object]) -> None:
-        self._token.run_sync_soon(call)
+        with suppress(RuntimeError):  # trio.RunFinishedError: nobody awaits any more
+            self._token.run_sync_soon(call)
 
 
 def _running_loop() -> _Loop:

@@ -57,13 +57,13 @@ class Callbacks:
                 raise TypeError(f"{name} is {type(callback).__name__}; a callable or None is needed")
 
     def wants_progress(self) -> bool:
-        return self.on_progress is not None
+        return bool(self.on_progress)
 
     def wants_upload_progress(self) -> bool:
-        return self.on_upload_progress is not None
+        return bool(self.on_upload_progress)
 
     def wants_chunks(self) -> bool:
-        return self.on_chunk is not None
+        return bool(self.on_chunk)
 
     def _has_callback(self, name: str) -> bool:
         """Whether somebody is to be told of an outcome."""

@@ -6,12 +6,11 @@ callbacks too, by `wait()`; only what `_cli_verbose` writes is written by the wo
 Invariants:
     1. Standard output gets the body's octets and nothing else; everything said goes to standard error.
     2. Whatever goes wrong is one line, without a traceback and without credentials.
-    3. However the command ends, no request is running any more and no temporary file is left.
+    3. However the command ends, no request is running any more and no temporary file is left but what --resume needs.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import sys
@@ -22,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from . import UrlRequest, cancel_all, g_requests, wait_all
 from ._cli_options import Wish, read_arguments
-from ._cli_progress import make_display
+from ._cli_output import NO_OUTPUT, Output, OutputError, drop_output, kept_words, open_output
+from ._cli_progress import Progress
 from ._cli_verbose import ShownRequest, complain, describe_error, printable, show_timings, without_userinfo
 from .errors import InsecureRequestWarning, InvalidURL
 
@@ -37,9 +37,8 @@ BAD_USAGE: Final = 2
 ERROR: Final = 3  # no complete response, or no place for it
 INTERRUPTED: Final = 130  # as shells count: 128 and the number of SIGINT
 
-NO_OUTPUT = "standard output is closed"
 ENDING_TIME = 0.2  # seconds for the workers to remove their temporary files
-CHUNK_SIZE = 64 * 1024  # octets from one step of the progress bar to the next
+PROGRESS_INTERVAL = 0.1  # seconds from one step of the progress bar to the next
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -53,12 +52,15 @@ def main(arguments: Sequence[str]) -> int:
         if list(arguments) == ["demo"]:
             return _show_demo()
         with read_arguments(arguments) as wish:
-            return _fetch(wish)
+            try:
+                return _fetch(wish)
+            except KeyboardInterrupt:
+                return _interrupt(wish)
     except KeyboardInterrupt:
-        return _interrupt()
+        return _interrupt(None)
     except BrokenPipeError:
         # Whoever read the output has read enough. At its end the interpreter flushes once more, and would complain.
-        _drop_output()
+        drop_output()
         return ERROR
 
 
@@ -83,7 +85,7 @@ def _end(number: int, _: object) -> None:
     raise SystemExit(128 + number)
 
 
-def _interrupt() -> int:
+def _interrupt(wish: Wish | None) -> int:
     """End all requests, and give their workers the time to tidy up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the next Ctrl-C of somebody impatient must not end the tidying up
     until = monotonic() + ENDING_TIME
@@ -92,85 +94,89 @@ def _interrupt() -> int:
     wait_all(running, timeout=ENDING_TIME)
     for request in running:
         request.join(max(0.0, until - monotonic()))
-    complain("interrupted")
+    complain("interrupted" if wish is None else f"interrupted{kept_words(wish)}")
     return INTERRUPTED
-
-
-def _drop_output() -> None:
-    with suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
 
 
 def _fetch(wish: Wish) -> int:
     """Make the request, wait for it, and put its body where it is wanted."""
-    file_path = None if wish.output is None or _is_special(wish.output) else wish.output
-    display = None if wish.output is None else make_display(sys.stderr, os.path.basename(wish.output))
+    received = None if wish.output is None else os.path.basename(wish.output)
+    progress = Progress(sys.stderr, sent=wish.payload.name, received=received)
+    request = None
+    try:
+        with open_output(wish) as output:
+            request = _start(wish, output, progress)
+            request.wait()
+            progress.close()
+            if wish.is_verbose:
+                show_timings(request.timings)
+            return _judge(request, wish, output)
+    except OutputError as error:
+        complain(str(error))
+        return ERROR
+    finally:
+        progress.close()
+        if request is not None:
+            request.cancel()  # where writing its body failed, or was interrupted
 
-    def show_progress(request: UrlRequest, current: int, total: int) -> None:
-        if display is not None and request.resp_status is not None and 200 <= request.resp_status < 300:
-            display.show(current, total)
+
+def _start(wish: Wish, output: Output, progress: Progress) -> UrlRequest:
+    def write_piece(_: UrlRequest, octets: bytes) -> None:
+        progress.end_sent()
+        output.write(octets)
 
     warnings.simplefilter("ignore", InsecureRequestWarning)  # it was asked for by name
-    try:
-        request = (ShownRequest if wish.is_verbose else UrlRequest)(
-            wish.url,
-            on_progress=None if display is None else show_progress,
-            on_finish=_ignore,
-            req_body=wish.body,
-            req_headers=wish.headers,
-            chunk_size=CHUNK_SIZE,
-            timeout=wish.timeout,
-            method=wish.method,
-            decode=True,
-            file_path=file_path,
-            ca_file=wish.ca_file,
-            verify=not wish.is_insecure,
-            proxy_host=wish.proxy,
-            deadline=wish.deadline,
-        )
-        request.wait()
-    finally:
-        if display is not None:
-            display.close()
-    if wish.is_verbose:
-        show_timings(request.timings)
-    if request.error is not None:
-        complain(f"{wish.shown_url}: {describe_error(request.error)}")
-        return BAD_USAGE if isinstance(request.error, InvalidURL) else ERROR
-    return _judge(request, wish, is_written=file_path is not None)
+    return (ShownRequest if wish.is_verbose else UrlRequest)(
+        wish.url,
+        # Being told how far a body is asks for one without content codings (contract 4.6).
+        on_progress=None if wish.is_compressed else progress.show_received,
+        on_upload_progress=None if wish.payload.name is None else progress.show_sent,
+        on_chunk=write_piece if output.is_streamed else None,
+        on_finish=_ignore,
+        req_body=wish.payload.body,
+        files=wish.payload.files,
+        req_headers=wish.headers,
+        progress_interval=PROGRESS_INTERVAL,
+        timeout=wish.timeout,
+        method=wish.method,
+        file_path=output.file_path,
+        resume=wish.is_resumed,
+        checksum=wish.checksum,
+        max_size=wish.max_size,
+        follow_redirects=wish.is_following,
+        retries=wish.retries,
+        ca_file=wish.ca_file,
+        verify=not wish.is_insecure,
+        proxy_host=wish.proxy,
+        deadline=wish.deadline,
+    )
 
 
 def _ignore(request: Any) -> None:
     """Be there, so that the outcome is not logged: it is told in words of this command."""
 
 
-def _is_special(path: str) -> bool:
-    """Whether a path is that of a device or a pipe, which takes octets but cannot be replaced."""
-    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
-
-
-def _judge(request: UrlRequest, wish: Wish, *, is_written: bool) -> int:
-    """Say what a response means, and write its body unless the request has done that."""
+def _judge(request: UrlRequest, wish: Wish, output: Output) -> int:
+    """Say what a response means, and write its body unless that has been done."""
+    where = wish.shown_url
+    if request.history and request.resp_url is not None:
+        where += f" (redirected to {printable(request.resp_url)})"
+    if request.error is not None:
+        complain(f"{where}: {describe_error(request.error)}{kept_words(wish)}")
+        return BAD_USAGE if isinstance(request.error, InvalidURL) and not request.history else ERROR
     status = request.resp_status or 0
     is_success = 200 <= status < 300 or status == 101
     if not is_success:
-        told = f"{wish.shown_url}: {status} {printable(request.resp_reason or '')}".rstrip()
+        told = f"{where}: {status} {printable(request.resp_reason or '')}".rstrip()
         if 300 <= status < 400:
             told += _tell_direction(request)
         if wish.output is not None:
-            told += f"; {wish.output} was not written"
+            told += f"; {wish.output} was not written{kept_words(wish)}"
         complain(told)
-    if is_written or (wish.output is not None and not is_success):
-        return SUCCESS if is_success else FAILURE
-    try:
-        _write(request.content or b"", wish)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        complain(describe_error(error))
-        return ERROR
+    if is_success or wish.output is None:
+        output.write(request.content or b"")
+        if wish.method != "HEAD" and status != 204:  # without a body a file stays what it was
+            output.commit()
     return SUCCESS if is_success else FAILURE
 
 
@@ -184,27 +190,3 @@ def _tell_direction(request: UrlRequest) -> str:
     with suppress(ValueError):  # it leads to nowhere that could be parsed
         location = urljoin(request.resp_url or "", location)
     return f", leads to {printable(without_userinfo(location))} (not followed)"
-
-
-def _write(content: bytes, wish: Wish) -> None:
-    """Write a body to standard output, or to a device.
-
-    Raises:
-        BrokenPipeError: Nobody reads it any more. OSError: It cannot be written.
-    """
-    if wish.output is not None:
-        with open(wish.output, "wb") as device:
-            device.write(content)
-        return
-    if sys.stdout is None:
-        raise OSError(errno.EBADF, NO_OUTPUT)
-    if b"\0" in content and sys.stdout.isatty() and not wish.is_output_forced:
-        raise OSError(errno.EINVAL, "the body is binary; -o FILE saves it, -o - writes it to the terminal all the same")
-    try:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        _drop_output()
-        raise OSError(error.errno, f"standard output cannot be written: {error.strerror}") from error

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
+import re
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from ._checksum import check_checksum
+from ._cli_body import Payload, complete_fields, form_part, make_payload
+from ._cli_output import is_special
 from ._deadline import check_seconds
 from ._message import check_method, read_fields
 from ._target import parse_target
@@ -29,41 +32,43 @@ __all__ = ["Wish", "read_arguments"]
 USAGE = """python -m urlrequest [options] URL
        python -m urlrequest demo"""
 
-DESCRIPTION = (
-    "Fetch a URL: the body goes to standard output, or to a file with -o. The word demo shows the library at work."
-)
+DESCRIPTION = """Fetch a URL: the body goes to standard output, or to a file with -o.
+The word demo shows the library at work."""
 
 EPILOG = """exit codes:
   0    success: a status of 2xx
-  1    another status; redirects are not followed, where they lead is told
+  1    another status; where a redirect leads is told
   2    the command line is wrong
   3    an error: no complete response, or no place for it
   130  interrupted by Ctrl-C
 
 examples:
   python -m urlrequest https://example.org/data.json
-  python -m urlrequest -o report.pdf https://example.org/report.pdf
+  python -m urlrequest -L --resume -o disk.iso https://example.org/disk.iso
   python -m urlrequest --json '{"name": "Ada"}' https://example.org/people
-  python -m urlrequest -X PUT -H 'Content-Type: text/csv' -d @a.csv localhost/a
+  python -m urlrequest -F title=Notes -F file=@notes.txt http://localhost/add
 
 The progress bar on a terminal needs tqdm (the extra `progress`).
 """
 
-FORM = "application/x-www-form-urlencoded"
-JSON = "application/json"
+_SIZE = re.compile(r"([0-9]{1,15})([kmg]?)", re.IGNORECASE)
+_UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What is to be fetched, and where the body goes. As a context manager it closes the file of the body.
+    """What is to be fetched, and where the body goes. As a context manager it closes the files that are sent.
 
     Attributes:
         url: As it was typed.
         shown_url: The same without userinfo and fragment.
         headers: For `req_headers`: None leaves a field out.
-        body: For `req_body`; a file is streamed.
+        payload: What is sent.
         output: The file for the body; None: standard output.
         is_output_forced: Standard output was asked for, terminal or not.
+        is_resumed, checksum, max_size, retries: As of UrlRequest.
+        is_following: Redirects are followed.
+        is_compressed: Content codings are asked for, which takes the whole body into memory.
         proxy: For `proxy_host`.
     """
 
@@ -71,9 +76,15 @@ class Wish:
     shown_url: str
     method: str | None
     headers: list[tuple[str, str | None]]
-    body: bytes | IO[bytes] | None
+    payload: Payload
     output: str | None
     is_output_forced: bool
+    is_resumed: bool
+    checksum: str | None
+    max_size: int | None
+    is_following: bool
+    retries: int
+    is_compressed: bool
     timeout: float | None
     deadline: float | None
     is_insecure: bool
@@ -87,8 +98,7 @@ class Wish:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.body is not None and not isinstance(self.body, bytes):
-            self.body.close()
+        self.payload.close()
 
 
 class _Parser(argparse.ArgumentParser):
@@ -106,14 +116,21 @@ def read_arguments(arguments: Sequence[str]) -> Wish:
     given = parser.parse_args(arguments)
     if given.url == "demo":
         parser.error("demo has no options; a host of that name is reached by http://demo")
+    _check_together(parser, given)
     return Wish(
         url=given.url,
         shown_url=parse_target(given.url).url,
         method=given.method,
-        headers=_complete(given.headers, is_json=bool(given.json), is_form=bool(given.data)),
-        body=_read_body(parser, given),
+        headers=complete_fields(given.headers, is_json=bool(given.json), is_form=bool(given.data)),
+        payload=_read_payload(parser, given),
         output=None if given.output == "-" else given.output,
         is_output_forced=given.output == "-",
+        is_resumed=given.resume,
+        checksum=given.checksum,
+        max_size=given.max_size,
+        is_following=given.location,
+        retries=given.retry,
+        is_compressed=given.compressed,
         timeout=given.timeout,
         deadline=given.deadline,
         is_insecure=given.insecure,
@@ -123,19 +140,47 @@ def read_arguments(arguments: Sequence[str]) -> Wish:
     )
 
 
+def _layout(prog: str) -> argparse.HelpFormatter:
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=26)
+
+
 def _make_parser() -> _Parser:
     parser = _Parser(
         prog="python -m urlrequest",
         usage=USAGE,
         description=DESCRIPTION,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_layout,
         allow_abbrev=False,
     )
     add = parser.add_argument
     add("url", metavar="URL", type=_url, help="where to; without a scheme, http")
+    _add_output_options(parser)
+    _add_body_options(parser)
+    add("-L", "--location", action="store_true", help="follow redirects, up to 20")
+    add("--retry", metavar="N", type=_count, default=0, help="try again when the network or the server fails")
+    add("--timeout", metavar="SECONDS", type=_seconds, help="the longest wait for the network in any single step")
+    add("--deadline", metavar="SECONDS", type=_seconds, help="the longest time for the whole request")
+    add("-k", "--insecure", action="store_true", help="do not check the server's certificate")
+    add("--ca-file", metavar="FILE", type=_path, help="trust the certificates in this file only")
+    add("--proxy", metavar="URL", type=_proxy, help="[http|https|socks5://][user:password@]host[:port]")
+    add("-v", "--verbose", action="store_true", help="show all heads and the timings, without credentials")
+    add("--version", action="version", version=f"urlrequest {__version__}", help="show the version")
+    return parser
+
+
+def _add_output_options(parser: _Parser) -> None:
+    add = parser.add_argument
     add("-o", "--output", metavar="FILE", type=_path, help="save the body; the file appears when it is complete")
-    add("-X", "--request", metavar="METHOD", dest="method", type=_method, help="GET, or POST with -d or --json")
+    add("--resume", action="store_true", help="with -o: continue a download that broke off")
+    add("--checksum", metavar="ALGORITHM:HEX", type=_checksum, help="what the body must have, as in sha256:9f86d0...")
+    add("--max-size", metavar="OCTETS", type=_size, help="the largest body; K, M and G are powers of 1024")
+    add("--compressed", action="store_true", help="accept a compressed body; it is unpacked in memory")
+
+
+def _add_body_options(parser: _Parser) -> None:
+    add = parser.add_argument
+    add("-X", "--request", metavar="METHOD", dest="method", type=_method, help="GET, or POST with -d, --json or -F")
     add(
         "-H", "--header", metavar="FIELD", dest="headers", type=_field, action="append", default=[],
         help="'Name: value' sends a header field, 'Name:' leaves one out; may be repeated",
@@ -148,14 +193,10 @@ def _make_parser() -> _Parser:
     body.add_argument(
         "--json", metavar="TEXT", action="append", help="the same as JSON, with Content-Type and Accept set"
     )
-    add("--timeout", metavar="SECONDS", type=_seconds, help="the longest wait for the network in any single step")
-    add("--deadline", metavar="SECONDS", type=_seconds, help="the longest time for the whole request")
-    add("-k", "--insecure", action="store_true", help="do not check the server's certificate")
-    add("--ca-file", metavar="FILE", type=_path, help="trust the certificates in this file only")
-    add("--proxy", metavar="URL", type=_proxy, help="an HTTP proxy: [http://][user:password@]host[:port]")
-    add("-v", "--verbose", action="store_true", help="show both heads and the timings, without credentials")
-    add("--version", action="version", version=f"urlrequest {__version__}", help="show the version")
-    return parser
+    body.add_argument(
+        "-F", "--form", metavar="NAME=VALUE", type=form_part, action="append",
+        help="send a form with files (multipart/form-data): NAME=@FILE[;type=TYPE] sends one; may be repeated",
+    )  # fmt: skip
 
 
 # Single values. argparse would repeat the text of a ValueError's argument, so it gets a message instead.
@@ -199,6 +240,26 @@ def _seconds(text: str) -> float | None:
         raise argparse.ArgumentTypeError(f"{text[:40]!r} is no number of seconds above 0") from None
 
 
+def _checksum(text: str) -> str | None:
+    try:
+        return check_checksum(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _size(text: str) -> int:
+    read = _SIZE.fullmatch(text)
+    if read is None:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no number of octets, such as 1000 or 20M")
+    return int(read[1]) * _UNITS[read[2].lower()]
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no number of 0 or more")
+    return int(text)
+
+
 def _field(text: str) -> tuple[str, str | None]:
     """Read a field as curl does: `Name: value`, `Name:` to leave it out, `Name;` to send it empty."""
     name, colon, value = text.partition(":")
@@ -222,36 +283,27 @@ def _checked(name: str, value: str | None) -> tuple[str, str | None]:
 # What belongs together
 
 
-def _complete(headers: list[tuple[str, str | None]], *, is_json: bool, is_form: bool) -> list[tuple[str, str | None]]:
-    """Add the fields that go with the body, unless the user has named them."""
-    named = {name.lower() for name, _ in headers}
-    ours: list[tuple[str, str | None]] = []
-    if is_json:
-        ours = [("Content-Type", JSON), ("Accept", JSON)]
-    elif is_form:
-        ours = [("Content-Type", FORM)]
-    return [*(field for field in ours if field[0].lower() not in named), *headers]
+def _check_together(parser: _Parser, given: Any) -> None:
+    """Refuse options that would be without effect beside others."""
+    named = {name.lower() for name, _ in given.headers}
+    if given.form and "content-type" in named:
+        parser.error("-F makes the Content-Type itself, which names the boundary between the parts")
+    if given.compressed and "accept-encoding" in named:
+        parser.error("--compressed makes the Accept-Encoding itself")
+    if not given.resume:
+        return
+    if given.output in {None, "-"} or is_special(given.output):
+        parser.error("--resume needs a file, by -o FILE")
+    if given.compressed:
+        parser.error("--resume needs the body as it is, without --compressed")
+    if (given.method or "GET") != "GET" or given.data or given.json or given.form:
+        parser.error("--resume continues what a GET without a body fetches, and nothing else")
+    if "range" in named:
+        parser.error("--resume makes the Range itself")
 
 
-def _read_body(parser: argparse.ArgumentParser, given: Any) -> bytes | IO[bytes] | None:
-    """The body: a single file is streamed, everything else is put together in memory."""
-    texts: list[str] | None = given.json or given.data
-    if texts is None:
-        return None
+def _read_payload(parser: _Parser, given: Any) -> Payload:
     try:
-        if len(texts) == 1 and texts[0].startswith("@") and texts[0] != "@-":
-            return open(texts[0][1:], "rb")  # the Wish closes it
-        return (b"" if given.json else b"&").join(map(_octets, texts))
+        return make_payload(given.data, given.json, given.form)
     except OSError as error:
         parser.error(f"{error.filename or 'standard input'} cannot be read: {error.strerror}")
-
-
-def _octets(text: str) -> bytes:
-    if text == "@-":
-        if sys.stdin is None:
-            raise OSError(0, "it is closed")
-        return sys.stdin.buffer.read()
-    if text.startswith("@"):
-        with open(text[1:], "rb") as file:
-            return file.read()
-    return os.fsencode(text)

@@ -1,4 +1,4 @@
-"""How far a download is, on standard error: a bar on a terminal with tqdm, a few lines otherwise.
+"""How far a request is, on standard error: a bar on a terminal with tqdm, a few lines otherwise.
 
 Used on the dispatch thread, which is the command's main thread.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Bar", "Display", "Lines", "make_display", "size_text"]
+__all__ = ["Bar", "Display", "Lines", "Progress", "make_display", "size_text"]
 
 LINE_COUNT = 10  # steps of a download whose size is known; each is told at most once
 LINE_INTERVAL = 1.0  # seconds between two lines, so that a quick download is told in one
@@ -19,22 +19,57 @@ FIRST_MARK = 1024 * 1024  # octets; of an unknown total the doubles of it are to
 
 
 class Display(Protocol):
-    """Something that shows how far a download is."""
+    """Something that shows how far a body is."""
 
     def show(self, current: int, total: int) -> None:
         """Be told how many octets there are, of how many; -1: unknown."""
         ...
 
     def close(self) -> None:
-        """End it, complete or not."""
+        """End it, complete or not; again is nothing."""
         ...
 
 
-def make_display(stream: TextIO | None, name: str) -> Display | None:
+class Progress:
+    """The displays of one request: of what it sends, then of what it receives."""
+
+    def __init__(self, stream: TextIO | None, *, sent: str | None, received: str | None) -> None:
+        """Show nothing yet.
+
+        Args:
+            sent, received: The names of the bodies; None: it is not shown.
+        """
+        self._sent = None if sent is None else make_display(stream, sent, is_terse=True)
+        self._received = None if received is None else make_display(stream, received)
+
+    def show_sent(self, _: Any, current: int, total: int) -> None:
+        """The on_upload_progress callback."""
+        if self._sent is not None:
+            self._sent.show(current, total)
+
+    def end_sent(self) -> None:
+        """Make room on the terminal: the answer is coming."""
+        if self._sent is not None:
+            self._sent.close()
+
+    def show_received(self, request: Any, current: int, total: int) -> None:
+        """The on_progress callback: the body of a failure is no download."""
+        self.end_sent()
+        if self._received is not None and 200 <= (request.resp_status or 0) < 300:
+            self._received.show(current, total)
+
+    def close(self) -> None:
+        self.end_sent()
+        if self._received is not None:
+            self._received.close()
+
+
+def make_display(stream: TextIO | None, name: str, *, is_terse: bool = False) -> Display | None:
     """Return what suits the stream; None where there is none.
 
     Args:
-        name: What is being downloaded.
+        name: What is being sent or received.
+        is_terse: Where there is no terminal, a quick one is not worth a line.
     """
     if stream is None:
         return None
@@ -45,7 +80,7 @@ def make_display(stream: TextIO | None, name: str) -> Display | None:
             pass
         else:
             return Bar(stream, name, tqdm)
-    return Lines(stream, name)
+    return Lines(stream, name, is_terse=is_terse)
 
 
 class Bar:
@@ -61,6 +96,7 @@ class Bar:
         if self._bar is None:
             self._tqdm.monitor_interval = 0  # no thread of its own
             self._bar = self._tqdm(
+                initial=current,  # of a download that is continued
                 total=total if total >= 0 else None,
                 desc=self._name,
                 file=self._stream,
@@ -77,12 +113,16 @@ class Bar:
 
 
 class Lines:
-    """At most ten lines for a download of known size, each with rate and time left; the last when it is complete."""
+    """At most ten lines for a body of known size, each with rate and time left; the last when it is complete."""
 
-    def __init__(self, stream: TextIO, name: str, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, stream: TextIO, name: str, clock: Callable[[], float] = monotonic, *, is_terse: bool = False
+    ) -> None:
         self._stream = stream
         self._name = name
         self._clock = clock
+        self._is_terse = is_terse
+        self._first = 0  # octets that were there before
         self._began: float | None = None
         self._told_at = 0.0
         self._mark = 0
@@ -94,18 +134,21 @@ class Lines:
         self._current, self._total = current, total
         if self._began is None:
             self._began = self._told_at = now
+            self._first = current
             self._mark = self._next_mark()
         elif self._mark <= current < (total if total >= 0 else current + 1) and now - self._told_at >= LINE_INTERVAL:
             self._told_at = now
+            self._is_terse = False
             self._mark = self._next_mark()
             self._tell(self._describe(now - self._began))
 
     def close(self) -> None:
-        if self._began is None:
+        if self._began is None or self._is_terse:
             return
         seconds = self._clock() - self._began
+        octets = self._current - self._first
         if self._current == self._total or self._total < 0:
-            self._tell(f"{size_text(self._current)} in {seconds:.1f} s{_rate(self._current, seconds)}")
+            self._tell(f"{size_text(octets)} in {seconds:.1f} s{_rate(octets, seconds)}")
         else:
             self._tell(f"ended after {size_text(self._current)} of {size_text(self._total)}")
         self._began = None
@@ -118,11 +161,12 @@ class Lines:
         return -(-self._total * step // LINE_COUNT)
 
     def _describe(self, seconds: float) -> str:
+        rate = _rate(self._current - self._first, seconds)
         if self._total < 0:
-            return f"{size_text(self._current)}{_rate(self._current, seconds)}"
-        left = seconds * (self._total - self._current) / max(1, self._current)
+            return f"{size_text(self._current)}{rate}"
+        left = seconds * (self._total - self._current) / max(1, self._current - self._first)
         part = f"{self._current * 100 // max(1, self._total)} %, {size_text(self._current)} of {size_text(self._total)}"
-        return f"{part}{_rate(self._current, seconds)}, {left:.0f} s left"
+        return f"{part}{rate}, {left:.0f} s left"
 
     def _tell(self, text: str) -> None:
         try:

@@ -18,6 +18,9 @@ from . import HTTPConnection, HTTPSConnection, UrlRequest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ._plan import Plan
+    from ._redirect import Hop
+
 __all__ = ["ShownRequest", "complain", "describe_error", "printable", "show_timings", "without_userinfo"]
 
 _SECRET_NAMES = re.compile(r"authorization|cookie|api-?key|passw|secret|token", re.IGNORECASE)
@@ -101,7 +104,19 @@ class _ShownTls(_Shown, HTTPSConnection):
 
 
 class ShownRequest(UrlRequest):
-    """A request that shows both heads."""
+    """A request that shows all heads, and the redirects between them. What it overrides runs on the worker."""
+
+    _hop: Hop | None = None
+
+    def see_hop(self, hop: Hop) -> None:
+        super().see_hop(hop)
+        self._hop = hop
+
+    def see_plan(self, plan: Plan) -> None:
+        super().see_plan(plan)
+        hop, self._hop = self._hop, None
+        if hop is not None:
+            _say(f"* {hop.status}: {printable(hop.url)} leads to {printable(plan.target.url)}")
 
     def get_connection_for_scheme(self, scheme: str) -> type:
         shown: dict[type, type] = {HTTPConnection: _Shown, HTTPSConnection: _ShownTls}

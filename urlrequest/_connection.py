@@ -1,8 +1,6 @@
-"""Connections: our `HTTPConnection` and `HTTPSConnection`, proxies and tunnels, and classes of other people.
+"""Connections: `HTTPConnection` and `HTTPSConnection`, straight, to a proxy, or through a tunnel.
 
-Ours are `http.client` connections whose every wait can be ended and whose responses are strictly framed. A request uses
-any connection class through `open_connection()` and `exchange()`; one that is not ours blocks where it blocks, and what
-it returns is counted all the same.
+They are `http.client` connections whose every wait can be ended and whose responses are strictly framed.
 
 Threads: a connection belongs to one worker at a time; nobody else touches it (invariant N of `_waiter`).
 """
@@ -11,13 +9,14 @@ from __future__ import annotations
 
 import http.client
 import ssl
+from collections.abc import Generator
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ._body import Body
-from ._headers import Headers
 from ._message import head_octets
-from ._response import ForeignResponse, Response, await_continue
+from ._response import Response, await_continue
+from ._resumption import keep_session, session_key
 from ._socks import open_socks_tunnel
 from ._stream import NetworkStream, connect_socket, dial, secure
 from ._tls import TlsSettings, context_for, warn_if_insecure
@@ -26,32 +25,16 @@ from .errors import IncompleteContent, ProtocolError, ProxyError
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator
+    from collections.abc import Hashable, Iterator
 
     from ._proxy import Proxy
-    from ._response import ResponseLike
 
-__all__ = ["Fields", "HTTPConnection", "HTTPSConnection", "Route", "exchange", "open_connection"]
+__all__ = ["Fields", "HTTPConnection", "HTTPSConnection"]
 
 Fields = list[tuple[str, str]]
 
 _RESTING = Waiter()  # of connections that serve no request
-_SMALL_BODY = 64 * 1024  # octets; a body up to this is sent in one piece with the head
-
-
-class Route(NamedTuple):
-    """Everything that makes one connection different from another."""
-
-    connection_class: type
-    host: str
-    port: int | None
-    tls: TlsSettings | None = None
-    proxy: Proxy | None = None
-
-    @property
-    def is_tunnelled(self) -> bool:
-        """Whether the proxy only passes octets on; else it reads the requests."""
-        return self.proxy is not None and (self.tls is not None or self.proxy.is_socks)
+SMALL_BODY = 64 * 1024  # octets; a body up to this is sent in one piece with the head
 
 
 class HTTPConnection(http.client.HTTPConnection):
@@ -116,7 +99,9 @@ class HTTPConnection(http.client.HTTPConnection):
         try:
             sock.setblocking(False)
             if self._proxy is not None and self._proxy.tls is not None:
-                sock = secure(sock, self.host, context_for(self._proxy.tls), self.waiter)
+                context = context_for(self._proxy.tls)
+                warn_if_insecure(self._proxy.tls, self.host)
+                sock = secure(sock, self.host, self.port, context, self.waiter)
             if self._tunnel is not None:
                 self._open_tunnel(sock, *self._tunnel)
             sock = self.secure_socket(sock)
@@ -145,7 +130,7 @@ class HTTPConnection(http.client.HTTPConnection):
         """
         self._proxy = proxy
         if origin is not None:
-            self.set_tunnel(*origin, headers=dict(proxy.fields))
+            self.set_tunnel(*origin, headers=proxy.fields)
 
     @property
     def peer(self) -> str:
@@ -239,12 +224,21 @@ class HTTPSConnection(HTTPConnection):
         """
         super().__init__(host, port, timeout, **options)
         self._context = context
+        self._session_key: Hashable | None = None  # until the session has been kept
 
     def secure_socket(self, sock: socket.socket) -> socket.socket:
         context = self._context or context_for(TlsSettings())
-        host = self.host if self._tunnel is None else self._tunnel[0]
-        secured: socket.socket = secure(sock, host, context, self.waiter)
+        host, port = (self.host, self.port) if self._tunnel is None else self._tunnel[:2]
+        secured: socket.socket = secure(sock, host, port, context, self.waiter)
+        self._session_key = session_key(context, host, port)
         return secured
+
+    def getresponse(self) -> Response:  # type: ignore[override]  # as in the base class
+        response = super().getresponse()
+        key, self._session_key = self._session_key, None
+        if key is not None:  # servers send tickets before their first answer
+            keep_session(key, self.sock.tls_session)
+        return response
 
 
 def _send(stream: NetworkStream, head: bytes, body: Body | None, fields: Fields) -> bool:
@@ -252,17 +246,24 @@ def _send(stream: NetworkStream, head: bytes, body: Body | None, fields: Fields)
     if body is None:
         return stream.send_all(head)
     pieces = body.pieces()
-    if body.length is not None and body.length <= _SMALL_BODY and not body.is_watched:
+    if body.length is not None and body.length <= SMALL_BODY and not body.is_watched:
         return stream.send_all(b"".join((head, *pieces)), watch=True)
+    try:
+        if not stream.send_all(head, watch=True):
+            return False
+        if _expects_continue(fields) and not await_continue(stream):
+            return False
+        return _send_pieces(stream, pieces, fields)
+    finally:
+        # An error keeps this frame alive, and by that the files which the pieces come from.
+        if isinstance(pieces, Generator):
+            pieces.close()
+
+
+def _send_pieces(stream: NetworkStream, pieces: Iterator[bytes | memoryview], fields: Fields) -> bool:
     declared = next((int(value) for name, value in fields if name.lower() == "content-length"), None)
-    if declared is None:
-        pieces = _chunked(pieces)
-    if not stream.send_all(head, watch=True):
-        return False
-    if _expects_continue(fields) and not await_continue(stream):
-        return False
     sent = 0
-    for piece in pieces:
+    for piece in pieces if declared is not None else _chunked(pieces):
         sent += len(piece)
         if declared is not None and sent > declared:
             raise IncompleteContent(f"req_body has more than the {declared} octets of its Content-Length")
@@ -306,51 +307,3 @@ def _open_http_tunnel(stream: NetworkStream, authority: str, headers: Any) -> No
     if response.has_leftover:
         # Octets that came before the handshake would be taken for the origin's (CVE-2023-40217 is of that kind).
         raise ProxyError(f"the proxy {stream.peer} sent octets behind its answer to CONNECT {authority}")
-
-
-# Any class
-
-
-def open_connection(route: Route, waiter: Waiter) -> Any:
-    """Make a connection for a request; one of ours connects with its first exchange.
-
-    Raises:
-        OSError, ssl.SSLError: The certificate files cannot be used; nothing has been sent.
-    """
-    cls, proxy = route.connection_class, route.proxy
-    host, port = (route.host, route.port) if proxy is None else (proxy.host, proxy.port)
-    options: dict[str, Any] = {"timeout": waiter.timeout}
-    if route.tls is not None and issubclass(cls, HTTPSConnection | http.client.HTTPSConnection):
-        options["context"] = context_for(route.tls)
-        warn_if_insecure(route.tls, route.host)
-    connection = cls(host, port, **options)
-    is_ours = isinstance(connection, HTTPConnection)
-    if is_ours:
-        connection.waiter = waiter
-    if proxy is not None and is_ours:
-        connection.set_proxy(proxy, (route.host, route.port) if route.is_tunnelled and route.port else None)
-    elif proxy is not None and route.is_tunnelled:
-        if proxy.scheme != "http":
-            raise ProxyError(f"{cls.__name__} can be used with http proxies only, not with {proxy.scheme}")
-        connection.set_tunnel(route.host, route.port, headers=dict(proxy.fields))
-    return connection
-
-
-def exchange(connection: Any, method: str, target: str, fields: Fields, body: Body | None) -> ResponseLike:
-    """Send a request over a connection of any class, and read the head of the response."""
-    if isinstance(connection, HTTPConnection):
-        connection.request(method, target, body, fields)
-    else:
-        _request_foreign(connection, method, target, fields, body)
-    response = connection.getresponse()
-    return response if isinstance(response, Response) else ForeignResponse(response, method)
-
-
-def _request_foreign(connection: Any, method: str, target: str, fields: Fields, body: Body | None) -> None:
-    # http.client frames a body of unknown length itself, and only where no field says so already.
-    headers = dict(Headers(field for field in fields if field[0].lower() != "transfer-encoding"))
-    content: Any = None
-    if body is not None:
-        is_small = body.length is not None and body.length <= _SMALL_BODY
-        content = b"".join(body.pieces()) if is_small else map(bytes, body.pieces())
-    connection.request(method, target, body=content, headers=headers)

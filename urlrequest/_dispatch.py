@@ -54,6 +54,14 @@ class DispatchQueue:
         elif self._is_armed.set():
             self._wakeup()
 
+    def withdraw(self, seat: Seat) -> None:
+        """Take a seat out again, if it is still there. Any thread."""
+        try:
+            self._ready.remove(seat)
+        except ValueError:
+            if self._heir is not None:
+                self._heir.withdraw(seat)
+
     def drain(self, budget: float | None = None) -> bool:
         """Run pending callbacks on this thread.
 

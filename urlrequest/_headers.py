@@ -28,7 +28,13 @@ class Headers(dict[str, str]):
         super().__init__()
         self._spelling: dict[str, str] = {}  # lower case -> as it is kept
         self._repeated: dict[str, list[str]] = {}  # lower case -> the single values
-        for name, value in _pairs(fields):
+        pairs = list(_pairs(fields))
+        self._spelling.update((name.lower(), name) for name, _ in pairs)
+        if len(self._spelling) == len(pairs):  # nothing is repeated, as a rule
+            super().update(pairs)
+            return
+        self._spelling.clear()
+        for name, value in pairs:
             self.add(name, value)
 
     def add(self, name: str, value: str) -> None:
@@ -80,7 +86,8 @@ class Headers(dict[str, str]):
         del self._spelling[spelling.lower()]
 
     def get(self, name: str, default: Any = None) -> Any:
-        return super().get(self._kept(name), default)
+        value = super().get(name)  # most servers spell as we do
+        return super().get(self._kept(name), default) if value is None else value
 
     def pop(self, name: str, default: Any = _MISSING) -> Any:
         if name in self:

@@ -77,6 +77,8 @@ class State(enum.Enum):
     SETTLED = "settled"
     FINISHED = "finished"
 
+    __hash__ = object.__hash__  # there is one of each; Enum's own is a call in Python
+
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.RUNNING, State.SETTLED}),

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, overload
 
-from . import _resolve, _waiter
+from . import _resolve, _resumption, _waiter
 from ._dispatch import unhooked, wait_for
 from ._session import sessions, timekeeper
 
@@ -68,7 +68,7 @@ def cancel_all() -> int:
     Returns:
         How many it cancelled.
     """
-    return sum(request.cancel() for request in list(live_requests))
+    return sum(request.cancel() for request in reversed(list(live_requests)))  # those that wait must not begin
 
 
 def _at_exit() -> None:
@@ -81,11 +81,14 @@ def _at_exit() -> None:
     until = monotonic() + EXIT_TIME
     for request in running:
         request.join(max(0.0, until - monotonic()))
+    for session in list(sessions):
+        session.pool.close()  # or the interpreter would warn of idle sockets that nobody has closed
 
 
 def _in_forked_child() -> None:
     """Forget everything that lives in threads, which a fork does not copy."""
     _resolve.forget_lookups()
+    _resumption.forget_sessions()
     timekeeper.forget()
     for session in list(sessions):
         session.forget()

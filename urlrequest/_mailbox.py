@@ -132,19 +132,17 @@ class Mailbox:
             self._put(run.head(run.count - 1))
 
     def post_chunk(self, octets: bytes) -> None:
-        """Add a piece of the body. Worker only; it must not go on while `is_backed_up`."""
+        """Add a piece of the body. Worker only, when there `has_room`."""
         self._octets_posted += len(octets)
         self._chunks_posted += 1
         self._runs.append(Chunk(octets))
         self._announce()
 
-    @property
-    def is_backed_up(self) -> bool:
-        """Whether enough of the body waits to be delivered (contract 17.2)."""
-        return (
-            self._octets_posted - self._octets_delivered >= CHUNK_OCTETS
-            or self._chunks_posted - self._chunks_delivered >= PROGRESS_LIMIT
-        )
+    def has_room(self, octets: int) -> bool:
+        """Whether a piece of the body may wait to be delivered, besides those that do (contract 17.2)."""
+        chunks = self._chunks_posted - self._chunks_delivered
+        waiting = self._octets_posted - self._octets_delivered
+        return not chunks or (chunks < PROGRESS_LIMIT and waiting + octets <= CHUNK_OCTETS)
 
     def post_outcome(self) -> None:
         """Tell that the request is settled. Worker or canceller.
@@ -207,21 +205,19 @@ class Mailbox:
         if self.is_over or (not is_visit and self._visits):
             return 0  # D4
         thread = threading.get_ident()
-        if is_visit and self._owner == thread:
-            return self._run(most, until)
-        if not self._turn.set():
-            return 0
-        self._owner = thread
+        is_nested = is_visit and self._owner == thread
+        if not is_nested:
+            if not self._turn.set():
+                return 0
+            self._owner = thread
         try:
             return self._run(most, until)
         finally:
-            self._return_turn()
-
-    def _return_turn(self) -> None:
-        self._owner = None
-        self._turn.clear()
-        if self.is_over or self.is_ready:
-            self._announce()  # D1
+            if not is_nested:
+                self._owner = None
+                self._turn.clear()
+            if self.is_over or self.is_ready:
+                self._announce()  # D1
 
     def deliver_all(self) -> None:
         """Run all callbacks that are pending now, on this thread."""
@@ -285,7 +281,9 @@ class Mailbox:
     def leave(self, seat: Seat) -> None:
         """End a visit; what is left to deliver goes to the others, or home."""
         self._visits.remove(seat)
-        if self.is_ready:
+        if self.is_over:
+            self._home.withdraw()  # a program that only ever waits drains no queue, which would hold the request
+        elif self.is_ready:
             self._announce()
 
 
@@ -303,6 +301,11 @@ class Seat:
     def announce(self) -> None:
         if self._is_queued.set():
             self._queue.push(self)
+
+    def withdraw(self) -> None:
+        """Leave the queue: there is nothing to deliver any more."""
+        if self._is_queued.is_set():
+            self._queue.withdraw(self)
 
     def serve(self, most: int, until: float | None) -> int:
         """Deliver a batch; called by the queue that just took this seat out."""

@@ -135,11 +135,12 @@ def build_fields(
     fields = [field for field in ours if field[0].lower() not in names] + fields
     if cookies is not None:
         fields = join_cookies(fields, cookie_text(cookies))
-    framing = _framing_fields(fields)
-    fields = _with_auth(fields, auth, target)
-    if _framing_fields(fields) != framing:
-        raise ValueError("auth changed Content-Length or Transfer-Encoding, which tell where the body ends")
-    hosts = [value for name, value in fields if name.lower() == "host"]
+    if auth is not None or target.userinfo is not None:
+        framing = _framing_fields(fields)
+        fields = _with_auth(fields, auth, target)
+        if _framing_fields(fields) != framing:
+            raise ValueError("auth changed Content-Length or Transfer-Encoding, which tell where the body ends")
+    hosts = [name for name, _ in fields if name.lower() == "host"]
     if len(hosts) != 1:
         raise ValueError(f"req_headers has {len(hosts)} Host fields; a request has one (RFC 9112, section 3.2)")
     return fields

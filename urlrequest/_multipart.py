@@ -5,8 +5,10 @@ The user's files are read when they are sent, and opened only then if they were 
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import stat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._body import Body, make_body
@@ -92,9 +94,11 @@ def _file_part(name: str, source: Any) -> _Part:
         origin = getattr(source, "name", None)
         if file_name is None:
             file_name = os.path.basename(origin) if isinstance(origin, str) else name
+    if not isinstance(file_name, str):
+        raise TypeError(f"files has a file name of type {type(file_name).__name__} for {name!r}; text is needed")
     if content_type is None:
         content_type = _guess_type(file_name)
-    if not isinstance(content_type, str) or "\r" in content_type or "\n" in content_type:
+    if not isinstance(content_type, str) or not content_type.isprintable():
         raise ValueError(f"files has the content type {content_type!r} for {name!r}")
     disposition = f'form-data; name="{_quoted(name)}"; filename="{_quoted(file_name)}"'
     head = f"Content-Disposition: {disposition}\r\nContent-Type: {content_type}\r\n\r\n"
@@ -102,7 +106,8 @@ def _file_part(name: str, source: Any) -> _Part:
 
 
 def _quoted(text: str) -> str:
-    return text.translate(_ESCAPES)
+    # A name from disk may have octets that are no text; a browser sends U+FFFD for them.
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").translate(_ESCAPES)
 
 
 def _guess_type(file_name: str) -> str:
@@ -111,8 +116,16 @@ def _guess_type(file_name: str) -> str:
     return mimetypes.guess_type(file_name)[0] or "application/octet-stream"
 
 
+def _check_regular(path: str) -> None:
+    """Refuse what has no size and may block when it is opened: pipes, devices. Raises OSError."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a folder cannot be opened anyway
+        raise OSError(errno.EINVAL, "files has a path that leads to no regular file", path)
+
+
 def _path_body(path: str) -> Body:
     """A file that is opened when it is sent, as often as it is sent."""
+    _check_regular(path)
     with open(path, "rb") as file:  # so that one that cannot be read is known before anything is sent
         length = os.fstat(file.fileno()).st_size
 

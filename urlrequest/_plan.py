@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from ._body import make_body, make_json_body
+from ._checksum import check_checksum
 from ._coding import accepted_codings
-from ._connection import Route
 from ._deadline import check_seconds
 from ._message import build_fields, check_method, cookie_text, join_cookies, read_fields, with_userinfo
 from ._multipart import make_multipart
 from ._proxy import choose_proxy
 from ._redirect import CONTENT_FIELDS, CREDENTIAL_FIELDS, resolve_reference
-from ._sink import check_checksum, check_file_path
+from ._route import Route
+from ._sink import check_file_path
 from ._target import parse_target
 from ._tls import check_tls
 from ._version import __version__
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from ._body import Body
     from ._connection import Fields
+    from ._headers import Headers
     from ._proxy import Proxy
     from ._redirect import NextRequest
     from ._target import Target
@@ -75,18 +77,12 @@ class Options(NamedTuple):
 
     def detached(self) -> Options:
         """The same with containers of our own: the user may change theirs while the request runs."""
-        return self._replace(
-            req_body=_copied(self.req_body),
-            req_headers=_copied(self.req_headers),
-            proxy_headers=_copied(self.proxy_headers),
-            cookies=_copied(self.cookies),
-            params=_copied(self.params),
-            files=_copied(self.files),
-        )
-
-
-def _copied(value: Any) -> Any:
-    return value.copy() if isinstance(value, dict | list) else value
+        copies = {
+            name: value.copy()
+            for name in ("req_body", "req_headers", "proxy_headers", "cookies", "params", "files")
+            if isinstance(value := getattr(self, name), dict | list)
+        }
+        return self._replace(**copies) if copies else self
 
 
 class Plan(NamedTuple):
@@ -102,6 +98,7 @@ class Plan(NamedTuple):
         max_size: The largest body, in octets, or None.
         is_resumed: A part file is kept, and continued.
         checksum: What the body must have, as "sha256:<hex>", or None.
+        secrets: Names of the fields that are for this origin alone, in lower case.
     """
 
     method: str
@@ -118,11 +115,14 @@ class Plan(NamedTuple):
     max_size: int | None
     is_resumed: bool
     checksum: str | None
+    secrets: frozenset[str] = CREDENTIAL_FIELDS
 
 
 def make_plan(options: Options, *, has_progress: bool, connection_class_for: Callable[[str], type]) -> Plan:
     """Check and combine the options.
 
+    Args:
+        has_progress: The body is told of, or handed over, while it arrives, so no coding is asked for (contract 4.6).
     Raises:
         InvalidURL, UnsupportedScheme: The URL or the proxy cannot be used. ValueError, TypeError: Another argument.
     """
@@ -136,6 +136,7 @@ def make_plan(options: Options, *, has_progress: bool, connection_class_for: Cal
     file_path = check_file_path(options.file_path)
     names = {name.lower() for name, _ in given[0]} | given[1]
     is_coding_welcome = file_path is None and not has_progress and bool(options.decode)
+    secrets: set[str] = set()
     fields = build_fields(
         target,
         method,
@@ -146,7 +147,7 @@ def make_plan(options: Options, *, has_progress: bool, connection_class_for: Cal
             *_user_agent(options.user_agent),
         ),
         cookies=options.cookies,
-        auth=options.auth,
+        auth=_watched_auth(options.auth, secrets),
     )
     return Plan(
         method,
@@ -163,7 +164,21 @@ def make_plan(options: Options, *, has_progress: bool, connection_class_for: Cal
         max_size=None if options.max_size is None else _check_count("max_size", options.max_size),
         is_resumed=bool(options.resume) and file_path is not None and method == "GET" and "range" not in names,
         checksum=check_checksum(options.checksum),
+        secrets=CREDENTIAL_FIELDS | secrets,
     )
+
+
+def _watched_auth(auth: Any, secrets: set[str]) -> Any:
+    """A callable `auth` that also notes which fields it set: whatever they are called, they are credentials."""
+    if not callable(auth) or (hasattr(auth, "username") and hasattr(auth, "password")):
+        return auth
+
+    def watched(headers: Headers) -> None:
+        before = set(headers.fields())
+        auth(headers)
+        secrets.update(name.lower() for name, value in headers.fields() if (name, value) not in before)
+
+    return watched
 
 
 def find_target(url: object, base_url: object) -> Target:
@@ -283,9 +298,8 @@ def follow_plan(plan: Plan, following: NextRequest, options: Options, connection
     dropped = set() if following.keeps_body else set(CONTENT_FIELDS)
     fields = plan.fields
     if following.leaves_origin:
-        dropped |= CREDENTIAL_FIELDS | {"host"}
+        dropped |= plan.secrets
         fields = [("Host", following.target.authority), *(field for field in fields if field[0].lower() != "host")]
-        dropped.discard("host")
     fields = [field for field in fields if field[0].lower() not in dropped]
     return plan._replace(
         method=following.method,
@@ -304,7 +318,7 @@ def wire_form(plan: Plan, cookies: str | None) -> tuple[str, Fields]:
     """
     fields = plan.fields if cookies is None else join_cookies(plan.fields, cookies)
     proxy = plan.route.proxy
-    if proxy is None or proxy.is_socks:
+    if proxy is None:
         return plan.target.path, fields
     if plan.route.is_tunnelled:
         return plan.target.path, [field for field in fields if field[0].lower() != "proxy-authorization"]

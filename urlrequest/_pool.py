@@ -1,14 +1,14 @@
 """Pool: idle connections waiting for the next request; Lease: a connection in the hands of one request.
 
-Thread safety. `_lock` guards `_idle` and `_order`; under it are assignments only, looking at a socket and closing it
-come after. Workers alone come here.
+Thread safety. `_lock` guards all attributes of a pool; under it are assignments only, looking at a socket and closing
+it come after. Workers come here, and whoever closes the session or changes its limits.
 
 Invariants:
     P1  A connection is in the pool or with one worker, never both.
     P2  It comes back only when the request was sent as a whole, the content was read to its very end, and nothing went
         wrong (contract 17.10). One that has something to read while it is idle is dead.
     P3  Connections that differ in anything (class, host, port, TLS, proxy) are never taken for each other: the key is
-        the whole `Route` and the TLS context itself.
+        the whole `Route` and the TLS contexts themselves.
 """
 
 from __future__ import annotations
@@ -20,31 +20,33 @@ from collections import OrderedDict
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ._connection import HTTPConnection, exchange, open_connection
+from ._connection import HTTPConnection
 from ._defaults import defaults
+from ._retry import may_repeat
+from ._route import exchange, open_connection
 from ._tls import context_for
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterable
     from types import TracebackType
 
     from typing_extensions import Self
 
     from ._body import Body
-    from ._connection import Fields, Route
+    from ._connection import Fields
     from ._response import ResponseLike
+    from ._route import Route
     from ._waiter import Waiter
 
-__all__ = ["Lease", "Pool"]
+__all__ = ["MOST_IDLE", "Lease", "Pool", "idle_time"]
 
 MOST_IDLE = 64  # connections in all
 MOST_IDLE_PER_ROUTE = 16  # connections
 IDLE_TIME = 60.0  # seconds; servers close after some 60 to 75
+BURST_TIME = 2.0  # seconds for those beyond MOST_IDLE_PER_ROUTE: many workers' connections, between two requests
+REQUEST_TIMEOUT = 408
 
-# RFC 9110, section 9.2.2: repeating them does nothing that doing them once would not.
-IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
-
-_KEEP_ALIVE_TIME = re.compile(r"timeout\s*=\s*\"?([0-9]{1,6})", re.IGNORECASE)
+_TOLD_TIME = re.compile(r"timeout\s*=\s*\"?([0-9]{1,6})", re.IGNORECASE)
 
 
 class _Idle(NamedTuple):
@@ -62,9 +64,18 @@ class Pool:
             limit: How many connections are kept in all.
         """
         self._limit = limit
+        self._is_closed = False
         self._lock = threading.Lock()
         self._idle: dict[Hashable, list[_Idle]] = {}
         self._order: OrderedDict[int, Hashable] = OrderedDict()  # id of each idle connection -> its key, oldest first
+        self._next_end = 0.0  # no connection's time is up before this moment
+
+    def __del__(self) -> None:
+        self.close()  # of a session that nobody closed
+
+    def __len__(self) -> int:
+        """How many connections are idle."""
+        return len(self._order)
 
     def lease(self, route: Route, waiter: Waiter) -> Lease:
         """Have a connection for one request."""
@@ -74,54 +85,97 @@ class Pool:
         """Take out an idle connection that still lives, if there is one."""
         while True:
             with self._lock:
+                stale = self._pop_stale()
                 stack = self._idle.get(key)
-                if not stack:
-                    return None
-                idle = stack.pop()
-                self._forget(idle, key)
-            if idle.until > monotonic() and not idle.connection.sock.is_readable():
-                return idle.connection
+                idle = stack[-1] if stack else None
+                if idle is not None:
+                    self._remove(key, -1)
+            _close(stale)
+            if idle is None or not idle.connection.sock.is_readable():
+                return None if idle is None else idle.connection
             idle.connection.close()
 
     def put(self, key: Hashable, connection: HTTPConnection, idle_time: float) -> None:
         """Keep a connection for the next request with the same key."""
-        surplus: list[_Idle] = []
+        idle = _Idle(connection, monotonic() + idle_time)
         with self._lock:
-            stack = self._idle.setdefault(key, [])
-            stack.append(_Idle(connection, monotonic() + idle_time))
-            self._order[id(connection)] = key
-            if len(stack) > MOST_IDLE_PER_ROUTE:
-                surplus.append(self._pop_oldest(key))
-            elif len(self._order) > self._limit:
-                surplus.append(self._pop_oldest(next(iter(self._order.values()))))
-        for idle in surplus:
-            idle.connection.close()
+            surplus = self._pop_stale()
+            if self._is_closed or idle_time <= 0:
+                surplus.append(idle)
+            else:
+                stack = self._idle.setdefault(key, [])
+                stack.append(idle)
+                self._order[id(connection)] = key
+                self._next_end = min(self._next_end, idle.until)
+                self._hurry(stack)
+                surplus += self._pop_surplus()
+        _close(surplus)
 
-    def _pop_oldest(self, key: Hashable) -> _Idle:
+    def _hurry(self, stack: list[_Idle]) -> None:
+        """Keep the oldest for a moment only, when a route has more than its share."""
         assert self._lock.locked()
-        idle = self._idle[key].pop(0)
-        self._forget(idle, key)
-        return idle
+        if len(stack) > MOST_IDLE_PER_ROUTE:
+            oldest = stack[-MOST_IDLE_PER_ROUTE - 1]
+            until = min(oldest.until, monotonic() + BURST_TIME)
+            stack[-MOST_IDLE_PER_ROUTE - 1] = oldest._replace(until=until)
+            self._next_end = min(self._next_end, until)
 
-    def _forget(self, idle: _Idle, key: Hashable) -> None:
+    def _pop_stale(self) -> list[_Idle]:
+        """Take out the connections whose time is up, whatever they are for."""
         assert self._lock.locked()
+        now = monotonic()
+        if now < self._next_end:
+            return []
+        stale: list[_Idle] = []
+        for key, stack in list(self._idle.items()):
+            places = [place for place, idle in enumerate(stack) if idle.until <= now]
+            stale += [self._remove(key, place) for place in reversed(places)]
+        ends = [idle.until for stack in self._idle.values() for idle in stack]
+        self._next_end = min(ends, default=now + IDLE_TIME)
+        return stale
+
+    def _pop_surplus(self) -> list[_Idle]:
+        assert self._lock.locked()
+        surplus = []
+        while len(self._order) > self._limit:
+            surplus.append(self._remove(next(iter(self._order.values())), 0))
+        return surplus
+
+    def _remove(self, key: Hashable, place: int) -> _Idle:
+        assert self._lock.locked()
+        idle = self._idle[key].pop(place)
         del self._order[id(idle.connection)]
         if not self._idle[key]:
             del self._idle[key]
+        return idle
 
-    def clear(self) -> None:
-        """Close all idle connections."""
+    def change_limit(self, limit: int) -> None:
+        """Keep more or fewer connections from now on."""
         with self._lock:
+            self._limit = limit
+            surplus = self._pop_surplus()
+        _close(surplus)
+
+    def close(self) -> None:
+        """Close all idle connections, and keep no more."""
+        with self._lock:
+            self._is_closed = True
             stacks, self._idle = self._idle, {}
             self._order.clear()
         for stack in stacks.values():
-            for idle in stack:
-                idle.connection.close()
+            _close(stack)
 
     def forget(self) -> None:
         """Start afresh. In a forked child: closing its copies of the sockets leaves the parent's alone."""
         self._lock = threading.Lock()
-        self.clear()
+        was_closed = self._is_closed
+        self.close()
+        self._is_closed = was_closed
+
+
+def _close(connections: Iterable[_Idle]) -> None:
+    for idle in connections:
+        idle.connection.close()
 
 
 class Lease:
@@ -135,8 +189,9 @@ class Lease:
 
     def __enter__(self) -> Self:
         route = self._route
-        self._key = (route, None if route.tls is None else context_for(route.tls))
-        connection = self._pool.take(self._key)
+        settings = (route.tls, None if route.proxy is None else route.proxy.tls)
+        self._key = (route, *(None if tls is None else context_for(tls) for tls in settings))
+        connection = self._pool.take(self._key) if defaults.keep_alive else None
         self._is_reused = connection is not None
         self._connection: Any = open_connection(route, self._waiter) if connection is None else connection
         if connection is not None:
@@ -147,19 +202,27 @@ class Lease:
         """Send a request and read the head of its response.
 
         A connection that the server closed while it was idle is replaced, where the request may be sent a second time
-        (RFC 9112, section 9.3.1).
+        (RFC 9112, section 9.3.1); so is one on which the server has given up waiting, and says so (RFC 9110, section
+        15.5.9).
 
         Raises:
             Exception: Whatever kept the response from coming.
         """
-        try:
-            self._response = exchange(self._connection, method, target, fields, body)
-        except (ConnectionError, ssl.SSLError):
-            if not self._is_reused or self._connection.has_answer or not may_repeat(method, body):
-                raise
+        if self._is_reused and may_repeat(method, body):
+            try:
+                response = exchange(self._connection, method, target, fields, body)
+                closing = "close" in response.head.headers.get("Connection", "").lower()
+                is_stale = closing and response.head.status == REQUEST_TIMEOUT
+            except (ConnectionError, ssl.SSLError):
+                if self._connection.has_answer:
+                    raise
+                is_stale = True
+            if not is_stale:
+                self._response = response
+                return response
             self._connection.close()
             self._is_reused, self._connection = False, open_connection(self._route, self._waiter)
-            self._response = exchange(self._connection, method, target, fields, body)
+        self._response = exchange(self._connection, method, target, fields, body)
         return self._response
 
     def __exit__(
@@ -168,7 +231,7 @@ class Lease:
         connection, response = self._connection, self._response
         if kind is None and response is not None and response.is_reusable and self._is_worth_keeping(connection):
             connection.rest()
-            self._pool.put(self._key, connection, _idle_time(response))
+            self._pool.put(self._key, connection, idle_time(response.head.headers.get("Keep-Alive", "")))
         else:
             connection.close()
 
@@ -176,12 +239,11 @@ class Lease:
         return defaults.keep_alive and isinstance(connection, HTTPConnection) and connection.is_intact
 
 
-def may_repeat(method: str, body: Body | None) -> bool:
-    """Whether sending a request twice is as good as sending it once, and possible (RFC 9110, section 9.2.2)."""
-    return method in IDEMPOTENT_METHODS and (body is None or body.is_replayable)
+def idle_time(keep_alive: str) -> float:
+    """How long a connection is worth keeping, in seconds: a second less than the server keeps it, if it tells.
 
-
-def _idle_time(response: ResponseLike) -> float:
-    """How long the server keeps the connection, a second less, so as not to meet its closing."""
-    told = _KEEP_ALIVE_TIME.search(response.head.headers.get("Keep-Alive", ""))
+    Args:
+        keep_alive: The response's Keep-Alive field (RFC 2068, section 19.7.1.1).
+    """
+    told = _TOLD_TIME.search(keep_alive)
     return IDLE_TIME if told is None else min(IDLE_TIME, int(told[1]) - 1.0)

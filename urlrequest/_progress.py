@@ -43,7 +43,12 @@ class Meter:
     """
 
     def __init__(
-        self, chunk_size: int | None, total: int | None, interval: float | None, witness: ProgressWitness
+        self,
+        chunk_size: int | None,
+        total: int | None,
+        interval: float | None,
+        witness: ProgressWitness,
+        offset: int = 0,
     ) -> None:
         """Begin, and tell so.
 
@@ -51,16 +56,17 @@ class Meter:
             chunk_size: Octets from one event to the next; None: the whole body is one chunk.
             total: Octets to come; None: unknown.
             interval: The shortest time between two events, in seconds; first and last come always.
+            offset: Octets that were there before, of a download that is continued.
         """
         self._chunk_size = chunk_size
         self._total = -1 if total is None else total
         self._pace = _Pace(interval)
         self._is_paced = interval is not None
         self._witness = witness
-        self._received = 0
-        self._told = 0
+        self._received = offset
+        self._told = offset
         self._pace.is_due()
-        self._tell(0, 1)
+        self._tell(offset, 1)
 
     def count(self, octets: int) -> None:
         """Take note of octets received."""

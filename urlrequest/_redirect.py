@@ -34,6 +34,7 @@ CONTENT_FIELDS = frozenset(
 STATUSES = frozenset({301, 302, 303, 307, 308})
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 class Hop(NamedTuple):
@@ -68,12 +69,20 @@ def resolve_reference(base: Target, reference: str) -> Target:
     if _CONTROL.search(text):  # urljoin() would delete some of them without a word
         raise InvalidURL("a URL with control characters cannot be followed")
     try:
-        joined = urljoin(base.url, text)
+        following = parse_target(_join(base, text))
+    except InvalidURL:
+        raise
     except ValueError as error:
         raise InvalidURL(f"the URL cannot be joined to {base}: {error}") from None
-    following = parse_target(joined)
     has_own_origin = following.origin != base.origin
     return following if has_own_origin or following.userinfo is not None else following._replace(userinfo=base.userinfo)
+
+
+def _join(base: Target, text: str) -> str:
+    if _SCHEME.match(text):
+        return text
+    # urljoin() knows a handful of schemes; to any other it joins nothing, and what comes out means another host.
+    return base.scheme + urljoin(f"http{base.url[len(base.scheme) :]}", text)[len("http") :]
 
 
 def find_redirect(method: str, target: Target, head: ResponseHead) -> NextRequest | None:

@@ -11,7 +11,7 @@ the order in which a polling thread may rely on them: `is_finished` last.
 
 from __future__ import annotations
 
-from contextlib import suppress
+import threading
 from itertools import count
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,6 @@ from ._mailbox import Mailbox
 from ._plan import Options, find_target
 from ._published import Published
 from ._session import Common, Session, default_session, timekeeper
-from ._target import parse_target
 from ._thread_like import ThreadLike
 from ._transfer import perform
 from ._waiter import Waiter
@@ -197,16 +196,26 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         """Go to a worker, or to the end of the line."""
         live_requests[self] = None
         assert self._options is not None, "options are kept until the request has run"
-        with suppress(InvalidURL):  # the worker will say so
+        try:
             self.host = find_target(self.url, self._options.base_url).host
+        except InvalidURL:
+            pass  # the worker will say so
         try:
             is_running = self.session.workers.admit(self)
-            if not is_running and self._waiter.deadline.at is not None:
-                timekeeper.call_at(self._waiter.deadline.at, self.expire)
+        except RuntimeError as error:  # the system gives no more threads
+            self._settle(Error(error=error))
+            self._end()
+            return
+        if is_running or self._waiter.deadline.at is None:
+            return
+        try:
+            timekeeper.call_at(self._waiter.deadline.at, self, self.expire)
         except RuntimeError as error:
-            if self.session.workers.withdraw(self) or not self.is_settled:
+            if self.session.workers.withdraw(self):
                 self._settle(Error(error=error))
                 self._end()
+        if self._has_ended:  # before the alarm was set
+            timekeeper.drop(self)
 
     def expire(self) -> None:
         """End the request at its deadline if it still waits for a worker. On the timekeeper's thread."""
@@ -234,7 +243,7 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
 
     def __repr__(self) -> str:
         try:
-            url = parse_target(self.url).url
+            url = find_target(self.url, getattr(self.session, "base_url", None)).url
         except InvalidURL:
             url = "an invalid URL"
         state = "cancelled" if self.is_cancelled else self._lifecycle.state.value
@@ -295,7 +304,10 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
                 missing = f"{type(self).__name__}.run() ended without performing the request"
                 self._settle(Error(error=RuntimeError(missing)))
         except BaseException as error:  # noqa: BLE001 - an overridden run() may raise anything
-            self._settle(Error(error=error, head=self._head))
+            if self._lifecycle.is_settled:  # nobody waits for it: it goes where a thread's exceptions go
+                threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, self)))
+            else:
+                self._settle(Error(error=error, head=self._head))
         finally:
             self._end()
 
@@ -323,7 +335,8 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
     def _settle(self, outcome: Outcome) -> None:
         """Offer the outcome for delivery; a cancel that came first wins."""
         self._waiter.timings["total"] = monotonic() - self._made_at
-        self._log("%s", outcome.error or f"{type(outcome).__name__.lower()}, {len(outcome.content or b'')} octets")
+        if self.debug:
+            self._log("%s", outcome.error or f"{type(outcome).__name__.lower()}, {len(outcome.content or b'')} octets")
         if self._lifecycle.settle(outcome):
             self.mailbox.post_outcome()
 
@@ -331,6 +344,7 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         """Let go of what only the worker needed; joining threads go on."""
         self._options = None
         self._waiter.release()
+        timekeeper.drop(self)
         super()._end()
 
     # Told by perform(), on the worker
@@ -339,10 +353,11 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         self.mailbox.post_progress(run)
 
     def see_chunk(self, octets: bytes) -> None:
-        """Hand a piece of the body over, and wait while too much of it is undelivered (contract 17.2)."""
-        self.mailbox.post_chunk(octets)
-        while self.mailbox.is_backed_up:
+        """Hand a piece of the body over, once not too much of it is undelivered (contract 17.2)."""
+        self._waiter.arm()  # whoever delivers a piece rings
+        while not self.mailbox.has_room(len(octets)):
             self._waiter.wait({}, None, "on_chunk")
+        self.mailbox.post_chunk(octets)
 
     def begin_commit(self) -> bool:
         return self._lifecycle.advance(State.COMMITTING)
@@ -404,8 +419,8 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
             logger.warning("%r ended, and no callback was there to be told: %s", self, what)
 
     def _publish_head(self) -> None:
-        if self._head is not None and self._plan is not None:
-            self._publish_response(self._plan.target.url, self._head)
+        if self._head is not None and self._answering_url is not None:
+            self._publish_response(self._answering_url, self._head)
 
     def _let_go(self) -> None:
         """Keep nothing alive that a finished request does not need (contract 3.7)."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import http.client
 import re
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ._head import HEAD_LIMIT, Framing, ResponseHead, frame, parse_head
@@ -31,6 +32,7 @@ PIECE_SIZE = 256 * 1024  # octets read at a time where the length is not known
 DIRECT_SIZE = 64 * 1024  # octets; a longer part of a chunk goes straight to its place
 
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
+_INTERIM = re.compile(rb"HTTP/1\.[0-9] 1(?!01)[0-9][0-9][ \r\n]")
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
 _LINE = re.compile(rb"[^\r\n]*\r?\n")
 
@@ -191,7 +193,8 @@ class Response:
             count = len(octets)
             room[:count] = octets
         else:
-            count = self._stream.receive_into(room if self._left is None else room[: self._left])
+            with room[: self._left] as part:  # a view left in a traceback would keep the memory from being let go
+                count = self._stream.receive_into(part)
         self._count(count)
         return count
 
@@ -217,7 +220,8 @@ class Response:
             return 0
         size = min(len(room), self._chunk_left)
         if self._at == len(self._rest) and size >= DIRECT_SIZE:
-            count = self._stream.receive_into(room[:size])
+            with room[:size] as part:
+                count = self._stream.receive_into(part)
         else:
             if self._at == len(self._rest):
                 self._rest, self._at = self._stream.receive(PIECE_SIZE), 0
@@ -270,19 +274,23 @@ def await_continue(stream: NetworkStream) -> bool:
     Returns:
         Whether to send it; False: the final answer has come instead, and lies in the stream's `early_answer`.
     """
-    if not stream.is_ready_within(CONTINUE_TIME):
-        return True
-    octets = b""
-    while (end := _END_OF_HEAD.search(octets)) is not None or (more := stream.receive()):
+    octets, until = b"", monotonic() + CONTINUE_TIME
+    has_leave = False
+    while len(octets) <= HEAD_LIMIT:
+        end = _END_OF_HEAD.search(octets)
         if end is None:
-            octets += more
-        elif not octets.startswith(b"1", len("HTTP/1.1 ")):
-            break
-        else:
-            octets = octets[end.end() :]
-            if not octets:
+            if has_leave and not octets:
                 return True
-        if len(octets) > HEAD_LIMIT:
+            more = stream.receive() if octets else stream.receive_until(until)
+            if more is None:
+                return True
+            if not more:
+                break
+            octets += more
+        elif _INTERIM.match(octets):
+            has_leave = has_leave or octets.startswith(b"100", len("HTTP/1.1 "))
+            octets = octets[end.end() :]
+        else:
             break
     stream.early_answer = octets
     return False

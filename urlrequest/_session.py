@@ -61,8 +61,7 @@ class Common:
 
     def __init__(self, max_requests: int, max_per_host: int | None, max_idle: int) -> None:
         self._max_requests, self._max_per_host = _check_limits(max_requests, max_per_host)
-        if max_idle < 0:
-            raise ValueError(f"max_idle is {max_idle}; 0 or more is needed")
+        self._max_idle = _check_max_idle(max_idle)
         self.workers = Workers(max_requests, max_per_host)
         self.pool = Pool(max_idle)
         sessions.add(self)
@@ -87,6 +86,16 @@ class Common:
         _, self._max_per_host = _check_limits(1, limit)
         self.workers.change_limits(self._max_requests, self._max_per_host)
 
+    @property
+    def max_idle(self) -> int:
+        """How many connections are kept for later."""
+        return self._max_idle
+
+    @max_idle.setter
+    def max_idle(self, limit: int) -> None:
+        self._max_idle = _check_max_idle(limit)
+        self.pool.change_limit(limit)
+
     def supplies(self) -> Supplies:
         """What a request gets while it runs."""
         return Supplies(self.pool)
@@ -104,8 +113,8 @@ class Common:
 class Session(Common):
     """Requests that belong together (contract 17.9).
 
-    All attributes may be changed at any time, and hold for requests made from then on; `max_requests` and
-    `max_per_host` at once. A request's own argument wins over the session's; headers are merged.
+    All attributes may be changed at any time, and hold for requests made from then on; `max_requests`, `max_per_host`
+    and `max_idle` at once. A request's own argument wins over the session's; headers are merged.
 
     Attributes:
         base_url: What a request's URL is relative to.
@@ -155,12 +164,15 @@ class Session(Common):
         self.proxy_host, self.proxy_port, self.proxy_headers = proxy_host, proxy_port, proxy_headers
         self.trust_env, self.follow_redirects, self.retries = trust_env, follow_redirects, retries
         self.hook, self.user_agent, self.auth = hook, user_agent, auth
-        from http.cookiejar import CookieJar  # it brings urllib.request along, which a plain request does not need
+        # Here, since it brings urllib.request along, which a plain request does not need.
+        from http.cookiejar import CookieJar, DefaultCookiePolicy
 
         from ._cookies import CookieStore
 
         self._cookie_text = None if isinstance(cookies, CookieJar) else cookies
-        self._store = CookieStore(cookies if isinstance(cookies, CookieJar) else CookieJar())
+        # Strict: no cookie for all of co.uk and its like.
+        own_jar = CookieJar(DefaultCookiePolicy(strict_domain=True))
+        self._store = CookieStore(cookies if isinstance(cookies, CookieJar) else own_jar)
         super().__init__(max_requests, max_per_host, max_idle)
 
     @property
@@ -178,13 +190,15 @@ class Session(Common):
         """Cancel the session's requests that are not finished yet; how many it cancelled. Any thread."""
         from ._live import live_requests
 
-        return sum(request.cancel() for request in list(live_requests) if request.session is self)
+        # The latest first: none of those that wait shall begin because another one has ended.
+        return sum(request.cancel() for request in reversed(list(live_requests)) if request.session is self)
 
     def close(self) -> None:
-        """Cancel what is not finished, and close the idle connections. A request made afterwards is an error."""
+        """Cancel what is not finished, and close the connections. A request made afterwards is an error."""
         self.is_closed = True
         self.cancel_all()
-        self.pool.clear()
+        self.pool.close()
+        self.workers.dismiss()
 
     def __enter__(self) -> Self:
         return self
@@ -223,6 +237,12 @@ def _check_limits(max_requests: int, max_per_host: int | None) -> tuple[int, int
         if limit is not None and limit < 1:
             raise ValueError(f"{name} is {limit}; 1 or more is needed")
     return max_requests, max_per_host
+
+
+def _check_max_idle(limit: int) -> int:
+    if limit < 0:
+        raise ValueError(f"max_idle is {limit}; 0 or more is needed")
+    return limit
 
 
 default_session = Common(MAX_REQUESTS, None, MOST_IDLE)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import ssl
 from collections import deque
@@ -15,8 +16,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from ._resolve import Address, resolve
+from ._resumption import forget_session, kept_session, session_key
 from ._tls_over_tls import TlsOverTls
-from ._waiter import READ, WRITE, Waiter
+from ._waiter import READ, WRITE, Waiter, is_ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +28,10 @@ __all__ = ["NetworkStream", "connect_socket", "dial", "secure"]
 SEND_SIZE = 256 * 1024  # octets handed to the system at a time
 RECEIVE_SIZE = 64 * 1024  # octets asked for when the size is not known
 ATTEMPT_DELAY = 0.25  # seconds until the next address is tried (RFC 8305, section 5)
+
+# 101 is final (RFC 9110, section 15.2.2).
+_INTERIM = re.compile(rb"HTTP/1\.[0-9] 1(?!01)[0-9]{2}[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n")
+_MAYBE_INTERIM = re.compile(rb"H?T?T?P?/?1?\.?[0-9]? ?|HTTP/1\.[0-9] 1(?!01)[^\0]{0,4096}")
 
 _IN_PROGRESS = {0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY, getattr(errno, "WSAEWOULDBLOCK", 0)}
 
@@ -46,6 +52,8 @@ class NetworkStream:
         self.waiter = waiter
         self.peer = peer
         self.early_answer = b""
+        self._interim_left = 16  # interim responses that are passed over while sending
+        self._has_peer_finished = False
         self.has_received = False
         self._socket = sock
         self._is_tls = isinstance(sock, ssl.SSLSocket | TlsOverTls)
@@ -88,10 +96,11 @@ class NetworkStream:
                 if rest:
                     self.waiter.check()
                 continue
-            if watch and self._has_answer(self._wait(wanted | READ, "sending to")):
+            # The end of the stream would be ready to be read for ever.
+            interest = wanted | READ if watch and not self._has_peer_finished else wanted
+            ready = self._wait(interest, "sending to")
+            if interest != wanted and self._has_answer(ready):
                 return False
-            if not watch:
-                self._wait(wanted, "sending to")
         return True
 
     sendall = send_all
@@ -100,11 +109,20 @@ class NetworkStream:
         if not ready & READ:
             return False
         try:
-            self.early_answer = self._socket.recv(RECEIVE_SIZE)
+            octets = self._socket.recv(RECEIVE_SIZE)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return False  # TLS had something to say for itself
-        self.has_received = self.has_received or bool(self.early_answer)
-        return bool(self.early_answer)  # at an end of the stream, the next send tells what is wrong
+        self.has_received = self.has_received or bool(octets)
+        self._has_peer_finished = not octets  # it may read on; if not, the next send tells what is wrong
+        self.early_answer = self._drop_interim(self.early_answer + octets)
+        return bool(self.early_answer) and (self._has_peer_finished or not _MAYBE_INTERIM.fullmatch(self.early_answer))
+
+    def _drop_interim(self, octets: bytes) -> bytes:
+        """Pass over interim responses, as a late 100: they are no answer. A flood of them is left to the reader."""
+        while self._interim_left and (interim := _INTERIM.match(octets)):
+            self._interim_left -= 1
+            octets = octets[interim.end() :]
+        return octets
 
     # Receiving
 
@@ -127,7 +145,7 @@ class NetworkStream:
             except ssl.SSLWantWriteError:
                 self._wait(WRITE, "receiving from")
             else:
-                self.has_received = True
+                self.has_received = self.has_received or bool(octets)  # the end of the stream is no answer
                 return octets
 
     def receive_into(self, room: memoryview) -> int:
@@ -158,19 +176,37 @@ class NetworkStream:
             if ready:
                 return ready[descriptor]
 
-    def is_ready_within(self, seconds: float) -> bool:
-        """Wait for octets for a while; whether there are some."""
-        until = monotonic() + seconds
-        while monotonic() < until:
-            if self.waiter.wait({self._socket.fileno(): READ}, until, "100 Continue", is_pause=True):
-                return True
-        return False
+    def receive_until(self, until: float) -> bytes | None:
+        """As `receive()`; but None when nothing has come by then, where session tickets of TLS are nothing."""
+        while True:
+            try:
+                octets = self._socket.recv(RECEIVE_SIZE)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                wanted = READ
+            except ssl.SSLWantWriteError:
+                wanted = WRITE
+            else:
+                self.has_received = self.has_received or bool(octets)
+                return octets
+            if monotonic() >= until:
+                return None
+            self.waiter.wait({self._socket.fileno(): wanted}, until, "100 Continue", is_pause=True)
+
+    @property
+    def tls_session(self) -> Any:
+        """What a later connection may resume; None without TLS."""
+        return getattr(self._socket, "session", None)
 
     def is_readable(self) -> bool:
         """Whether something has arrived, or the peer has closed: an idle connection like that is dead."""
+        has_pending = self._is_tls and self._socket.pending() > 0  # type: ignore[attr-defined]  # an SSLSocket
+        if not has_pending and not is_ready(self._socket.fileno()):
+            return False
+        if not self._is_tls:
+            return True
         try:
-            self._socket.recv(1, socket.MSG_PEEK) if not self._is_tls else self._socket.recv(1)
-        except (BlockingIOError, ssl.SSLWantReadError):
+            self._socket.recv(1)  # a session ticket of TLS 1.3 is no answer
+        except ssl.SSLWantReadError:
             return False
         except OSError:
             return True
@@ -301,7 +337,7 @@ def connect_socket(sock: socket.socket, address: Any, waiter: Waiter) -> None:
         raise OSError(code, f"connecting to {address}: {os.strerror(code)}")
 
 
-def secure(sock: socket.socket, host: str, context: ssl.SSLContext, waiter: Waiter) -> Any:
+def secure(sock: socket.socket, host: str, port: int | None, context: ssl.SSLContext, waiter: Waiter) -> Any:
     """Speak TLS over a connected socket; `timeout` holds for the whole handshake.
 
     Raises:
@@ -309,8 +345,8 @@ def secure(sock: socket.socket, host: str, context: ssl.SSLContext, waiter: Wait
         OSError: The connection broke. RequestCancelled, DeadlineExceeded, TimeoutError: From the waiter.
     """
     began, until = monotonic(), waiter.step_end()
-    # The certificate names neither the root's dot nor an interface of ours.
-    tls: Any = _wrap(sock, host.partition("%")[0].rstrip("."), context)
+    key = session_key(context, host, port)
+    tls: Any = _wrap(sock, host, context, kept_session(key))
     try:
         while True:
             try:
@@ -320,6 +356,9 @@ def secure(sock: socket.socket, host: str, context: ssl.SSLContext, waiter: Wait
                 wanted = READ
             except ssl.SSLWantWriteError:
                 wanted = WRITE
+            except ssl.SSLError:
+                forget_session(key)  # some servers cannot resume what they have given
+                raise
             waiter.wait({tls.fileno(): wanted}, until, f"the TLS handshake with {host}")
     except BaseException:
         tls.close()
@@ -328,9 +367,11 @@ def secure(sock: socket.socket, host: str, context: ssl.SSLContext, waiter: Wait
     return tls
 
 
-def _wrap(sock: Any, host: str, context: ssl.SSLContext) -> Any:
+def _wrap(sock: Any, host: str, context: ssl.SSLContext, session: Any) -> Any:
+    # The certificate names neither the root's dot nor an interface of ours.
+    name = host.partition("%")[0].rstrip(".")
     if isinstance(sock, ssl.SSLSocket):
-        return TlsOverTls(sock, host, context)
+        return TlsOverTls(sock, name, context, session)
     try:
         sock.getpeername()
     except OSError as error:
@@ -338,4 +379,6 @@ def _wrap(sock: Any, host: str, context: ssl.SSLContext) -> Any:
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or errno.ECONNRESET
         raise OSError(code, f"the TLS handshake with {host}: {os.strerror(code)}") from error
     # suppress_ragged_eofs would make a cut connection look like the end of a body without a length.
-    return context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False, suppress_ragged_eofs=False)
+    return context.wrap_socket(
+        sock, server_hostname=name, do_handshake_on_connect=False, suppress_ragged_eofs=False, session=session
+    )

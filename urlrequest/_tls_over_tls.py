@@ -2,6 +2,10 @@
 
 `SSLSocket` cannot lie on another one, so the inner layer works on memory, and what it writes and needs goes through the
 outer socket. It has the methods of a non-blocking SSLSocket that a NetworkStream uses. Runs on the worker.
+
+Invariant:
+    O   What `send()` has returned for has gone to the system as a whole. Until then it raises, and is called again with
+        the same octets, as OpenSSL wants it.
 """
 
 from __future__ import annotations
@@ -17,12 +21,18 @@ _SIZE = 64 * 1024  # octets taken from the outer socket at a time
 class TlsOverTls:
     """A non-blocking TLS socket over a non-blocking TLS socket."""
 
-    def __init__(self, outer: ssl.SSLSocket, host: str, context: ssl.SSLContext) -> None:
+    def __init__(self, outer: ssl.SSLSocket, host: str, context: ssl.SSLContext, session: Any) -> None:
         self._outer = outer
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._inner = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self._inner = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host, session=session)
         self._unsent = b""  # encrypted, not taken by the outer socket yet
+        self._written = 0  # octets of the present send() that have been encrypted
+
+    @property
+    def session(self) -> Any:
+        """The inner session, as of SSLSocket."""
+        return self._inner.session
 
     def fileno(self) -> int:
         return self._outer.fileno()
@@ -37,20 +47,34 @@ class TlsOverTls:
         self._outer.setsockopt(*arguments)
 
     def pending(self) -> int:
-        return self._inner.pending() + self._outer.pending()
+        """Octets that need no waiting for; some may turn out to be none of the content."""
+        return self._inner.pending() + self._incoming.pending + self._outer.pending()
 
     def close(self) -> None:
         self._outer.close()
 
     def do_handshake(self) -> None:
         """Go on with the handshake. Raises SSLWantReadError, SSLWantWriteError: Call it again when that is possible."""
-        self._run(self._inner.do_handshake)
+        while True:
+            self._flush()
+            try:
+                self._inner.do_handshake()
+            except ssl.SSLWantReadError:
+                self._flush()
+                self._fill()
+            else:
+                self._flush()
+                return
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """As of SSLSocket; flags are not known."""
         assert not flags, "TLS knows no flags"
-        received: bytes = self._run(lambda: self._inner.read(size))
-        return received
+        while True:
+            try:
+                return self._inner.read(size)
+            except ssl.SSLWantReadError:
+                self._try_flush()  # TLS may have had to answer something itself
+                self._fill()
 
     def recv_into(self, room: memoryview) -> int:
         octets = self.recv(len(room))
@@ -59,24 +83,17 @@ class TlsOverTls:
 
     def send(self, octets: memoryview) -> int:
         self._flush()
-        sent: int = self._inner.write(octets[:_SIZE])
+        if not self._written:
+            self._written = self._inner.write(octets[:_SIZE])
+        self._flush()
+        written, self._written = self._written, 0
+        return written
+
+    def _try_flush(self) -> None:
         try:
             self._flush()
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            pass  # it has been taken; the rest goes out before the next octets, or with the next wait
-        return sent
-
-    def _run(self, step: Any) -> Any:
-        while True:
-            self._flush()
-            try:
-                result = step()
-            except ssl.SSLWantReadError:
-                self._flush()
-                self._fill()
-            else:
-                self._flush()
-                return result
+            pass  # it goes out before the next octets that are sent
 
     def _flush(self) -> None:
         self._unsent += self._outgoing.read()

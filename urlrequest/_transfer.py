@@ -13,16 +13,17 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from ._checksum import compare_digest, new_digest
+from ._chunks import ChunkSink
 from ._coding import Decoder, knows_codings
 from ._events import answer_class
 from ._head import content_length
 from ._part import PartSink
 from ._plan import Options, Plan, follow_plan, make_plan, wire_form
-from ._pool import may_repeat
 from ._progress import Meter, SizeLimit, UploadMeter
 from ._redirect import Hop, find_redirect
-from ._retry import RETRIED_STATUSES, back_off, is_worth_retrying, retry_after
-from ._sink import ChunkSink, FileSink, MemorySink, Sink, compare_digest, new_digest
+from ._retry import back_off, is_worth_retrying, may_repeat, retry_after, wants_retry
+from ._sink import FileSink, MemorySink, Sink
 from ._text import decode_text
 from .errors import RequestCancelled, TooManyRedirects
 
@@ -91,9 +92,10 @@ def perform(options: Options, supplies: Supplies, waiter: Waiter, witness: Witne
     Raises:
         RequestCancelled: It was cancelled. Exception: Anything that kept the response from being complete.
     """
-    plan = make_plan(options, has_progress=witness.wants_progress(), connection_class_for=witness.connection_class)
+    has_progress = witness.wants_progress() or witness.wants_chunks()
+    plan = make_plan(options, has_progress=has_progress, connection_class_for=witness.connection_class)
     plan = plan._replace(body=_watched(plan, witness))
-    with _open_file(plan) as file:
+    with _open_file(plan, waiter) as file:
         if file is not None:
             plan = plan._replace(fields=[*plan.fields, *file.range_fields()])
         hops = 0
@@ -102,7 +104,8 @@ def perform(options: Options, supplies: Supplies, waiter: Waiter, witness: Witne
             with _answered(plan, supplies, waiter) as response:
                 following = find_redirect(plan.method, plan.target, response.head) if plan.redirect_limit else None
                 if following is None and (file is None or file.accepts(response.head)):
-                    return _finish(response, plan, file, options, waiter, witness)
+                    with MemorySink() as memory:
+                        return _finish(response, plan, memory, file, options, waiter, witness)
                 _discard(response)
             if following is None:
                 plan = plan._replace(fields=_without_range(plan.fields))
@@ -114,13 +117,13 @@ def perform(options: Options, supplies: Supplies, waiter: Waiter, witness: Witne
             plan = follow_plan(plan, following, options, witness.connection_class(following.target.scheme))
 
 
-def _open_file(plan: Plan) -> AbstractContextManager[FileSink | None]:
-    """The sink for file_path; a part file that another request has is left to it."""
+def _open_file(plan: Plan, waiter: Waiter) -> AbstractContextManager[FileSink | None]:
+    """The sink for file_path; a part file that another request has, or that we did not make, is left alone."""
     if plan.file_path is None:
         return nullcontext()
     if plan.is_resumed:
-        with suppress(BlockingIOError):
-            return PartSink(plan.file_path, plan.checksum, plan.target.url)
+        with suppress(OSError):  # what is wrong with the path itself, the other sink says
+            return PartSink(plan.file_path, plan.checksum, plan.target.url, waiter.check)
     return FileSink(plan.file_path, plan.checksum)
 
 
@@ -162,19 +165,29 @@ def _answered(plan: Plan, supplies: Supplies, waiter: Waiter) -> Iterator[Respon
                 response = connection.exchange(plan.method, form, fields, plan.body)
             except Exception as error:
                 pause = back_off(attempt)
+                if plan.retries and plan.body is not None and not plan.body.is_replayable:
+                    _add_note(error, "not tried again: the body can be read only once")
                 if is_last or not is_worth_retrying(error) or not _has_time_for(pause, waiter):
                     raise
             else:
                 if supplies.cookies is not None:
                     supplies.cookies.store(plan.target, response.head)
+                if is_last or not wants_retry(response.head):
+                    yield response
+                    return
                 asked = retry_after(response.head)
                 pause = back_off(attempt) if asked is None else asked
-                is_final = response.head.status not in RETRIED_STATUSES
-                if is_last or is_final or not _has_time_for(pause, waiter):
+                if not _has_time_for(pause, waiter):
                     yield response
                     return
                 _discard(response)
         waiter.pause(pause)
+
+
+def _add_note(error: Exception, note: str) -> None:
+    """Say more than an error of somebody else's does; tracebacks show it from Python 3.11 on."""
+    if hasattr(error, "add_note"):
+        error.add_note(note)
 
 
 def _has_time_for(pause: float, waiter: Waiter) -> bool:
@@ -193,29 +206,38 @@ def _discard(response: ResponseLike) -> None:
 
 
 def _finish(
-    response: ResponseLike, plan: Plan, file: FileSink | None, options: Options, waiter: Waiter, witness: Witness
+    response: ResponseLike,
+    plan: Plan,
+    memory: MemorySink,
+    file: FileSink | None,
+    options: Options,
+    waiter: Waiter,
+    witness: Witness,
 ) -> Answer:
     """Receive the final response, and make of it what the user asked for."""
     head = response.head
     witness.see_head(head)
-    memory = MemorySink()
     is_wanted = 200 <= head.status < 300
+    has_content = is_wanted and _has_content(plan.method, head.status)
+    checksum = plan.checksum if has_content and file is None else None
     destination: Sink = memory
     if is_wanted and file is not None:
         destination = file
     elif is_wanted and witness.wants_chunks():
-        destination = ChunkSink(witness.see_chunk)
+        destination = ChunkSink(witness.see_chunk, checksum)
     _receive(response, destination, plan, witness, file.offset if destination is file and file is not None else 0)
     waiter.check()
-    if destination is file and _has_content(plan.method, head.status):
+    if destination is file and has_content:
         if not witness.begin_commit():
             raise RequestCancelled("the request was cancelled")
         file.commit()
     content = memory.content()
-    if plan.checksum is not None and is_wanted and destination is memory:
-        digest = new_digest(plan.checksum)
+    if isinstance(destination, ChunkSink):
+        destination.verify()
+    elif checksum is not None:
+        digest = new_digest(checksum)
         digest.update(content)
-        compare_digest(digest, plan.checksum)
+        compare_digest(digest, checksum)
     result: Any = _make_result(content, response, options, witness) if destination is memory else b""
     return answer_class(head.status)(head=head, content=content, result=result)
 
@@ -236,8 +258,8 @@ def _receive(response: ResponseLike, sink: Sink, plan: Plan, witness: Witness, o
     if response.expected is not None:
         limit.check(offset + response.expected)
     limit.add(offset)
-    meter = Meter(plan.chunk_size, None if total is None else offset + total, plan.progress_interval, witness)
-    meter.count(offset)
+    total = None if total is None else offset + total
+    meter = Meter(plan.chunk_size, total, plan.progress_interval, witness, offset)
     codings = response.head.headers.get("Content-Encoding")
     if codings and plan.decodes_content and knows_codings(codings):
         sink.expect(None)

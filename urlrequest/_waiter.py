@@ -27,7 +27,7 @@ from .errors import DeadlineExceeded, RequestCancelled
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["READ", "WRITE", "Waiter"]
+__all__ = ["READ", "WRITE", "Waiter", "is_ready"]
 
 READ, WRITE = 1, 2
 _LONGEST_WAIT = 24 * 60 * 60.0  # seconds; poll() takes no more than 2**31 milliseconds
@@ -129,13 +129,16 @@ class Waiter:
         if alarm is not None:
             alarm.ring()
 
-    def arm(self) -> None:
+    def arm(self) -> _EventAlarm | _SocketAlarm:
         """See to it that the next wait hears who rings from now on; before telling anybody to ring. Worker only."""
-        if self._alarm is None:
+        alarm = self._alarm
+        if alarm is None:
             try:
-                self._alarm = _spare_alarms.pop()
+                alarm = _spare_alarms.pop()
             except IndexError:
-                self._alarm = _Alarm()
+                alarm = _Alarm()
+            self._alarm = alarm
+        return alarm
 
     def step_end(self) -> float | None:
         """The moment when a step that begins now has taken too long."""
@@ -170,13 +173,14 @@ class Waiter:
             DeadlineExceeded: The request's deadline passed.
             TimeoutError: The step took too long.
         """
-        self.arm()
+        # The object itself would be held by the traceback of what is raised here, and its descriptor kept open.
+        descriptor = self.arm().descriptor
         self.check()
         end = earliest(until, self.deadline.at)
         seconds = _LONGEST_WAIT if end is None else min(max(0.0, end - monotonic()), _LONGEST_WAIT)
-        ready = _poll(interest, self._alarm.descriptor, seconds)
-        if ready.pop(self._alarm.descriptor, None):
-            self._alarm.silence()
+        ready = _poll(interest, descriptor, seconds)
+        if ready.pop(descriptor, None):
+            self.arm().silence()
         self.check()
         if not ready and not is_pause and until is not None and monotonic() >= until:
             raise TimeoutError(f"{what} took longer than {self.timeout:g} s")
@@ -198,6 +202,15 @@ class Waiter:
         alarm, self._alarm = self._alarm, None
         if alarm is not None:
             _spare_alarms.append(alarm)
+
+
+def is_ready(descriptor: int) -> bool:
+    """Whether a descriptor can be read without waiting."""
+    if not hasattr(select, "poll"):
+        return bool(select.select([descriptor], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _poll_with_poll(interest: Mapping[int, int], alarm: int, seconds: float) -> dict[int, int]:

@@ -1,7 +1,7 @@
 """Witnessed: what `perform()` tells a request on the worker, and asks it: the points where a subclass takes part.
 
-Thread safety. `_plan`, `_head` and `_history` are written by the worker, before the event that tells of them is posted;
-the dispatch thread reads them when it delivers that event.
+Thread safety. `_answering_url`, `_head` and `_history` are written by the worker, before the event that tells of them
+is posted; the dispatch thread reads them when it delivers that event.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Witnessed:
     debug: bool
 
     def __init__(self) -> None:
-        self._plan: Plan | None = None
+        self._answering_url: str | None = None  # of the whole plan, which holds the body, nothing else is kept
         self._head: ResponseHead | None = None
         self._history: list[Hop] = []
 
@@ -77,17 +77,19 @@ class Witnessed:
         return self._get_connection_for_scheme(scheme)
 
     def see_plan(self, plan: Plan) -> None:
-        self._plan = plan
-        self._log("%s %s", plan.method, plan.target.url)
+        self._answering_url = plan.target.url
+        if self.debug:
+            self._log("%s %s", plan.method, plan.target.url)
 
     def see_hop(self, hop: Hop) -> None:
         self._history.append(hop)
-        self._log("%d, followed", hop.status)
+        if self.debug:
+            self._log("%d, followed", hop.status)
 
     def see_head(self, head: ResponseHead) -> None:
         self._head = head
-        self._log("%d %s", head.status, head.reason)
+        if self.debug:
+            self._log("%d %s", head.status, head.reason)
 
     def _log(self, message: str, *arguments: object) -> None:
-        if self.debug:
-            logger.debug("%s: %s", self.name, message % arguments)
+        logger.debug("%s: %s", self.name, message % arguments)

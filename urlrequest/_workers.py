@@ -3,27 +3,31 @@
 A worker that has finished takes the next request, or sleeps for a while in the hope of one: waking it costs half of
 what starting a thread costs. Which thread runs a request is the business of this module alone.
 
-Thread safety. `_lock` guards the counts, `_idle` and the way from `_waiting` to a worker; under it are assignments
-only. `withdraw()` takes no lock, since a canceller may have interrupted a holder of it: removing a key is atomic.
+Thread safety. `_lock` guards the counts, `_idle`, `_line` and `_held`; under it are assignments only. `withdraw()`
+takes no lock, since a canceller may have interrupted a holder of it: taking a key out of `_waiting` is atomic, and
+whoever got it out has the job.
 
 Invariants:
     G1  A job is run once, or withdrawn; never both.
     G2  `_running` counts jobs that have a slot, `_running_at` the same by host: taken by `admit()` or by the worker
         that goes on, given back last of all.
+    G3  A host with jobs in `_held` has no more free slots than it has places in `_line`: a slot that comes free, and a
+        place that turns out to be empty, each bring one of them back. So the first in the line is the next to run.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import deque
-from itertools import count
-from typing import Protocol
+from heapq import heapify, heappop, heappush
+from itertools import chain, count
+from typing import NamedTuple, Protocol
 
 from ._lifecycle import Flag
 
 __all__ = ["Job", "Workers"]
 
 IDLE_TIME = 10.0  # seconds a worker waits for another job before it ends
+SPARE_PLACES = 64  # empty ones that are not worth tidying up
 
 
 class Job(Protocol):
@@ -31,7 +35,7 @@ class Job(Protocol):
 
     @property
     def host(self) -> str:
-        """What the limit per host goes by."""
+        """What the limit per host goes by; asked once."""
         ...
 
     def work(self) -> None:
@@ -39,40 +43,62 @@ class Job(Protocol):
         ...
 
 
+class _Place:
+    """A job's place in the line, empty once the job was withdrawn: nothing keeps a cancelled request alive."""
+
+    __slots__ = ("host", "job")
+
+    def __init__(self, job: Job, host: str) -> None:
+        self.job: Job | None = job
+        self.host = host
+
+
+class _Task(NamedTuple):
+    """A job that has a slot.
+
+    Attributes:
+        arrival: Its number in the order of arrivals.
+    """
+
+    job: Job
+    host: str
+    arrival: int
+
+
 class _Worker:
     """A thread and the bell that wakes it."""
 
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
-        self._job: Job | None = None
-        self._bell = Flag()  # clear: there is a job
+        self._task: _Task | None = None
+        self._bell = Flag()  # clear: there is a task, or it is time to end
         self._bell.set()
 
-    def start(self, job: Job, name: str) -> None:
-        """Begin the thread with its first job. Raises RuntimeError when the system gives no more threads."""
-        self._job = job
+    def start(self, task: _Task, name: str) -> None:
+        """Begin the thread with its first task. Raises RuntimeError when the system gives no more threads."""
+        self._task = task
         threading.Thread(target=self._run, name=name, daemon=True).start()
 
-    def hand(self, job: Job) -> None:
-        """Give a sleeping worker its next job."""
-        self._job = job
+    def hand(self, task: _Task | None) -> None:
+        """Give a sleeping worker its next task; None: let it end."""
+        self._task = task
         self._bell.clear()
 
     def sleep(self, timeout: float | None) -> bool:
-        """Wait for a job; False when none came in time."""
+        """Wait to be handed something; False when nothing came in time."""
         return self._bell.wait_to_set(timeout)
 
-    def take(self) -> Job | None:
-        job, self._job = self._job, None
-        return job
+    def take(self) -> _Task | None:
+        task, self._task = self._task, None
+        return task
 
     def _run(self) -> None:
-        job = self.take()
-        while job is not None:
-            host = job.host
-            job.work()
-            job = None  # a sleeping worker keeps nothing alive
-            job = self._workers.next_job(self, host)
+        task = self.take()
+        while task is not None:
+            host = task.host
+            task.job.work()
+            task = None  # a sleeping worker keeps nothing alive
+            task = self._workers.next_task(self, host)
 
 
 class Workers:
@@ -91,8 +117,10 @@ class Workers:
         self._running = 0
         self._running_at: dict[str, int] = {}
         self._idle: list[_Worker] = []
-        self._waiting: dict[Job, None] = {}  # those that nobody has withdrawn
-        self._lines: dict[str, deque[tuple[int, Job]]] = {}  # by host; may still hold some that were withdrawn
+        self._is_dismissed = False
+        self._waiting: dict[Job, _Place] = {}  # those that nobody has withdrawn
+        self._line: list[tuple[int, _Place]] = []  # a heap, by arrival
+        self._held: dict[str, list[tuple[int, _Place]]] = {}  # heaps of those whose turn came when their host was full
         self._arrivals = count()
         self._numbers = count(1)
 
@@ -104,20 +132,21 @@ class Workers:
         Raises:
             RuntimeError: The system gives no thread, and there is no other job behind which this one could wait.
         """
+        host = job.host
         with self._lock:
-            if not self._take_slot(job.host):
-                self._line_up(job)
+            task = _Task(job, host, next(self._arrivals))
+            if not self._take_slot(host):
+                self._line_up(task)
                 return False
             worker = self._idle.pop() if self._idle else None
-        return self._set_to_work(worker, job)
+        return self._set_to_work(worker, task)
 
-    def _has_slot(self, host: str) -> bool:
-        has_host_slot = self._limit_per_host is None or self._running_at.get(host, 0) < self._limit_per_host
-        return self._running < self._limit and has_host_slot
+    def _has_host_slot(self, host: str) -> bool:
+        return self._limit_per_host is None or self._running_at.get(host, 0) < self._limit_per_host
 
     def _take_slot(self, host: str) -> bool:
         assert self._lock.locked()
-        if not self._has_slot(host):
+        if self._running >= self._limit or not self._has_host_slot(host):
             return False
         self._running += 1
         self._running_at[host] = self._running_at.get(host, 0) + 1
@@ -129,39 +158,51 @@ class Workers:
         self._running_at[host] -= 1
         if not self._running_at[host]:
             del self._running_at[host]
+        self._recall(host)
 
-    def _line_up(self, job: Job) -> None:
+    def _line_up(self, task: _Task) -> None:
         assert self._lock.locked()
-        line = self._lines.setdefault(job.host, deque())
-        self._waiting[job] = None
-        line.append((next(self._arrivals), job))
-        if len(line) > 2 * len(self._waiting) + 64:  # mostly withdrawn ones
-            self._lines[job.host] = deque(entry for entry in line if entry[1] in self._waiting)
+        place = _Place(task.job, task.host)
+        self._waiting[task.job] = place
+        heappush(self._line, (task.arrival, place))
+        places = len(self._line) + sum(map(len, self._held.values()))
+        if places > 2 * len(self._waiting) + SPARE_PLACES:
+            self._tidy_line()
 
-    def _set_to_work(self, worker: _Worker | None, job: Job) -> bool:
-        if worker is not None:
-            worker.hand(job)
-            return True
-        try:
-            _Worker(self).start(job, f"urlrequest-worker-{next(self._numbers)}")
-        except RuntimeError:
-            with self._lock:
-                self._return_slot(job.host)
-                if not self._running:
-                    raise
-                self._line_up(job)
-            return False
+    def _tidy_line(self) -> None:
+        """Bring all that wait into one line, without the empty places."""
+        assert self._lock.locked()
+        self._line = [entry for entry in chain(self._line, *self._held.values()) if entry[1].job is not None]
+        heapify(self._line)
+        self._held.clear()
+
+    def _set_to_work(self, worker: _Worker | None, task: _Task) -> bool:
+        if worker is None:
+            try:
+                _Worker(self).start(task, f"urlrequest-worker-{next(self._numbers)}")
+            except RuntimeError:
+                with self._lock:
+                    worker = self._idle.pop() if self._idle else None  # one may have come free meanwhile
+                    if worker is None:
+                        self._return_slot(task.host)
+                        if not self._running:
+                            raise
+                        self._line_up(task)
+                        return False
+            else:
+                return True
+        worker.hand(task)
         return True
 
     def withdraw(self, job: Job) -> bool:
         """Take back a job that waits; False when it has a worker already, or had one. Any thread; never blocks."""
-        try:
-            del self._waiting[job]
-        except KeyError:
+        place = self._waiting.pop(job, None)
+        if place is None:
             return False
+        place.job = None
         return True
 
-    def next_job(self, worker: _Worker, host: str) -> Job | None:
+    def next_task(self, worker: _Worker, host: str) -> _Task | None:
         """What a worker does next: a waiting job, or one that comes while it sleeps; None: end the thread.
 
         Args:
@@ -169,9 +210,9 @@ class Workers:
         """
         with self._lock:
             self._return_slot(host)
-            job = self._pop_waiting()
-            if job is not None:
-                return job
+            task = self._pop_waiting()
+            if task is not None or self._is_dismissed:
+                return task
             self._idle.append(worker)
         if worker.sleep(IDLE_TIME):
             return worker.take()
@@ -179,38 +220,67 @@ class Workers:
             if worker in self._idle:
                 self._idle.remove(worker)
                 return None
-        worker.sleep(None)  # a job was handed over in the very last moment
+        worker.sleep(None)  # a task was handed over in the very last moment
         return worker.take()
 
-    def _pop_waiting(self) -> Job | None:
+    def _pop_waiting(self) -> _Task | None:
         """The first waiting job whose host has a slot; it has the slot then."""
         assert self._lock.locked()
-        while self._running < self._limit:
-            free = [(line[0][0], host) for host, line in self._lines.items() if self._has_slot(host)]
-            if not free:
-                return None
-            host = min(free)[1]
-            job = self._lines[host].popleft()[1]
-            if not self._lines[host]:
-                del self._lines[host]
-            if self.withdraw(job):
+        while self._line and self._running < self._limit:
+            arrival, place = heappop(self._line)
+            job, host = place.job, place.host
+            if job is not None and not self._has_host_slot(host):
+                heappush(self._held.setdefault(host, []), (arrival, place))
+            elif job is not None and self.withdraw(job):
                 self._take_slot(host)
-                return job
+                return _Task(job, host, arrival)
+            else:
+                self._recall(host)
         return None
+
+    def _recall(self, host: str) -> None:
+        """Bring the first that is held for a host back into the line (G3)."""
+        assert self._lock.locked()
+        held = self._held.get(host)
+        while held:
+            entry = heappop(held)
+            if entry[1].job is not None:
+                heappush(self._line, entry)
+                break
+        if held is not None and not held:
+            del self._held[host]
 
     def change_limits(self, limit: int, limit_per_host: int | None) -> None:
         """Let more or fewer jobs run from now on; those that run go on."""
         with self._lock:
             self._limit, self._limit_per_host = limit, limit_per_host
+            self._tidy_line()
         self._fill_slots()
 
     def _fill_slots(self) -> None:
         while True:
             with self._lock:
-                job = self._pop_waiting()
-                worker = self._idle.pop() if job is not None and self._idle else None
-            if job is None or not self._set_to_work(worker, job):
+                task = self._pop_waiting()
+                worker = self._idle.pop() if task is not None and self._idle else None
+            if task is None:
                 return
+            try:
+                is_running = self._set_to_work(worker, task)
+            except RuntimeError:
+                # The next job that comes or ends takes it along.
+                with self._lock:
+                    self._line_up(task)
+                return
+            if not is_running:
+                return
+
+    def dismiss(self) -> None:
+        """Let the idle workers end now, and the others when they have nothing more to do."""
+        with self._lock:
+            self._is_dismissed = True
+            idle, self._idle = self._idle, []
+        for worker in idle:
+            worker.hand(None)
 
     def forget(self) -> None:
         """Start afresh. In a forked child, where no worker lives on."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pytest
+    from typing_extensions import Self
 
 __all__ = ["PHASES", "Phase", "Scene"]
 
@@ -43,7 +44,7 @@ class Scene:
         self.closes = False  # the server tells when its client has closed
         self.server: Server
 
-    def __enter__(self) -> Scene:
+    def __enter__(self) -> Self:
         self.server = self._stack.enter_context(Server(tls=self._context if self.is_tls else None))
         wait = _waiter.Waiter.wait
 
@@ -165,13 +166,13 @@ def proxy_trickle(scene: Scene) -> tuple[str, dict[str, Any]]:
     return "https://origin.test/", {"proxy_host": "127.0.0.1", "proxy_port": scene.server.port}
 
 
-def _play_unread(scene: Scene) -> None:
+def _play_unread(scene: Scene, *steps: Any) -> None:
     # The end of the stream comes behind what the system still has to send, so the server reads that in the end.
-    scene.play(receive_head(), wait_for("over"), wait_closed(), read_request=False)
+    scene.play(receive_head(), *steps, wait_for("over"), wait_closed(), read_request=False)
 
 
 def sending(scene: Scene) -> tuple[str, dict[str, Any]]:
-    _play_unread(scene)
+    _play_unread(scene, send(b"HTTP/1.1 100 Continue\r\n\r\n"))
     return scene.server.url, {"req_body": bytes(32 * 1024 * 1024)}
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from urlrequest.testing import Step
@@ -33,7 +34,7 @@ class Fault(NamedTuple):
     error: type[BaseException] | tuple[type[BaseException], ...] | None = None
     result: Any = None
     says: str = ""
-    options: dict[str, Any] = {}
+    options: Mapping[str, Any] = MappingProxyType({})
     reads_request: bool = True
     is_for_file: bool = True
 
@@ -47,13 +48,13 @@ class Target:
 
     def assert_untouched(self) -> None:
         """The old file is as it was, and nothing temporary is left."""
-        assert [self.path.name] == os.listdir(self.path.parent)
+        assert [self.path] == list(self.path.parent.iterdir())
         assert OLD == self.path.read_bytes()
         assert self._modified == self.path.stat().st_mtime_ns
 
     def assert_replaced(self, content: bytes) -> None:
         """The new content is there, and nothing temporary is left."""
-        assert [self.path.name] == os.listdir(self.path.parent)
+        assert [self.path] == list(self.path.parent.iterdir())
         assert content == self.path.read_bytes()
 
 

@@ -1,4 +1,4 @@
-"""Rows 122 to 127, 2, 9, 19, 34 and 70 of the table of faults: cancel, deadline and timeout in every phase of a request.
+"""Rows 2, 9, 19, 34, 70 and 122 to 127 of the table of faults: cancel, deadline and timeout in every phase.
 
 How long it takes until a cancel has done all is written to the file that the environment variable URLREQUEST_LATENCIES
 names, after twenty rounds of each phase; without it there is one round, and nothing is measured.
@@ -54,9 +54,7 @@ def latencies() -> Iterator[dict[str, list[float]]]:
 
 
 @pytest.fixture
-def scene(
-    monkeypatch: pytest.MonkeyPatch, server_context: ssl.SSLContext, ca_file: str, kind: str
-) -> Iterator[Scene]:
+def scene(monkeypatch: pytest.MonkeyPatch, server_context: ssl.SSLContext, ca_file: str, kind: str) -> Iterator[Scene]:
     with Scene(monkeypatch, server_context, ca_file, is_tls=kind == "tls") as made:
         yield made
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.no_leaks
 
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+LINE = b"X: " + b"a" * 1000 + b"\r\n"
 ORIGIN = "https://origin.test:8443/path"
 TINYPROXY = shutil.which("tinyproxy")
 
@@ -34,7 +35,6 @@ def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-
 TUNNELS: list[tuple[str, tuple[Any, ...], Any, str]] = [
     ("27-garbage", (send(b"nonsense\r\n\r\n"),), ProxyError, "HTTP/1"),
     ("27-close", (), (ProxyError, ConnectionError), ""),
@@ -42,7 +42,7 @@ TUNNELS: list[tuple[str, tuple[Any, ...], Any, str]] = [
     ("27-reset", (reset(),), (ProxyError, ConnectionError), ""),
     ("29-status-line", (send(b"HTTP/1.1 200 OK\r\n"),), ProxyError, "within the head"),
     ("29-fields", (send(b"HTTP/1.1 200 OK\r\nX: a\r\n"),), ProxyError, "within the head"),
-    ("30-endless", (send([b"HTTP/1.1 200 OK\r\n", *[b"X: " + b"a" * 1000 + b"\r\n"] * 300]),), (ProxyError, ProtocolError), "262144"),
+    ("30-endless", (send([b"HTTP/1.1 200 OK\r\n", *[LINE] * 300]),), (ProxyError, ProtocolError), "262144"),
     ("31-then-close", (send(ESTABLISHED),), (ssl.SSLError, ConnectionError), ""),
     ("31-then-reset", (send(ESTABLISHED), reset()), (ssl.SSLError, ConnectionError), ""),
     ("31-then-octets", (send(ESTABLISHED + b"EVIL"),), (ProxyError, ssl.SSLError), ""),
@@ -98,7 +98,8 @@ def test_14_1_tunnel(
     server: Server, server_context: ssl.SSLContext, recorder: Any, ca_file: str, status: bytes, interim: bytes
 ) -> None:
     """Contract 14.1: https goes through CONNECT with proxy_headers, and the origin sees none of them."""
-    server.play(send(interim + b"HTTP/1.1 " + status + b"\r\n\r\n"), start_tls(server_context), receive(), send(reply()))
+    head = interim + b"HTTP/1.1 " + status + b"\r\n\r\n"
+    server.play(send(head), start_tls(server_context), receive(), send(reply()))
     request = recorder.run(
         f"https://user:origin@localhost:{server.port}/p?q",
         ca_file=ca_file,

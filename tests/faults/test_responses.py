@@ -159,7 +159,15 @@ FAULTS = [
     passes("60-length-and-chunked", chunked(b"5\r\nhello\r\n0\r\n\r\n", "Content-Length: 3")),
     *(
         fails(f"61-{value}", field(f"Transfer-Encoding: {value}"), says="transfer coding")
-        for value in ("gzip", "gzip, chunked", "chunked, identity", "chunked, chunked", "xchunked", "chunked;a=b", "\x0b")
+        for value in (
+            "gzip",
+            "gzip, chunked",
+            "chunked, identity",
+            "chunked, chunked",
+            "xchunked",
+            "chunked;a=b",
+            "\x0b",
+        )
     ),
     fails("61-two-fields", field("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked"), says="transfer coding"),
     passes("61-space", field("Transfer-Encoding: chunked ", b"5\r\nhello\r\n0\r\n\r\n")),
@@ -222,7 +230,9 @@ FAULTS = [
     fails("77-failure", coded(b"x", "gzip").replace(b"200 OK", b"500 E"), ContentDecodingError, is_for_file=False),
     fails("78-bomb", coded(BOMB, "gzip"), ContentTooLarge, is_for_file=False),
     fails("78-double-bomb", coded(DOUBLE_BOMB, "gzip, gzip"), ContentTooLarge, is_for_file=False),
-    fails("78-bomb-on-a-redirect", coded(BOMB, "gzip").replace(b"200 OK", b"302 F"), ContentTooLarge, is_for_file=False),
+    fails(
+        "78-bomb-on-a-redirect", coded(BOMB, "gzip").replace(b"200 OK", b"302 F"), ContentTooLarge, is_for_file=False
+    ),
     fails("79-fifty", coded(b"x", ", ".join(["gzip"] * 50)), ContentDecodingError, is_for_file=False),
     passes("79-twice", coded(gzip.compress(PACKED), "gzip, gzip"), is_for_file=False),
     passes("79-unknown", coded(b"hello", "x-unknown")),

@@ -27,9 +27,9 @@ def main() -> None:
     loop = LOOPS[sys.argv[1]]()
     for line in sys.stdin:
         name = line.strip()
-        print(f"== {name}", file=sys.stderr, flush=True)
-        answer = run_case(loop, name)
-        print(json.dumps({"case": name, **answer}), file=answers, flush=True)
+        sys.stderr.write(f"== {name}\n")
+        answers.write(json.dumps({"case": name, **run_case(loop, name)}) + "\n")
+        answers.flush()
 
 
 def run_case(loop: object, name: str) -> dict[str, object]:
@@ -43,7 +43,8 @@ def run_case(loop: object, name: str) -> dict[str, object]:
     except NotApplicable as error:
         status, reason = "absent", str(error)
     except BaseException:
-        status, reason = "failed", traceback.format_exc() + f"\nwarnings: {world.warnings()}\nevents: {world.names()[:40]}"
+        events = f"warnings: {world.warnings()}\nevents: {world.names()[:40]}"
+        status, reason = "failed", f"{traceback.format_exc()}\n{events}"
     return {
         "status": status,
         "reason": reason,

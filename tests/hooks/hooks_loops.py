@@ -6,11 +6,10 @@ All functions but `__init__` run on the loop's thread, which is the main thread 
 from __future__ import annotations
 
 import contextlib
+import gc
 import heapq
-import os
-import sys
-import threading
 import time
+import weakref
 from abc import ABC, abstractmethod
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from urlrequest.hooks import Hook
-
-Call = "Callable[[], object]"
 
 
 class Loop(ABC):
@@ -53,10 +50,10 @@ class Loop(ABC):
 
     report: Callable[[BaseException], object] = staticmethod(lambda error: None)  # given by the case
 
-    def begin(self) -> None:
+    def begin(self) -> None:  # noqa: B027 - not every loop has to
         """Make the loop, as at the start of a program."""
 
-    def end(self) -> None:
+    def end(self) -> None:  # noqa: B027 - likewise
         """Undo `begin()`."""
 
     @abstractmethod
@@ -191,16 +188,19 @@ class Tk(Loop):
     lacks = ONE_LOOP
 
     def begin(self) -> None:
-        import tkinter
+        import tkinter as tk
 
-        self.root = tkinter.Tk()
+        self.root = tk.Tk()
         self.root.report_callback_exception = lambda kind, error, traceback: self.report(error)  # type: ignore[assignment]
 
     def end(self) -> None:
-        import tkinter
+        import tkinter as tk
 
-        with contextlib.suppress(tkinter.TclError):
+        with contextlib.suppress(tk.TclError):
             self.root.destroy()
+        # Here and now: a worker that happened to collect the interpreter would abort the process.
+        del self.root
+        gc.collect()
 
     def run(self, first: Callable[[], object] | None = None) -> None:
         if first is not None:
@@ -220,9 +220,9 @@ class Tk(Loop):
         self.root.destroy()
 
     def nest(self, is_over: Callable[[], bool]) -> None:
-        import tkinter
+        import tkinter as tk
 
-        dialog = tkinter.Toplevel(self.root)
+        dialog = tk.Toplevel(self.root)
         dialog.transient(self.root)
 
         def look() -> None:
@@ -435,6 +435,7 @@ class Wx(Loop):
         self.frame = wx.Frame(None)
         self.frame.Show()
         self.timers: list[Any] = []
+        self.dialogs: list[Any] = []
 
     def end(self) -> None:
         if self.app:
@@ -461,11 +462,18 @@ class Wx(Loop):
 
     def nest(self, is_over: Callable[[], bool]) -> None:
         dialog = self.wx.Dialog(self.frame)
+        self.dialogs.append(dialog)
+
+        def look(event: object) -> None:
+            if is_over() and dialog is self.dialogs[-1]:  # wx wants them closed in order
+                dialog.EndModal(0)
+
         timer = self.wx.Timer(dialog)
-        dialog.Bind(self.wx.EVT_TIMER, lambda event: dialog.EndModal(0) if is_over() else None, timer)
+        dialog.Bind(self.wx.EVT_TIMER, look, timer)
         timer.Start(5)
         dialog.ShowModal()
         timer.Stop()
+        self.dialogs.pop()
         dialog.Destroy()
 
 
@@ -507,8 +515,7 @@ class Kivy(Loop):
         return hooks.KivyHook()
 
     def destroy(self) -> None:
-        self.later(0, self.stop)
-        self.run()
+        assert self.base.EventLoop.status == "closed", "it went with the end of `run()`"
 
 
 class Frames(Loop):
@@ -521,10 +528,19 @@ class Frames(Loop):
     def begin(self) -> None:
         self.timers: list[tuple[float, int, Callable[[], object]]] = []
         self.numbers = count()
-        self.installed = install(self.hook())
+        self.hooks: weakref.WeakSet[Hook] = weakref.WeakSet()
+        install(self.hook())
 
     def end(self) -> None:
         uninstall()
+
+    @abstractmethod
+    def make(self) -> Hook: ...
+
+    def hook(self) -> Hook:
+        hook = self.make()
+        self.hooks.add(hook)
+        return hook
 
     def run(self, first: Callable[[], object] | None = None) -> None:
         if first is not None:
@@ -538,10 +554,8 @@ class Frames(Loop):
         self.tick()
 
     def tick(self) -> None:
-        current = hooks.current_hook()
-        for hook in dict.fromkeys([self.installed, current]):
-            if hook is not None:
-                hook.run()
+        for hook in list(self.hooks):
+            hook.run()
         while self.timers and self.timers[0][0] <= time.monotonic():
             heapq.heappop(self.timers)[2]()
 
@@ -561,7 +575,7 @@ class Manual(Frames):
     slow = 0.002
     lacks = Frames.lacks | {"destruction": "ends with the program"}
 
-    def hook(self) -> Hook:
+    def make(self) -> Hook:
         return hooks.ManualHook()
 
 
@@ -578,7 +592,7 @@ class Pygame(Frames):
         pygame.display.set_mode((64, 64))
         super().begin()
 
-    def hook(self) -> Hook:
+    def make(self) -> Hook:
         return hooks.PygameHook()
 
     def frame(self) -> None:

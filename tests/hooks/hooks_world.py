@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hooks_loops import Loop
+    from typing_extensions import Self
 
     from urlrequest.testing import RecordedRequest
 
@@ -55,7 +56,7 @@ class World:
         self._failures: list[BaseException] = []
         self._log: list[logging.LogRecord] = []
 
-    def __enter__(self) -> World:
+    def __enter__(self) -> Self:
         self.server = Server(handler=self._answer).start()
         self._handler = logging.Handler()
         self._handler.emit = self._log.append  # type: ignore[method-assign]
@@ -120,7 +121,7 @@ class World:
     # Running the loop
 
     def run(self, first: Callable[[], object] | None = None, *, finishes: int = 1) -> None:
-        """Call `first` in the loop, and run it until so many requests more have finished; 0: until the case stops it."""
+        """Call `first` in the loop, and run it until so many more requests have finished; 0: until it is stopped."""
         self._goal = len(self.of("finish")) + finishes if finishes else 0
         self.loop.run(None if first is None else self.guarded(first))
         if self._failures:

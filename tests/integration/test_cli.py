@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal as signals
 import subprocess
 import sys
@@ -21,37 +22,6 @@ from urlrequest.testing import Reply, Server, hold, reset, send, signal, trickle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-COMMAND = [sys.executable, "-m", "urlrequest"]
-# The same where tqdm is not installed.
-WITHOUT_TQDM = "import sys; sys.modules['tqdm'] = None; from urlrequest._cli import main; sys.exit(main(sys.argv[1:]))"
-PATIENCE = 20  # seconds; only a failing test waits that long
-PROMPT = 0.3  # seconds from Ctrl-C to the end of the process
-ATTEMPTS = 3  # on a machine that does other things as well, the best of them counts
-BODY = bytes(range(256)) * 400
-
-needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")
-
-
-def environment(**more: str) -> dict[str, str]:
-    """Those of this process, with the package that is under test."""
-    return {**os.environ, "PYTHONPATH": str(Path(urlrequest.__file__).parent.parent), "COLUMNS": "80", **more}
-
-
-def run(*arguments: str, stdin: bytes = b"", command: list[str] = COMMAND) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [*command, *arguments], input=stdin, capture_output=True, env=environment(), timeout=PATIENCE, check=False
-    )
-
-
-def start(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
-    options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-    return subprocess.Popen([*COMMAND, *arguments], env=environment(), **options)
-
-
-def head(length: int) -> bytes:
-    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length
-
 
 @pytest.fixture
 def echo(server: Server) -> Server:
@@ -424,8 +394,16 @@ def test_help() -> None:
     text = done.stdout.decode()
 
     assert 0 == done.returncode
-    for option in "-o -X -H -d --json --timeout --deadline --insecure --ca-file --proxy -v --version".split():
-        assert f" {option} " in text
+    options = set(re.findall(r"^  (-\w)?(?:.*?(--[\w-]+))?", text, re.MULTILINE))
+    assert {
+        ("-o", "--output"),
+        ("-X", "--request"),
+        ("-H", "--header"),
+        ("-d", "--data"),
+        ("-v", "--verbose"),
+    } <= options
+    for name in ("--json", "--timeout", "--deadline", "--insecure", "--ca-file", "--proxy", "--version"):
+        assert name in {long for _, long in options}
     assert "130  interrupted" in text
     assert all(len(line) <= 80 for line in text.splitlines())
 
@@ -568,35 +546,6 @@ def test_full_standard_output(server: Server) -> None:
 
 
 # Terminals
-
-
-def on_terminal(*arguments: str, command: list[str] = COMMAND) -> tuple[int, str]:
-    """Run the command with all three streams on a terminal of 80 columns; its exit code and what it shows."""
-    import fcntl
-    import pty
-    import struct
-    import termios
-
-    leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    with os.fdopen(leader, "rb", buffering=0) as screen:
-        with os.fdopen(follower, "wb", buffering=0) as terminal:
-            process = subprocess.Popen(
-                [*command, *arguments], stdin=terminal, stdout=terminal, stderr=terminal, env=environment(TERM="xterm")
-            )
-        shown = b"".join(read_terminal(screen))
-        return process.wait(PATIENCE), shown.decode()
-
-
-def read_terminal(screen: IO[bytes]) -> Iterator[bytes]:
-    while True:
-        try:
-            piece = screen.read(65536)
-        except OSError:  # the last process has closed it (Linux)
-            return
-        if not piece:
-            return
-        yield piece
 
 
 @needs_posix

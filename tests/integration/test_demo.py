@@ -78,8 +78,7 @@ def test_demo_is_interrupted(tmp_path: Path) -> None:
         COMMAND, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
-        while b"report.bin" not in process.stdout.readline():
-            pass
+        assert any(b"report.bin" in line for line in iter(process.stdout.readline, b""))
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=PATIENCE)
 

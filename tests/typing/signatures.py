@@ -56,6 +56,13 @@ def send() -> None:
     UrlRequest("example.com", cookies={"a": "b"})
 
 
+def extend() -> None:
+    UrlRequest("example.com", params={"a": 1}, json={"b": [1, 2]}, max_size=10, progress_interval=0.1)
+    UrlRequest("example.com", files={"a": "path", "b": ("name", b"octets", "image/png")})
+    UrlRequest("example.com", on_upload_progress=show_progress, on_chunk=lambda request, octets: print(octets))
+    UrlRequest("example.com", file_path="file", resume=True, checksum="sha256:0")
+
+
 def read(request: UrlRequest) -> None:
     assert_type(request.wait(), bool)
     assert_type(request.wait(0.5, 10), bool)
@@ -86,12 +93,17 @@ def read_headers(headers: Headers) -> None:
 def together(request: UrlRequest) -> None:
     assert_type(urlrequest.wait_all([request, request]), bool)
     assert_type(urlrequest.wait_all(iter([request]), timeout=3), bool)
+    assert_type(list(urlrequest.as_completed([request], timeout=3)), list[UrlRequest])
     assert_type(urlrequest.drain(), bool)
     assert_type(urlrequest.drain(0.004), bool)
     urlrequest.cancel_all()
     urlrequest.defaults.keep_alive = False
     urlrequest.defaults.detect_hook = False
     assert_type(urlrequest.__version__, str)
+
+
+async def wait_for(request: UrlRequest) -> None:
+    assert_type(await request, UrlRequest)
 
 
 def share() -> None:

@@ -8,7 +8,6 @@ import mmap
 import os
 import tempfile
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -19,6 +18,7 @@ from urlrequest.errors import IncompleteContent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 def octets(body: Body) -> bytes:
@@ -82,7 +82,9 @@ def test_10_2_text_that_does_not_fit_its_charset() -> None:
         make_body("€", "text/plain; charset=latin-1")
 
 
-@pytest.mark.parametrize("fields", [{}, {"a": "b"}, {"a": ["1", "2"], "ü": "€ &=+"}, {"n": 1, "b": b"\xff"}], ids=count())
+@pytest.mark.parametrize(
+    "fields", [{}, {"a": "b"}, {"a": ["1", "2"], "ü": "€ &=+"}, {"n": 1, "b": b"\xff"}], ids=count()
+)
 def test_10_2_dictionaries_are_forms(fields: dict[str, Any]) -> None:
     """Contract 10.2: a dictionary is sent as a form, lists as repeated fields, with its type."""
     body = make_body(fields, None)
@@ -99,7 +101,8 @@ def test_10_2_dictionaries_are_forms(fields: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "content_type", ["application/json", "Application/JSON; charset=utf-8", "application/vnd.api+json", "application/json;x"]
+    "content_type",
+    ["application/json", "Application/JSON; charset=utf-8", "application/vnd.api+json", "application/json;x"],
 )
 def test_10_2_dictionaries_are_json_where_the_type_says_so(content_type: str) -> None:
     """Contract 10.2: with a JSON type a dictionary is sent as JSON; the type is the caller's own."""
@@ -254,7 +257,7 @@ def test_10_2_mapped_files(path: Path) -> None:
 def test_10_2_pipes() -> None:
     """A pipe's length nobody knows; it is sent until its end."""
     reading, writing = os.pipe()
-    with open(reading, "rb") as file:
+    with open(reading, "rb") as file:  # noqa: PTH123 - a descriptor
         os.write(writing, b"abc")
         os.close(writing)
         body = make_body(file, None)

@@ -95,7 +95,7 @@ def test_15_3_refused_addresses_cost_nothing(
 def test_15_3_next_address_after_250_ms(
     listener: socket.socket, blackhole: Address, names: dict[str, list[Address]]
 ) -> None:
-    """Contract 15.3: an address that does not answer has the next one tried after 250 ms, no earlier, and not for long."""
+    """Contract 15.3: an address that does not answer has the next one tried after 250 ms, no earlier."""
     names["h"] = [blackhole, address_of(listener)]
     began = time.monotonic()
     with dial("h", 80, Waiter(timeout=20)) as sock:
@@ -131,7 +131,9 @@ def test_faults_11_all_fail(refusing: Address, names: dict[str, list[Address]]) 
 
     others = caught.value.errors  # type: ignore[attr-defined]  # that is the promise
     assert 2 == len(others)
-    assert [OSError, ConnectionRefusedError] == [OSError if type(o) is not ConnectionRefusedError else type(o) for o in others]
+    assert [OSError, ConnectionRefusedError] == [
+        OSError if type(o) is not ConnectionRefusedError else type(o) for o in others
+    ]
 
 
 def test_message_does_not_repeat_an_address(refusing: Address, names: dict[str, list[Address]]) -> None:
@@ -225,7 +227,7 @@ def test_15_3_families_alternate(families: str, order: str) -> None:
     assert [addresses[int(place)] for place in order] == _interleaved(addresses)
 
 
-# connect_socket()
+# Sockets of one's own
 
 
 def test_18_1_connect_socket(listener: socket.socket) -> None:

@@ -235,7 +235,7 @@ def test_11_4_framing_of_old_servers(lines: list[str], expected: Framing) -> Non
 
 @pytest.mark.parametrize(
     "value",
-    ["", "-1", "+5", "5_0", "5.0", "0x5", "five", "²", "5, 6", "5,", "5 5", "5;x", "1" * 19, "9" * 5000, "١"],
+    ["", "-1", "+5", "5_0", "5.0", "0x5", "five", "²", "5, 6", "5,", "5 5", "5;x", "1" * 19, "9" * 5000, "\u0661"],
 )
 def test_11_4_content_lengths_that_are_none(value: str) -> None:
     """Contract 11.4, faults 57, sockets E17: a length that is no plain number is an error, no guess."""
@@ -251,7 +251,9 @@ def test_11_4_different_lengths() -> None:
         framing("Content-Length: 5", "Content-Length: 6")
 
 
-@pytest.mark.parametrize("value", ["gzip", "gzip, chunked", "chunked, identity", "chunked, chunked", "chunked;q=1", "xchunked"])
+@pytest.mark.parametrize(
+    "value", ["gzip", "gzip, chunked", "chunked, identity", "chunked, chunked", "chunked;q=1", "xchunked"]
+)
 def test_11_4_transfer_codings_that_nobody_asked_for(value: str) -> None:
     """Contract 11.4, faults 61, sockets E18: an unknown or stacked coding is an error; framing is never content."""
     with pytest.raises(ProtocolError, match="transfer coding"):
@@ -265,7 +267,9 @@ def test_11_4_two_lines_of_transfer_coding() -> None:
 
 
 @pytest.mark.parametrize("lines", [[], ["Content-Length: 9"], ["Transfer-Encoding: chunked"], ["Content-Length: no"]])
-@pytest.mark.parametrize(("method", "status"), [("HEAD", "200 OK"), ("GET", "204 No"), ("GET", "304 Not"), ("GET", "102 x")])
+@pytest.mark.parametrize(
+    ("method", "status"), [("HEAD", "200 OK"), ("GET", "204 No"), ("GET", "304 Not"), ("GET", "102 x")]
+)
 def test_4_7_heads_without_content(lines: list[str], method: str, status: str) -> None:
     """Contract 4.7, sockets E16: HEAD, 204, 304 and interim responses have no content, whatever their fields say."""
     assert Framing(0, is_chunked=False, keeps_alive=True) == framing(*lines, status=f"HTTP/1.1 {status}", method=method)

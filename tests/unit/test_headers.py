@@ -13,7 +13,9 @@ from urlrequest import Headers
 
 @pytest.fixture
 def headers() -> Headers:
-    return Headers([("Content-Type", "text/plain"), ("x-a", "1"), ("Set-Cookie", "a=1"), ("X-A", "2"), ("SET-COOKIE", "b=2")])
+    return Headers(
+        [("Content-Type", "text/plain"), ("x-a", "1"), ("Set-Cookie", "a=1"), ("X-A", "2"), ("SET-COOKIE", "b=2")]
+    )
 
 
 SPELLINGS = ["X-Kind", "x-kind", "X-KIND", "x-KiNd"]
@@ -177,8 +179,8 @@ def test_setdefault_adds_what_is_absent() -> None:
         copy.copy,
         copy.deepcopy,
         Headers,
-        lambda headers: pickle.loads(pickle.dumps(headers)),
-        lambda headers: pickle.loads(pickle.dumps(headers, protocol=0)),
+        lambda headers: pickle.loads(pickle.dumps(headers)),  # noqa: S301 - our own octets
+        lambda headers: pickle.loads(pickle.dumps(headers, protocol=0)),  # noqa: S301 - likewise
         lambda headers: headers | {},
         lambda headers: Headers() | headers,
     ],

@@ -31,6 +31,10 @@ class Receiver:
         self.delivered.append(current)
         self.during(current)
 
+    def deliver_chunk(self, octets: bytes) -> None:
+        self.delivered.append(octets)
+        self.during(octets)
+
     def deliver_outcome(self) -> None:
         self.delivered.append("end")
         self.during("end")
@@ -235,7 +239,7 @@ def test_d1_the_holder_looks_again(desk: Desk) -> None:
 
         def clear(self) -> None:
             desk.settle()  # the worker, in the very last moment
-            elsewhere(lambda: desk.queue.drain())  # and a thread that comes for it, and finds the turn taken
+            elsewhere(desk.queue.drain)  # and a thread that comes for it, and finds the turn taken
             super().clear()
 
     desk.mailbox._turn = Overtaken()
@@ -458,9 +462,9 @@ def test_5_4_room_again_after_delivery(desk: Desk) -> None:
 
 
 def test_5_4_newest_is_taken_in_the_same_moment(desk: Desk) -> None:
-    """D5: where the dispatch thread takes the newest event while it is being replaced, both are delivered, none twice."""
+    """D5: where the dispatch thread takes the newest event while it is being replaced, both are delivered."""
     desk.progress(0, PROGRESS_LIMIT)
-    assert desk.mailbox._take_run()  # by the dispatch thread, which has delivered nothing of it yet
+    desk.mailbox._current = desk.mailbox._runs.popleft()  # as the dispatch thread does before it delivers
     desk.progress(5000)
     desk.queue.drain()
 
@@ -496,3 +500,71 @@ def test_deliver_all(desk: Desk) -> None:
     assert [*range(3 * BATCH), "end"] == desk.delivered
     desk.mailbox.deliver_all()
     assert 3 * BATCH + 1 == len(desk.delivered)
+
+
+# Pieces of the body
+
+
+def test_17_2_pieces_come_in_order(desk: Desk) -> None:
+    """Contract 17.2, 3.1: pieces and progress are delivered as they were posted, before the outcome."""
+    desk.progress(0)
+    desk.mailbox.post_chunk(b"ab")
+    desk.progress(2)
+    desk.mailbox.post_chunk(b"c")
+    desk.settle()
+    assert 5 == desk.mailbox.pending_count
+    desk.queue.drain()
+
+    assert [0, b"ab", 2, b"c", "end"] == desk.delivered
+
+
+def test_17_2_at_most_1_mib_waits(desk: Desk) -> None:
+    """Contract 17.2: there is room for 1 MiB of undelivered pieces, or for one piece of any size."""
+    assert desk.mailbox.has_room(10**9)
+    desk.mailbox.post_chunk(bytes(2**20 - 1))
+    assert desk.mailbox.has_room(1)
+    assert not desk.mailbox.has_room(2)
+    desk.mailbox.post_chunk(b"x")
+    assert not desk.mailbox.has_room(1)
+
+    desk.queue.drain()
+    assert desk.mailbox.has_room(2**20)
+
+
+def test_17_2_small_pieces_have_a_limit_too(desk: Desk) -> None:
+    """Contract 17.2, D5: pieces of an octet each do not pile up in their thousands."""
+    posted = 0
+    while desk.mailbox.has_room(1):
+        desk.mailbox.post_chunk(b"x")
+        posted += 1
+
+    assert posted <= PROGRESS_LIMIT
+
+
+def test_17_2_a_cancel_drops_pieces(desk: Desk) -> None:
+    """Contract 7.3, 17.2: undelivered pieces are dropped by a cancel."""
+    desk.mailbox.post_chunk(b"x")
+    desk.cancel()
+    desk.queue.drain()
+
+    assert ["end"] == desk.delivered
+
+
+def test_17_2_pieces_are_never_replaced(desk: Desk) -> None:
+    """Contract 17.2, 5.4: progress beyond its limit replaces progress, never a piece of the body."""
+    desk.progress(0, PROGRESS_LIMIT)
+    desk.mailbox.post_chunk(b"x")
+    desk.progress(5000)
+    desk.queue.drain()
+
+    assert b"x" in desk.delivered
+    assert 5000 == desk.delivered[-1]
+
+
+def test_17_2_time_is_up_after_a_piece(desk: Desk) -> None:
+    """Contract 8.5: a drain whose time is up stops after a piece."""
+    desk.mailbox.post_chunk(b"a")
+    desk.mailbox.post_chunk(b"b")
+
+    assert desk.queue.drain(0)
+    assert [b"a"] == desk.delivered

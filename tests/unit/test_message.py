@@ -23,7 +23,7 @@ class Number(enum.IntEnum):
     SEVEN = 7
 
 
-class Word(str, enum.Enum):  # noqa: UP042 - StrEnum came with Python 3.11
+class Word(str, enum.Enum):
     HELLO = "hello"
 
 
@@ -39,9 +39,7 @@ def fields_of(
 ) -> list[tuple[str, str]]:
     """What `build_fields()` makes of a user's fields."""
     read = read_fields(given, "req_headers")
-    return build_fields(
-        parse_target(url), method, read, body=body, defaults=defaults or [], cookies=cookies, auth=auth
-    )
+    return build_fields(parse_target(url), method, read, body=body, defaults=defaults or [], cookies=cookies, auth=auth)
 
 
 def values(fields: list[tuple[str, str]], name: str) -> list[str]:
@@ -69,11 +67,27 @@ def test_10_1_method(method: str | None, has_body: bool, expected: str) -> None:
 
 @pytest.mark.parametrize(
     "method",
-    ["", " ", "G T", "GET ", " GET", "GET\r\nX: y", "GET\n", "G\0T", "G\tT", "G\x7fT", "GÉT", "ſ", "GET/", "G(T", "ＧＥＴ"],
+    [
+        "",
+        " ",
+        "G T",
+        "GET ",
+        " GET",
+        "GET\r\nX: y",
+        "GET\n",
+        "G\0T",
+        "G\tT",
+        "G\x7fT",
+        "GÉT",
+        "\u017f",
+        "GET/",
+        "G(T",
+        "\uff27\uff25\uff34",
+    ],
 )
 def test_10_1_methods_that_are_no_tokens(method: str) -> None:
     """Contract 10.1, invariant V: what is no token is a ValueError (sockets, E71)."""
-    with pytest.raises(ValueError, match="method is .* a token"):
+    with pytest.raises(ValueError, match=r"method is .* a token"):
         check_method(method, has_body=False)
 
 
@@ -127,7 +141,7 @@ NO_TOKENS = ["", " ", "A B", "A\r\nB", "A:", "A\0", "A\t", "A\x7f", "Ä", "A\n",
 def test_10_3_names_that_are_no_tokens(name: str) -> None:
     """Contract 10.3, invariant V: a name that is no token is a ValueError, with whatever value (sockets, E71)."""
     for value in ("x", None, 1):
-        with pytest.raises(ValueError, match="req_headers has the name .* not a token"):
+        with pytest.raises(ValueError, match=r"req_headers has the name .* not a token"):
             read_fields({name: value}, "req_headers")
     with pytest.raises(ValueError, match="not a token"):
         read_fields([(name.encode("latin-1"), "x")], "req_headers")
@@ -137,7 +151,7 @@ def test_10_3_names_that_are_no_tokens(name: str) -> None:
 def test_10_3_values_with_line_ends(value: str) -> None:
     """Contract 10.3, invariant V: CR, LF and NUL are errors that name the field, never the value (sockets, E71)."""
     for given in (value, value.encode()):
-        with pytest.raises(ValueError, match="proxy_headers has CR, LF or NUL in the value of X-A$"):
+        with pytest.raises(ValueError, match=r"proxy_headers has CR, LF or NUL in the value of X-A$"):
             read_fields({"X-A": given}, "proxy_headers")
 
 
@@ -270,7 +284,7 @@ def test_framing_is_ours(method: str, body: Body | None, given: Any, expected: l
         (FIVE, {"Content-Length": "+5"}),
         (FIVE, {"Content-Length": "5.0"}),
         (FIVE, {"Content-Length": "-5"}),
-        (FIVE, {"Content-Length": "٥"}),
+        (FIVE, {"Content-Length": "\u0665"}),
         (FIVE, {"Content-Length": "9" * 19}),
         (FIVE, [("Content-Length", "5"), ("content-length", "5")]),
         (FIVE, {"Transfer-Encoding": "gzip"}),
@@ -285,7 +299,7 @@ def test_framing_is_ours(method: str, body: Body | None, given: Any, expected: l
 )
 def test_framing_must_be_true(body: Body | None, given: Any) -> None:
     """Invariant V: what the caller says of the body's end is true, or a ValueError (sockets, E71)."""
-    with pytest.raises(ValueError, match="^req_headers has the (Content-Length|Transfer-Encoding) "):
+    with pytest.raises(ValueError, match=r"^req_headers has the (Content-Length|Transfer-Encoding) "):
         fields_of(given, method="POST", body=body)
 
 
@@ -355,7 +369,7 @@ def test_10_4_cookies(given: Any, cookies: Any, expected: list[str]) -> None:
 )
 def test_10_4_cookies_that_cannot_be_sent(cookies: object, error: type[Exception]) -> None:
     """Contract 10.4, invariant V: line ends and wrong types in cookies are errors that say where."""
-    with pytest.raises(error, match="^cookies has "):
+    with pytest.raises(error, match=r"^cookies has "):
         fields_of(cookies=cookies)
 
 
@@ -407,7 +421,7 @@ def test_10_4_long_credentials_are_one_line() -> None:
 )
 def test_10_4_auth_that_cannot_be_used(auth: object, error: type[Exception]) -> None:
     """Contract 10.4: what is no pair, no such object and no callable is an error."""
-    with pytest.raises(error, match="^auth "):
+    with pytest.raises(error, match=r"^auth "):
         fields_of(auth=auth)
 
 
@@ -420,7 +434,7 @@ def test_16_3_errors_hold_no_password() -> None:
 
 
 def test_10_4_auth_may_be_a_callable() -> None:
-    """Contract 10.4: a callable gets all fields, in any spelling, and what it changes is sent, other values as they were."""
+    """Contract 10.4: a callable gets all fields, in any spelling; what it changes is sent, the rest as it was."""
 
     def sign(headers: Headers) -> None:
         headers["X-Signature"] = headers["host"] + headers["X-A"]
@@ -442,7 +456,7 @@ def test_10_4_auth_may_be_a_callable() -> None:
 )
 def test_10_4_what_a_callable_leaves_is_checked(change: Any, error: type[Exception]) -> None:
     """Invariant V: fields that a callable made are checked as the caller's own."""
-    with pytest.raises(error, match="^auth has "):
+    with pytest.raises(error, match=r"^auth has "):
         fields_of(auth=change)
 
 

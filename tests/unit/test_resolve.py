@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from urlrequest import _resolve
+from urlrequest._deadline import Deadline
 from urlrequest._resolve import THREAD_LIMIT, resolve
 from urlrequest._waiter import Waiter
 from urlrequest.errors import DeadlineExceeded, RequestCancelled
-from urlrequest._deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -236,7 +236,14 @@ def test_addresses_are_not_looked_up(system: System, host: str, monkeypatch: pyt
 
 @pytest.mark.parametrize(
     ("host", "expected"),
-    [("127.0.0.1", True), ("::1", True), ("fe80::1%eth0", True), ("127.1", False), ("a.b", False), ("1.2.3.4.5", False)],
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("fe80::1%eth0", True),
+        ("127.1", False),
+        ("a.b", False),
+        ("1.2.3.4.5", False),
+    ],
 )
 def test_is_ip_literal(host: str, expected: bool) -> None:
     """Only canonical addresses are taken for addresses."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._base import Hook, check_hook
-from ._detect import PLACES, current_hook, hook_class, install, uninstall
+from ._base import Hook
+from ._base import check_hook as check_hook
+from ._detect import PLACES, hook_class, install, uninstall
+from ._detect import current_hook as current_hook
 from ._manual import ManualHook
 
 if TYPE_CHECKING:
@@ -33,8 +35,6 @@ __all__ = [
     "TkHook",
     "TrioHook",
     "WxHook",
-    "check_hook",
-    "current_hook",
     "install",
     "uninstall",
 ]

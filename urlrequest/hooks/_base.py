@@ -1,7 +1,7 @@
 """Hook: a dispatch queue and the loop that drains it.
 
-Thread safety. `wakeup()` is called on any thread, and in a signal handler when a request is cancelled there; `run()` and
-`drain()` on the loop's thread.
+Thread safety. `wakeup()` is called on any thread, and in a signal handler when a request is cancelled there; `run()`
+and `drain()` on the loop's thread.
 
 Invariants:
     H1  A hook keeps no loop alive, and `_hooks` keeps a hook as long as its loop lives: there is one for all requests
@@ -117,11 +117,16 @@ class Hook(ABC):
 
     # For the hooks of loops that are objects
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the hook was closed or its loop has gone: its events go to `wait()` and `urlrequest.drain()`."""
+        return self._is_lost
+
     @classmethod
     def _of(cls, loop: object) -> Self | None:
         """The hook that a loop has already."""
         hook = _hooks.get(loop)
-        return hook if isinstance(hook, cls) and not hook._is_lost else None
+        return hook if isinstance(hook, cls) and not hook.is_lost else None
 
     def _bind(self, loop: object) -> None:
         """Belong to a loop (H1). The first hook of a loop serves all its requests that name none."""

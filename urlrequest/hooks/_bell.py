@@ -1,22 +1,49 @@
-"""Bell: a descriptor that a loop watches, and any thread rings.
+"""Bells: what workers ring, and what the loop's thread looks at. They know no toolkit.
 
-Thread safety. Ringing and hushing are one system call each, which never blocks. The descriptors are closed when nobody
-has the bell any more, so that no thread rings one that has been given to somebody else.
+Thread safety. Any thread rings, which is one assignment or one system call that never blocks.
+
+Invariant:
+    B1  A pipe is closed when nobody has it any more, so that no thread writes to a descriptor that has meanwhile been
+        given to somebody else.
 """
 
 from __future__ import annotations
 
 import os
 
-__all__ = ["Bell"]
+__all__ = ["Bell", "PipeBell"]
 
 
 class Bell:
-    """A pipe of which one octet at a time is used. POSIX only."""
+    """A mark that says: there is something to do.
 
-    __slots__ = ("_out", "descriptor")
+    Attributes:
+        is_dismissed: Nobody is there to come for it any more.
+    """
 
     def __init__(self) -> None:
+        self.is_dismissed = False
+        self._is_rung = False
+
+    def ring(self) -> None:
+        """Leave the mark. Any thread."""
+        self._is_rung = True
+
+    def hush(self) -> bool:
+        """Take the mark away, before looking for work; whether it was there."""
+        is_rung, self._is_rung = self._is_rung, False
+        return is_rung
+
+
+class PipeBell(Bell):
+    """The same as a descriptor that a loop can watch. POSIX only.
+
+    Attributes:
+        descriptor: It is readable when the bell was rung.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
         self.descriptor, self._out = os.pipe()
         os.set_blocking(self.descriptor, False)
         os.set_blocking(self._out, False)
@@ -26,15 +53,13 @@ class Bell:
         os.close(self._out)
 
     def ring(self) -> None:
-        """Make the descriptor readable. Any thread."""
         try:
             os.write(self._out, b"\0")
         except BlockingIOError:
-            pass  # it is readable
+            pass  # it is readable as it is
 
-    def hush(self) -> None:
-        """Make it unreadable. The loop's thread, before it looks for work."""
+    def hush(self) -> bool:
         try:
-            os.read(self.descriptor, 4096)
+            return bool(os.read(self.descriptor, 4096))
         except BlockingIOError:
-            pass
+            return False

@@ -39,7 +39,7 @@ class GLibHook(Hook):
         contexts = toolkit("gi.repository.GLib", "PyGObject").MainContext
         context = contexts.get_thread_default() or contexts.default()
         hook = _hooks.get(hash(context))
-        return cls(context) if hook is None or hook._is_lost else hook
+        return cls(context) if hook is None or hook.is_lost else hook
 
     def wakeup(self) -> None:
         """Add an idle source that calls `run()` once."""

@@ -82,11 +82,11 @@ def _bridge_class(core: Any) -> Any:
             self._run, self._see_end = run, see_end
             self.rung.connect(self.come, core.Qt.ConnectionType.QueuedConnection)
 
-        @slot()
+        @slot()  # type: ignore[untyped-decorator]  # likewise
         def come(self) -> None:
             self._run()
 
-        @slot()
+        @slot()  # type: ignore[untyped-decorator]  # likewise
         def see_end(self) -> None:
             self._see_end()
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import atexit
+
 from urlrequest.errors import HookError
 
 from ._base import Hook, toolkit, weakly
 
 __all__ = ["WxHook"]
 
+REST = 1  # milliseconds for others between two budgets
+
 
 class WxHook(Hook):
     """Runs callbacks in the wx.App's main loop, and in the loops of modal dialogs.
 
-    Wake-ups are events for a receiver of its own: no window can be closed under them.
+    Wake-ups are events for a receiver of its own: no window can be closed under them. While there are such events, wx
+    does nothing else; so a timer brings what is left when the budget is spent.
     """
+
+    _rests = False  # a timer is on its way; belongs to the loop's thread
 
     def __init__(self) -> None:
         """Bind to the wx.App.
@@ -29,8 +36,13 @@ class WxHook(Hook):
             raise HookError("a WxHook needs a wx.App, and there is none yet")
         self._kind = self._wx.NewEventType()
         self._receiver = self._wx.EvtHandler()
-        self._receiver.Connect(-1, -1, self._kind, weakly(self.run))
+        self._receiver.Connect(-1, -1, self._kind, weakly(self._come))
+        # wx objects that the collector finds when the interpreter is half gone end the process with an abort.
+        atexit.register(weakly(self._let_go))
         self._bind(app)
+
+    def _let_go(self) -> None:
+        self._receiver = None
 
     @classmethod
     def detect(cls) -> WxHook | None:
@@ -43,3 +55,17 @@ class WxHook(Hook):
         if self._wx.GetApp() is not self._loop:
             raise HookError("the wx.App was destroyed")
         self._wx.QueueEvent(self._receiver, self._wx.PyEvent(0, self._kind))
+
+    def _come(self) -> None:
+        if self._rests:
+            return
+        try:
+            self.run()
+        finally:
+            if self.queue.has_pending:
+                self._rests = True
+                self._wx.CallLater(REST, self._resume)
+
+    def _resume(self) -> None:
+        self._rests = False
+        self._come()

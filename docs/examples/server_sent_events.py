@@ -1,0 +1,121 @@
+"""Server-sent events (WHATWG HTML, section 9.2) over `on_chunk`: what EventSource is in a browser, for any program.
+
+The callbacks run where the request's do. A lost connection is opened again on another thread: with asyncio, say
+`hook=AsyncioHook()`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from urlrequest import UrlRequest, drain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+LINE_END = re.compile("\r\n|\r|\n")
+
+
+class Event(NamedTuple):
+    """What the server said."""
+
+    type: str
+    data: str
+    last_id: str
+
+
+class Parser:
+    """Octets as they come -> events; whatever is incomplete when the stream ends is dropped with it."""
+
+    def __init__(self, last_id: str = "") -> None:
+        self.last_id, self.retry = last_id, -1.0  # seconds; negative: unknown
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
+        self._rest, self._is_after_cr = "", False
+        self._id, self._type, self._data = last_id, "", ""
+
+    def feed(self, octets: bytes) -> Iterator[Event]:
+        received = self._decoder.decode(octets)
+        text = received.removeprefix("\n") if self._is_after_cr else received  # the CR has ended the line already
+        self._is_after_cr = received.endswith("\r") if received else self._is_after_cr
+        *lines, self._rest = LINE_END.split(self._rest + text)
+        for line in lines:
+            if line:
+                self._take_field(*line.partition(":"))
+                continue
+            self.last_id = self._id
+            if self._data:
+                yield Event(self._type or "message", self._data.removesuffix("\n"), self.last_id)
+            self._type = self._data = ""
+
+    def _take_field(self, name: str, _: str, value: str) -> None:
+        value = value.removeprefix(" ")
+        if name == "data":
+            self._data += value + "\n"
+        elif name == "event":
+            self._type = value
+        elif name == "id" and "\0" not in value:
+            self._id = value
+        elif name == "retry" and re.fullmatch("[0-9]{1,9}", value):
+            self.retry = int(value) / 1000
+
+
+class EventSource:
+    """Events of one URL. A connection that breaks or ends is opened again, from the last event on, until `close()`.
+
+    It is over when the server answers anything but 200 and text/event-stream. on_stop gets the last request.
+    """
+
+    def __init__(
+        self, url: str, on_event: Callable[[Event], object], on_stop: Callable[[UrlRequest], object], **options: Any
+    ) -> None:
+        self._url, self._on_event, self._on_stop, self._options = url, on_event, on_stop, options
+        self._is_closed, self._pause = False, 3.0  # seconds
+        self._parser, self._timer = Parser(), threading.Timer(0, self._connect)
+        self._connect()
+
+    def close(self) -> None:
+        self._is_closed = True
+        self._timer.cancel()
+        self._request.cancel()
+
+    def _connect(self) -> None:
+        self._parser = Parser(self._parser.last_id)
+        fields = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+        fields |= {"Last-Event-ID": self._parser.last_id.encode()} if self._parser.last_id else {}
+        options = {"req_headers": fields, "on_chunk": self._receive, "on_finish": self._end, **self._options}
+        self._request = UrlRequest(self._url, **options)
+        if self._is_closed:  # meanwhile
+            self._request.cancel()
+
+    def _receive(self, request: UrlRequest, octets: bytes) -> None:
+        if is_event_stream(request):
+            for event in self._parser.feed(octets):
+                self._on_event(event)
+        else:
+            request.cancel()
+
+    def _end(self, request: UrlRequest) -> None:
+        self._pause = self._pause if self._parser.retry < 0 else self._parser.retry
+        is_refused = request.resp_status is not None and not is_event_stream(request)
+        if self._is_closed or is_refused or isinstance(request.error, ValueError):  # a bad URL or option
+            self._on_stop(request)
+        else:
+            self._timer = threading.Timer(self._pause, self._connect)
+            self._timer.daemon = True
+            self._timer.start()
+
+
+def is_event_stream(request: UrlRequest) -> bool:
+    content_type = (request.resp_headers or {}).get("Content-Type", "")
+    return request.resp_status == 200 and content_type.partition(";")[0].strip().lower() == "text/event-stream"
+
+
+if __name__ == "__main__":
+    over = threading.Event()
+    EventSource(sys.argv[1], on_event=print, on_stop=lambda request: over.set())
+    while not over.wait(0.05):
+        drain()

@@ -1,0 +1,31 @@
+"""HTTP over a Unix socket: `http+unix://%2Frun%2Fservice.sock/path`, as Docker, systemd and others offer it.
+
+Cancel, deadline, keep-alive and sessions work as for TCP, since only the socket is another.
+"""
+
+from __future__ import annotations
+
+import socket
+from urllib.parse import unquote
+
+from urlrequest import HTTPConnection, UrlRequest
+
+
+class UnixConnection(HTTPConnection):
+    """A connection whose host is the percent-encoded path of a socket."""
+
+    def open_socket(self) -> socket.socket:
+        """Connect; runs on the request's thread."""
+        sock = socket.socket(socket.AF_UNIX)
+        self.connect_socket(sock, unquote(self.host))
+        return sock
+
+
+class UnixRequest(UrlRequest):
+    """A `UrlRequest` that knows `http+unix:` as well."""
+
+    def get_connection_for_scheme(self, scheme: str) -> type:
+        """Say which class serves a scheme."""
+        if scheme == "http+unix":
+            return UnixConnection
+        return super().get_connection_for_scheme(scheme)

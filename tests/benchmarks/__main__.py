@@ -1,0 +1,178 @@
+"""The benchmark suite: `python -m tests.benchmarks`, from the project's folder, on Linux with nginx and curl.
+
+    --list                    the scenarios
+    --only small,download     some of them
+    --against aiohttp,pycurl  beside some contenders only
+    --rounds 5                how often each contender has its turn; within a round they take turns
+    --placement pinned        on one core with the server, `free`, or both
+    --size 1024               MiB of a large body
+    --markdown FILE           write the tables there; --json FILE all figures, --merge FILE add those of earlier runs
+
+Every measurement is made in a process of its own. In tables, ours is bold, and the figure in brackets says how many
+times better ours is than that contender: the median over the rounds. Only such ratios can be compared between machines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from .bench_report import Results, describe_machine, tables
+from .bench_scenarios import OURS, SCENARIOS, Case, Scenario
+from .bench_server import Nginx
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parent.parent.parent
+LONGEST = 600  # seconds for one measurement
+
+ENVIRONMENT = {
+    "KIVY_NO_ARGS": "1",
+    "KIVY_NO_CONSOLELOG": "1",
+    "KIVY_NO_FILELOG": "1",
+    "PYTHONWARNINGS": "ignore",
+    "QT_QPA_PLATFORM": "offscreen",
+}
+
+
+class Suite:
+    """A run: the server, what is run, and the figures so far."""
+
+    def __init__(self, options: argparse.Namespace, nginx: Nginx, results: Results) -> None:
+        self._options = options
+        self._nginx = nginx
+        self._results = results
+        self._core = max(os.sched_getaffinity(0))
+        self._all_cores = os.sched_getaffinity(0)
+        self._roots = self._write_roots()
+
+    def _write_roots(self) -> str:
+        """The public certificates together with ours: what a first request has to load."""
+        import certifi
+
+        path = self._nginx.folder / "roots.pem"
+        path.write_bytes(Path(certifi.where()).read_bytes() + Path(self._nginx.ca_file).read_bytes())
+        return str(path)
+
+    def run(self, scenario: Scenario) -> None:
+        """Run the rounds of a scenario."""
+        rounds = min(self._options.rounds, scenario.most_rounds or self._options.rounds)
+        for placement in scenario.placements:
+            if self._options.placement not in {"both", placement}:
+                continue
+            self._nginx.pin({self._core} if placement == "pinned" else self._all_cores)
+            for number in range(rounds):
+                print(f"{scenario.name}, {placement}, round {number + 1} of {rounds}", file=sys.stderr)
+                for case, contender in self._turns(scenario):
+                    figures = self._measure(scenario, case, contender, placement)
+                    if figures is not None:
+                        self._results.add(scenario.name, placement, case.title, contender, number, figures)
+
+    def _turns(self, scenario: Scenario) -> Iterator[tuple[Case, str]]:
+        against = self._options.against
+        for case in scenario.cases:
+            for contender in case.contenders:
+                if contender == OURS or against is None or contender in against:
+                    yield case, contender
+
+    def _measure(self, scenario: Scenario, case: Case, contender: str, placement: str) -> dict[str, float] | None:
+        arguments: dict[str, Any] = {"contender": contender, **case.arguments}
+        if scenario.takes_target:
+            base = self._nginx.https if case.is_tls else self._nginx.http
+            arguments.update(url=base + self._path(case.path), ca_file=self._nginx.ca_file)
+        if scenario.name == "first":
+            parts = urlsplit(self._nginx.https)
+            arguments.update(ca_file=self._roots, host=parts.hostname, port=parts.port)
+        core = self._core if placement == "pinned" else None
+        task = {"task": scenario.task, "arguments": arguments, "core": core}
+        command = [sys.executable, "-m", f"{__package__}.bench_child", json.dumps(task)]
+        try:
+            done = subprocess.run(
+                command,
+                cwd=ROOT,
+                env={**os.environ, **ENVIRONMENT},
+                capture_output=True,
+                text=True,
+                timeout=LONGEST,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            print(f"  {case.title}, {contender}: not over after {LONGEST} s", file=sys.stderr)
+            return None
+        if done.returncode:
+            reason = done.stderr.strip().rpartition("\n")[2]
+            print(f"  {case.title}, {contender}: failed: {reason or done.returncode}", file=sys.stderr)
+            return None
+        figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+        return figures
+
+    def _path(self, path: str) -> str:
+        if path == "{size}":
+            return self._nginx.make_body(self._options.size << 20)
+        return self._nginx.make_body(int(path)) if path.isdigit() else path
+
+
+def main() -> int:
+    """Run what the command line asks for, and print the tables."""
+    options = read_options()
+    if options.list:
+        for scenario in SCENARIOS:
+            print(f"{scenario.name:10} {scenario.title.format(size='1 GiB')}")
+        return 0
+    chosen = [scenario for scenario in SCENARIOS if options.only is None or scenario.name in options.only]
+    results = Results()
+    if options.merge is not None and options.merge.exists():
+        results.load(json.loads(options.merge.read_text(encoding="utf-8")))
+    with Nginx() as nginx:
+        suite = Suite(options, nginx, results)
+        for scenario in chosen:
+            suite.run(scenario)
+    size = f"{options.size / 1024:g} GiB"
+    shown = SCENARIOS if options.merge is not None else chosen
+    parts = [part for scenario in shown for part in _parts(scenario, results, size)]
+    text = "\n\n".join([describe_machine(), *parts]) + "\n"
+    print(text)
+    if options.markdown is not None:
+        options.markdown.write_text(text, encoding="utf-8")
+    if options.json is not None:
+        options.json.write_text(json.dumps(results.dump()), encoding="utf-8")
+    return 0
+
+
+def _parts(scenario: Scenario, results: Results, size: str) -> list[str]:
+    """A scenario's tables; nothing when it was not run."""
+    parts = list(tables(scenario, results, size))
+    return parts if len(parts) > 1 else []
+
+
+def read_options() -> argparse.Namespace:
+    """The command line."""
+    names = [scenario.name for scenario in SCENARIOS]
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--list", action="store_true", help="name the scenarios and stop")
+    parser.add_argument("--only", type=lambda text: text.split(","), metavar="NAMES", help="scenarios, with commas")
+    parser.add_argument("--against", type=lambda text: text.split(","), metavar="NAMES", help="contenders, with commas")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--placement", choices=("pinned", "free", "both"), default="both")
+    parser.add_argument("--size", type=int, default=1024, metavar="MIB")
+    parser.add_argument("--markdown", type=Path, metavar="FILE")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--merge", type=Path, metavar="FILE")
+    options = parser.parse_args()
+    unknown = set(options.only or ()) - set(names)
+    if unknown:
+        parser.error(f"no scenario {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

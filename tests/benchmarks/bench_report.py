@@ -1,0 +1,141 @@
+"""Rounds of figures -> tables: medians, and how many times better ours is, taken within each round."""
+
+from __future__ import annotations
+
+import os
+import platform
+import ssl
+import statistics
+import subprocess
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .bench_scenarios import Figure, Scenario
+
+__all__ = ["Results", "describe_machine", "tables"]
+
+OURS = "urlrequest"
+
+
+class _Key(NamedTuple):
+    scenario: str
+    placement: str
+    case: str
+    contender: str
+    figure: str
+
+
+class Results:
+    """All figures, by scenario, placement, case, contender and figure, a list of rounds each."""
+
+    def __init__(self) -> None:
+        self._rounds: defaultdict[_Key, dict[int, float]] = defaultdict(dict)
+
+    def add(
+        self, scenario: str, placement: str, case: str, contender: str, number: int, figures: dict[str, float]
+    ) -> None:
+        """Take in one measurement of one round."""
+        for figure, value in figures.items():
+            self._rounds[_Key(scenario, placement, case, contender, figure)][number] = value
+
+    def median(self, scenario: str, placement: str, case: str, contender: str, figure: str) -> float | None:
+        """The median of the rounds."""
+        rounds = self._rounds.get(_Key(scenario, placement, case, contender, figure))
+        return statistics.median(rounds.values()) if rounds else None
+
+    def worst(self, scenario: str, placement: str, case: str, contender: str, figure: str) -> float | None:
+        """The largest of the rounds."""
+        rounds = self._rounds.get(_Key(scenario, placement, case, contender, figure))
+        return max(rounds.values()) if rounds else None
+
+    def advantage(
+        self, scenario: str, placement: str, case: str, contender: str, figure: str, *, is_high_good: bool
+    ) -> float | None:
+        """How many times better ours is: the median of the rounds' ratios."""
+        ours = self._rounds.get(_Key(scenario, placement, case, OURS, figure), {})
+        theirs = self._rounds.get(_Key(scenario, placement, case, contender, figure), {})
+        ratios = [
+            ours[number] / theirs[number] if is_high_good else theirs[number] / ours[number]
+            for number in ours.keys() & theirs.keys()
+            if ours[number] > 0 and theirs[number] > 0
+        ]
+        return statistics.median(ratios) if ratios else None
+
+    def dump(self) -> list[dict[str, object]]:
+        """All of it, for a file."""
+        return [{**key._asdict(), "rounds": rounds} for key, rounds in self._rounds.items()]
+
+    def load(self, entries: list[dict[str, object]]) -> None:
+        """What `dump()` gave, of another run."""
+        for entry in entries:
+            rounds = entry.pop("rounds")
+            key = _Key(**entry)  # type: ignore[arg-type]
+            self._rounds[key] = {int(number): value for number, value in rounds.items()}  # type: ignore[attr-defined]
+
+
+def tables(scenario: Scenario, results: Results, size: str) -> Iterator[str]:
+    """A scenario's tables in Markdown, one for each placement and figure."""
+    yield f"### {scenario.title.format(size=size)}"
+    for placement in scenario.placements:
+        for figure in scenario.figures:
+            lines = list(_lines(scenario, results, placement, figure))
+            if len(lines) > 2:
+                where = " · on one core with the server" if placement == "pinned" else ""
+                yield f"**{figure.title}**{where}"
+                yield "\n".join(lines)
+
+
+def _lines(scenario: Scenario, results: Results, placement: str, figure: Figure) -> Iterator[str]:
+    contenders = list(dict.fromkeys(contender for case in scenario.cases for contender in case.contenders))
+    yield f"| | {' | '.join(case.title for case in scenario.cases)} |"
+    yield f"|:--|{'--:|' * len(scenario.cases)}"
+    for contender in contenders:
+        cells = [_cell(results, figure, scenario.name, placement, case.title, contender) for case in scenario.cases]
+        if any(cells):
+            yield f"| {contender} | {' | '.join(cells)} |"
+
+
+def _cell(results: Results, figure: Figure, scenario: str, placement: str, case: str, contender: str) -> str:
+    value = results.median(scenario, placement, case, contender, figure.key)
+    if value is None:
+        return ""
+    text = f"{value:,.{figure.digits}f}"
+    if contender == OURS:
+        return f"**{text}**"
+    advantage = results.advantage(scenario, placement, case, contender, figure.key, is_high_good=figure.is_high_good)
+    return text if advantage is None else f"{text} ({advantage:.2f})"
+
+
+def describe_machine() -> str:
+    """The machine and the versions of what was measured."""
+    from importlib import metadata
+
+    cpu = "unknown processor"
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            cpu = line.partition(":")[2].strip()
+            break
+    names = ("kivy", "requests", "requests-futures", "urllib3", "httpx", "aiohttp", "pycurl", "PySide6-Essentials")
+    versions = []
+    for name in names:
+        try:
+            versions.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            versions.append(f"{name} not installed")
+    nginx = _output("nginx", "-v").strip().rpartition("/")[2]
+    curl = _output("curl", "-V").split(" ")[1:2]
+    return (
+        f"{os.cpu_count()} cores of {cpu}, Linux {platform.release()}, CPython {platform.python_version()}, "
+        f"{ssl.OPENSSL_VERSION.rpartition(' ')[0].split(' ', 2)[0]} {ssl.OPENSSL_VERSION.split()[1]}, nginx {nginx} "
+        f"(one worker, loopback), curl {' '.join(curl)}; {', '.join(versions)}"
+    )
+
+
+def _output(*command: str) -> str:
+    """What a command says of itself, wherever it says it."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return done.stdout

@@ -1,0 +1,162 @@
+"""What a small kept-alive GET costs, counted instead of timed: calls and system calls have no noise."""
+
+from __future__ import annotations
+
+import gc
+import socket
+import ssl
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from urlrequest import UrlRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MOST_CALLS = 250  # of Python functions, on both threads together
+WARM_UP = 5  # requests until the worker, the connection and the caches are there
+COUNT = 20  # requests that are counted
+
+BODY = b'{"name": "urlrequest", "text": "' + b"x" * 960 + b'"}'
+ANSWER = (
+    b"HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Sun, 22 Nov 2026 12:00:00 GMT\r\n"
+    b"Content-Type: application/json\r\nContent-Length: %d\r\nLast-Modified: Sun, 22 Nov 2026 11:00:00 GMT\r\nConnection: keep-alive\r\n"
+    b'ETag: "6921a0b0-410"\r\nAccept-Ranges: bytes\r\n\r\n%s' % (len(BODY), BODY)
+)
+
+# Methods of sockets that are one system call each where the socket does not block.
+NETWORK_CALLS = {"connect", "connect_ex", "recv", "recv_into", "recvfrom", "recvmsg", "send", "sendall", "sendto"}
+# OpenSSL reads and writes the descriptor itself, which the system counts for each thread.
+IO = Path("/proc/thread-self/io")
+
+
+class Origin(NamedTuple):
+    url: str
+    options: dict[str, Any]
+
+
+def answer_all(listener: socket.socket, context: ssl.SSLContext | None) -> None:
+    """Serve one connection; every answer is one send, so that how often the client receives is not left to chance."""
+    accepted, _ = listener.accept()
+    accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with closing(accepted if context is None else context.wrap_socket(accepted, server_side=True)) as connection:
+        while b"Connection: close" not in (octets := connection.recv(65536)) and octets:
+            connection.sendall(ANSWER)
+        connection.sendall(ANSWER)
+
+
+@pytest.fixture(params=["http", "https"])
+def origin(request: pytest.FixtureRequest, server_context: ssl.SSLContext, ca_file: str) -> Iterator[Origin]:
+    """A server of one connection, over http and over https."""
+    is_tls = request.param == "https"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        context = server_context if is_tls else None
+        server = threading.Thread(target=answer_all, args=(listener, context), name="server", daemon=True)
+        server.start()
+        url = f"{request.param}://127.0.0.1:{listener.getsockname()[1]}/"
+        origin = Origin(url, {"ca_file": ca_file} if is_tls else {})
+        yield origin
+        get(origin, req_headers={"Connection": "close"})
+    server.join(10)
+    assert not server.is_alive()
+
+
+class Calls:
+    """Counts calls on the threads that have it as their profile: those of Python functions, and of sockets' methods."""
+
+    def __init__(self) -> None:
+        self.python = self.network = 0
+
+    def profile(self, _frame: object, event: str, argument: Any) -> None:
+        if event == "call":
+            self.python += 1
+        elif event == "c_call" and isinstance(getattr(argument, "__self__", None), socket.socket):
+            self.network += argument.__name__ in NETWORK_CALLS
+
+
+class Profiled(UrlRequest):
+    """Sets the profile of its worker, which keeps it for the requests that follow."""
+
+    profile: Any = None
+
+    def run(self) -> None:
+        sys.setprofile(self.profile)
+        super().run()
+
+
+class Measured(UrlRequest):
+    """Notes how often its worker has read and written, beyond what looking at that costs."""
+
+    octet_calls = 0
+
+    def run(self) -> None:
+        before = count_octet_calls()
+        cost = count_octet_calls() - before
+        super().run()
+        self.octet_calls = count_octet_calls() - before - 2 * cost
+
+
+def count_octet_calls() -> int:
+    """read() and write() of this thread so far; send() and recv() are none of them."""
+    lines = IO.read_text(encoding="ascii").splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith(("syscr:", "syscw:")))
+
+
+def get(origin: Origin, cls: type[UrlRequest] = UrlRequest, **options: Any) -> Any:
+    request = cls(origin.url, **origin.options, **options)
+    assert request.wait(timeout=20), f"{request!r} did not end"
+    assert request.error is None, request.error
+    assert "urlrequest" == request.result["name"]
+    return request
+
+
+@pytest.fixture
+def calls(origin: Origin) -> Iterator[Calls]:
+    """What a row of requests calls, on this thread and on the worker; both look no further afterwards."""
+    calls = Calls()
+    gc.collect()
+    gc.disable()  # no finaliser runs among what is counted
+    try:
+        for _ in range(WARM_UP):
+            get(origin, type("Counted", (Profiled,), {"profile": staticmethod(calls.profile)}))
+        calls.python = calls.network = 0
+        sys.setprofile(calls.profile)
+        for _ in range(COUNT):
+            get(origin)
+        sys.setprofile(None)
+        made = calls.python, calls.network
+        get(origin, Profiled)
+        calls.python, calls.network = made
+        yield calls
+    finally:
+        sys.setprofile(None)
+        gc.enable()
+
+
+def test_small_get_makes_few_calls(calls: Calls) -> None:
+    """A kept-alive GET of 1 KB of JSON calls at most 250 Python functions, on both threads together."""
+    assert calls.python / COUNT <= MOST_CALLS
+
+
+@pytest.mark.parametrize("origin", ["http"], indirect=True)
+def test_small_get_makes_two_network_calls(calls: Calls) -> None:
+    """It sends once and receives once."""
+    assert 2 == calls.network / COUNT
+
+
+@pytest.mark.skipif(not IO.exists(), reason="the system does not count a thread's reads and writes")
+@pytest.mark.parametrize("origin", ["https"], indirect=True)
+def test_small_get_over_tls_makes_three_network_calls(origin: Origin) -> None:
+    """Over TLS it writes once and reads twice: OpenSSL reads a record's head by itself."""
+    for _ in range(WARM_UP):
+        get(origin)
+
+    requests = [get(origin, Measured) for _ in range(COUNT)]
+    for request in requests:
+        request.join()  # then its worker has looked
+    assert [3] * COUNT == [request.octet_calls for request in requests]

@@ -1,0 +1,77 @@
+"""The command as a process of its own: run to its end, started, or on a terminal."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import pytest
+
+import urlrequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["BODY", "COMMAND", "PATIENCE", "head", "needs_posix", "on_terminal", "run", "start"]
+
+COMMAND = [sys.executable, "-m", "urlrequest"]
+# The same where tqdm is not installed.
+WITHOUT_TQDM = "import sys; sys.modules['tqdm'] = None; from urlrequest._cli import main; sys.exit(main(sys.argv[1:]))"
+PATIENCE = 20  # seconds; only a failing test waits that long
+PROMPT = 0.3  # seconds from Ctrl-C to the end of the process
+ATTEMPTS = 3  # on a machine that does other things as well, the best of them counts
+BODY = bytes(range(256)) * 400
+
+needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Those of this process, with the package that is under test."""
+    return {**os.environ, "PYTHONPATH": str(Path(urlrequest.__file__).parent.parent), "COLUMNS": "80", **more}
+
+
+def run(*arguments: str, stdin: bytes = b"", command: list[str] = COMMAND) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [*command, *arguments], input=stdin, capture_output=True, env=environment(), timeout=PATIENCE, check=False
+    )
+
+
+def start(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+    options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    return subprocess.Popen([*COMMAND, *arguments], env=environment(), **options)
+
+
+def head(length: int) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length
+
+
+def on_terminal(*arguments: str, command: list[str] = COMMAND) -> tuple[int, str]:
+    """Run the command with all three streams on a terminal of 80 columns; its exit code and what it shows."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    with os.fdopen(leader, "rb", buffering=0) as screen:
+        with os.fdopen(follower, "wb", buffering=0) as terminal:
+            process = subprocess.Popen(
+                [*command, *arguments], stdin=terminal, stdout=terminal, stderr=terminal, env=environment(TERM="xterm")
+            )
+        shown = b"".join(read_terminal(screen))
+        return process.wait(PATIENCE), shown.decode()
+
+
+def read_terminal(screen: IO[bytes]) -> Iterator[bytes]:
+    while True:
+        try:
+            piece = screen.read(65536)
+        except OSError:  # the last process has closed it (Linux)
+            return
+        if not piece:
+            return
+        yield piece

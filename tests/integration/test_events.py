@@ -1,0 +1,451 @@
+"""Contract 3: which callbacks run, in which order, with what, and what is left afterwards."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+import weakref
+from time import monotonic
+from typing import Any
+
+import pytest
+
+import urlrequest
+from urlrequest import UrlRequest
+from urlrequest.testing import Reply, Server, hold, send, signal, wait_for
+
+TERMINALS = ("success", "redirect", "failure", "error", "cancel")
+STATUSES = {"success": 200, "redirect": 302, "failure": 500}
+
+
+def reply(body: bytes = b"hello", status: str = "200 OK", *, length: int | None = None) -> bytes:
+    size = len(body) if length is None else length
+    return f"HTTP/1.1 {status}\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n".encode() + body
+
+
+def bring_about(server: Server, terminal: str) -> None:
+    """Script a server so that a request ends with this event."""
+    if terminal == "error":
+        server.play()
+    elif terminal == "cancel":
+        server.play(signal("sent"), hold())
+    else:
+        server.play(send(reply(status=f"{STATUSES[terminal]} X")))
+
+
+def finish(server: Server, request: Any, terminal: str) -> None:
+    if terminal == "cancel":
+        server.wait("sent")
+        request.cancel()
+
+
+@pytest.mark.parametrize("terminal", TERMINALS)
+def test_3_1_order_and_signatures(server: Server, recorder: Any, terminal: str) -> None:
+    """Contract 3.1, 3.2: one terminal event with its own arguments, then on_finish, then nothing."""
+    bring_about(server, terminal)
+    request = recorder.get(server.url)
+    finish(server, request, terminal)
+    assert request.wait(timeout=5)
+    request.join(5)
+    urlrequest.drain()
+
+    arguments = {"cancel": (), "error": (request.error,)}.get(terminal, ("hello",))
+    assert [(terminal, arguments), ("finish", ())] == [event[:2] for event in recorder.events]
+    assert (terminal == "error") is isinstance(request.error, ConnectionError)
+    assert request.is_finished
+
+
+def test_3_1_progress_comes_first(server: Server, recorder: Any) -> None:
+    """Contract 3.1: on_progress(0, total) is the first event, and nothing comes after on_finish."""
+    server.play(send(reply(b"a" * 20)))
+    recorder.run(server.url, on_progress=lambda *_: None, chunk_size=8)
+
+    assert ["progress"] * 5 + ["success", "finish"] == recorder.names
+    assert (0, 20) == recorder.progress[0]
+
+
+@pytest.mark.parametrize("late", [b"y" * 10, b""], ids=["more", "cut"])
+def test_3_1_terminal_event_is_last(server: Server, recorder: Any, late: bytes) -> None:
+    """Contract 3.1: no progress arrives after the terminal event, however late the chunk."""
+    server.play(send(reply(b"x" * 10, length=20)), wait_for("cancelled"), send(late))
+    request = recorder.get(server.url, on_progress=lambda req, *_: req.cancel())
+    assert request.wait(timeout=5)
+    server.signal("cancelled")
+    request.join(5)
+    urlrequest.drain()
+
+    assert ["progress", "cancel", "finish"] == recorder.names
+
+
+@pytest.mark.parametrize(
+    ("status", "terminal"),
+    [
+        *((status, "success") for status in (200, 201, 204, 206, 226, 299)),
+        *((status, "redirect") for status in (300, 301, 302, 303, 304, 307, 308, 399)),
+        *((status, "failure") for status in (400, 401, 404, 418, 451, 499, 500, 503, 599, 600, 700, 999)),
+    ],
+)
+def test_3_3_status(server: Server, recorder: Any, status: int, terminal: str) -> None:
+    """Contract 3.3: 2xx is success, 3xx redirect, everything else failure."""
+    server.play(send(reply(b"", f"{status} X")))
+    request = recorder.run(server.url)
+
+    assert (terminal, status) == (recorder.terminal, request.resp_status)
+
+
+@pytest.mark.parametrize("status", [100, 102, 103, 110, 199])
+def test_3_3_interim_status_is_skipped(server: Server, recorder: Any, status: int) -> None:
+    """Contract 3.3: 1xx other than 101 is not the answer."""
+    server.play(send(f"HTTP/1.1 {status} X\r\n\r\n".encode() + reply()))
+
+    assert 200 == recorder.run(server.url).resp_status
+
+
+def test_3_3_switching_protocols(server: Server, recorder: Any) -> None:
+    """Contract 3.3: 101 is a success without a body."""
+    server.play(send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"), hold())
+    request = recorder.run(server.url)
+
+    assert ("success", 101, "") == (recorder.terminal, request.resp_status, request.result)
+
+
+@pytest.mark.parametrize("terminal", TERMINALS)
+def test_3_4_attributes_appear_with_the_terminal_callback(server: Server, recorder: Any, terminal: str) -> None:
+    """Contract 3.4: result, error, status and headers are unset until delivery, and set within the callbacks."""
+    bring_about(server, terminal)
+    seen: list[Any] = []
+
+    def look(request: Any, *_: object) -> None:
+        seen.append((request.is_finished, request.result, type(request.error), request.resp_status))
+
+    request = recorder.get(server.url, **{f"on_{terminal}": look}, on_finish=look)
+    finish(server, request, terminal)
+    request.join(5)
+    look(request)
+    assert request.wait(timeout=5)
+
+    error = type(request.error)
+    status = STATUSES.get(terminal)
+    assert [
+        (False, None, type(None), None),
+        (True, "hello" if status else None, error, status),
+        (True, "hello" if status else None, error, status),
+    ] == seen
+    assert (request.resp_headers is None) is (status is None)
+
+
+def test_3_4_status_within_progress(server: Server, recorder: Any) -> None:
+    """Contract 3.4: within on_progress the response's head is there, the outcome is not."""
+    server.play(send(reply()))
+    seen = []
+    recorder.run(
+        server.url,
+        on_progress=lambda request, *_: seen.append(
+            (request.resp_status, request.resp_headers["content-length"], request.is_finished, request.result)
+        ),
+    )
+
+    assert {(200, "5", False, None)} == set(seen)
+
+
+@pytest.mark.parametrize("terminal", TERMINALS)
+def test_3_4_without_callbacks_it_finishes_alone(server: Server, caplog: Any, terminal: str) -> None:
+    """Contract 3.4: with no callback to run, join() and is_finished need no loop and no wait()."""
+    bring_about(server, terminal)
+    request = UrlRequest(server.url)
+    finish(server, request, terminal)
+    request.join(5)
+
+    assert (True, False) == (request.is_finished, request.is_alive())
+    assert STATUSES.get(terminal) == request.resp_status
+
+
+@pytest.mark.parametrize("terminal", TERMINALS)
+def test_3_4_an_unrelated_callback_does_not_delay(server: Server, terminal: str) -> None:
+    """Contract 3.4: callbacks for other outcomes have nothing to run, so the request finishes alone."""
+    bring_about(server, terminal)
+    others = {f"on_{name}": lambda *_: None for name in TERMINALS if name != terminal}
+    request = UrlRequest(server.url, **others)
+    finish(server, request, terminal)
+    request.join(5)
+
+    assert request.is_finished
+
+
+@pytest.mark.parametrize("terminal", TERMINALS)
+def test_3_5_callbacks_run_where_events_are_drained(server: Server, recorder: Any, terminal: str) -> None:
+    """Contract 3.5: no callback ever runs on the worker, for whatever outcome."""
+    bring_about(server, terminal)
+    request = recorder.get(server.url, on_progress=lambda *_: None)
+    finish(server, request, terminal)
+    assert request.wait(timeout=5)
+
+    assert {threading.get_ident()} == {thread for _, _, thread in recorder.events}
+    assert threading.get_ident() != request.ident
+
+
+class Oops(Exception):
+    """What a callback of these tests raises."""
+
+
+def fail(*_: object) -> None:
+    raise Oops
+
+
+@pytest.mark.parametrize("terminal", TERMINALS)
+def test_3_6_a_terminal_callback_raises(server: Server, recorder: Any, terminal: str) -> None:
+    """Contract 3.6, row 101: the exception goes to whoever drains; on_finish still runs, once, and all is final."""
+    bring_about(server, terminal)
+    request = recorder.get(server.url, **{f"on_{terminal}": fail})
+    finish(server, request, terminal)
+    with pytest.raises(Oops):
+        request.wait(timeout=5)
+
+    assert [terminal, "finish"] == recorder.names
+    assert (True, True) == (request.is_finished, request.wait(timeout=1))
+    assert [terminal, "finish"] == recorder.names
+
+
+def test_3_6_on_finish_raises(server: Server, recorder: Any) -> None:
+    """Contract 3.6: on_finish that raises ends the request as well."""
+    server.play(send(reply()))
+    request = recorder.get(server.url, on_finish=fail)
+    with pytest.raises(Oops):
+        request.wait(timeout=5)
+
+    assert (True, True) == (request.is_finished, request.wait(timeout=1))
+    assert request not in urlrequest.g_requests
+
+
+def test_3_6_both_raise(server: Server, recorder: Any) -> None:
+    """Contract 3.6: where both raise, on_finish's exception has the other as its context."""
+    server.play(send(reply()))
+    request = recorder.get(server.url, on_success=fail, on_finish=lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError) as raised:
+        request.wait(timeout=5)
+
+    assert isinstance(raised.value.__context__, Oops)
+
+
+def test_3_6_progress_raises(server: Server, recorder: Any) -> None:
+    """Contract 3.6, row 102: each progress event that raises is told, and none of the others is lost."""
+    server.play(send(reply(b"a" * 20)))
+    request = recorder.get(server.url, on_progress=fail, chunk_size=8)
+    for _ in range(5):
+        with pytest.raises(Oops):
+            request.wait(timeout=5)
+    assert request.wait(timeout=5)
+
+    assert ["progress"] * 5 + ["success", "finish"] == recorder.names
+
+
+def test_3_6_other_requests_lose_nothing(server: Server, recorder: Any) -> None:
+    """Contract 3.6: drain() passes an exception on, and the next one delivers the rest."""
+    server.respond("/", "hello")
+    requests = [recorder.get(server.url, on_success=fail) for _ in range(3)]
+    for request in requests:
+        request.join(5)
+    raised = 0
+    for _ in requests:
+        try:
+            urlrequest.drain()
+        except Oops:
+            raised += 1
+
+    assert 3 == raised
+    assert ["success", "finish"] * 3 == recorder.names
+
+
+def test_3_7_callbacks_may_be_replaced(server: Server, recorder: Any) -> None:
+    """Contract 3.7: the on_* attributes are plain callables, and the ones of the moment of delivery run."""
+    server.play(send(reply()))
+    request = recorder.get(server.url)
+    request.join(5)
+    called: list[Any] = []
+    request.on_success = lambda *arguments: called.append(arguments)
+    request.on_finish = None
+    assert request.wait(timeout=5)
+
+    assert [(request, "hello")] == called
+    assert [] == recorder.names
+
+
+def test_3_7_on_finish_may_be_set_by_the_terminal_callback(server: Server) -> None:
+    """Contract 3.7: a terminal callback may still choose the on_finish that follows it."""
+    server.play(send(reply()))
+    called = []
+
+    def succeed(request: Any, _: object) -> None:
+        request.on_finish = lambda _: called.append("finish")
+
+    assert UrlRequest(server.url, on_success=succeed).wait(timeout=5)
+    assert ["finish"] == called
+
+
+def is_collected(dead: weakref.ref[Any]) -> bool:
+    """Whether an object is gone as soon as the worker has returned from the last lines of its work."""
+    until = monotonic() + 2
+    while dead() is not None and monotonic() < until:
+        gc.collect()
+    return dead() is None
+
+
+class Widget:
+    """Something whose method is a callback."""
+
+    def __init__(self) -> None:
+        self.results: list[Any] = []
+
+    def show(self, _: object, result: Any) -> None:
+        WIDGETS.append(result)
+
+
+WIDGETS: list[Any] = []
+
+
+def test_3_7_callbacks_are_held_strongly(server: Server) -> None:
+    """Contract 3.7: a method of an object that nobody else holds is called all the same, and released then."""
+    server.play(send(reply()))
+    widget = Widget()
+    dead = weakref.ref(widget)
+    request = UrlRequest(server.url, on_success=widget.show)
+    del widget
+    gc.collect()
+    assert request.wait(timeout=5)
+
+    gc.collect()
+    assert ("hello", None) == (WIDGETS.pop(), dead())
+    assert None is request.on_success
+
+
+@pytest.mark.parametrize("terminal", TERMINALS)
+def test_3_7_a_finished_request_is_collected(server: Server, terminal: str) -> None:
+    """Contract 3.7: after on_finish nothing of the library holds a request that its user has dropped."""
+    bring_about(server, terminal)
+    request = UrlRequest(server.url, req_headers={"X": "1"}, **{f"on_{terminal}": lambda *_: None})
+    finish(server, request, terminal)
+    assert request.wait(timeout=5)
+    request.join(5)
+    dead = weakref.ref(request)
+    del request
+
+    assert is_collected(dead)
+
+
+def test_3_7_a_body_is_released(server: Server) -> None:
+    """Contract 3.7: what the worker needed of the options is let go of, even while the request itself is kept."""
+
+    class Source:
+        def __iter__(self) -> Any:
+            return iter([b"a"])
+
+    server.play(send(reply()))
+    source = Source()
+    dead = weakref.ref(source)
+    request = UrlRequest(server.url, req_body=source)
+    assert request.wait(timeout=5)
+    request.join(5)
+    kept = request.req_body is source  # contract 2.4: it reads back
+    del source
+    request.req_body = None
+
+    assert (True, True) == (kept, is_collected(dead))
+
+
+def test_3_7_a_dropped_request_completes(server: Server) -> None:
+    """Contract 3.7: a request that nobody references is performed, and its callbacks run."""
+    server.play(wait_for("dropped"), send(reply()))
+    results: list[Any] = []
+    done = UrlRequest(server.url, on_success=lambda _, result: results.append(result))
+    dead = weakref.ref(done)
+    del done
+    gc.collect()
+    server.signal("dropped")
+    alive = dead()
+    assert alive is not None
+    assert alive.wait(timeout=5)
+
+    assert ["hello"] == results
+
+
+@pytest.mark.parametrize(
+    ("terminal", "says"),
+    [("redirect", "302"), ("failure", "500"), ("error", "without an answer")],
+)
+def test_3_8_what_nobody_hears_is_logged_once(server: Server, caplog: Any, terminal: str, says: str) -> None:
+    """Contract 3.8: an error, failure or redirect without a callback is one WARNING on the logger `urlrequest`."""
+    bring_about(server, terminal)
+    with caplog.at_level(logging.DEBUG):
+        request = UrlRequest(server.url, on_success=lambda *_: None)
+        request.join(5)
+        request.wait()
+
+    (record,) = [record for record in caplog.records if record.name == "urlrequest"]
+    assert logging.WARNING == record.levelno
+    assert says in record.getMessage()
+
+
+@pytest.mark.parametrize("terminal", TERMINALS)
+@pytest.mark.parametrize("callback", ["on_finish", None])
+def test_3_8_what_is_heard_is_not_logged(server: Server, caplog: Any, terminal: str, callback: str | None) -> None:
+    """Contract 3.8: with a callback for the outcome, or on_finish, nothing is logged; success and cancel never are."""
+    bring_about(server, terminal)
+    with caplog.at_level(logging.DEBUG):
+        request = UrlRequest(server.url, **{callback or f"on_{terminal}": lambda *_: None})
+        finish(server, request, terminal)
+        assert request.wait(timeout=5)
+        request.join(5)
+
+    assert [] == [record for record in caplog.records if record.name == "urlrequest"]
+
+
+def test_106_a_request_within_a_callback(server: Server, recorder: Any) -> None:
+    """Row 106: a callback may make a request and wait for it."""
+    server.respond("/", "outer")
+    server.respond("/inner", "inner")
+    inner: list[Any] = []
+
+    def ask(*_: object) -> None:
+        request = UrlRequest(f"{server.url}/inner")
+        assert request.wait(timeout=5)
+        inner.append(request.result)
+
+    recorder.run(server.url, on_success=ask)
+
+    assert (["inner"], ["success", "finish"]) == (inner, recorder.names)
+
+
+def test_106_a_thousand_requests_each_made_by_the_one_before(server: Server) -> None:
+    """Row 106: a chain of a thousand requests, each made in the callback of the last, is no recursion."""
+    server.route("/", lambda _: Reply(body=b"x"))
+    done = threading.Event()
+    left = [1000]
+
+    def ask(*_: object) -> None:
+        left[0] -= 1
+        if left[0]:
+            UrlRequest(server.url, on_success=ask, on_error=lambda *_: done.set())
+        else:
+            done.set()
+
+    UrlRequest(server.url, on_success=ask)
+    while not done.is_set():
+        urlrequest.wait_all(list(urlrequest.g_requests), timeout=20)
+
+    assert 0 == left[0]
+
+
+def test_3_5_a_lock_of_the_user_is_no_deadlock(server: Server, recorder: Any) -> None:
+    """Contract 3.5: no lock of the library is held: a callback may wait for another thread that uses the request."""
+    server.play(send(reply()))
+
+    def hand_over(request: Any, *_: object) -> None:
+        helper = threading.Thread(target=lambda: (request.cancel(), request.is_alive(), repr(request), request.timings))
+        helper.start()
+        helper.join(5)
+        assert not helper.is_alive()
+
+    recorder.run(server.url, on_success=hand_over, on_progress=hand_over)
+
+    assert "cancel" == recorder.terminal

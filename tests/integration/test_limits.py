@@ -1,0 +1,434 @@
+from __future__ import annotations
+
+import gc
+import os
+import signal as signals
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from urlrequest import Session, UrlRequest, cancel_all, g_requests, wait_all
+from urlrequest.errors import DeadlineExceeded
+from urlrequest.testing import Reply, Server, hold, send, signal, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from urlrequest.testing import RecordedRequest
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+
+
+@pytest.fixture
+def busy(server: Server) -> Iterator[Session]:
+    """A session for one request at a time, which is running until the signal `go`."""
+    server.play(signal("busy"), wait_for("go"), send(HEAD + b"ok"))
+    server.route("/*", lambda request: Reply(200, request.path))
+    with Session(server.url, max_requests=1) as session:
+        session.request("/first")
+        server.wait("busy")
+        yield session
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    limit = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.001)
+
+
+def test_17_9_waiting_needs_no_thread(busy: Session, server: Server) -> None:
+    """Requests beyond the limit wait in order, without a thread, and are alive meanwhile."""
+    before = threading.active_count()
+    requests = [busy.request(f"/{number}") for number in range(100)]
+
+    assert before == threading.active_count()
+    assert all(request.is_alive() and request.ident is None for request in requests)
+    assert 1 == len(server.requests)
+    server.signal("go")
+    assert wait_all(requests, timeout=20)
+    for request in requests:
+        request.join(10)
+        assert not request.is_alive()
+    assert [f"/{number}" for number in range(100)] == [request.path for request in server.requests[1:]]
+
+
+def test_2_2_join_of_a_waiting_request(busy: Session, server: Server) -> None:
+    """`join()` waits for a request that has no thread yet, for as long as it is told to."""
+    request = busy.request("/x")
+    request.join(0.02)
+    assert request.is_alive()
+    server.signal("go")
+    request.join(10)
+
+    assert not request.is_alive()
+    assert "/x" == request.content.decode()
+
+
+def test_7_2_cancel_of_a_waiting_request(busy: Session, server: Server, recorder: Any) -> None:
+    """It is cancelled at once, never asks the server, and nobody behind it waits longer."""
+    request, behind = recorder.get("/cancelled", session=busy), busy.request("/behind")
+    assert request.cancel()
+    assert not request.is_alive()
+    assert request.wait(timeout=1)
+    server.signal("go")
+    assert behind.wait(timeout=10)
+
+    assert "cancel" == recorder.terminal
+    assert ["/first", "/behind"] == [request.path for request in server.requests]
+
+
+def test_15_2_deadline_of_a_waiting_request(busy: Session, server: Server, recorder: Any) -> None:
+    """The deadline counts from construction: a request that gets no slot ends in time, without a thread of its own."""
+    began = time.monotonic()
+    request = recorder.get("/late", session=busy, deadline=0.1)
+    assert request.wait(timeout=5)
+    seconds = time.monotonic() - began
+
+    assert isinstance(request.error, DeadlineExceeded)
+    assert 0.1 <= seconds < 0.15
+    assert not request.is_alive()
+    assert "error" == recorder.terminal
+
+
+def test_15_2_deadlines_of_many_waiting_requests(busy: Session) -> None:
+    """Thousands of deadlines are kept by one thread, which ends when it is not needed any more."""
+    before = threading.active_count()
+    requests = [busy.request("/late", deadline=0.3, on_error=int) for _ in range(2000)]
+    for request in requests:
+        request.on_error = None
+        request.is_awaited = True  # nothing to be logged
+    assert threading.active_count() <= before + 1
+    assert wait_all(requests, timeout=10)
+
+    assert {DeadlineExceeded} == {type(request.error) for request in requests}
+    wait_until(lambda: "urlrequest-timekeeper" not in {thread.name for thread in threading.enumerate()})
+
+
+def test_15_2_a_deadline_that_is_not_needed(busy: Session, server: Server) -> None:
+    """A request that gets its slot in time leaves no alarm behind that would keep it alive."""
+    request = busy.request("/x", deadline=1000)
+    server.signal("go")
+    assert request.wait(timeout=10)
+    request.join(10)
+    reference = weakref.ref(request)
+    wait_until(lambda: "urlrequest-timekeeper" not in {thread.name for thread in threading.enumerate()})
+    del request
+    gc.collect()
+    wait_until(lambda: reference() is None)
+
+
+def test_17_9_max_per_host(server: Server) -> None:
+    """A host that is full holds up its own requests only."""
+    server.play(signal("busy"), wait_for("go"), send(HEAD + b"ok"))
+    server.route("/*", lambda request: Reply(200, request.path))
+    with Session(max_per_host=1) as session:
+        first = session.request(server.url)
+        server.wait("busy")
+        second = session.request(server.url)
+        elsewhere = session.request(server.url.replace("127.0.0.1", "localhost"))
+        assert elsewhere.wait(timeout=10)
+        assert not second.is_finished
+        server.signal("go")
+        assert wait_all([first, second], timeout=10)
+
+
+def test_17_9_limits_change_at_run_time(busy: Session, server: Server) -> None:
+    """A limit that is raised lets those that wait run at once."""
+    request = busy.request("/x")
+    assert request.ident is None
+    busy.max_requests = 2
+    assert request.wait(timeout=10)
+
+    assert (2, "/x") == (busy.max_requests, request.content.decode())
+    busy.max_per_host = 7
+    assert 7 == busy.max_per_host
+    server.signal("go")
+
+
+def test_17_9_limits_are_kept(server: Server) -> None:
+    """No more than max_requests run at a time, and as many as that do."""
+    lock, running, most = threading.Lock(), [0], [0]
+
+    def answer(request: RecordedRequest) -> Reply:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        server._signals.pause(0.002)
+        with lock:
+            running[0] -= 1
+        return Reply(200)
+
+    server.route("/", answer)
+    with Session(server.url, max_requests=5) as session:
+        assert wait_all([session.request("/") for _ in range(100)], timeout=20)
+
+    assert most[0] == 5
+    assert server.connection_count <= 5
+
+
+def test_7_1_cancel_all_of_waiting_requests(busy: Session, server: Server) -> None:
+    """Five thousand waiting requests are cancelled at once; none of them is kept, and the session goes on."""
+    requests = [busy.request("/x") for _ in range(5000)]
+    references = [weakref.ref(request) for request in requests]
+    began = time.monotonic()
+    count = busy.cancel_all()
+    seconds = time.monotonic() - began
+
+    assert 5001 == count
+    assert seconds < 1
+    assert wait_all(requests, timeout=10)
+    del requests
+    server.signal("go")
+    gc.collect()
+    wait_until(lambda: not any(reference() for reference in references))
+    assert ["/first"] == [request.path for request in server.requests]
+    assert "/next" == ok(busy, "/next")
+
+
+def ok(session: Session, url: str) -> Any:
+    request = session.request(url)
+    assert request.wait(timeout=10)
+    return None if request.content is None else request.content.decode()
+
+
+@pytest.mark.stress
+@pytest.mark.slow
+def test_17_9_ten_thousand_at_once(server: Server) -> None:
+    """Ten thousand requests made at once all complete, with 64 threads at the most."""
+    server.respond("/*", "ok")
+    before = threading.active_count()
+    most = 0
+    with Session(server.url) as session:
+        requests = [session.request(f"/{number}") for number in range(10_000)]
+        workers = [thread for thread in threading.enumerate() if thread.name.startswith("urlrequest-worker")]
+        most = len(workers)
+        assert wait_all(requests, timeout=50)
+
+    assert {200} == {request.resp_status for request in requests}
+    assert most <= 64 + before
+    assert server.connection_count <= 64
+
+
+# Like a thread
+
+
+class Overriding(UrlRequest):
+    """Has something to say on its worker."""
+
+    def run(self) -> None:
+        self.thread = threading.current_thread()
+        super().run()
+        self.after = True
+
+
+def test_2_2_overridden_run(server: Server) -> None:
+    """Contract 18.2: `run()` may be overridden; it runs on the worker, which is a daemon with a name."""
+    server.respond("/", "ok")
+    request: Any = Overriding(server.url)
+    assert request.wait(timeout=10)
+    request.join(10)
+
+    assert request.after
+    assert request.thread.daemon
+    assert request.thread.name.startswith("urlrequest-")
+    assert request.ident == request.thread.ident
+    assert request.thread is not threading.current_thread()
+
+
+def test_2_2_run_that_raises(server: Server, recorder: Any) -> None:
+    """An exception in `run()` is the request's error."""
+
+    class Raising(UrlRequest):
+        def run(self) -> None:
+            raise ZeroDivisionError
+
+    request = recorder.run(server.url, cls=Raising)
+
+    assert "error" == recorder.terminal
+    assert isinstance(request.error, ZeroDivisionError)
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_2_2_run_that_raises_afterwards(
+    server: Server, recorder: Any, monkeypatch: pytest.MonkeyPatch, is_cancelled: bool
+) -> None:
+    """Once the request has its outcome, an exception goes where those of threads go; outcome and slot are safe."""
+    hooked = []
+    monkeypatch.setattr(threading, "excepthook", hooked.append)
+
+    class Raising(UrlRequest):
+        def run(self) -> None:
+            super().run()
+            if is_cancelled:
+                self.cancel()
+            raise ZeroDivisionError
+
+    server.respond("/", "ok")
+    with Session(server.url, max_requests=1) as session:
+        request = recorder.get("/", cls=Raising, session=session)
+        request.join(10)
+        request.wait()
+        assert ("cancel" if is_cancelled else "success") == recorder.terminal
+        assert [ZeroDivisionError] == [told.exc_type for told in hooked]
+        assert hooked[0].thread is request
+        assert "ok" == ok(session, "/")
+
+
+def test_2_2_run_that_does_nothing(server: Server, recorder: Any) -> None:
+    """A `run()` that never performs the request ends it with an error, lest somebody wait for ever."""
+
+    class Idle(UrlRequest):
+        def run(self) -> None:
+            pass
+
+    request = recorder.run(server.url, cls=Idle)
+
+    assert isinstance(request.error, RuntimeError)
+
+
+def test_2_2_a_thread_that_does_not_start(server: Server, recorder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system gives no thread the request is an error, not an exception of the constructor."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with Session(server.url) as session:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            request = recorder.get("/", session=session)
+        assert request.wait(timeout=5)
+        assert isinstance(request.error, RuntimeError)
+        server.respond("/", "ok")
+        assert "ok" == ok(session, "/")
+
+
+def test_2_2_attributes_of_a_subclass(server: Server) -> None:
+    """A subclass may have a `host` of its own without upsetting the limits."""
+
+    class Own(UrlRequest):
+        def __init__(self, url: str, **options: Any) -> None:
+            super().__init__(url, **options)
+            self.host = "mine"
+
+    server.respond("/", "ok")
+    with Session(server.url, max_requests=1, max_per_host=1) as session:
+        for _ in range(3):
+            request = Own("/", session=session)
+            assert request.wait(timeout=10)
+        assert "ok" == ok(session, "/")
+
+
+def test_2_2_threading_knows_the_workers(busy: Session, server: Server) -> None:
+    """`threading.enumerate()` shows the threads that there are; a request's `ident` is that of its thread."""
+    server.play(signal("two"), hold())
+    busy.max_requests = 2
+    request = busy.request("/two")
+    server.wait("two")
+
+    assert request.ident in {thread.ident for thread in threading.enumerate()}
+    assert request.daemon
+    with pytest.raises(RuntimeError):
+        request.start()
+    request.cancel()
+
+
+# The process
+
+
+def run_script(script: str, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment, check=False, **options)
+
+
+def test_exit_with_requests_under_way(server: Server, tmp_path: Path) -> None:
+    """The end of the process waits for no server, and removes the unfinished file."""
+    server.play(send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"), signal("half"), hold())
+    script = """if True:
+        import sys, time
+        from urlrequest import Session
+        seen, session = [], Session(max_requests=1)
+        options = {"on_progress": lambda request, current, total: seen.append(current), "chunk_size": 1}
+        request = session.request(sys.argv[1], file_path=sys.argv[2], **options)
+        while len(seen) < 5:
+            request._dispatch_result()
+            time.sleep(0.001)
+        waiting = [session.request(sys.argv[1]) for _ in range(100)]
+        print(time.time())
+    """
+    done = run_script(script, server.url, str(tmp_path / "file"))
+
+    assert 0 == done.returncode, done.stderr
+    assert "" == done.stderr
+    assert time.time() - float(done.stdout) < 3
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_exit_with_idle_workers_and_connections(server: Server) -> None:
+    """Idle threads and kept connections do not hold up the end either, nor complain."""
+    server.respond("/", "ok")
+    script = """if True:
+        import sys, time
+        from urlrequest import Session, UrlRequest
+        UrlRequest(sys.argv[1]).wait()
+        session = Session(sys.argv[1])
+        session.request("/").wait()
+        print(time.time())
+    """
+    done = run_script(script, server.url)
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert time.time() - float(done.stdout) < 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_fork_with_requests_under_way(busy: Session, server: Server) -> None:
+    """In a forked child requests of the parent are errors at once, and new ones work; the parent's go on."""
+    waiting = busy.request("/waiting", deadline=100)
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            is_told = waiting.wait(timeout=5) and isinstance(waiting.error, OSError) and not waiting.is_alive()
+            status = 0 if is_told and ok(busy, "/child") == "/child" else 2
+        finally:
+            os._exit(status)
+    assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    server.signal("go")
+
+    assert waiting.wait(timeout=10)
+    assert b"/waiting" == waiting.content
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals of this kind")
+@pytest.mark.parametrize("method", ["wait", "join"])
+def test_6_2_ctrl_c_for_a_waiting_request(busy: Session, method: str) -> None:
+    """Ctrl-C ends `wait()` and `join()` of a request that has no thread yet; the request is as it was."""
+    request = busy.request("/x")
+    timer = threading.Timer(0.05, os.kill, (os.getpid(), signals.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        getattr(request, method)()
+    timer.join()
+
+    assert request.is_alive()
+    assert not request.is_finished
+
+
+def test_1_4_live_requests(busy: Session, server: Server) -> None:
+    """Contract 1.4: waiting requests are among the live ones, until they are finished."""
+    request = busy.request("/x")
+    assert request in g_requests
+    server.signal("go")
+    request.wait(timeout=10)
+
+    assert request not in g_requests
+    assert 0 <= cancel_all()

@@ -1,0 +1,449 @@
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import ssl
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from urlrequest import HTTPConnection, Session, UrlRequest, _resumption, defaults
+from urlrequest.errors import IncompleteContent
+from urlrequest.testing import Server, close, finish, hold, receive, reset, routes, send, signal, start_tls, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import trustme
+
+REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@pytest.fixture
+def session() -> Iterator[Session]:
+    """A session of its own, so that no connection comes from another test."""
+    with Session(timeout=10) as session:
+        yield session
+
+
+def get(session: Session, url: str, **options: Any) -> UrlRequest:
+    request = session.request(url, **options)
+    assert request.wait(timeout=20)
+    return request
+
+
+def connections(server: Server) -> list[int]:
+    """On which connection each request came."""
+    return [request.connection for request in server.requests]
+
+
+def wait_readable(session: Session) -> None:
+    """Wait until something has happened on the session's idle connection."""
+    (stack,) = session.pool._idle.values()
+    (idle,) = stack
+    with socket.socket(fileno=os.dup(idle.connection.sock.fileno())) as sock:
+        sock.settimeout(10)
+        sock.recv(1, socket.MSG_PEEK)
+
+
+def test_17_10_connection_is_reused(server: Server, session: Session) -> None:
+    """Requests one after the other share a connection."""
+    server.respond("/", "hello")
+    results = [get(session, server.url).result for _ in range(3)]
+
+    assert ["hello"] * 3 == results
+    assert [0, 0, 0] == connections(server)
+
+
+@pytest.mark.parametrize("body", [b"", b"x" * 100_000])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+def test_17_10_reused_after_bodies(server: Server, session: Session, method: str, body: bytes) -> None:
+    """Bodies in both directions, empty or large, leave the connection where the next request begins."""
+    server.route("/*", lambda request: _reply(request.body))
+    for _ in range(3):
+        assert body == get(session, server.url, req_body=body, method=method).content
+
+    assert {0} == set(connections(server))
+
+
+def _reply(body: bytes) -> Any:
+    from urlrequest.testing import Reply
+
+    return Reply(200, iter([body]))
+
+
+def test_17_10_defaults_turn_it_off(server: Server, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`defaults.keep_alive = False`: nothing is kept, and what was kept before is not used."""
+    server.respond("/", "hello")
+    get(session, server.url)
+    monkeypatch.setattr(defaults, "keep_alive", False)
+    get(session, server.url)
+    get(session, server.url)
+
+    assert [0, 1, 2] == connections(server)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokEVIL",
+        b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 304 Not Modified\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL",
+    ],
+)
+def test_17_10_what_cannot_be_reused(server: Server, session: Session, reply: bytes) -> None:
+    """Contract 4.7 and 11.4: a doubtful end of a response is the end of its connection."""
+    server.play(send(reply), hold())
+    server.respond("/", "hello")
+    get(session, server.url)
+
+    assert "hello" == get(session, server.url).result
+    assert [0, 1] == connections(server)
+
+
+def test_17_10_a_body_that_was_not_read_to_its_end(server: Server, session: Session) -> None:
+    """A request that is cancelled within the body takes its connection along."""
+    server.play(send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"), hold())
+    server.respond("/", "hello")
+    request = session.request(server.url, on_progress=lambda request, *_: request.cancel(), chunk_size=2)
+    request.wait()
+
+    assert request.is_cancelled
+    assert "hello" == get(session, server.url).result
+    assert [0, 1] == connections(server)
+
+
+# Stale connections
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        pytest.param([finish(), hold()], id="FIN"),
+        pytest.param([reset()], id="RST"),
+        pytest.param([send(b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n"), finish()], id="408"),
+        pytest.param([send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL"), hold()], id="extra octets"),
+        pytest.param([send(b"\r\n"), hold()], id="an empty line"),
+    ],
+)
+def test_17_10_what_ended_while_idle_is_replaced(
+    server: Server, session: Session, ending: list[Any], method: str
+) -> None:
+    """Security G42: an idle connection that has something to read is not used, and nobody notices; POST neither."""
+    server.play(send(REPLY), wait_for("idle"), *ending)
+    server.respond("/", "hello")
+    get(session, server.url)
+    server.signal("idle")
+    try:
+        wait_readable(session)
+    except ConnectionResetError:
+        pass  # that is what it was waited for
+    request = get(session, server.url, method=method, req_body=b"body" if method != "GET" else None)
+
+    assert "hello" == request.result
+    assert [0, 1] == connections(server)
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        pytest.param([close()], id="closed"),
+        pytest.param([receive(), close()], id="closed after the request came"),
+        pytest.param([receive(), reset()], id="RST after the request came"),
+        pytest.param([receive(), send(b"HTTP/1.1 408 X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")], id="408"),
+    ],
+)
+def test_17_10_what_ends_in_the_same_moment_is_replaced(
+    server: Server, session: Session, ending: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 9112, section 9.3.1: a GET on a used connection that ends without an answer is sent again, once."""
+    server.play(send(REPLY), wait_for("idle"), *ending)
+    server.respond("/", "hello")
+    get(session, server.url)
+    server.signal("idle")
+    # The moment between the look at the connection and its closing.
+    monkeypatch.setattr("urlrequest._stream.NetworkStream.is_readable", lambda stream: False)
+
+    assert "hello" == get(session, server.url).result
+    assert 2 == server.connection_count
+
+
+@pytest.mark.parametrize("ending", [close(), reset()])
+@pytest.mark.parametrize("options", [{"method": "POST", "req_body": b"x"}, {"method": "PUT", "req_body": iter([b"x"])}])
+def test_17_10_post_is_never_repeated(
+    server: Server, session: Session, ending: Any, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 9110, section 9.2.2: what may have been done already is not done twice, nor is a body that is spent."""
+    server.play(send(REPLY), receive(), ending)
+    server.respond("/", "hello")
+    get(session, server.url)
+    monkeypatch.setattr("urlrequest._stream.NetworkStream.is_readable", lambda stream: False)
+    request = get(session, server.url, on_error=print, **options)
+
+    assert isinstance(request.error, ConnectionError)
+    assert 1 == server.connection_count
+    assert 2 == len(server.requests)
+
+
+def test_17_10_a_fresh_connection_is_not_replaced(server: Server, session: Session) -> None:
+    """What ends without an answer on a new connection is an error: only idle ones can be stale."""
+    server.play(close())
+    request = get(session, server.url, on_error=print)
+
+    assert isinstance(request.error, ConnectionError)
+    assert 1 == server.connection_count
+
+
+def test_17_10_nothing_is_repeated_once_an_answer_has_begun(server: Server, session: Session) -> None:
+    """An answer that breaks off on a used connection is an error."""
+    server.play(send(REPLY), receive(), send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"), finish())
+    get(session, server.url)
+    request = get(session, server.url, on_error=print)
+
+    assert isinstance(request.error, IncompleteContent)
+    assert 1 == server.connection_count
+
+
+def test_17_10_keep_alive_timeout_of_the_server(server: Server, session: Session) -> None:
+    """A server that closes in a second is not met again."""
+    server.respond("/", "hello", headers={"Keep-Alive": "timeout=1"})
+    get(session, server.url)
+
+    assert 0 == len(session.pool)
+
+
+# The key
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory, authority: trustme.CA) -> Path:
+    """A folder with the authority's certificate under two names, and a client's certificate."""
+    folder = tmp_path_factory.mktemp("files")
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    shutil.copy(folder / "ca.pem", folder / "other.pem")
+    authority.issue_cert("client@example.com").private_key_and_cert_chain_pem.write_to_path(str(folder / "client.pem"))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"verify": False},
+        {"ca_file": "other.pem"},
+        {"client_cert": "client.pem"},
+        {"ssl_context": "own"},
+        {"url": "https://localhost"},
+    ],
+)
+@pytest.mark.filterwarnings("ignore:verify=False")
+def test_13_3_differences_in_tls(tls_server: Server, session: Session, files: Path, change: dict[str, Any]) -> None:
+    """Security F34 and F35: a connection made with other TLS settings is never shared, in either direction."""
+    tls_server.respond("/", "hello")
+    settings: dict[str, Any] = {"url": tls_server.url, "ca_file": files / "ca.pem"}
+    other = settings | {name: files / value if value.endswith("pem") else value for name, value in change.items()
+                        if isinstance(value, str)} | {name: value for name, value in change.items()
+                                                      if not isinstance(value, str)}  # fmt: skip
+    if "ssl_context" in change:
+        other["ssl_context"] = ssl.create_default_context(cafile=str(files / "ca.pem"))
+    if "url" in change:
+        other["url"] = f"{change['url']}:{tls_server.port}"
+    for options in (settings, other, settings, other):
+        assert "hello" == get(session, **options).result
+
+    assert [0, 1, 0, 1] == connections(tls_server)
+
+
+@pytest.mark.filterwarnings("ignore:verify=False")
+def test_13_3_verify_false_opens_no_door(tls_server: Server, session: Session) -> None:
+    """Security F34: after a request with verify=False the next one to the same host is checked all the same."""
+    tls_server.respond("/", "hello")
+
+    assert "hello" == get(session, tls_server.url, verify=False).result
+    assert isinstance(get(session, tls_server.url, on_error=print).error, ssl.SSLCertVerificationError)
+
+
+def test_13_3_a_changed_ca_file(tls_server: Server, session: Session, files: Path, tmp_path: Path) -> None:
+    """A certificate file that has changed makes new connections."""
+    path = tmp_path / "ca.pem"
+    shutil.copy(files / "ca.pem", path)
+    tls_server.respond("/", "hello")
+    get(session, tls_server.url, ca_file=path)
+    os.utime(path, (1, 1))
+    get(session, tls_server.url, ca_file=path)
+
+    assert [0, 1] == connections(tls_server)
+
+
+def test_17_10_connection_classes_are_apart(server: Server, session: Session) -> None:
+    """Connections of one class never serve requests that asked for another."""
+
+    class Other(HTTPConnection):
+        pass
+
+    class OtherRequest(UrlRequest):
+        def get_connection_for_scheme(self, scheme: str) -> type:
+            return Other
+
+    server.respond("/", "hello")
+    get(session, server.url)
+    OtherRequest(server.url, session=session).wait()
+    OtherRequest(server.url, session=session).wait()
+
+    assert [0, 1, 1] == connections(server)
+
+
+def test_17_9_sessions_share_no_connections(server: Server) -> None:
+    """A connection belongs to its session."""
+    server.respond("/", "hello")
+    with Session() as one, Session() as other:
+        for session in (one, other, one):
+            get(session, server.url)
+
+    assert [0, 1, 0] == connections(server)
+
+
+def test_17_9_max_idle_counts(server: Server) -> None:
+    """`max_idle` is how many connections stay, and may be changed at any time."""
+    server.respond("/", "hello")
+    with Session(max_idle=0) as session:
+        get(session, server.url)
+        assert 0 == len(session.pool)
+        session.max_idle = 1
+        get(session, server.url)
+        assert 1 == len(session.pool)
+        session.max_idle = 0
+        assert 0 == len(session.pool)
+        with pytest.raises(ValueError, match="max_idle is -1"):
+            session.max_idle = -1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_15_fork_uses_its_own_connections(server: Server, session: Session) -> None:
+    """Contract 13.3 (process id): a forked child opens a connection of its own, and the parent's still works."""
+    server.respond("/", "hello")
+    get(session, server.url)
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            status = 0 if get(session, server.url).result == "hello" else 2
+        finally:
+            os._exit(status)
+    assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    get(session, server.url)
+
+    assert [0, 1, 0] == connections(server)
+
+
+# TLS sessions
+
+
+@pytest.fixture
+def _no_tls_sessions() -> None:
+    _resumption.forget_sessions()
+
+
+@pytest.mark.usefixtures("_no_tls_sessions")
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_tls_sessions_are_resumed(authority: trustme.CA, ca_file: str, version: ssl.TLSVersion) -> None:
+    """A new connection to a known server resumes its TLS session, across sessions of requests too."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = context.maximum_version = version
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with Server(tls=context) as server:
+        server.respond("/", "hello", headers={"Connection": "close"})
+        for _ in range(3):
+            with Session(ca_file=ca_file) as session:
+                assert "hello" == get(session, server.url).result
+
+        assert 3 == server.connection_count
+    assert 2 == context.session_stats()["hits"]
+
+
+@pytest.mark.usefixtures("_no_tls_sessions")
+@pytest.mark.filterwarnings("ignore:verify=False")
+def test_13_3_an_unchecked_tls_session_is_not_resumed(tls_server: Server, session: Session, ca_file: str) -> None:
+    """Security F35: what was agreed on without a check, or for another name, does not spare the check."""
+    tls_server.respond("/", "hello", headers={"Connection": "close"})
+    get(session, tls_server.url, verify=False)
+
+    assert isinstance(get(session, tls_server.url, on_error=print).error, ssl.SSLCertVerificationError)
+    get(session, tls_server.url, ca_file=ca_file)
+    keys = list(_resumption._sessions)
+    assert 2 == len(keys)
+    assert {ssl.CERT_NONE, ssl.CERT_REQUIRED} == {key[1] for key in keys}
+
+
+@pytest.mark.usefixtures("_no_tls_sessions")
+def test_tls_sessions_that_fail_are_dropped(
+    authority: trustme.CA, ca_file: str, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that cannot go on with its session costs one request, not all."""
+    first = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(first)
+    with Server(tls=first) as server:
+        server.respond("/", "hello", headers={"Connection": "close"})
+        get(session, server.url, ca_file=ca_file)
+        assert 1 == len(_resumption._sessions)
+        monkeypatch.setattr(
+            "urlrequest._tls_over_tls.ssl.SSLSocket.do_handshake", lambda sock: (_ for _ in ()).throw(ssl.SSLError(1, "no"))
+        )
+        request = session.request(server.url, ca_file=ca_file, on_error=print)
+        request.wait()
+
+    assert isinstance(request.error, ssl.SSLError)
+    assert 0 == len(_resumption._sessions)
+
+
+def test_tls_sessions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the limit the one that was kept first is forgotten; one whose time is up is not used."""
+
+    class Session:
+        has_ticket, id, timeout, ticket_lifetime_hint = True, b"", 300, 0
+
+    _resumption.forget_sessions()
+    monkeypatch.setattr(_resumption, "SESSION_LIMIT", 2)
+    kept: Any = Session()
+    for key in "abc":
+        _resumption.keep_session(key, kept)
+
+    assert [None, kept, kept] == [_resumption.kept_session(key) for key in "abc"]
+    now = _resumption.time()
+    monkeypatch.setattr(_resumption, "time", lambda: now + 301)
+    assert _resumption.kept_session("c") is None
+    _resumption.forget_sessions()
+
+
+def test_17_10_unasked_octets_within_a_tls_record(
+    session: Session, server_context: ssl.SSLContext, ca_file: str
+) -> None:
+    """Security G42 over TLS: octets behind a response, in its own record, are not the next response."""
+    with Server() as server:
+        server.play(start_tls(server_context), receive(), send(REPLY + REPLY), hold(), read_request=False)
+        server.play(start_tls(server_context), routes(), read_request=False)
+        server.respond("/", "hello")
+        url = server.url.replace("http:", "https:")
+        get(session, url, ca_file=ca_file)
+
+        assert "hello" == get(session, url, ca_file=ca_file).result
+
+
+def test_17_10_a_tls_connection_that_was_closed(session: Session, tls_server: Server, ca_file: str) -> None:
+    """A close_notify while idle is noticed; a session ticket is no reason to drop a connection."""
+    tls_server.play(send(REPLY), receive(), send(REPLY), signal("sent"), wait_for("idle"), finish())
+    tls_server.respond("/", "hello")
+    for _ in range(2):
+        get(session, tls_server.url, ca_file=ca_file)
+    tls_server.signal("idle")
+    wait_readable(session)
+
+    assert "hello" == get(session, tls_server.url, ca_file=ca_file).result
+    assert [0, 0, 1] == connections(tls_server)

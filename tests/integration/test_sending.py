@@ -1,0 +1,695 @@
+"""Contract 2.3, 2.4, 9 and 10: what is sent, and what never is."""
+
+from __future__ import annotations
+
+import base64
+import collections
+import io
+import itertools
+import socket
+import types
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import urlrequest
+from urlrequest import Headers, UrlRequest, _plan
+from urlrequest.errors import IncompleteContent, InvalidURL, UnsupportedScheme
+from urlrequest.testing import (
+    Reply,
+    Server,
+    close,
+    finish,
+    hold,
+    receive_head,
+    receive_some,
+    reset,
+    send,
+    signal,
+    wait_for,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MEGABYTE = 1024 * 1024
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"
+TOO_LARGE = b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig"
+AGENT = f"urlrequest/{urlrequest.__version__}"
+
+
+@pytest.fixture
+def echo(server: Server) -> Server:
+    """A server that takes everything."""
+    server.route("/*", lambda _: Reply(body=b"hello"))
+    return server
+
+
+def basic(credentials: str) -> str:
+    return "Basic " + base64.b64encode(credentials.encode()).decode()
+
+
+# 2.3 What is wrong is told through on_error
+
+
+class Unreadable:
+    """No callable, no falsy value."""
+
+
+@pytest.mark.parametrize(
+    "name", ["on_success", "on_redirect", "on_failure", "on_error", "on_progress", "on_cancel", "on_finish"]
+)
+@pytest.mark.parametrize("value", [5, "text", Unreadable(), [1]], ids=repr)
+def test_2_3_bad_callback(server: Server, name: str, value: Any) -> None:
+    """Contract 2.3: what is neither callable nor falsy is a TypeError of the constructor, and nothing starts."""
+    with pytest.raises(TypeError, match=name):
+        UrlRequest(server.url, **{name: value})
+
+    assert (0, 0) == (server.connection_count, len(urlrequest.g_requests))
+
+
+@pytest.mark.parametrize("value", [None, 0, "", False, ()])
+def test_2_3_falsy_callbacks_are_none(echo: Server, value: Any) -> None:
+    """Contract 2.3: a falsy callback is no callback."""
+    assert UrlRequest(echo.url, on_success=value, on_finish=value).wait(timeout=5)
+
+
+BAD_VALUES: list[tuple[dict[str, Any], type[BaseException]]] = [
+    # 9.4
+    ({"url": None}, InvalidURL),
+    ({"url": 5}, InvalidURL),
+    ({"url": b"http://h/"}, InvalidURL),
+    ({"url": ["http://h/"]}, InvalidURL),
+    ({"url": ""}, InvalidURL),
+    ({"url": "http://h/\r\nX: y"}, InvalidURL),
+    ({"url": "ftp://h/"}, UnsupportedScheme),
+    ({"url": "file:///etc/passwd"}, UnsupportedScheme),
+    ({"url": "javascript:alert(1)"}, UnsupportedScheme),
+    ({"url": "data:,x"}, UnsupportedScheme),
+    # 10.1
+    ({"method": ""}, ValueError),
+    ({"method": "G T"}, ValueError),
+    ({"method": "GET\r\nX: y"}, ValueError),
+    ({"method": "GÈT"}, ValueError),
+    ({"method": b"GET"}, TypeError),
+    ({"method": 5}, TypeError),
+    # 10.2
+    ({"req_body": 5}, TypeError),
+    ({"req_body": 1.5}, TypeError),
+    ({"req_body": object()}, TypeError),
+    ({"req_body": [1, 2]}, TypeError),
+    ({"req_body": [b"a", None]}, TypeError),
+    ({"req_body": "€", "req_headers": {"Content-Type": "text/plain; charset=latin-1"}}, ValueError),
+    ({"req_body": "a", "req_headers": {"Content-Type": "text/plain; charset=x-none"}}, ValueError),
+    ({"req_body": {"a": object()}, "req_headers": {"Content-Type": "application/json"}}, TypeError),
+    ({"req_body": {"a": "\ud800"}}, ValueError),
+    # 10.3
+    ({"req_headers": 5}, TypeError),
+    ({"req_headers": "A: b"}, TypeError),
+    ({"req_headers": ["A: b"]}, TypeError),
+    ({"req_headers": [("A", "b", "c")]}, TypeError),
+    ({"req_headers": {5: "b"}}, TypeError),
+    ({"req_headers": {"A": 1.5}}, TypeError),
+    ({"req_headers": {"A": True}}, TypeError),
+    ({"req_headers": {"A": ["b"]}}, TypeError),
+    ({"req_headers": {"A": "b\r\nC: d"}}, ValueError),
+    ({"req_headers": {"A": "b\r\n c"}}, ValueError),
+    ({"req_headers": {"A": "b\n"}}, ValueError),
+    ({"req_headers": {"A": "b\r"}}, ValueError),
+    ({"req_headers": {"A": "b\0"}}, ValueError),
+    ({"req_headers": {"A": b"b\r\nC: d"}}, ValueError),
+    ({"req_headers": {"A B": "c"}}, ValueError),
+    ({"req_headers": {"A:": "c"}}, ValueError),
+    ({"req_headers": {"": "c"}}, ValueError),
+    ({"req_headers": {"A\r\nB": "c"}}, ValueError),
+    ({"req_headers": {"Ä": "c"}}, ValueError),
+    ({"req_headers": [("Host", "a"), ("host", "b")]}, ValueError),
+    ({"req_headers": {"Content-Length": "5"}}, ValueError),
+    ({"req_headers": {"Content-Length": "-5"}, "req_body": b"hello"}, ValueError),
+    ({"req_headers": {"Content-Length": "6"}, "req_body": b"hello"}, ValueError),
+    ({"req_headers": [("Content-Length", "5"), ("content-length", "6")], "req_body": b"hello"}, ValueError),
+    ({"req_headers": {"Transfer-Encoding": "gzip"}, "req_body": b"hello"}, ValueError),
+    ({"req_headers": {"Transfer-Encoding": "chunked"}}, ValueError),
+    ({"req_headers": {"Transfer-Encoding": "chunked", "Content-Length": "5"}, "req_body": b"hello"}, ValueError),
+    # 10.4
+    ({"user_agent": "a\r\nb"}, ValueError),
+    ({"user_agent": 1.5}, TypeError),
+    ({"cookies": "a=b\r\nC: d"}, ValueError),
+    ({"cookies": {"a": "b\nc"}}, ValueError),
+    ({"cookies": 1.5}, TypeError),
+    ({"auth": 5}, TypeError),
+    ({"auth": ("user", 5)}, TypeError),
+    ({"auth": ("a:b", "c")}, ValueError),
+    ({"auth": lambda headers: headers.update({"A": "b\r\nC: d"})}, ValueError),
+    # 5.2
+    *(({"chunk_size": size}, ValueError) for size in (0, -2, -100)),
+    *(({"chunk_size": size}, TypeError) for size in ("8", 8.0, True, [])),
+    # 15.1, 15.2
+    *(({name: value}, ValueError) for name in ("timeout", "deadline") for value in (0, -1, -0.5, float("nan"))),
+    *(({name: value}, TypeError) for name in ("timeout", "deadline") for value in ("5", True, [], object())),
+    # 12.2
+    ({"file_path": 5}, TypeError),
+    ({"file_path": True}, TypeError),
+    # 8.1
+    ({"hook": 5}, TypeError),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "error"), BAD_VALUES, ids=[f"{number}-{next(iter(row[0]))}" for number, row in enumerate(BAD_VALUES)]
+)
+def test_2_3_bad_value(server: Server, recorder: Any, options: dict[str, Any], error: type[BaseException]) -> None:
+    """Contract 2.3, 16.3: a bad value arrives through on_error with a message, and no octet is sent."""
+    request = recorder.run(**{"url": server.url, **options})
+
+    assert "error" == recorder.terminal
+    assert isinstance(request.error, error)
+    assert 10 < len(str(request.error)) < 400
+    assert (0, None) == (server.connection_count, request.resp_status)
+    assert recorder.events[0][1] == (request.error,)
+
+
+@pytest.mark.parametrize("option", ["ca_file", "client_cert", "ssl_context"])
+@pytest.mark.parametrize("value", [5, True, [], object()], ids=repr)
+def test_2_3_bad_tls_value(tls_server: Server, recorder: Any, option: str, value: Any) -> None:
+    """Contract 2.3: bad TLS options are errors before anything is connected."""
+    request = recorder.run(tls_server.url, **{option: value})
+
+    assert (True, 0) == (isinstance(request.error, TypeError), tls_server.connection_count)
+
+
+def test_2_3_an_argument_that_raises(server: Server, recorder: Any) -> None:
+    """Contract 2.3: what an argument of the user's raises itself arrives through on_error as it is."""
+
+    def odd(_: object) -> None:
+        raise ZeroDivisionError
+
+    request = recorder.run(server.url, auth=odd)
+
+    assert (True, 0) == (isinstance(request.error, ZeroDivisionError), server.connection_count)
+
+
+def test_2_4_nothing_is_mutated(echo: Server, recorder: Any) -> None:
+    """Contract 2.4: what the caller passed reads back as it was, and its later change does not reach the request."""
+    headers, body, cookies, proxy = {"X": "1"}, {"a": "b"}, {"c": "d"}, {"P": "1"}
+    request = recorder.get(
+        f" {echo.url}/ä ", req_headers=headers, req_body=body, cookies=cookies, user_agent="me", proxy_headers=proxy
+    )
+    same = request.req_headers is headers and request.req_body is body
+    headers["X"] = "2"
+    body["a"] = "changed"
+    assert request.wait(timeout=5)
+
+    assert (True, f" {echo.url}/ä ") == (same, request.url)
+    assert ({"X": "2"}, {"a": "changed"}, {"c": "d"}, {"P": "1"}) == (headers, body, cookies, proxy)
+    assert ("1", b"a=b") == (echo.requests[0].header("X"), echo.requests[0].body)
+
+
+# 9 URL
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("http://{}", "/"),
+        ("{}", "/"),
+        ("  {}/a  ", "/a"),
+        ("\t{}/a\n", "/a"),
+        ("HTTP://{}/A", "/A"),
+        ("//{}/a", "/a"),
+        ("http://{}?q=1", "/?q=1"),
+        ("http://{}/a?", "/a?"),
+        ("http://{}#fragment", "/"),
+        ("http://{}/a#fragment?x", "/a"),
+        ("http://{}/a b?c d", "/a%20b?c%20d"),
+        ("http://{}/ä?ö=€", "/%C3%A4?%C3%B6=%E2%82%AC"),
+        ("http://{}/%20%2f%zz", "/%20%2f%zz"),
+        ("http://{}/a;b=1/../c", "/a;b=1/../c"),
+        ("http://{}/'\"<>[]{{}}|\\^`", "/'\"<>[]{}|\\^`"),
+    ],
+)
+def test_9_target(echo: Server, recorder: Any, text: str, target: str) -> None:
+    """Contract 9.1, 9.2: what becomes of a URL's path and query on the wire."""
+    recorder.run(text.format(f"127.0.0.1:{echo.port}"))
+
+    assert (target, f"127.0.0.1:{echo.port}") == (echo.requests[0].target, echo.requests[0].header("Host"))
+
+
+@pytest.mark.parametrize(
+    ("userinfo", "credentials"),
+    [
+        ("user:pass", "user:pass"),
+        ("user", "user:"),
+        ("user:", "user:"),
+        (":pass", ":pass"),
+        ("us%40er:p%3Aa%2Fss", "us@er:p:a/ss"),
+        ("b%C3%BCcher:%E2%82%AC", "b\xfccher:€"),
+        ("user:p@ss", "user:p@ss"),
+        ("a:b:c", "a:b:c"),
+    ],
+)
+def test_9_3_userinfo(echo: Server, recorder: Any, userinfo: str, credentials: str) -> None:
+    """Contract 9.3, 10.4: userinfo is decoded and wins over a header and auth; it shows nowhere else."""
+    url = f"http://{userinfo}@127.0.0.1:{echo.port}/"
+    request = recorder.run(url, req_headers={"AUTHORIZATION": "mine"}, auth=("a", "b"))
+
+    assert [basic(credentials)] == echo.requests[0].header_values("Authorization")
+    assert f"http://127.0.0.1:{echo.port}/" == request.resp_url
+    assert "@" not in repr(request)
+
+
+# 10 Request
+
+
+def test_10_wire(server: Server, recorder: Any) -> None:
+    """Contract 10: the octets of a plain request."""
+    server.play(send(OK))
+    recorder.run(f"{server.url}/p?q", file_path=None, decode=False)
+    server.play(send(OK))
+    recorder.run(f"{server.url}/p", req_body="ä", req_headers={"X-a": "1", "host": "h"}, decode=False)
+
+    host = f"Host: 127.0.0.1:{server.port}\r\n"
+    ours = f"Accept-Encoding: identity\r\nUser-Agent: {AGENT}\r\n"
+    assert f"GET /p?q HTTP/1.1\r\n{host}{ours}\r\n".encode() == server.requests[0].raw
+    assert (
+        f"POST /p HTTP/1.1\r\n{ours}Content-Length: 2\r\nX-a: 1\r\nhost: h\r\n\r\nä".encode() == server.requests[1].raw
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "sent"),
+    [
+        (None, None, "GET"),
+        (None, b"", "POST"),
+        (None, "", "POST"),
+        (None, {}, "POST"),
+        ("put", b"x", "PUT"),
+        ("Patch", "x", "PATCH"),
+        ("delete", None, "DELETE"),
+        ("m-search", None, "M-SEARCH"),
+        ("GET", b"x", "GET"),
+    ],
+    ids=repr,
+)
+def test_10_1_method(echo: Server, recorder: Any, method: str | None, body: Any, sent: str) -> None:
+    """Contract 10.1: GET, or POST with a body, an empty one too; upper-cased."""
+    recorder.run(echo.url, method=method, req_body=body)
+
+    assert sent == echo.requests[0].method
+
+
+@pytest.mark.parametrize(
+    ("method", "length"), [("POST", "0"), ("PUT", "0"), ("PATCH", "0"), ("GET", None), ("DELETE", None)]
+)
+def test_10_1_length_without_a_body(echo: Server, recorder: Any, method: str, length: str | None) -> None:
+    """Contract 10.1: a method whose meaning expects a body says that there is none."""
+    recorder.run(echo.url, method=method)
+
+    assert (length, None) == (
+        echo.requests[0].header("Content-Length"),
+        echo.requests[0].header("Transfer-Encoding"),
+    )
+
+
+LATIN = 'text/plain; Charset="Latin-1"'
+JSON = {"Content-Type": "application/json"}
+FORM = "application/x-www-form-urlencoded"
+BODIES: list[tuple[str, Any, dict[str, str], bytes, str | None]] = [
+    ("bytes", lambda: b"\0\xff", {}, b"\0\xff", None),
+    ("bytearray", lambda: bytearray(b"abc"), {}, b"abc", None),
+    ("memoryview", lambda: memoryview(b"abc"), {}, b"abc", None),
+    ("wide-memoryview", lambda: memoryview(b"abcd").cast("I"), {}, b"abcd", None),
+    ("str", lambda: "ä€", {}, "ä€".encode(), None),
+    ("str-latin-1", lambda: "ä", {"content-type": LATIN}, b"\xe4", LATIN),
+    ("dict-form", lambda: {"a": "b c", "d": "ä&"}, {}, b"a=b+c&d=%C3%A4%26", FORM),
+    ("dict-lists", lambda: {"a": ["1", 2]}, {}, b"a=1&a=2", FORM),
+    ("dict-json", lambda: {"a": [1, None]}, JSON, b'{"a": [1, null]}', "application/json"),
+    ("dict-json-like", lambda: {"a": 1}, {"CONTENT-TYPE": "application/x+json"}, b'{"a": 1}', "application/x+json"),
+    ("binary-file", lambda: io.BytesIO(b"abc"), {}, b"abc", None),
+    ("text-file", lambda: io.StringIO("ä"), {}, "ä".encode(), None),
+    ("list", lambda: [b"ab", bytearray(b"c"), "ä"], {}, b"abc\xc3\xa4", None),
+    ("tuple", lambda: (b"a", b"", b"b"), {}, b"ab", None),
+    ("generator", lambda: (part for part in (b"a", b"", b"bc")), {}, b"abc", None),
+    ("iterator", lambda: iter([b"a"]), {}, b"a", None),
+    ("nothing-yielded", lambda: iter([]), {}, b"", None),
+    ("deque", lambda: collections.deque([b"a", b"b"]), {}, b"ab", None),
+]
+
+
+@pytest.mark.parametrize(("name", "make", "headers", "body", "kind"), BODIES, ids=[row[0] for row in BODIES])
+def test_10_2_bodies(
+    echo: Server, recorder: Any, name: str, make: Any, headers: dict[str, str], body: bytes, kind: str | None
+) -> None:
+    """Contract 10.2: every kind of body arrives octet by octet; the length is told where it is known."""
+    request = recorder.run(echo.url, req_body=make(), req_headers=headers)
+
+    assert "success" == recorder.terminal, request.error
+    (received,) = echo.requests
+    assert (body, kind) == (received.body, received.header("Content-Type"))
+    is_sized = isinstance(make(), (bytes, bytearray, memoryview, str, dict, io.BytesIO))
+    assert (str(len(body)) if is_sized else None, None if is_sized else "chunked") == (
+        received.header("Content-Length"),
+        received.header("Transfer-Encoding"),
+    )
+
+
+def test_10_2_file_from_its_position(echo: Server, recorder: Any, tmp_path: Path) -> None:
+    """Contract 10.2: a file is sent from where it stands, with its length, and is left open."""
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    with path.open("rb") as file:
+        file.seek(4)
+        recorder.run(echo.url, req_body=file)
+        assert not file.closed
+    with path.open(encoding="ascii") as text:
+        recorder.run(echo.url, req_body=text)
+
+    assert [b"456789", b"0123456789"] == [received.body for received in echo.requests]
+    assert ["6", None] == [received.header("Content-Length") for received in echo.requests]
+
+
+def test_10_2_pipe(echo: Server, recorder: Any) -> None:
+    """Contract 10.2: a file whose size nobody can tell goes in chunks."""
+    mine, theirs = socket.socketpair()
+    with mine, theirs, theirs.makefile("rb") as file:
+        mine.sendall(b"piped")
+        mine.shutdown(socket.SHUT_WR)
+        recorder.run(echo.url, req_body=file)
+
+    assert (b"piped", "chunked") == (echo.requests[0].body, echo.requests[0].header("Transfer-Encoding"))
+
+
+@pytest.mark.parametrize("pieces", [[b"xxxx"], [b"xxxx", b"xx"]], ids=["shorter", "longer"])
+def test_39_file_that_is_not_what_it_said(server: Server, recorder: Any, pieces: list[bytes]) -> None:
+    """Row 39: a file that turns out shorter or longer than its size breaks the request off."""
+
+    class Changing(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            return pieces.pop(0) if pieces else b""
+
+    server.play(receive_head(), hold(), read_request=False)
+    request = recorder.run(server.url, req_body=Changing(b"x" * 5), timeout=5)
+
+    assert ("error", True) == (recorder.terminal, isinstance(request.error, IncompleteContent))
+    assert "5" in str(request.error)
+
+
+@pytest.mark.parametrize("size", [4, 6])
+def test_39_generator_that_is_not_what_its_length_says(server: Server, recorder: Any, size: int) -> None:
+    """Row 39, contract 10.3: a caller's Content-Length that the body does not keep breaks the request off."""
+    server.play(receive_head(), hold(), read_request=False)
+    request = recorder.run(
+        server.url, req_body=itertools.repeat(b"x", size), req_headers={"Content-Length": 5}, timeout=5
+    )
+
+    assert ("error", True) == (recorder.terminal, isinstance(request.error, IncompleteContent))
+    assert "5" in str(request.error)
+
+
+def test_10_3_a_true_length_of_the_callers(echo: Server, recorder: Any) -> None:
+    """Contract 10.3: a generator whose length the caller knows is sent with it."""
+    recorder.run(echo.url, req_body=iter([b"ab", b"cde"]), req_headers={"content-length": 5})
+
+    (received,) = echo.requests
+    assert (b"abcde", ["5"], None) == (
+        received.body,
+        received.header_values("Content-Length"),
+        received.header("Transfer-Encoding"),
+    )
+
+
+def test_10_2_a_generator_that_raises(server: Server, recorder: Any) -> None:
+    """Contract 16.1: what a generator raises is the request's error, and the server sees no end of the body."""
+
+    def body() -> Any:
+        yield b"some"
+        raise ZeroDivisionError("mine")
+
+    server.play(receive_head(), hold(), signal("gone"), read_request=False)
+    request = recorder.run(server.url, req_body=body())
+    server.wait("gone")
+
+    assert ("error", True, "mine") == (
+        recorder.terminal,
+        isinstance(request.error, ZeroDivisionError),
+        str(request.error),
+    )
+    request.join(5)
+    assert not request.is_alive()
+
+
+def test_10_2_a_generator_of_other_things(server: Server, recorder: Any) -> None:
+    """Contract 10.2: a generator that yields what is no bytes is an error."""
+    server.play(receive_head(), hold(), read_request=False)
+    request = recorder.run(server.url, req_body=iter([b"a", 5]))
+
+    assert isinstance(request.error, TypeError)
+
+
+@pytest.mark.parametrize(
+    ("headers", "sent"),
+    [
+        ({"X-Own": "a"}, ["a"]),
+        ([("X-Own", "a"), ("x-own", "b")], ["a", "b"]),
+        ({"X-Own": 5}, ["5"]),
+        ({"X-Own": b"\xe4"}, ["\xe4"]),
+        ({"X-Own": ""}, [""]),
+        ({"X-Own": None}, []),
+        ({b"X-Own": "a"}, ["a"]),
+        (Headers([("X-Own", "a"), ("X-Own", "b")]), ["a", "b"]),
+        (types.MappingProxyType({"X-Own": "a"}), ["a"]),
+        ((pair for pair in [("X-Own", "a")]), ["a"]),
+    ],
+    ids=repr,
+)
+def test_10_3_headers(echo: Server, recorder: Any, headers: Any, sent: list[str]) -> None:
+    """Contract 10.3: a dict or pairs; str, bytes or int; None leaves a field out."""
+    recorder.run(echo.url, req_headers=headers)
+
+    assert sent == echo.requests[0].header_values("X-Own")
+
+
+@pytest.mark.parametrize("name", ["Host", "User-Agent", "Accept-Encoding"])
+def test_10_3_the_callers_win(echo: Server, recorder: Any, name: str) -> None:
+    """Contract 10.3: a caller's field replaces ours, whatever its spelling, and None takes ours away."""
+    recorder.run(echo.url, req_headers={name.upper(): "mine"})
+    assert ["mine"] == echo.requests[0].header_values(name)
+    if name != "Host":
+        recorder.run(echo.url, req_headers={name.lower(): None})
+        assert [] == echo.requests[1].header_values(name)
+
+
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        ({}, [AGENT]),
+        ({"user_agent": "me"}, ["me"]),
+        ({"user_agent": ""}, []),
+        ({"req_headers": {"user-agent": "mine"}}, ["mine"]),
+        ({"req_headers": {"user-agent": "mine"}, "user_agent": "me"}, ["mine"]),
+    ],
+)
+def test_10_4_user_agent(echo: Server, recorder: Any, options: dict[str, Any], sent: list[str]) -> None:
+    """Contract 10.4: ours, the argument, or the caller's header, which wins."""
+    recorder.run(echo.url, **options)
+
+    assert (sent, AGENT) == (echo.requests[0].header_values("User-Agent"), _plan.USER_AGENT)
+
+
+@pytest.mark.parametrize(
+    ("cookies", "header", "sent"),
+    [
+        ("a=b; c=d", None, ["a=b; c=d"]),
+        ({"a": "b", "c": "d"}, None, ["a=b; c=d"]),
+        ({"a": 1}, None, ["a=1"]),
+        ({}, None, []),
+        ("", None, []),
+        ("a=b", "own=1", ["own=1; a=b"]),
+    ],
+)
+def test_10_4_cookies(echo: Server, recorder: Any, cookies: Any, header: str | None, sent: list[str]) -> None:
+    """Contract 10.4: cookies are a text or a dict, behind a Cookie field of the caller's."""
+    recorder.run(echo.url, cookies=cookies, req_headers={"cookie": header})
+
+    assert sent == echo.requests[0].header_values("Cookie")
+
+
+@pytest.mark.parametrize(
+    ("auth", "sent"),
+    [
+        (("user", "pass"), basic("user:pass")),
+        (["user", "pass"], basic("user:pass")),
+        (("b\xfccher", "€"), basic("b\xfccher:€")),
+        ((b"user", b"pass"), basic("user:pass")),
+        (("user", ""), basic("user:")),
+        (types.SimpleNamespace(username="user", password="pass"), basic("user:pass")),
+        (lambda headers: headers.update({"authorization": "Bearer x"}), "Bearer x"),
+    ],
+    ids=repr,
+)
+def test_10_4_auth(echo: Server, recorder: Any, auth: Any, sent: str) -> None:
+    """Contract 10.4: a pair, an object with both, or a callable that changes the headers; it wins over a header."""
+    recorder.run(echo.url, auth=auth, req_headers={"AUTHORIZATION": "mine"})
+
+    assert [sent] == echo.requests[0].header_values("Authorization")
+
+
+def test_58_no_netrc(monkeypatch: pytest.MonkeyPatch, echo: Server, recorder: Any, tmp_path: Path) -> None:
+    """Security 58: neither .netrc nor the environment's proxies have a say."""
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login a password b\n", encoding="ascii")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    recorder.run(echo.url)
+
+    assert ("success", None) == (recorder.terminal, echo.requests[0].header("Authorization"))
+
+
+# Uploads
+
+
+def in_pieces(octets: bytes) -> Any:
+    return (octets[start : start + 65536] for start in range(0, len(octets), 65536))
+
+
+@pytest.mark.parametrize(
+    "make", [bytes, io.BytesIO, lambda octets: iter([octets]), in_pieces], ids=["bytes", "file", "chunk", "chunks"]
+)
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+def test_10_2_big_upload_and_back(
+    server: Server, tls_server: Server, recorder: Any, ca_file: str, make: Any, secure: bool
+) -> None:
+    """Contract 10.2, 4.6: many megabytes arrive whole, there and back."""
+    chosen = tls_server if secure else server
+    chosen.route("/", lambda request: Reply(body=request.body, headers={"Content-Type": "application/octet-stream"}))
+    octets = bytes(range(256)) * (8 * MEGABYTE // 256)
+    request = recorder.run(chosen.url, req_body=make(octets), ca_file=ca_file, timeout=20)
+
+    assert "success" == recorder.terminal, request.error
+    assert octets == request.result
+
+
+def test_10_2_chunked_both_ways(server: Server, recorder: Any) -> None:
+    """Contract 10.2, 11: chunks of the request and of the response are framed each in its own way."""
+    server.route("/", lambda request: Reply(body=iter([request.body[:3], b"", request.body[3:]])))
+    request = recorder.run(server.url, req_body=iter([b"ab", b"cdefg"]))
+
+    (received,) = server.requests
+    assert received.raw.endswith(b"\r\n\r\n2\r\nab\r\n5\r\ncdefg\r\n0\r\n\r\n")
+    assert ("abcdefg", "chunked") == (request.result, request.resp_headers["transfer-encoding"])
+
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+def begin_upload(name: str) -> list[Any]:
+    """The steps up to the middle of a body; one whose length is known is announced, and has to be asked for."""
+    asking = [] if name == "endless" else [send(CONTINUE)]
+    return [receive_head(), *asking, receive_some(100_000)]
+
+
+UPLOADS = [
+    ("big", lambda: bytes(24 * MEGABYTE)),
+    ("file", lambda: io.BytesIO(bytes(24 * MEGABYTE))),
+    ("endless", lambda: itertools.repeat(bytes(65536))),
+]
+
+
+@pytest.mark.parametrize("end", [close, hold], ids=["closes", "holds"])
+@pytest.mark.parametrize(("name", "make"), UPLOADS, ids=[row[0] for row in UPLOADS])
+def test_10_5_early_answer(server: Server, recorder: Any, name: str, make: Any, end: Any) -> None:
+    """Contract 10.5, row 35: an answer before the body is sent ends the sending and is read."""
+    server.play(*begin_upload(name), send(TOO_LARGE), end(), read_request=False)
+    request = recorder.run(server.url, req_body=make(), timeout=10)
+
+    assert "failure" == recorder.terminal, request.error
+    assert (413, "big") == (request.resp_status, request.result)
+    request.join(5)
+    assert not request.is_alive()
+
+
+@pytest.mark.parametrize("end", [close, hold], ids=["closes", "holds"])
+def test_10_5_early_answer_over_tls(tls_server: Server, recorder: Any, ca_file: str, end: Any) -> None:
+    """Contract 10.5, row 35: over TLS as well."""
+    tls_server.play(receive_head(), send(TOO_LARGE), end(), read_request=False)
+    request = recorder.run(tls_server.url, req_body=bytes(24 * MEGABYTE), ca_file=ca_file, timeout=10)
+
+    assert "failure" == recorder.terminal, request.error
+    assert (413, "big") == (request.resp_status, request.result)
+
+
+def test_36_expectation_failed(server: Server, recorder: Any) -> None:
+    """Row 36: a 417 to the caller's Expect is an answer like any other."""
+    server.play(receive_head(), send(TOO_LARGE.replace(b"413 Too Large", b"417 No")), read_request=False)
+    request = recorder.run(server.url, req_body=b"x" * 100_000, req_headers={"Expect": "100-continue"}, timeout=10)
+
+    assert ("failure", 417) == (recorder.terminal, request.resp_status)
+
+
+@pytest.mark.parametrize(("name", "make"), UPLOADS, ids=[row[0] for row in UPLOADS])
+def test_37_reset_during_an_upload(server: Server, recorder: Any, name: str, make: Any) -> None:
+    """Row 37: a connection that breaks during an upload is an error, and a POST is never sent again."""
+    server.play(*begin_upload(name), reset(), read_request=False)
+    request = recorder.run(server.url, req_body=make(), timeout=10)
+
+    assert ("error", True, 1) == (
+        recorder.terminal,
+        isinstance(request.error, ConnectionError),
+        server.connection_count,
+    )
+
+
+INTERIM = [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"]
+
+
+@pytest.mark.parametrize("interim", INTERIM, ids=["100", "103"])
+@pytest.mark.parametrize(
+    "make", [bytes, io.BytesIO, lambda octets: iter([octets] * 4)], ids=["bytes", "file", "chunks"]
+)
+def test_49_interim_response_during_an_upload(server: Server, recorder: Any, make: Any, interim: bytes) -> None:
+    """Row 49, contract 10.5: an interim response is no answer: the sending goes on, a late 100 included."""
+    size = 4 * MEGABYTE
+    server.play(
+        receive_head(), receive_some(100_000), send(interim), receive_some(size - 100_000), send(OK), read_request=False
+    )
+    request = recorder.run(server.url, req_body=make(bytes(size)), timeout=5)
+
+    assert "success" == recorder.terminal, request.error
+    assert 200 == request.resp_status
+
+
+def test_35_slow_upload_is_no_timeout(server: Server, recorder: Any) -> None:
+    """Contract 15.1: each send has the whole timeout; an upload that goes on is none, however long it takes."""
+    steps = [
+        step
+        for number in range(4)
+        for step in (wait_for(f"go {number}"), receive_some(4 * MEGABYTE), signal(f"got {number}"))
+    ]
+    server.play(receive_head(), send(CONTINUE), *steps, send(OK), read_request=False)
+    request = recorder.get(server.url, req_body=bytes(16 * MEGABYTE), timeout=5)
+    for number in range(4):
+        server.signal(f"go {number}")
+        server.wait(f"got {number}")
+    assert request.wait(timeout=10)
+
+    assert "hello" == request.result
+
+
+def test_9_2_ipv6_upload(recorder: Any) -> None:
+    """Contract 9.2: uploads over IPv6."""
+    if not socket.has_ipv6:
+        pytest.skip("no IPv6")
+    with Server(host="::1") as server:
+        server.route("/", lambda request: Reply(body=request.body))
+        assert "x" * 300_000 == recorder.run(server.url, req_body="x" * 300_000).result
+
+
+def test_34_half_closed_server_that_never_reads(server: Server, recorder: Any) -> None:
+    """Row 34, contract 15.1: a server that has said all it has to say and reads nothing is a timeout, no busy loop."""
+    server.play(receive_head(), finish(), wait_for("over"), read_request=False)
+    request = recorder.run(server.url, req_body=itertools.repeat(bytes(65536)), timeout=0.2)
+    server.signal("over")
+
+    assert ("error", TimeoutError) == (recorder.terminal, type(request.error))
+    assert "sending to" in str(request.error)

@@ -1,0 +1,383 @@
+"""Contract 18: subclasses of UrlRequest, and connection classes of other people."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import itertools
+import json
+import os
+import socket
+import ssl
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+
+import urlrequest
+from urlrequest import UrlRequest
+from urlrequest.errors import DeadlineExceeded, IncompleteContent, UnsupportedScheme
+from urlrequest.testing import Reply, Server, hold, send, signal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+SHORT = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\nConnection: close\r\n\r\nhello"
+CUT = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n5\r\nhello\r\n"
+
+
+class Duck:
+    """The least that a connection class has to have; it speaks no protocol at all."""
+
+    made: ClassVar[list[tuple[Any, ...]]] = []
+    body = b"quack"
+    length: int | None = 5
+
+    def __init__(self, host: str, port: int | None = None, timeout: float | None = None) -> None:
+        self.made.append((host, port, timeout))
+
+    def request(self, method: str, url: str, body: Any = None, headers: Any = None) -> None:
+        octets = b"".join(body) if body is not None and not isinstance(body, bytes) else body
+        self.made.append((method, url, octets, dict(headers)))
+
+    def getresponse(self) -> Duck:
+        self._rest = io.BytesIO(self.body)
+        return self
+
+    status = 200
+    reason = "Quack"
+
+    def getheaders(self) -> list[tuple[str, str]]:
+        return [] if self.length is None else [("Content-Length", str(self.length))]
+
+    def getheader(self, name: str, default: Any = None) -> Any:
+        return dict(self.getheaders()).get(name, default)
+
+    def read(self, size: int = -1) -> bytes:
+        return self._rest.read(size)
+
+    def close(self) -> None:
+        self.made.append(("closed",))
+
+
+def requesting(connection_class: type, name: str = "get_connection_for_scheme") -> type[UrlRequest]:
+    """A UrlRequest whose connections are of this class."""
+    return type("Own", (UrlRequest,), {name: lambda self, scheme: connection_class})
+
+
+@pytest.fixture(params=["http", "https"])
+def foreign(
+    request: pytest.FixtureRequest, server: Server, tls_server: Server, ca_file: str
+) -> tuple[Server, type[UrlRequest], dict[str, Any]]:
+    """A server, a request class that reaches it by http.client's own connections, and its options."""
+    if request.param == "http":
+        return server, requesting(http.client.HTTPConnection), {}
+    return tls_server, requesting(http.client.HTTPSConnection), {"ca_file": ca_file}
+
+
+def test_18_1_foreign_class(foreign: Any, recorder: Any) -> None:
+    """Contract 18.1: http.client's own classes serve, with progress, chunks and JSON."""
+    server, cls, options = foreign
+    server.route("/json", lambda _: Reply(body=b'{"a": [1]}', headers={"Content-Type": "application/json"}))
+    server.route("/echo", lambda request: Reply(body=iter([request.body, b"!"]), headers={"X": request.method}))
+
+    assert {"a": [1]} == recorder.run(f"{server.url}/json", cls=cls, **options).result
+    echoed = recorder.run(
+        f"{server.url}/echo",
+        cls=cls,
+        req_body=iter([b"ab", b"cd"]),
+        on_progress=lambda *_: None,
+        chunk_size=2,
+        **options,
+    )
+    assert ("abcd!", "POST") == (echoed.result, echoed.resp_headers["x"])
+    assert [(0, -1), (2, -1), (4, -1), (5, -1), (5, -1)] == recorder.progress
+    sent = server.requests[1]
+    assert (b"abcd", ["chunked"], []) == (
+        sent.body,
+        sent.header_values("Transfer-Encoding"),
+        sent.header_values("Content-Length"),
+    )
+    recorder.run(f"{server.url}/json", cls=cls, req_body="sized", **options)
+    assert ["5"] == server.requests[2].header_values("Content-Length")
+
+
+@pytest.mark.parametrize("octets", [SHORT, CUT], ids=["sized", "chunked"])
+def test_18_1_foreign_class_and_a_truncated_body(foreign: Any, recorder: Any, tmp_path: Path, octets: bytes) -> None:
+    """Contract 18.1, 11.3: a truncated body is an error there too, in memory and in a file."""
+    server, cls, options = foreign
+    for more in ({}, {"file_path": tmp_path / "file"}, {"on_progress": lambda *_: None}):
+        server.play(send(octets))
+        request = recorder.run(server.url, cls=cls, **options, **more)
+        assert isinstance(request.error, IncompleteContent)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_18_1_foreign_class_and_certificates(tls_server: Server, recorder: Any) -> None:
+    """Contract 18.1, 13.1: http.client's HTTPS class checks certificates as ours does."""
+    request = recorder.run(tls_server.url, cls=requesting(http.client.HTTPSConnection))
+
+    assert isinstance(request.error, ssl.SSLCertVerificationError)
+
+
+def test_18_1_foreign_class_is_cancelled(server: Server, recorder: Any) -> None:
+    """Contract 18.1, 7.2: on_cancel does not wait for a connection class that blocks where it blocks."""
+    server.play(signal("sent"), hold())
+    request = recorder.get(server.url, cls=requesting(http.client.HTTPConnection), timeout=0.3)
+    server.wait("sent")
+    request.cancel()
+
+    assert request.wait(timeout=0.2)
+    assert ["cancel", "finish"] == recorder.names
+    request.join(5)
+
+
+def test_18_1_duck(recorder: Any) -> None:
+    """Contract 18.1: cls(host, port, timeout=...), request, getresponse and close are all that a scheme needs."""
+    Duck.made.clear()
+    cls = requesting(Duck)
+    request = recorder.run("duck://Pond:7/a?b", cls=cls, timeout=3, req_body=b"bread", req_headers={"X": "1"})
+
+    assert ("success", "quack") == (recorder.terminal, request.result)
+    opened, sent, closed = Duck.made
+    assert (("Pond", 7, 3.0), ("POST", "/a?b", b"bread"), ("closed",)) == (opened, sent[:3], closed)
+    assert ("1", "5") == (sent[3]["X"], sent[3]["Content-Length"])
+
+
+@pytest.mark.parametrize(("length", "is_complete"), [(5, True), (None, True), (6, False), (99, False)])
+def test_18_1_duck_that_says_its_length(
+    monkeypatch: pytest.MonkeyPatch, recorder: Any, length: int | None, is_complete: bool
+) -> None:
+    """Contract 18.1, 11.3: what a class claims as its length is counted."""
+    monkeypatch.setattr(Duck, "length", length)
+    request = recorder.run("duck://pond/", cls=requesting(Duck))
+
+    assert is_complete is (request.error is None)
+    assert is_complete or isinstance(request.error, IncompleteContent)
+
+
+@pytest.mark.parametrize("name", ["get_connection_for_scheme", "_get_connection_for_scheme"])
+def test_1_4_both_names_may_be_overridden(recorder: Any, name: str) -> None:
+    """Contract 1.4, 18.1: both names of the method count."""
+    assert "quack" == recorder.run("duck://pond/", cls=requesting(Duck, name)).result
+
+
+def test_18_1_unknown_scheme_asks_the_base(recorder: Any) -> None:
+    """Contract 18.1, 9.4: an override may leave other schemes to the base class."""
+
+    class Own(UrlRequest):
+        def get_connection_for_scheme(self, scheme: str) -> type:
+            return Duck if scheme == "duck" else super().get_connection_for_scheme(scheme)
+
+    assert "quack" == recorder.run("DUCK://pond/", cls=Own).result
+    assert isinstance(recorder.run("goose://pond/", cls=Own).error, UnsupportedScheme)
+
+
+class UnixConnection(urlrequest.HTTPConnection):
+    """HTTP over the Unix socket of the class."""
+
+    path = ""
+
+    def open_socket(self) -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX)
+        self.connect_socket(sock, self.path)
+        return sock
+
+
+@pytest.fixture
+def unix(tmp_path: Path) -> Iterator[tuple[socket.socket, type[UrlRequest]]]:
+    """A listening Unix socket, and a request class that knows its scheme."""
+    if sys.platform == "win32":
+        pytest.skip("no Unix sockets")
+    path = os.path.relpath(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        connection = type("Own", (UnixConnection,), {"path": path})
+        yield listener, requesting(connection)
+
+
+def test_18_1_own_scheme(unix: Any, recorder: Any) -> None:
+    """Contract 18.1: a class derived from ours needs open_socket() alone to speak through a Unix socket."""
+    listener, cls = unix
+    received = []
+
+    def serve() -> None:
+        sock, _ = listener.accept()
+        with sock:
+            received.append(sock.recv(65536))
+            sock.sendall(OK)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    request = recorder.run("unix://somewhere/path?q", cls=cls)
+    thread.join(5)
+
+    assert {} == request.result
+    assert received[0].startswith(b"GET /path?q HTTP/1.1\r\nHost: somewhere\r\n")
+
+
+@pytest.mark.parametrize("end", ["cancel", "deadline"])
+def test_18_1_own_scheme_is_interrupted(unix: Any, recorder: Any, end: str) -> None:
+    """Contract 18.1: it keeps prompt cancel and the deadline."""
+    listener, cls = unix
+    request = recorder.get("unix://somewhere/", cls=cls, **({"deadline": 0.2} if end == "deadline" else {}))
+    sock, _ = listener.accept()
+    with sock:
+        assert sock.recv(65536)
+        if end == "cancel":
+            assert request.cancel()
+        assert request.wait(timeout=2)
+        request.join(2)
+        assert b"" == sock.recv(1)
+
+    assert not request.is_alive()
+    assert ("cancel" if end == "cancel" else "error") == recorder.terminal
+    assert end == "cancel" or isinstance(request.error, DeadlineExceeded)
+
+
+def test_18_1_own_scheme_that_is_not_there(unix: Any, recorder: Any) -> None:
+    """Contract 18.1, 16.1: what open_socket() raises is the request's error."""
+    listener, cls = unix
+    listener.close()
+
+    assert isinstance(recorder.run("unix://somewhere/", cls=cls).error, ConnectionRefusedError)
+
+
+def test_18_1_a_connection_by_hand(server: Server) -> None:
+    """Contract 18.1: our classes are http.client connections to those who use them by hand."""
+    server.route("/*", lambda request: Reply(body=request.body or b"hello"))
+    connection = urlrequest.HTTPConnection("127.0.0.1", server.port, timeout=5)
+    bodies = []
+    for body in (None, b"octets", iter([b"a", b"b"])):
+        connection.request("POST", "/", body, {"X": "1"}, encode_chunked=True)
+        response = connection.getresponse()
+        bodies.append((response.status, response.getheader("content-length"), response.read()))
+    connection.close()
+
+    assert [(200, "5", b"hello"), (200, "6", b"octets"), (200, "2", b"ab")] == bodies
+    assert isinstance(connection, http.client.HTTPConnection)
+
+
+# decode_result and run
+
+
+def test_18_2_decode_result(server: Server, recorder: Any) -> None:
+    """Contract 18.2, 4.5: decode_result() runs on the worker and gets a response like http.client's."""
+    seen = []
+
+    class Own(UrlRequest):
+        def decode_result(self, result: Any, resp: Any) -> Any:
+            seen.append(
+                (result, resp.status, resp.reason, resp.getheader("content-length"), resp.getheader("x", "none"))
+            )
+            seen.append(threading.get_ident() == self.ident)
+            return super().decode_result(result, resp), "mine"
+
+    server.play(send(OK))
+    request = recorder.run(server.url, cls=Own)
+
+    assert [("{}", 200, "OK", "2", "none"), True] == seen
+    assert (({}, "mine"), b"{}") == (request.result, request.content)
+
+
+def test_18_2_decode_result_raises(server: Server, recorder: Any) -> None:
+    """Contract 18.2: what an override raises is the request's error."""
+
+    class Own(UrlRequest):
+        def decode_result(self, result: Any, resp: Any) -> Any:
+            raise json.JSONDecodeError("mine", "", 0)
+
+    server.play(send(OK))
+    server.play(send(OK))
+    request = recorder.run(server.url, cls=Own)
+    assert isinstance(request.error, json.JSONDecodeError)
+    assert "{}" == recorder.run(server.url, cls=Own, decode=False).result
+
+
+def test_18_2_run(server: Server, recorder: Any) -> None:
+    """Contract 18.2: run() may be overridden and call the base's, once."""
+    order = []
+
+    class Own(UrlRequest):
+        before = "class"
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            self.before = "set"  # contract 2.5
+            super().__init__(*arguments, **options)
+
+        def run(self) -> None:
+            order.append(self.before)
+            super().run()
+            order.append("after")
+
+    server.play(send(OK))
+    request = recorder.run(server.url, cls=Own)
+    request.join(5)
+
+    assert (["set", "after"], {}) == (order, request.result)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, MemoryError, SystemExit, KeyboardInterrupt])
+def test_120_run_raises(server: Server, recorder: Any, error: type[BaseException]) -> None:
+    """Row 120, contract 18.2: whatever run() raises ends the request with it, before or after the base's."""
+
+    class Own(UrlRequest):
+        def run(self) -> None:
+            raise error
+
+    request = recorder.run(server.url, cls=Own)
+    request.join(5)
+
+    assert ("error", error, False) == (recorder.terminal, type(request.error), request.is_alive())
+
+
+@pytest.mark.parametrize("error", [MemoryError, SystemExit])
+def test_120_the_engine_raises(server: Server, recorder: Any, error: type[BaseException]) -> None:
+    """Row 120: even what is no Exception ends the request, not the worker."""
+
+    class Own(UrlRequest):
+        def get_connection_for_scheme(self, scheme: str) -> type:
+            raise error
+
+    request = recorder.run(server.url, cls=Own)
+    assert ("error", error) == (recorder.terminal, type(request.error))
+    server.play(send(OK))
+    assert {} == recorder.run(server.url).result
+
+
+def test_18_2_run_that_does_nothing(server: Server, recorder: Any) -> None:
+    """Contract 18.2, 3.1: a run() that never performs the request ends it with an error that says so."""
+
+    class Idle(UrlRequest):
+        def run(self) -> None:
+            pass
+
+    request = recorder.run(server.url, cls=Idle)
+
+    assert ("error", RuntimeError, 0) == (recorder.terminal, type(request.error), server.connection_count)
+    assert "Idle.run()" in str(request.error)
+
+
+def test_2_5_attributes_after_the_constructor_are_late(server: Server, recorder: Any) -> None:
+    """Contract 2.5: class attributes are there for the worker, as are those set before super().__init__()."""
+
+    class Own(UrlRequest):
+        answer = 42
+
+        def decode_result(self, result: Any, resp: Any) -> Any:
+            return self.answer
+
+    server.play(send(OK))
+    assert 42 == recorder.run(server.url, cls=Own).result
+
+
+def test_18_1_upload_that_a_foreign_class_reads_slowly(recorder: Any) -> None:
+    """Contract 18.1, 10.2: a body of unknown length comes to a foreign class as pieces of bytes."""
+    Duck.made.clear()
+    recorder.run("duck://pond/", cls=requesting(Duck), req_body=itertools.repeat(b"ab", 3))
+
+    assert b"ababab" == Duck.made[1][2]

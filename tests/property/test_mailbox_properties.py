@@ -1,0 +1,203 @@
+"""A mailbox against a model: whoever posts, cancels, waits and drains in whatever order, section 3 holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from urlrequest._dispatch import DispatchQueue
+from urlrequest._events import Cancel, Outcome, ProgressRun, Success
+from urlrequest._lifecycle import Lifecycle, State
+from urlrequest._mailbox import PROGRESS_LIMIT, Mailbox, Seat
+
+
+class Request:
+    """A request without a network: the real lifecycle and the real mailbox."""
+
+    def __init__(self, queue: DispatchQueue, *, has_callbacks: bool) -> None:
+        self.lifecycle = Lifecycle()
+        self.has_callbacks = has_callbacks
+        self.progress: list[int] = []
+        self.ends: list[Outcome] = []
+        self.raises = False
+        self.mailbox = Mailbox(self, queue)
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self.lifecycle.is_cancelled
+
+    @property
+    def is_settled(self) -> bool:
+        return self.lifecycle.is_settled
+
+    def has_callback(self) -> bool:
+        return self.has_callbacks and not self.lifecycle.is_finished
+
+    def deliver_progress(self, current: int, total: int) -> None:
+        assert not self.ends, "progress after the end"
+        assert not self.lifecycle.is_cancelled, "progress after a cancel"
+        self.progress.append(current)
+        if self.raises:
+            self.raises = False
+            raise ZeroDivisionError
+
+    def deliver_outcome(self) -> None:
+        self._end()
+
+    def publish_outcome(self) -> bool:
+        if self.has_callback():
+            return False
+        self._end()
+        return True
+
+    def _end(self) -> None:
+        self.ends.append(self.lifecycle.decide())
+        self.lifecycle.finish()
+
+    def cancel(self) -> bool:
+        if not self.lifecycle.cancel():
+            return False
+        self.mailbox.post_outcome()
+        return True
+
+
+class MailboxMachine(RuleBasedStateMachine):
+    """One request, its home queue, and threads that come to wait for it."""
+
+    visits = Bundle("visits")
+
+    @initialize(has_callbacks=st.booleans())
+    def begin(self, has_callbacks: bool) -> None:
+        self.wakeups = 0
+        self.home = DispatchQueue(self._wake)
+        self.request = Request(self.home, has_callbacks=has_callbacks)
+        self.request.lifecycle.advance(State.RUNNING)
+        self.posted = 0
+        self.must_come: list[int] = []  # the first event, and whatever was posted last
+        self.is_worker_done = self.was_cancelled_in_time = False
+        self.open_visits: list[Seat] = []
+        self.queues: dict[int, DispatchQueue] = {}
+
+    def _wake(self) -> None:
+        self.wakeups += 1
+
+    # The worker
+
+    @precondition(lambda self: not self.is_worker_done)
+    @rule(count=st.integers(1, 700))
+    def progress(self, count: int) -> None:
+        self.request.mailbox.post_progress(ProgressRun(self.posted, 1, count, -1))
+        self.posted += count
+
+    @precondition(lambda self: not self.is_worker_done)
+    @rule()
+    def settle(self) -> None:
+        self.is_worker_done = True
+        if self.request.lifecycle.settle(Success(result="x")):
+            self.request.mailbox.post_outcome()
+
+    @precondition(lambda self: not self.is_worker_done)
+    @rule()
+    def settle_overtaken_by_a_drain(self) -> None:
+        self.is_worker_done = True
+        if self.request.lifecycle.settle(Success(result="x")):
+            self._drain(self.home, None)
+            self.request.mailbox.post_outcome()
+
+    # Others
+
+    @rule()
+    def cancel(self) -> None:
+        was_over = bool(self.request.ends)
+        if self.request.cancel():
+            assert not was_over
+            self.was_cancelled_in_time = True
+
+    @rule(budget=st.sampled_from([None, 0.0, 1.0]))
+    def drain_home(self, budget: float | None) -> None:
+        self._drain(self.home, budget)
+
+    @rule()
+    def a_callback_raises(self) -> None:
+        self.request.raises = True
+
+    def _drain(self, queue: DispatchQueue, budget: float | None) -> None:
+        try:
+            queue.drain(budget)
+        except ZeroDivisionError:
+            pass
+
+    @rule(target=visits)
+    def come(self) -> Seat:
+        queue = DispatchQueue(lambda: None)
+        seat = self.request.mailbox.visit(queue)
+        self.queues[id(seat)] = queue
+        self.open_visits.append(seat)
+        return seat
+
+    @rule(seat=visits, budget=st.sampled_from([None, 0.0, 1.0]))
+    def drain_visit(self, seat: Seat, budget: float | None) -> None:
+        if seat in self.open_visits:
+            self._drain(self.queues[id(seat)], budget)
+
+    @rule(seat=visits)
+    def go(self, seat: Seat) -> None:
+        if seat in self.open_visits:
+            self.open_visits.remove(seat)
+            self.request.mailbox.leave(seat)
+
+    # What always holds
+
+    @invariant()
+    def progress_is_in_order(self) -> None:
+        progress = self.request.progress
+        assert progress == sorted(set(progress))
+        assert not progress or (progress[0] == 0 and progress[-1] < self.posted)
+
+    @invariant()
+    def at_most_one_end(self) -> None:
+        assert len(self.request.ends) <= 1
+        assert bool(self.request.ends) == self.request.mailbox.is_over
+
+    @invariant()
+    def no_more_than_the_limit(self) -> None:
+        held = sum(run.count for run in self.request.mailbox._runs) + self.request.mailbox._current.count
+        assert held <= PROGRESS_LIMIT
+
+    @invariant()
+    def a_cancel_is_kept(self) -> None:
+        assert self.was_cancelled_in_time == self.request.lifecycle.is_cancelled
+        for end in self.request.ends:
+            assert isinstance(end, Cancel) == self.was_cancelled_in_time
+
+    @invariant()
+    def what_is_ready_is_announced(self) -> None:
+        """Nothing is forgotten: some queue that will be drained has a seat of a request that has something."""
+        if self.request.mailbox.is_ready:
+            queues = [self.queues[id(seat)] for seat in self.open_visits] or [self.home]
+            assert all(queue._ready for queue in queues)
+            assert self.open_visits or self.home._is_armed.is_set()
+
+    def teardown(self) -> None:
+        """Whatever has happened, drains bring everything home in the end."""
+        if not hasattr(self, "request"):
+            return
+        self.request.raises = False
+        for seat in self.open_visits:
+            self.request.mailbox.leave(seat)
+        if not self.is_worker_done:
+            self.settle()
+        while self.home.drain():
+            pass
+        events: list[Any] = self.request.progress
+        assert len(self.request.ends) == 1
+        if not self.was_cancelled_in_time and self.posted:
+            assert (0, self.posted - 1) == (events[0], events[-1])
+            assert self.posted > PROGRESS_LIMIT or events == list(range(self.posted))
+
+
+MailboxMachine.TestCase.settings = settings(deadline=None, max_examples=150, stateful_step_count=40)
+TestMailbox = MailboxMachine.TestCase

@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import urlrequest
+from urlrequest import UrlRequest, hooks
+from urlrequest._dispatch import unhooked
+from urlrequest.hooks import Hook, ManualHook, check_hook, current_hook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from urlrequest.testing import Server
+
+
+class Loop(Hook):
+    """A loop that is woken by being counted, or is gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wakeups = 0
+        self.gone: Exception | None = None
+        self.reported: list[BaseException] = []
+
+    def wakeup(self) -> None:
+        if self.gone is not None:
+            raise self.gone
+        self.wakeups += 1
+
+    def handle_exception(self, error: BaseException) -> None:
+        self.reported.append(error)
+
+
+class Reporting(Loop):
+    """The same with the base class's way to report."""
+
+    handle_exception = Hook.handle_exception
+
+
+@pytest.fixture(autouse=True)
+def _uninstalled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test leaves a hook installed, or finds a toolkit's."""
+    monkeypatch.setattr(urlrequest.defaults, "detect_hook", False)
+    urlrequest.uninstall()
+    unhooked.forget()
+    yield
+    urlrequest.uninstall()
+
+
+def finished(server: Server, **options: Any) -> UrlRequest:
+    """A request that has settled, its callbacks undelivered."""
+    server.respond("/", "x")
+    request = UrlRequest(server.url, **options)
+    request.join()
+    return request
+
+
+def test_8_1_hook_of_the_request_then_installed(server: Server) -> None:
+    """Contract 8.1: the request's own hook goes before the installed one; without either nobody is woken."""
+    own, installed = Loop(), Loop()
+    assert urlrequest.install(installed) is installed is current_hook()
+    first = finished(server, on_success=print, hook=own)
+    second = finished(server, on_finish=print)
+    urlrequest.uninstall()
+    third = finished(server, on_finish=print)
+
+    assert (1, 1, None) == (own.wakeups, installed.wakeups, current_hook())
+    assert urlrequest.wait_all([first, second, third], timeout=30)
+
+
+def test_8_1_bound_at_construction(server: Server) -> None:
+    """Contract 8.1: installing another hook later changes nothing for a request that exists."""
+    before, after, log = Loop(), Loop(), []
+    urlrequest.install(before)
+    request = UrlRequest(server.url, on_finish=log.append)
+    urlrequest.install(after)
+    request.join()
+    before.drain()
+
+    assert [request] == log
+    assert 0 == after.wakeups
+
+
+@pytest.mark.parametrize("value", [5, "asyncio", ManualHook, object()], ids=["int", "str", "class", "object"])
+def test_8_1_what_is_no_hook(value: Any) -> None:
+    """Contract 8.1: installing what is no hook is a TypeError; for a request it arrives through on_error."""
+    with pytest.raises(TypeError, match=r"hook is .*; a urlrequest.hooks.Hook is needed"):
+        urlrequest.install(value)
+    check_hook(None)
+    errors: list[BaseException] = []
+    request = UrlRequest("http://127.0.0.1:1/", on_error=lambda _, error: errors.append(error), hook=value)
+    request.wait()
+
+    assert [TypeError] == [type(error) for error in errors]
+
+
+def test_8_8_delivered_on_the_hooks_thread(server: Server) -> None:
+    """Contract 8.8, 3.5: a request made on any thread is delivered on the thread that drains the hook."""
+    hook, threads = Loop(), []
+    made: list[UrlRequest] = []
+
+    def make() -> None:
+        made.append(finished(server, on_success=lambda *_: threads.append(threading.current_thread()), hook=hook))
+
+    maker = threading.Thread(target=make)
+    maker.start()
+    maker.join()
+    hook.run()
+
+    assert [threading.current_thread()] == threads
+
+
+def test_8_4_manual_hook(server: Server) -> None:
+    """Contract 8.4: ManualHook delivers when the program drains it, and not before."""
+    hook, log = ManualHook(), []
+    request = finished(server, on_finish=log.append, hook=hook)
+    assert [] == log
+
+    assert not hook.drain()
+    assert [request] == log
+    assert hook.detect() is None
+
+
+def pending(hook: Hook, *callbacks: Callable[[Any], object]) -> list[UrlRequest]:
+    """Settled requests on a hook, each with an on_finish."""
+    requests = [UrlRequest("no scheme://", on_finish=callback, hook=hook) for callback in callbacks]
+    for request in requests:
+        request.join()
+    return requests
+
+
+def test_8_5_budget() -> None:
+    """Contract 8.5: run() delivers for 8 ms, at least one event, and has the loop called again for the rest."""
+    assert 0.008 == Hook.budget
+    hook, log = Loop(), []
+    hook.budget = 0.0
+    requests = pending(hook, *[log.append] * 3)
+    for number in range(1, 4):
+        before = hook.wakeups
+        hook.run()
+        assert number == len(log)
+        assert hook.wakeups > before or number == 3
+
+    assert set(requests) == set(log)
+
+
+def test_8_7_exceptions_are_reported() -> None:
+    """Contract 8.7, 3.6: what a callback raises goes to handle_exception(); the loop and the other events go on."""
+    hook, log = Loop(), []
+    pending(hook, lambda _: 1 / 0, log.append)
+    hook.run()
+    hook.run()
+
+    assert [ZeroDivisionError] == [type(error) for error in hook.reported]
+    assert 1 == len(log)
+
+
+def test_8_7_excepthook(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 8.7: the base class reports to sys.excepthook, with the traceback."""
+    hook, seen = Reporting(), []
+    monkeypatch.setattr(sys, "excepthook", lambda *arguments: seen.append(arguments))
+    pending(hook, lambda _: 1 / 0)
+    hook.run()
+
+    ((kind, error, trace),) = seen
+    assert (ZeroDivisionError, trace) == (kind, error.__traceback__)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_8_7_the_end_of_the_program_passes(error: type[BaseException]) -> None:
+    """Contract 8.7: Ctrl-C and exit() within a callback are not swallowed; the rest stays pending."""
+    hook, log = Loop(), []
+
+    def leave(_: Any) -> None:
+        raise error
+
+    pending(hook, leave, log.append)
+    with pytest.raises(error):
+        hook.run()
+    hook.run()
+
+    assert ([], 1) == (hook.reported, len(log))
+
+
+def test_8_7_a_report_that_fails(caplog: pytest.LogCaptureFixture) -> None:
+    """Contract 8.7: a handle_exception() that raises itself ends no loop; it is logged."""
+    hook = Loop()
+    hook.handle_exception = lambda error: 1 / 0  # type: ignore[method-assign,assignment]  # that is the fault
+    pending(hook, lambda _: [].pop())
+    hook.run()
+
+    assert "Loop.handle_exception() failed" in caplog.text
+
+
+def test_drain_raises() -> None:
+    """Contract 3.6: who calls drain() gets what a callback raises."""
+    hook = Loop()
+    pending(hook, lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        hook.drain()
+
+    assert [] == hook.reported
+    assert not hook.drain()
+
+
+def test_8_6_a_lost_loop(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """Contract 8.6, faults 111: a loop that is gone is logged once, raises nothing, and its events stay for drain()."""
+    hook, log = Loop(), []
+    hook.gone = RuntimeError("the loop is closed")
+    requests = pending(hook, *[log.append] * 3)
+
+    assert [("urlrequest", logging.WARNING)] == [(name, level) for name, level, _ in caplog.record_tuples]
+    assert "Loop: the loop is gone (the loop is closed); callbacks wait for wait() or drain()" in caplog.text
+    assert not urlrequest.drain()
+    assert set(requests) == set(log)
+    finished(server, on_finish=log.append, hook=hook).wait()
+    assert 4 == len(log)
+
+
+def test_8_6_what_was_pending_comes_along() -> None:
+    """Contract 8.6: events that had their wake-up already are not lost with the loop."""
+    hook, log = Loop(), []
+    requests = pending(hook, log.append)
+    hook.gone = RuntimeError()
+    requests += pending(hook, log.append)  # no wake-up is due: the loop's end is not known yet
+    hook._wake()
+    urlrequest.drain()
+
+    assert requests == log
+
+
+def test_8_6_close() -> None:
+    """Contract 8.6: a hook that is closed hands its events, present and future, to wait() and drain()."""
+    hook, log = Loop(), []
+    requests = pending(hook, log.append)
+    hook.close()
+    requests += pending(hook, log.append)
+    assert 1 == hook.wakeups
+
+    assert not hook.drain()
+    urlrequest.drain()
+    assert requests == log
+
+
+def test_8_6_a_loop_that_ended_is_looked_at() -> None:
+    """Contract 8.6: where events wait for a loop that may have ended, its wake-up is tried; else nobody is asked."""
+    hook, log = Loop(), []
+    hook._see_end()
+    assert 0 == hook.wakeups
+    pending(hook, log.append)
+    hook.gone = RuntimeError()
+    hook._see_end()
+    urlrequest.drain()
+
+    assert 1 == len(log)
+
+
+def test_8_4_a_missing_toolkit() -> None:
+    """Contract 8.4: a toolkit that is not installed is an ImportError that names the package."""
+    with pytest.raises(ImportError, match="this hook needs the package some-package"):
+        hooks._base.toolkit("urlrequest_no_such_module", "some-package")
+    with pytest.raises(AttributeError, match="has no attribute 'NoHook'"):
+        hooks.NoHook  # noqa: B018 - that is the access

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from urlrequest._proxy import Proxy, choose_proxy, is_exempt
+from urlrequest._target import parse_target
+from urlrequest.errors import InvalidURL
+
+TARGET = parse_target("http://origin.test/path?query")
+
+
+def choose(host: Any, port: Any = None, headers: Any = None, *, trust_env: bool = False, url: str = "") -> Proxy | None:
+    target = parse_target(url) if url else TARGET
+    return choose_proxy(host, port, headers, target, is_environment_trusted=trust_env)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "expected"),
+    [
+        ("proxy.test", 3128, ("http", "proxy.test", 3128)),
+        ("proxy.test", None, ("http", "proxy.test", 80)),
+        ("proxy.test:8080", None, ("http", "proxy.test", 8080)),
+        ("proxy.test:8080", "3128", ("http", "proxy.test", 3128)),
+        ("http://Proxy.test:8080/", None, ("http", "proxy.test", 8080)),
+        ("https://proxy.test", None, ("https", "proxy.test", 443)),
+        ("socks5://proxy.test", None, ("socks5", "proxy.test", 1080)),
+        ("SOCKS5h://proxy.test:9050", None, ("socks5h", "proxy.test", 9050)),
+        ("[::1]:3128", None, ("http", "::1", 3128)),
+        (" proxy.test ", None, ("http", "proxy.test", 80)),
+    ],
+)
+def test_14_1_address(host: str, port: Any, expected: tuple[str, str, int]) -> None:
+    """A host, or a URL that says how the proxy is spoken to; proxy_port wins over the URL's."""
+    proxy = choose(host, port)
+
+    assert proxy is not None
+    assert expected == proxy[:3]
+
+
+@pytest.mark.parametrize("host", [None, "", False])
+def test_14_2_no_proxy_by_default(host: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without proxy_host there is none, whatever the environment says."""
+    monkeypatch.setenv("http_proxy", "http://proxy.test:1")
+
+    assert choose(host) is None
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["ftp://proxy.test", "socks4://proxy.test", "socks5://", "socks5://a b", "http://", "proxy\r\nX: y", "pr/oxy:x:y"],
+)
+def test_14_1_addresses_that_cannot_be_used(host: str) -> None:
+    """A proxy of an unknown kind, or without a valid host, is an error."""
+    if host == "pr/oxy:x:y":  # a path says nothing
+        assert choose(host) == Proxy("http", "pr", 80)
+        return
+    with pytest.raises(InvalidURL):
+        choose(host)
+
+
+@pytest.mark.parametrize("port", [0x10000, -1, "x", 1.5, True])
+def test_14_1_ports_that_cannot_be_used(port: object) -> None:
+    """A bad port is an error."""
+    with pytest.raises((InvalidURL, TypeError, ValueError)):
+        choose("proxy.test", port)
+
+
+def test_14_1_proxy_host_is_text() -> None:
+    """Anything else is a TypeError."""
+    with pytest.raises(TypeError, match="proxy_host is int"):
+        choose(7)
+
+
+def test_14_1_userinfo_becomes_proxy_authorization() -> None:
+    """Percent-decoded, and it wins over a field of that name."""
+    proxy = choose("http://us%65r:p%40ss@proxy.test", headers={"proxy-authorization": "mine", "X-A": "1"})
+
+    assert proxy is not None
+    assert (("X-A", "1"), ("Proxy-Authorization", "Basic dXNlcjpwQHNz")) == proxy.fields
+
+
+def test_14_1_socks_userinfo_is_no_field() -> None:
+    """A SOCKS proxy gets user and password in its own protocol, and proxy_headers have no meaning there."""
+    proxy = choose("socks5://user:secret@proxy.test", headers={"X-A": "1"})
+
+    assert proxy is not None
+    assert (("user", "secret"), ()) == (proxy.userinfo, proxy.fields)
+
+
+@pytest.mark.parametrize("name", ["Host", "content-length", "Transfer-Encoding"])
+def test_14_1_proxy_headers_cannot_change_the_request(name: str) -> None:
+    """Security B: a field for the proxy must not move the end of the request, or lead it elsewhere."""
+    with pytest.raises(ValueError, match=f"proxy_headers has {name}"):
+        choose("proxy.test", headers={name: "5"})
+
+
+@pytest.mark.parametrize("headers", [{"X": "a\r\nB: c"}, {"X Y": "1"}, {"X": "a\0"}, {"": "1"}])
+def test_14_1_proxy_headers_are_checked(headers: dict[str, str]) -> None:
+    """Security C19: no CR, LF or NUL gets into a CONNECT."""
+    with pytest.raises(ValueError, match="proxy_headers"):
+        choose("proxy.test", headers=headers)
+
+
+# trust_env
+
+
+@pytest.mark.parametrize(
+    ("variable", "url", "is_used"),
+    [
+        ("http_proxy", "http://origin.test/", True),
+        ("https_proxy", "https://origin.test/", True),
+        ("https_proxy", "http://origin.test/", False),
+        ("http_proxy", "https://origin.test/", False),
+        ("all_proxy", "https://origin.test/", True),
+        ("HTTPS_PROXY", "https://origin.test/", True),
+    ],
+)
+def test_14_2_trust_env(variable: str, url: str, is_used: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each scheme has its variable."""
+    monkeypatch.setenv(variable, "http://user:pw@proxy.test:3128")
+    proxy = choose(None, trust_env=True, url=url)
+
+    assert is_used == (proxy is not None)
+    if proxy is not None:
+        assert ("proxy.test", 3128) == (proxy.host, proxy.port)
+        assert ["Proxy-Authorization"] == [name for name, _ in proxy.fields]
+
+
+def test_14_2_proxy_host_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is named is used, no_proxy or not."""
+    monkeypatch.setenv("http_proxy", "http://other.test:3128")
+    monkeypatch.setenv("no_proxy", "*")
+    proxy = choose("proxy.test", trust_env=True)
+
+    assert proxy is not None
+    assert "proxy.test" == proxy.host
+
+
+def test_14_2_no_proxy_exempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """no_proxy names the hosts that are reached straight."""
+    monkeypatch.setenv("http_proxy", "http://proxy.test:3128")
+    monkeypatch.setenv("no_proxy", "other.test, .origin.test")
+
+    assert choose(None, trust_env=True) is None
+    assert choose(None, trust_env=True, url="http://elsewhere.test/") is not None
+
+
+@pytest.mark.parametrize(
+    ("no_proxy", "url", "expected"),
+    [
+        ("*", "http://a.test/", True),
+        ("a.test", "http://a.test/", True),
+        ("A.TEST", "http://a.test/", True),
+        (".a.test", "http://a.test/", True),
+        ("a.test", "http://sub.a.test/", True),
+        ("a.test", "http://ba.test/", False),
+        ("a.test", "http://a.test.evil/", False),
+        ("a.test", "http://a.test./", True),
+        ("a.test:80", "http://a.test/", True),
+        ("a.test:8080", "http://a.test/", False),
+        ("a.test:443", "https://a.test/", True),
+        ("127.0.0.1", "http://127.0.0.1:9/", True),
+        ("127.0.0.0/8", "http://127.9.9.9/", True),
+        ("10.0.0.0/8", "http://127.9.9.9/", False),
+        ("0.0.0.1", "http://127.0.0.0.0.1.test/", False),
+        ("::1", "http://[::1]/", True),
+        ("[::1]", "http://[::1]/", True),
+        ("[::1]:8080", "http://[::1]:8080/", True),
+        ("[::1]:8080", "http://[::1]/", False),
+        ("fe80::/10", "http://[fe80::7]/", True),
+        ("", "http://a.test/", False),
+        (" , ,.", "http://a.test/", False),
+    ],
+)
+def test_14_2_no_proxy_entries(no_proxy: str, url: str, expected: bool) -> None:
+    """Names with their subdomains, addresses, networks and ports; nothing matches by a part of a name."""
+    assert expected == is_exempt(parse_target(url), no_proxy)

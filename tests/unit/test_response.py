@@ -1,0 +1,340 @@
+from __future__ import annotations
+
+import http.client
+from itertools import count
+from typing import Any
+
+import pytest
+
+from urlrequest import Headers
+from urlrequest._response import CHUNK_LINE_LIMIT, INTERIM_LIMIT, TRAILER_LIMIT, ForeignResponse, Response
+from urlrequest.errors import IncompleteContent, ProtocolError
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+SIZED = HEAD + b"Content-Length: 5\r\n\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+class Stream:
+    """Stands for a NetworkStream: gives pieces one by one, then the end."""
+
+    peer = "peer:80"
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.pieces = list(filter(None, pieces))
+
+    def receive(self, size: int = 65536) -> bytes:
+        return self._take(size)
+
+    def receive_into(self, room: memoryview) -> int:
+        piece = self._take(len(room))
+        room[: len(piece)] = piece
+        return len(piece)
+
+    def _take(self, size: int) -> bytes:
+        if not self.pieces:
+            return b""
+        piece, rest = self.pieces[0][:size], self.pieces[0][size:]
+        self.pieces[:1] = [rest] if rest else []
+        return piece
+
+
+def respond(*pieces: bytes, method: str = "GET") -> Response:
+    return Response(Stream(*pieces), method)  # type: ignore[arg-type]  # as much of a stream as is needed
+
+
+def content(*pieces: bytes, method: str = "GET") -> bytes:
+    return respond(*pieces, method=method).read()
+
+
+# The head
+
+
+def test_40_no_answer() -> None:
+    """Faults 40: the end before any octet is RemoteDisconnected, a ConnectionError."""
+    with pytest.raises(
+        http.client.RemoteDisconnected, match="peer:80 closed the connection without an answer"
+    ) as caught:
+        respond()
+    assert isinstance(caught.value, ConnectionError)
+
+
+@pytest.mark.parametrize("size", range(1, len(SIZED)))
+def test_41_42_cut_heads(size: int) -> None:
+    """Faults 41 and 42, sockets E12 and E13: a head that ends early is a ProtocolError, wherever it ends."""
+    with pytest.raises(ProtocolError, match=f"within the head, after {size} octets"):
+        respond(SIZED[:size])
+
+
+@pytest.mark.parametrize(
+    "noise", [b"\x16\x03\x01", b"SSH-2.0-x\r\n", b"H", b"HTTP/2", b"HTTP/1", b"\r\nHTTP/1.1 200 OK"]
+)
+def test_12_noise(noise: bytes) -> None:
+    """Faults 12: noise is a ProtocolError at once, without waiting for more than is needed to know."""
+    with pytest.raises(ProtocolError):
+        respond(noise)
+
+
+def test_12_noise_is_known_at_once() -> None:
+    """Faults 12: a server that speaks something else is not listened to until its end."""
+    stream = Stream(b"SSH-2.0-x", b"more")
+    with pytest.raises(ProtocolError, match="does not speak HTTP/1"):
+        Response(stream, "GET")  # type: ignore[arg-type]  # as above
+    assert [b"more"] == stream.pieces
+
+
+@pytest.mark.parametrize("pieces", [1, 1000])
+def test_45_endless_heads(pieces: int) -> None:
+    """Faults 45: a head of more than 256 KiB is an error while it comes."""
+    flood = b"A: " + b"x" * 1000 + b"\r\n"
+    with pytest.raises(ProtocolError, match="a head of more than 262144 octets"):
+        respond(HEAD, *([flood * (1000 // pieces)] * pieces), b"\r\n")
+
+
+def test_45_interim_heads_count() -> None:
+    """Faults 45: the limit holds for the interim responses and the final one together."""
+    interim = b"HTTP/1.1 100 C\r\n" + (b"A: " + b"x" * 1000 + b"\r\n") * 100 + b"\r\n"
+    with pytest.raises(ProtocolError, match="a head of more than 262144 octets"):
+        respond(interim * 3 + SIZED)
+
+
+@pytest.mark.parametrize("status", [100, 102, 103, 199])
+def test_49_interim_responses_are_skipped(status: int) -> None:
+    """Faults 49, contract 3.3: interim responses and their fields are dropped, in one piece or apart."""
+    interim = b"HTTP/1.1 %d x\r\nSet-Cookie: a=b\r\nContent-Length: 3\r\n\r\n" % status
+
+    for pieces in ((interim * 2 + SIZED + b"hello",), (interim, interim, SIZED, b"hello")):
+        response = respond(*pieces)
+        assert (200, {"Content-Length": "5"}) == (response.status, response.headers)
+        assert b"hello" == response.read()
+
+
+def test_50_flood_of_interim_responses() -> None:
+    """Faults 50, sockets E15: sixteen interim responses are skipped, one more is an error."""
+    interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert 200 == respond(interim * INTERIM_LIMIT + SIZED).status
+
+    with pytest.raises(ProtocolError, match="more than 16 interim responses"):
+        respond(interim * (INTERIM_LIMIT + 1) + SIZED)
+
+
+def test_3_3_101_is_final() -> None:
+    """Contract 3.3: 101 is a final status without content; what follows is another protocol."""
+    response = respond(b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n\x00\x01")
+
+    assert (101, b"", False) == (response.status, response.read(), response.is_reusable)
+
+
+def test_like_http_client() -> None:
+    """Contract 18.2: the response has the names of http.client's."""
+    response = respond(b"HTTP/1.0 200 Fine\r\nA: 1\r\nA: 2\r\n\r\nxyz")
+
+    assert (200, "Fine", 10) == (response.status, response.reason, response.version)
+    assert ("1, 2", None, "d") == (response.getheader("a"), response.getheader("b"), response.getheader("b", "d"))
+    assert [("A", "1, 2")] == response.getheaders()
+    assert response.headers is response.msg
+    assert not response.isclosed()
+    assert [b"x", b"yz", b"", b""] == [response.read(1), response.read(), response.read(5), response.read()]
+    assert response.isclosed()
+    response.close()
+
+
+# Sized content
+
+
+@pytest.mark.parametrize("size", range(5))
+def test_11_3_short_bodies(size: int) -> None:
+    """Contract 11.3, faults 55: a body shorter than its length is IncompleteContent with both figures."""
+    with pytest.raises(IncompleteContent, match=f"peer:80 .* after {size} of 5 octets"):
+        content(SIZED, b"hello"[:size])
+
+
+def test_11_3_read_tells_nothing_of_a_short_body() -> None:
+    """Contract 11.3: reading exact amounts, as subclasses do, does not hide that the body is short."""
+    response = respond(SIZED, b"hel")
+    assert b"hel" == response.read(3)
+    with pytest.raises(IncompleteContent):
+        response.read(1)
+
+
+def test_sized() -> None:
+    """A body is read to its length, and the connection may then be used again."""
+    response = respond(SIZED + b"he", b"llo")
+
+    assert (b"hello", True, True) == (response.read(), response.is_complete, response.is_reusable)
+    assert b"" == response.read_piece()
+    assert 0 == response.read_into(memoryview(bytearray(9)))
+
+
+def test_71_extra_octets() -> None:
+    """Faults 71: what comes behind the body is not of it, and the connection is not used again."""
+    response = respond(SIZED + b"hello, world")
+
+    assert (b"hello", False) == (response.read(), response.is_reusable)
+
+
+@pytest.mark.parametrize("status", [b"200 OK", b"204 No", b"304 Not"])
+@pytest.mark.parametrize("fields", [b"", b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n"])
+def test_4_7_content_where_none_can_be(status: bytes, fields: bytes) -> None:
+    """Contract 4.7, faults 69: HEAD, 204 and 304 have no content; what is sent all the same spoils the connection."""
+    method = "HEAD" if status == b"200 OK" else "GET"
+    response = respond(b"HTTP/1.1 " + status + b"\r\n" + fields + b"\r\nhello", method=method)
+    assert (b"", True, False) == (response.read(), response.is_complete, response.is_reusable)
+
+    silent = respond(b"HTTP/1.1 " + status + b"\r\n" + fields + b"\r\n", method=method)
+    assert (b"", True) == (silent.read(), silent.is_reusable)
+
+
+def test_67_until_the_end() -> None:
+    """Faults 67: without a length the end of the stream is the end of the body, and of the connection."""
+    response = respond(HEAD + b"\r\nhe", b"llo")
+
+    assert (b"hello", False) == (response.read(), response.is_reusable)
+
+
+# Chunks
+
+
+@pytest.mark.parametrize(
+    ("octets", "expected"),
+    [
+        (b"0\r\n\r\n", b""),
+        (b"5\r\nhello\r\n0\r\n\r\n", b"hello"),
+        (b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", b"hello"),
+        (b"A\r\n0123456789\r\n0\r\n\r\n", b"0123456789"),
+        (b"a\r\n0123456789\r\n000\r\n\r\n", b"0123456789"),
+        (b"005\r\nhello\r\n0\r\n\r\n", b"hello"),
+        (b"5;name=value\r\nhello\r\n0;x\r\n\r\n", b"hello"),
+        (b"5 \t\r\nhello\r\n0 \r\n\r\n", b"hello"),
+        (b'5 ; x="\xe9"\r\nhello\r\n0\r\n\r\n', b"hello"),
+        (b"5\nhello\n0\n\n", b"hello"),
+        (b"5\r\nhello\r\n0\r\nTrailer: x\r\nOther: y\r\n\r\n", b"hello"),
+    ],
+)
+@pytest.mark.parametrize("is_split", [False, True])
+def test_chunks(octets: bytes, expected: bytes, is_split: bool) -> None:
+    """Chunks, their extensions and trailers are read, whole or octet by octet; the connection may be used again."""
+    pieces = [bytes([octet]) for octet in octets] if is_split else [octets]
+    response = respond(CHUNKED, *pieces)
+
+    assert (expected, True) == (response.read(), response.is_reusable)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"", b"-5", b"+5", b"0x5", b"5_0", b"g", b" 5", b"5,", b"\xb2", b"5 5", b"1" * 16, b"5\r", b"5\0", b"\t", b";x"],
+)
+def test_62_chunk_sizes(line: bytes) -> None:
+    """Faults 62: a chunk size that is none is a ProtocolError, no guess."""
+    with pytest.raises(ProtocolError):
+        content(CHUNKED + line + b"\r\nhello\r\n0\r\n\r\n")
+
+
+@pytest.mark.parametrize("after", [b"0\r\n\r\n", b"xx\r\n", b" \r\n", b"\r\r\n", b"!\r\n0\r\n\r\n"])
+def test_65_end_of_a_chunk(after: bytes) -> None:
+    """Faults 65: a chunk that does not end where it said is a ProtocolError."""
+    with pytest.raises(ProtocolError):
+        content(CHUNKED + b"5\r\nhello" + after)
+
+
+@pytest.mark.parametrize("size", range(len(b"5;e\r\nhello\r\n0\r\nT: x\r\n\r\n")))
+def test_64_cut_chunks(size: int) -> None:
+    """Contract 11.3, faults 64: a chunked body that ends anywhere before its very end is IncompleteContent."""
+    with pytest.raises(IncompleteContent, match="within the body"):
+        content(CHUNKED, b"5;e\r\nhello\r\n0\r\nT: x\r\n\r\n"[:size])
+
+
+def test_64_cut_within_a_long_chunk() -> None:
+    """Contract 11.3: a cut is noticed as well where a long chunk goes straight to its place."""
+    with pytest.raises(IncompleteContent, match=r"a part of a chunk, \d+ octets before its end"):
+        content(CHUNKED, b"100000\r\n", b"x" * 0x80000, b"y" * 7)
+
+
+def test_long_chunks() -> None:
+    """Long chunks arrive whole, wherever they are split."""
+    octets = bytes(range(256)) * 4096
+    framed = b"%x\r\n%b\r\n0\r\n\r\n" % (len(octets), octets)
+
+    for step in (7_001, 65_536, 300_000):
+        pieces = [framed[start : start + step] for start in range(0, len(framed), step)]
+        assert octets == content(CHUNKED, *pieces)
+
+
+@pytest.mark.parametrize(
+    ("octets", "limit"),
+    [
+        (b"5;" + b"x" * 20_000 + b"\r\n", CHUNK_LINE_LIMIT),
+        (b"5;" + b"x" * 20_000, CHUNK_LINE_LIMIT),
+        (b"0\r\n" + b"A: " + b"x" * 20_000, TRAILER_LIMIT),
+        (b"0\r\n" + b"A: b\r\n" * 5_000, TRAILER_LIMIT - len(b"A: b\r\n") * (TRAILER_LIMIT // len(b"A: b\r\n"))),
+    ],
+    ids=count(),
+)
+def test_66_floods_between_chunks(octets: bytes, limit: int) -> None:
+    """Faults 66: extensions and trailers have their limits, in one piece or in many."""
+    for pieces in ((octets,), tuple(octets[start : start + 100] for start in range(0, len(octets), 100))):
+        with pytest.raises(ProtocolError, match=f"more than {limit} octets between chunks"):
+            content(CHUNKED, *pieces, b"\r\n\r\n")
+
+
+# Foreign responses
+
+
+class Foreign:
+    """A response of somebody else's class."""
+
+    def __init__(self, body: bytes, *fields: tuple[str, str], status: int = 200) -> None:
+        self.status, self.body, self.fields = status, body, fields
+
+    def getheaders(self) -> list[tuple[str, str]]:
+        return list(self.fields)
+
+    def read(self, amount: int) -> bytes:
+        piece, self.body = self.body[: min(amount, 4)], self.body[min(amount, 4) :]
+        return piece
+
+
+def read_all(response: ForeignResponse) -> bytes:
+    pieces = []
+    while not response.is_complete:
+        pieces.append(response.read_piece())
+    return b"".join(pieces)
+
+
+@pytest.mark.parametrize("fields", [[], [("Content-Length", "9")]], ids=count())
+def test_18_1_foreign_responses(fields: list[tuple[str, str]]) -> None:
+    """Contract 18.1: a response of any class is read to its end; its connection is never used again."""
+    response = ForeignResponse(Foreign(b"012345678", *fields), "GET")
+
+    assert b"012345678" == read_all(response)
+    assert (200, "", fields) == (response.head.status, response.head.reason, list(response.head.headers.items()))
+    assert not response.is_reusable
+
+
+def test_18_1_foreign_responses_are_counted() -> None:
+    """Contract 11.3, 18.1: a foreign class that takes a cut for the end does not get away with it."""
+    response = ForeignResponse(Foreign(b"01234", ("Content-Length", "9")), "GET")
+
+    with pytest.raises(IncompleteContent, match="after 5 of 9 octets"):
+        read_all(response)
+
+
+def test_18_1_incomplete_read_of_http_client() -> None:
+    """Contract 11.3: http.client's own IncompleteRead becomes ours, with the cause."""
+
+    class Cut(Foreign):
+        def read1(self, amount: int) -> bytes:
+            raise http.client.IncompleteRead(b"012", 6)
+
+    with pytest.raises(IncompleteContent, match="3 bytes read, 6 more expected"):
+        read_all(ForeignResponse(Cut(b"", ("Content-Length", "9")), "GET"))
+
+
+def test_18_1_foreign_read_into() -> None:
+    """A foreign response can be read into memory as well."""
+    response = ForeignResponse(Foreign(b"abc"), "GET")
+    room: Any = memoryview(bytearray(9))
+
+    assert [3, 0] == [response.read_into(room), response.read_into(room)]
+    assert b"abc" == bytes(room[:3])
+    assert isinstance(response.head.headers, Headers)

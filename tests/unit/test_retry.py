@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from http.client import RemoteDisconnected
+
+import pytest
+
+from urlrequest import _retry
+from urlrequest._body import make_body
+from urlrequest._head import ResponseHead, parse_head
+from urlrequest._retry import back_off, is_worth_retrying, may_repeat, retry_after, wants_retry
+from urlrequest.errors import (
+    DeadlineExceeded,
+    IncompleteContent,
+    InvalidURL,
+    ProtocolError,
+    ProxyError,
+    RequestCancelled,
+)
+
+
+def head(status: int = 503, after: str | None = None) -> ResponseHead:
+    field = b"" if after is None else b"Retry-After: %b\r\n" % after.encode()
+    return parse_head(b"HTTP/1.1 %d X\r\n%b\r\n" % (status, field))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionRefusedError(),
+        ConnectionResetError(),
+        BrokenPipeError(),
+        RemoteDisconnected(),
+        TimeoutError(),
+        OSError(errno.EHOSTUNREACH, "no route to host"),
+        OSError(errno.ENETUNREACH, "network is unreachable"),
+        socket.gaierror(socket.EAI_AGAIN, "temporary failure"),
+        ssl.SSLEOFError(),
+        ProxyError("busy", status=503),
+    ],
+)
+def test_17_5_errors_that_may_pass(error: Exception) -> None:
+    """Connections that fail, and steps that take too long, are worth another attempt."""
+    assert is_worth_retrying(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        DeadlineExceeded(),
+        RequestCancelled(),
+        socket.gaierror(socket.EAI_NONAME, "unknown"),
+        ssl.SSLCertVerificationError(1, "certificate"),
+        ProxyError("credentials", status=407),
+        ProtocolError(),
+        IncompleteContent(),
+        InvalidURL(),
+        OSError(errno.ENOSPC, "disk full"),
+        OSError(errno.EMFILE, "too many open files"),
+    ],
+)
+def test_17_5_errors_that_stay(error: Exception) -> None:
+    """What will be just as wrong the next time is told at once; a certificate above all."""
+    assert not is_worth_retrying(error)
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_17_5_statuses_that_may_pass(status: int) -> None:
+    """These six, as the contract has them."""
+    assert wants_retry(head(status))
+
+
+@pytest.mark.parametrize("status", [200, 301, 400, 401, 404, 407, 409, 413, 501, 505, 599])
+def test_17_5_statuses_that_stay(status: int) -> None:
+    """No other status is tried again."""
+    assert not wants_retry(head(status))
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"])
+def test_17_5_idempotent_methods(method: str) -> None:
+    """RFC 9110, section 9.2.2: these may be sent twice, with a body that can be had again."""
+    assert may_repeat(method, None)
+    assert may_repeat(method, make_body(b"body", None))
+    assert not may_repeat(method, make_body(iter([b"body"]), None))
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "CONNECT", "LOCK", "get"])
+def test_17_5_other_methods(method: str) -> None:
+    """A method that is not known to be idempotent is never repeated."""
+    assert not may_repeat(method, None)
+
+
+def test_17_5_back_off_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a second, doubled each time, a minute at most."""
+    monkeypatch.setattr(_retry.random, "uniform", lambda low, high: high)
+
+    assert [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0] == [back_off(attempt) for attempt in range(1, 10)]
+    assert back_off(10_000) == 60.0
+
+
+def test_17_5_back_off_has_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients that failed together do not come back together: a pause is anywhere in its upper half."""
+    asked = []
+    monkeypatch.setattr(_retry.random, "uniform", lambda low, high: asked.append((low, high)) or low)
+
+    assert back_off(2) == 0.5
+    assert asked == [(0.5, 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("0", 0.0), ("7", 7.0), (" 7 ", 7.0), ("999999", 3600.0), ("-1", None), ("1.5", None), ("soon", None), ("", None)],
+)
+def test_17_5_retry_after_seconds(value: str, seconds: float | None) -> None:
+    """A number of seconds counts, up to an hour; anything else does not."""
+    assert seconds == retry_after(head(after=value))
+
+
+def test_17_5_retry_after_date() -> None:
+    """A date counts too; one that has passed means now, one far away an hour."""
+    now = datetime.now(timezone.utc)
+    soon, past, far = (
+        retry_after(head(after=format_datetime(now + timedelta(seconds=seconds), usegmt=True)))
+        for seconds in (30, -30, 10**6)
+    )
+
+    assert soon is not None
+    assert 27 < soon <= 30
+    assert past == 0.0
+    assert far == 3600.0
+
+
+def test_17_5_no_retry_after() -> None:
+    """Without the field there is no wish."""
+    assert retry_after(head()) is None

@@ -1,0 +1,311 @@
+from __future__ import annotations
+
+import os
+import re
+import ssl
+import threading
+import warnings
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import certifi
+import pytest
+import trustme
+
+from urlrequest import _tls
+from urlrequest._tls import TlsSettings, check_tls, context_for, warn_if_insecure
+from urlrequest.errors import InsecureRequestWarning
+
+
+@pytest.fixture(autouse=True)
+def _no_contexts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test begins without contexts and without warned hosts."""
+    monkeypatch.setattr(_tls, "_contexts", {})
+    monkeypatch.setattr(_tls, "_warned_hosts", set())
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Which certificates contexts are asked to trust."""
+    noted: list[Any] = []
+
+    load = ssl.SSLContext.load_verify_locations
+
+    def note(context: ssl.SSLContext, cafile: Any = None, capath: Any = None) -> None:
+        noted.append((cafile, capath))
+        load(context, cafile=cafile, capath=capath)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", note)
+    monkeypatch.setattr(ssl.SSLContext, "load_default_certs", lambda context: noted.append("platform"))
+    return noted
+
+
+@pytest.fixture
+def other_ca(tmp_path: Path) -> str:
+    path = tmp_path / "other.pem"
+    trustme.CA().cert_pem.write_to_path(path)
+    return str(path)
+
+
+@pytest.fixture
+def client_cert(tmp_path: Path, authority: trustme.CA) -> tuple[str, str]:
+    """A certificate and its key."""
+    issued = authority.issue_cert("client")
+    certificate, key = tmp_path / "client.pem", tmp_path / "client.key"
+    issued.cert_chain_pems[0].write_to_path(certificate)
+    issued.private_key_pem.write_to_path(key)
+    return str(certificate), str(key)
+
+
+# What the user asks for
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ((None, None, None, None), TlsSettings()),
+        ((None, True, None, None), TlsSettings()),
+        ((None, False, None, None), TlsSettings(verify=False)),
+        ((None, 0, None, None), TlsSettings(verify=False)),
+        (("a.pem", True, None, None), TlsSettings("a.pem")),
+        ((b"a.pem", True, Path("c.pem"), None), TlsSettings("a.pem", client_cert="c.pem")),
+        ((Path("a.pem"), None, ("c.pem", b"k"), None), TlsSettings("a.pem", client_cert=("c.pem", "k"))),
+        ((None, None, ["c.pem", "k"], None), TlsSettings(client_cert=("c.pem", "k"))),
+    ],
+    ids=count(),
+)
+def test_13_2_settings(given: tuple[Any, ...], expected: TlsSettings) -> None:
+    """Contract 13.1 to 13.3: paths of any kind; verify=None means True; settings compare by what they say."""
+    assert expected == check_tls(*given)
+    assert hash(expected) == hash(check_tls(*given))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ((5, True, None, None), "ca_file is int"),
+        ((True, True, None, None), "ca_file is bool"),
+        ((["a"], True, None, None), "ca_file is list"),
+        ((None, True, 5, None), "client_cert is int"),
+        ((None, True, ("a",), None), "client_cert has 1 items"),
+        ((None, True, ("a", "b", "c"), None), "client_cert has 3 items"),
+        ((None, True, ("a", None), None), "client_cert is NoneType"),
+        ((None, True, None, "context"), "ssl_context is str"),
+    ],
+    ids=count(),
+)
+def test_13_wrong_types(given: tuple[Any, ...], message: str) -> None:
+    """Contract 13: options of a wrong type are a TypeError that names them."""
+    with pytest.raises(TypeError, match=f"^{message}"):
+        check_tls(*given)
+
+
+# Contexts
+
+
+def test_13_1_contexts_check_everything() -> None:
+    """Contract 13.1: at least TLS 1.2, certificate and host name checked, the common name not, alike in all Pythons."""
+    context = context_for(TlsSettings())
+
+    assert ssl.TLSVersion.TLSv1_2 == context.minimum_version
+    assert ssl.CERT_REQUIRED == context.verify_mode
+    assert context.check_hostname
+    assert not context.hostname_checks_common_name
+    assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+
+
+@pytest.mark.parametrize("ca_file", [None, "given"])
+def test_13_2_verify_false_checks_nothing(ca_file: str | None, other_ca: str) -> None:
+    """Contract 13.2: verify=False wins over ca_file; TLS 1.2 is the least all the same."""
+    context = context_for(TlsSettings(ca_file and other_ca, verify=False))
+
+    assert ssl.CERT_NONE == context.verify_mode
+    assert not context.check_hostname
+    assert ssl.TLSVersion.TLSv1_2 == context.minimum_version
+
+
+def test_13_1_platform_and_certifi(calls: list[Any]) -> None:
+    """Contract 13.1: where nothing is said, the platform's store and certifi's are trusted."""
+    context_for(TlsSettings())
+
+    assert ["platform", (certifi.where(), None)] == calls
+
+
+def test_13_1_ca_file_alone(calls: list[Any], ca_file: str, monkeypatch: pytest.MonkeyPatch, other_ca: str) -> None:
+    """Contract 13.1: with ca_file only it is trusted, whatever the environment says."""
+    monkeypatch.setenv("SSL_CERT_FILE", other_ca)
+    context_for(TlsSettings(ca_file))
+
+    assert [(ca_file, None)] == calls
+
+
+@pytest.mark.parametrize("names", [["SSL_CERT_FILE"], ["SSL_CERT_DIR"], ["SSL_CERT_FILE", "SSL_CERT_DIR"]], ids=count())
+def test_13_1_environment_alone(
+    calls: list[Any], ca_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str]
+) -> None:
+    """Contract 13.1: SSL_CERT_FILE and SSL_CERT_DIR replace the platform's store and certifi's."""
+    values = {"SSL_CERT_FILE": ca_file, "SSL_CERT_DIR": str(tmp_path)}
+    for name in names:
+        monkeypatch.setenv(name, values[name])
+    context_for(TlsSettings())
+
+    assert [tuple(values[name] if name in names else None for name in values)] == calls
+
+
+def test_13_1_an_empty_variable_is_none(calls: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that is there but empty says nothing."""
+    monkeypatch.setenv("SSL_CERT_FILE", "")
+    context_for(TlsSettings())
+
+    assert "platform" == calls[0]
+
+
+@pytest.mark.parametrize("settings", [TlsSettings("given"), TlsSettings(verify=False)], ids=count())
+def test_13_2_variables_that_are_not_used_do_no_harm(
+    settings: TlsSettings, ca_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 13.1, 13.2: with ca_file or verify=False it does not matter where SSL_CERT_FILE points."""
+    monkeypatch.setenv("SSL_CERT_FILE", "nowhere.pem")
+    if settings.ca_file:
+        settings = settings._replace(ca_file=ca_file)
+
+    assert context_for(settings)
+
+
+def test_13_2_verify_false_does_not_look_at_ca_file() -> None:
+    """Contract 13.2: verify=False wins over a ca_file that is not even there."""
+    assert context_for(TlsSettings("nowhere.pem", verify=False))
+
+
+def test_13_1_contexts_are_made_once(ca_file: str, other_ca: str) -> None:
+    """Contract 13.1: the same setting has the same context, another one another."""
+    first = context_for(TlsSettings(ca_file))
+
+    assert first is context_for(check_tls(ca_file.encode(), None, None, None))
+    assert first is not context_for(TlsSettings(other_ca))
+    assert first is not context_for(TlsSettings(verify=False))
+
+
+def test_13_1_a_changed_file_is_read_again(ca_file: str, tmp_path: Path) -> None:
+    """Contract 13.1: a certificate file that has changed makes a new context."""
+    path = tmp_path / "ca.pem"
+    path.write_bytes(Path(ca_file).read_bytes())
+    first = context_for(TlsSettings(str(path)))
+    os.utime(path, ns=(1, 1))
+    second = context_for(TlsSettings(str(path)))
+
+    assert first is not second
+    assert second is context_for(TlsSettings(str(path)))
+
+
+def test_13_1_a_changed_environment_is_seen(ca_file: str, other_ca: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 13.1: a program may set the variables while it runs."""
+    contexts = []
+    for value in (ca_file, other_ca, ca_file):
+        monkeypatch.setenv("SSL_CERT_FILE", value)
+        contexts.append(context_for(TlsSettings()))
+
+    assert contexts[0] is contexts[2]
+    assert contexts[0] is not contexts[1]
+
+
+def test_contexts_do_not_pile_up(ca_file: str, tmp_path: Path) -> None:
+    """A program that makes a new certificate file for each request does not fill the memory."""
+    for number in range(40):
+        path = tmp_path / f"{number}.pem"
+        path.write_bytes(Path(ca_file).read_bytes())
+        context_for(TlsSettings(str(path)))
+
+    assert _tls._CONTEXT_LIMIT == 32 == len(_tls._contexts)
+    assert any(str(tmp_path / "39.pem") in map(str, key) for key in next(iter(reversed(_tls._contexts)))[:2])  # type: ignore[index,call-overload]  # our own key
+
+
+def test_13_3_a_context_of_ones_own() -> None:
+    """Contract 13.3: ssl_context is used as it is, instead of everything else."""
+    mine = ssl.create_default_context()
+
+    assert mine is context_for(TlsSettings("nowhere", verify=False, ssl_context=mine))
+
+
+def test_13_3_client_cert(client_cert: tuple[str, str], tmp_path: Path) -> None:
+    """Contract 13.3: certificate and key lie in two files or in one."""
+    both = tmp_path / "both.pem"
+    both.write_bytes(b"".join(Path(path).read_bytes() for path in client_cert))
+
+    assert context_for(TlsSettings(client_cert=client_cert))
+    assert context_for(TlsSettings(client_cert=str(both)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        (TlsSettings("nowhere.pem"), FileNotFoundError),
+        (TlsSettings(client_cert="nowhere.pem"), FileNotFoundError),
+        (TlsSettings(__file__), ssl.SSLError),
+        (TlsSettings(client_cert=__file__), ssl.SSLError),
+    ],
+    ids=count(),
+)
+def test_16_1_files_that_cannot_be_used(settings: TlsSettings, error: type[Exception]) -> None:
+    """Contract 16.1, 16.3: a file that is absent or holds no certificate is the system's error, and names the file."""
+    with pytest.raises(error) as caught:
+        context_for(settings)
+
+    assert str(settings.ca_file or settings.client_cert) in str(caught.value)
+    assert {} == _tls._contexts
+
+
+def test_13_3_an_encrypted_key_asks_nobody(client_cert: tuple[str, str]) -> None:
+    """Contract 13.3: an encrypted key is an error, no question on the terminal."""
+    serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
+    key = serialization.load_pem_private_key(Path(client_cert[1]).read_bytes(), None)
+    Path(client_cert[1]).write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"secret"),
+        )
+    )
+    with pytest.raises(ValueError, match="key of client_cert is encrypted"):
+        context_for(TlsSettings(client_cert=client_cert))
+
+
+def test_threads_may_ask_at_once(ca_file: str) -> None:
+    """Threads that ask for a new setting at once all get a context, and later ones the one that was kept."""
+    start, found = threading.Barrier(4), []
+
+    def ask() -> None:
+        start.wait()
+        found.append(context_for(TlsSettings(ca_file)))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert 4 == len(found)
+    assert context_for(TlsSettings(ca_file)) in found
+
+
+# The warning
+
+
+def test_13_2_one_warning_per_host() -> None:
+    """Contract 13.2: verify=False warns once for each host."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for host in ("a.test", "a.test", "b.test"):
+            warn_if_insecure(TlsSettings(verify=False), host)
+
+    assert [InsecureRequestWarning] * 2 == [warning.category for warning in caught]
+    assert ["a.test", "b.test"] == [re.findall(r"\w\.test", str(warning.message))[0] for warning in caught]
+
+
+@pytest.mark.parametrize(
+    "settings", [TlsSettings(), TlsSettings(verify=False, ssl_context=ssl.create_default_context())], ids=count()
+)
+def test_13_2_no_warning_without_cause(settings: TlsSettings) -> None:
+    """Contract 13.2: who checks, or brings a context, is not warned."""
+    warn_if_insecure(settings, "a.test")

@@ -1,0 +1,55 @@
+"""ChunkSink: a body that is handed over as it arrives, on the worker (contract 17.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._checksum import compare_digest, new_digest
+from ._sink import Sink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["ChunkSink"]
+
+CHUNK_SIZE = 64 * 1024  # octets received at a time, at most
+
+
+class ChunkSink(Sink):
+    """Hands a body over piece by piece, as it arrives, and keeps nothing."""
+
+    def __init__(self, hand_over: Callable[[bytes], None], checksum: str | None = None) -> None:
+        """Make a sink.
+
+        Args:
+            hand_over: Takes a piece; blocks while the receiver is behind.
+            checksum: What the whole must have, from `check_checksum()`.
+        """
+        self._hand_over = hand_over
+        self._checksum = checksum
+        self._digest = None if checksum is None else new_digest(checksum)
+        self._buffer = memoryview(bytearray(CHUNK_SIZE))
+
+    def expect(self, length: int | None) -> None:
+        pass
+
+    def room(self) -> memoryview:
+        return self._buffer[:]
+
+    def filled(self, count: int) -> None:
+        self.write(bytes(self._buffer[:count]))
+
+    def write(self, octets: bytes) -> None:
+        if octets:
+            if self._digest is not None:
+                self._digest.update(octets)
+            self._hand_over(octets)
+
+    def verify(self) -> None:
+        """Compare the whole with the checksum, which comes too late for whoever used the pieces already.
+
+        Raises:
+            ChecksumMismatch: They differ.
+        """
+        if self._digest is not None and self._checksum is not None:
+            compare_digest(self._digest, self._checksum)

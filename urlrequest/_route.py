@@ -1,0 +1,85 @@
+"""Route: everything that makes one connection different from another; and how a connection of any class is used.
+
+A request uses any connection class through `open_connection()` and `exchange()`; one that is not ours blocks where it
+blocks, and what it returns is counted all the same. Runs on the worker.
+"""
+
+from __future__ import annotations
+
+import http.client
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ._connection import SMALL_BODY, HTTPConnection, HTTPSConnection
+from ._headers import Headers
+from ._response import ForeignResponse, Response
+from ._tls import TlsSettings, context_for, warn_if_insecure
+from .errors import ProxyError
+
+if TYPE_CHECKING:
+    from ._body import Body
+    from ._connection import Fields
+    from ._proxy import Proxy
+    from ._response import ResponseLike
+    from ._waiter import Waiter
+
+__all__ = ["Route", "exchange", "open_connection"]
+
+
+class Route(NamedTuple):
+    """Everything that makes one connection different from another."""
+
+    connection_class: type
+    host: str
+    port: int | None
+    tls: TlsSettings | None = None
+    proxy: Proxy | None = None
+
+    @property
+    def is_tunnelled(self) -> bool:
+        """Whether the proxy only passes octets on; else it reads the requests."""
+        return self.proxy is not None and (self.tls is not None or self.proxy.is_socks)
+
+
+def open_connection(route: Route, waiter: Waiter) -> Any:
+    """Make a connection for a request; one of ours connects with its first exchange.
+
+    Raises:
+        OSError, ssl.SSLError: The certificate files cannot be used; nothing has been sent.
+    """
+    cls, proxy = route.connection_class, route.proxy
+    host, port = (route.host, route.port) if proxy is None else (proxy.host, proxy.port)
+    options: dict[str, Any] = {"timeout": waiter.timeout}
+    if route.tls is not None and issubclass(cls, HTTPSConnection | http.client.HTTPSConnection):
+        options["context"] = context_for(route.tls)
+        warn_if_insecure(route.tls, route.host)
+    connection = cls(host, port, **options)
+    is_ours = isinstance(connection, HTTPConnection)
+    if is_ours:
+        connection.waiter = waiter
+    if proxy is not None and is_ours:
+        connection.set_proxy(proxy, (route.host, route.port) if route.is_tunnelled and route.port else None)
+    elif proxy is not None and proxy.scheme != "http":
+        raise ProxyError(f"{cls.__name__} can be used with http proxies only, not with {proxy.scheme}")
+    elif proxy is not None and route.is_tunnelled:
+        connection.set_tunnel(route.host, route.port, headers=dict(proxy.fields))
+    return connection
+
+
+def exchange(connection: Any, method: str, target: str, fields: Fields, body: Body | None) -> ResponseLike:
+    """Send a request over a connection of any class, and read the head of the response."""
+    if isinstance(connection, HTTPConnection):
+        connection.request(method, target, body, fields)
+    else:
+        _request_foreign(connection, method, target, fields, body)
+    response = connection.getresponse()
+    return response if isinstance(response, Response) else ForeignResponse(response, method)
+
+
+def _request_foreign(connection: Any, method: str, target: str, fields: Fields, body: Body | None) -> None:
+    # http.client frames a body of unknown length itself, and only where no field says so already.
+    headers = dict(Headers(field for field in fields if field[0].lower() != "transfer-encoding"))
+    content: Any = None
+    if body is not None:
+        is_small = body.length is not None and body.length <= SMALL_BODY
+        content = b"".join(body.pieces()) if is_small else map(bytes, body.pieces())
+    connection.request(method, target, body=content, headers=headers)
