@@ -24,7 +24,7 @@ from ._cli_options import Wish, read_arguments
 from ._cli_output import NO_OUTPUT, Output, OutputError, drop_output, kept_words, open_output
 from ._cli_progress import Progress
 from ._cli_verbose import ShownRequest, complain, describe_error, printable, show_timings, without_userinfo
-from .errors import InsecureRequestWarning, InvalidURL
+from .errors import InsecureRequestWarning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,8 +106,10 @@ def _fetch(wish: Wish) -> int:
     try:
         with open_output(wish) as output:
             request = _start(wish, output, progress)
-            request.wait()
-            progress.close()
+            try:
+                request.wait()
+            finally:
+                progress.close()
             if wish.is_verbose:
                 show_timings(request.timings)
             return _judge(request, wish, output)
@@ -115,7 +117,6 @@ def _fetch(wish: Wish) -> int:
         complain(str(error))
         return ERROR
     finally:
-        progress.close()
         if request is not None:
             request.cancel()  # where writing its body failed, or was interrupted
 
@@ -163,7 +164,7 @@ def _judge(request: UrlRequest, wish: Wish, output: Output) -> int:
         where += f" (redirected to {printable(request.resp_url)})"
     if request.error is not None:
         complain(f"{where}: {describe_error(request.error)}{kept_words(wish)}")
-        return BAD_USAGE if isinstance(request.error, InvalidURL) and not request.history else ERROR
+        return ERROR
     status = request.resp_status or 0
     is_success = 200 <= status < 300 or status == 101
     if not is_success:

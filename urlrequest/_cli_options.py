@@ -17,6 +17,7 @@ from ._cli_body import Payload, complete_fields, form_part, make_payload
 from ._cli_output import is_special
 from ._deadline import check_seconds
 from ._message import check_method, read_fields
+from ._proxy import choose_proxy
 from ._target import parse_target
 from ._version import __version__
 from .errors import InvalidURL
@@ -214,7 +215,7 @@ def _url(text: str) -> str:
 
 def _proxy(text: str) -> str:
     try:
-        parse_target(text if "://" in text else f"http://{text}")
+        choose_proxy(text, None, None, parse_target("http://origin"), is_environment_trusted=False)
     except InvalidURL as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return text

@@ -14,11 +14,12 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from ._body import Body
+from ._dial import connect_socket, dial
 from ._message import head_octets
 from ._response import Response, await_continue
 from ._resumption import keep_session, session_key
 from ._socks import open_socks_tunnel
-from ._stream import NetworkStream, connect_socket, dial, secure
+from ._stream import NetworkStream, secure
 from ._tls import TlsSettings, context_for, warn_if_insecure
 from ._waiter import Waiter
 from .errors import IncompleteContent, ProtocolError, ProxyError
@@ -246,22 +247,22 @@ def _send(stream: NetworkStream, head: bytes, body: Body | None, fields: Fields)
     if body is None:
         return stream.send_all(head)
     pieces = body.pieces()
-    if body.length is not None and body.length <= SMALL_BODY and not body.is_watched:
+    declared = next((int(value) for name, value in fields if name.lower() == "content-length"), None)
+    if declared is not None and body.length is not None and body.length <= SMALL_BODY and not body.is_watched:
         return stream.send_all(b"".join((head, *pieces)), watch=True)
     try:
         if not stream.send_all(head, watch=True):
             return False
         if _expects_continue(fields) and not await_continue(stream):
             return False
-        return _send_pieces(stream, pieces, fields)
+        return _send_pieces(stream, pieces, declared)
     finally:
         # An error keeps this frame alive, and by that the files which the pieces come from.
         if isinstance(pieces, Generator):
             pieces.close()
 
 
-def _send_pieces(stream: NetworkStream, pieces: Iterator[bytes | memoryview], fields: Fields) -> bool:
-    declared = next((int(value) for name, value in fields if name.lower() == "content-length"), None)
+def _send_pieces(stream: NetworkStream, pieces: Iterator[bytes | memoryview], declared: int | None) -> bool:
     sent = 0
     for piece in pieces if declared is not None else _chunked(pieces):
         sent += len(piece)

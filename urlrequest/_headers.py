@@ -64,7 +64,7 @@ class Headers(dict[str, str]):
     def _kept(self, name: object) -> Any:
         return self._spelling.get(name.lower(), name) if isinstance(name, str) else name
 
-    def __missing__(self, name: str) -> str:
+    def __missing__(self, name: Any) -> str:
         spelling = self._kept(name)
         if spelling != name:
             return self[spelling]

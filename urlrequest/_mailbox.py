@@ -183,6 +183,10 @@ class Mailbox:
         return not self.is_ending and (self._has_progress or self._receiver.is_settled)
 
     @property
+    def _has_news(self) -> bool:
+        return self.is_over or self.is_ready
+
+    @property
     def pending_count(self) -> int:
         """How many events there are to deliver, about."""
         chunks = self._chunks_posted - self._chunks_delivered
@@ -216,7 +220,7 @@ class Mailbox:
             if not is_nested:
                 self._owner = None
                 self._turn.clear()
-            if self.is_over or self.is_ready:
+            if self._has_news:
                 self._announce()  # D1
 
     def deliver_all(self) -> None:

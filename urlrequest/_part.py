@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import stat
 import sys
@@ -164,6 +163,8 @@ class PartSink(FileSink):
 
     def _read_note(self, size: int) -> _Note | None:
         """What the note says, if the part can be continued by it."""
+        import json  # few programs continue downloads
+
         try:
             descriptor = os.open(self._note_path, os.O_RDONLY | _FLAGS)
             try:
@@ -183,6 +184,8 @@ class PartSink(FileSink):
         validator = strong_validator(head)
         if validator is None or "Content-Encoding" in head.headers or head.status != 200:
             return
+        import json  # as above
+
         self._total = content_length(head)
         note = _Note(self._url, validator, self._total, 0o666 if self._final_mode is None else self._final_mode)
         text = json.dumps(note._asdict()).encode()

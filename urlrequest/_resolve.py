@@ -112,15 +112,21 @@ def _join_lookup(host: str, port: int, waiter: Waiter) -> _Lookup:
     return lookup
 
 
-def _start_thread(lookup: _Lookup) -> None:
+def _start_thread(lookup: _Lookup | None) -> None:
     global _thread_count
-    try:
-        threading.Thread(target=_work, args=(lookup,), name="urlrequest-resolver", daemon=True).start()
-    except RuntimeError as error:  # the system gives no more threads
-        lookup.error = error
-        _finish(lookup)
+    while lookup is not None:
+        try:
+            threading.Thread(target=_work, args=(lookup,), name="urlrequest-resolver", daemon=True).start()
+        except RuntimeError as error:  # the system gives no more threads
+            lookup.error = error
+            _finish(lookup)
+        else:
+            return
         with _lock:
-            _thread_count -= 1
+            # Without another thread, nobody would come for those that wait.
+            lookup = _waiting.popleft() if _waiting and _thread_count == 1 else None
+            if lookup is None:
+                _thread_count -= 1
 
 
 def _work(lookup: _Lookup | None) -> None:

@@ -1,7 +1,6 @@
 """Server-sent events (WHATWG HTML, section 9.2) over `on_chunk`: what EventSource is in a browser, for any program.
 
-The callbacks run where the request's do. A lost connection is opened again on another thread: with asyncio, say
-`hook=AsyncioHook()`.
+The callbacks run where the request's do. Connections are opened again on a thread: with asyncio give `hook=` as well.
 """
 
 from __future__ import annotations
@@ -17,8 +16,6 @@ from urlrequest import UrlRequest, drain
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-LINE_END = re.compile("\r\n|\r|\n")
-
 
 class Event(NamedTuple):
     """What the server said."""
@@ -32,7 +29,7 @@ class Parser:
     """Octets as they come -> events; whatever is incomplete when the stream ends is dropped with it."""
 
     def __init__(self, last_id: str = "") -> None:
-        self.last_id, self.retry = last_id, -1.0  # seconds; negative: unknown
+        self.last_id, self.retry = last_id, -1.0  # seconds; -1: unknown
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
         self._rest, self._is_after_cr = "", False
         self._id, self._type, self._data = last_id, "", ""
@@ -41,7 +38,7 @@ class Parser:
         received = self._decoder.decode(octets)
         text = received.removeprefix("\n") if self._is_after_cr else received  # the CR has ended the line already
         self._is_after_cr = received.endswith("\r") if received else self._is_after_cr
-        *lines, self._rest = LINE_END.split(self._rest + text)
+        *lines, self._rest = re.split("\r\n|\r|\n", self._rest + text)
         for line in lines:
             if line:
                 self._take_field(*line.partition(":"))
@@ -73,8 +70,8 @@ class EventSource:
         self, url: str, on_event: Callable[[Event], object], on_stop: Callable[[UrlRequest], object], **options: Any
     ) -> None:
         self._url, self._on_event, self._on_stop, self._options = url, on_event, on_stop, options
-        self._is_closed, self._pause = False, 3.0  # seconds
-        self._parser, self._timer = Parser(), threading.Timer(0, self._connect)
+        self._parser, self._pause = Parser(), 3.0  # seconds
+        self._is_closed, self._timer = False, threading.Timer(0, self._connect)
         self._connect()
 
     def close(self) -> None:
@@ -88,8 +85,8 @@ class EventSource:
         fields |= {"Last-Event-ID": self._parser.last_id.encode()} if self._parser.last_id else {}
         options = {"req_headers": fields, "on_chunk": self._receive, "on_finish": self._end, **self._options}
         self._request = UrlRequest(self._url, **options)
-        if self._is_closed:  # meanwhile
-            self._request.cancel()
+        if self._is_closed:
+            self.close()
 
     def _receive(self, request: UrlRequest, octets: bytes) -> None:
         if is_event_stream(request):

@@ -15,14 +15,12 @@ import urlrequest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["BODY", "COMMAND", "PATIENCE", "head", "needs_posix", "on_terminal", "run", "start"]
+__all__ = ["BODY", "COMMAND", "PATIENCE", "WITHOUT_TQDM", "head", "needs_posix", "on_terminal", "run", "start"]
 
 COMMAND = [sys.executable, "-m", "urlrequest"]
 # The same where tqdm is not installed.
 WITHOUT_TQDM = "import sys; sys.modules['tqdm'] = None; from urlrequest._cli import main; sys.exit(main(sys.argv[1:]))"
 PATIENCE = 20  # seconds; only a failing test waits that long
-PROMPT = 0.3  # seconds from Ctrl-C to the end of the process
-ATTEMPTS = 3  # on a machine that does other things as well, the best of them counts
 BODY = bytes(range(256)) * 400
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")

@@ -135,7 +135,9 @@ def test_17_8_cancelled_task_of_asyncio(server: Server) -> None:
     """Cancelling the task cancels the request: its callbacks have run and its socket closes at once."""
     server.play(send(HEAD), signal("head"), wait_closed())
     told: list[str] = []
-    request = UrlRequest(server.url, on_cancel=lambda _: told.append("cancel"), on_finish=lambda _: told.append("finish"))
+    request = UrlRequest(
+        server.url, on_cancel=lambda _: told.append("cancel"), on_finish=lambda _: told.append("finish")
+    )
 
     async def wait() -> None:
         await request
@@ -176,7 +178,9 @@ def test_17_8_cancel_scope_of_trio(server: Server) -> None:
     trio = pytest.importorskip("trio")
     server.play(send(HEAD), signal("head"), wait_closed())
     told: list[str] = []
-    request = UrlRequest(server.url, on_cancel=lambda _: told.append("cancel"), on_finish=lambda _: told.append("finish"))
+    request = UrlRequest(
+        server.url, on_cancel=lambda _: told.append("cancel"), on_finish=lambda _: told.append("finish")
+    )
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:

@@ -58,7 +58,7 @@ http {{
     uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
     server {{
         listen unix:{folder}/socket; listen 127.0.0.1:{port}; root {folder}/www;
-        location /slow {{ limit_rate 1; }}
+        location /slow {{ limit_rate 500; }}
         location /old {{ return 302 /hello; }}
     }}
 }}
@@ -107,17 +107,16 @@ def test_18_1_unix_socket_of_nginx(folder: Path) -> None:
 @unix_only
 def test_18_1_unix_socket_and_the_rest(folder: Path) -> None:
     """A base URL and a deadline work as well; http stays what it was, and a redirect stays within http and https."""
-    with nginx(folder) as url:
-        with Session(url, timeout=10) as session:
-            request = unix_socket.UnixRequest("hello", session=session)
-            assert request.wait(timeout=10)
-            assert "hello" == request.result
-            late = unix_socket.UnixRequest("slow", session=session, deadline=0.1, on_error=print)
-            late.wait(timeout=10)
-            assert isinstance(late.error, TimeoutError)
-            old = unix_socket.UnixRequest("old", session=session, follow_redirects=True, on_error=print)
-            old.wait(timeout=10)
-            assert isinstance(old.error, InvalidURL)
+    with nginx(folder) as url, Session(url, timeout=10) as session:
+        request = unix_socket.UnixRequest("hello", session=session)
+        assert request.wait(timeout=10)
+        assert "hello" == request.result
+        late = unix_socket.UnixRequest("slow", session=session, deadline=0.1, on_error=print)
+        late.wait(timeout=10)
+        assert isinstance(late.error, TimeoutError)
+        old = unix_socket.UnixRequest("old", session=session, follow_redirects=True, on_error=print)
+        old.wait(timeout=10)
+        assert isinstance(old.error, InvalidURL)
 
 
 @unix_only

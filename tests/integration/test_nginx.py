@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import trustme
+    from typing_extensions import Self
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="counts threads as Linux does")
 
@@ -46,7 +47,7 @@ http {{
         listen 127.0.0.1:{port}; listen 127.0.0.1:{tls_port} ssl;
         ssl_certificate {folder}/server.pem; ssl_certificate_key {folder}/server.pem;
         root {folder}/www;
-        location /slow {{ limit_rate 1; }}
+        location /slow {{ limit_rate 500; }}
     }}
 }}
 """
@@ -118,7 +119,7 @@ class Watch:
         while not self._end.wait(0.005):
             self.most = max(self.most, status_of("Threads"))
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

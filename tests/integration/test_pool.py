@@ -394,7 +394,8 @@ def test_tls_sessions_that_fail_are_dropped(
         get(session, server.url, ca_file=ca_file)
         assert 1 == len(_resumption._sessions)
         monkeypatch.setattr(
-            "urlrequest._tls_over_tls.ssl.SSLSocket.do_handshake", lambda sock: (_ for _ in ()).throw(ssl.SSLError(1, "no"))
+            "urlrequest._tls_over_tls.ssl.SSLSocket.do_handshake",
+            lambda sock: (_ for _ in ()).throw(ssl.SSLError(1, "no")),
         )
         request = session.request(server.url, ca_file=ca_file, on_error=print)
         request.wait()

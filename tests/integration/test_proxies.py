@@ -19,6 +19,8 @@ from urlrequest.testing import Reply, Server, close, hold, receive, routes, send
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from typing_extensions import Self
+
 # The tests are no package: what they share is loaded by its path.
 _spec = importlib.util.spec_from_file_location("proxy_programs", Path(__file__).parent / "proxy_programs.py")
 assert _spec is not None
@@ -163,7 +165,7 @@ def socks(tmp_path: Path) -> Iterator[int]:
 def test_14_1_socks(
     socks: int, server: Server, tls_server: Server, session: Session, ca_file: str, scheme: str, host: str, is_tls: bool
 ) -> None:
-    """http and https go through a SOCKS server, by address and by a name that it resolves, and connections stay."""
+    """Http and https go through a SOCKS server, by address and by a name that it resolves, and connections stay."""
     origin = tls_server if is_tls else server
     origin.respond("/path", "hello")
     session.proxy_host, session.ca_file = f"{scheme}://127.0.0.1:{socks}", ca_file
@@ -363,8 +365,8 @@ def test_14_1_proxy_headers_cannot_split(server: Server, session: Session) -> No
         {"proxy_host": "127.0.0.1\r\nX: y"},
     ]
     for options in bad:
-        options = {"proxy_host": "127.0.0.1", "proxy_port": server.port, "on_error": print, **options}
-        assert isinstance(get(session, "https://h.test/", **options).error, InvalidURL | ValueError)
+        whole: dict[str, Any] = {"proxy_host": "127.0.0.1", "proxy_port": server.port, "on_error": print, **options}
+        assert isinstance(get(session, "https://h.test/", **whole).error, InvalidURL | ValueError)
 
     assert 0 == server.connection_count
 
@@ -386,7 +388,7 @@ class TlsFront:
         self.threads = [threading.Thread(target=self.accept, name="front")]
         self.threads[0].start()
 
-    def __enter__(self) -> TlsFront:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

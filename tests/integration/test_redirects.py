@@ -255,7 +255,8 @@ def test_17_4_http_to_https(server: Server, tls_server: Server, ca_file: str) ->
 
 
 @pytest.mark.parametrize(
-    "location", ["http://a%0d%0aX: y/", "http://h\\@127.0.0.1/", "http://127.1/", "http://h:port/", "http://" + "a" * 300]
+    "location",
+    ["http://a%0d%0aX: y/", "http://h\\@127.0.0.1/", "http://127.1/", "http://h:port/", "http://" + "a" * 300],
 )
 def test_17_4_bad_locations(server: Server, location: str) -> None:
     """Security C: a Location that is no good URL is an error, and asks nobody."""
@@ -265,7 +266,7 @@ def test_17_4_bad_locations(server: Server, location: str) -> None:
 
 
 def test_17_4_file_name_is_the_callers(server: Server, other: Server, tmp_path: Path) -> None:
-    """Security 54: neither the redirect nor Content-Disposition chooses the file's name; a redirect's body is no file."""
+    """Security 54: neither a redirect nor Content-Disposition names the file, and a redirect's body is none."""
     redirect(server, "/", other.url + "/evil.exe", body=b"moved" * 10)
     other.respond("/evil.exe", b"content", headers={"Content-Disposition": 'attachment; filename="evil.exe"'})
     follow(server.url, file_path=tmp_path / "mine")
@@ -367,4 +368,3 @@ def test_17_4_userinfo_through_a_proxy(proxied: Any) -> None:
     for request in proxy.requests:
         is_for_proxy = request.method == "CONNECT" or request.target.startswith("http")
         assert is_for_proxy == (request.header("Proxy-Authorization") is not None)
-

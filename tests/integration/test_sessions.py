@@ -111,7 +111,7 @@ def test_17_9_settings_change_at_any_time(server: Server) -> None:
 
 
 def test_17_9_times(server: Server) -> None:
-    """timeout and deadline of a session hold for its requests, and give way to their own."""
+    """Timeout and deadline of a session hold for its requests, and give way to their own."""
     with Session(server.url, timeout=0.05) as session:
         server.play(hold())
         assert isinstance(get(session, on_error=print).error, TimeoutError)

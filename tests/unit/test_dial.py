@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from urlrequest import _stream
+from urlrequest import _dial
 from urlrequest._deadline import Deadline
-from urlrequest._stream import _interleaved, connect_socket, dial
+from urlrequest._dial import _interleaved, connect_socket, dial
 from urlrequest._waiter import Waiter
 from urlrequest.errors import DeadlineExceeded, RequestCancelled
 
@@ -65,7 +65,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Address]]:
     def look_up(host: str, port: int, waiter: Waiter) -> list[Address]:
         return found[host]
 
-    monkeypatch.setattr(_stream, "resolve", look_up)
+    monkeypatch.setattr(_dial, "resolve", look_up)
     return found
 
 
@@ -89,7 +89,7 @@ def test_15_3_refused_addresses_cost_nothing(
     with dial("h", 80, Waiter()) as sock:
         assert listener.getsockname() == sock.getpeername()
 
-    assert time.monotonic() - began < 8 * _stream.ATTEMPT_DELAY
+    assert time.monotonic() - began < 8 * _dial.ATTEMPT_DELAY
 
 
 def test_15_3_next_address_after_250_ms(
@@ -116,7 +116,7 @@ def test_15_3_dead_refused_then_good(
 def test_15_3_first_of_several_that_answer(listener: socket.socket, names: dict[str, list[Address]]) -> None:
     """Contract 15.3: where several attempts succeed, one socket comes back and the others are closed."""
     with socket.create_server(("127.0.0.1", 0)) as other, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_stream, "ATTEMPT_DELAY", -1.0)  # all are due at once
+        patch.setattr(_dial, "ATTEMPT_DELAY", -1.0)  # all are due at once
         names["h"] = [address_of(listener), address_of(other)]
         with dial("h", 80, Waiter()) as sock:
             assert sock.getpeername() in {listener.getsockname(), other.getsockname()}

@@ -112,7 +112,7 @@ def test_17_10_idle_time(clock: Clock) -> None:
 
 
 def test_17_10_idle_time_of_others(clock: Clock) -> None:
-    """Whoever uses the pool closes what is too old, so that no socket stays behind for a host that is not used again."""
+    """Whoever uses the pool closes what is too old: no socket stays for a host that is not asked again."""
     pool, (old, young, new) = Pool(), connections(3)
     pool.put("old", old, 10)
     pool.put("young", young, 60)

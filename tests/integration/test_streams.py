@@ -1,0 +1,372 @@
+"""Contract 17.2: bodies that are handed over as they arrive, and server-sent events made of them."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import urlrequest
+from urlrequest import UrlRequest, defaults, errors
+from urlrequest.testing import Reply, Server, hold, reset, send, signal, trickle, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+EXAMPLE = Path(__file__).parent.parent.parent / "docs" / "examples" / "server_sent_events.py"
+spec = importlib.util.spec_from_file_location("server_sent_events", EXAMPLE)
+assert spec is not None
+assert spec.loader is not None
+server_sent_events: Any = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(server_sent_events)
+
+LIMIT = 1024 * 1024  # octets that may wait
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+TYPED = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+PATIENCE = 10  # seconds; only a failing test waits that long
+
+
+@pytest.fixture(autouse=True)
+def _without_keep_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(defaults, "keep_alive", False)
+
+
+def drain_until(is_true: Callable[[], object]) -> None:
+    """Run callbacks on this thread until something has happened."""
+    tick = threading.Event()
+    for _ in range(PATIENCE * 200):
+        urlrequest.drain()
+        if is_true():
+            return
+        tick.wait(0.005)
+    pytest.fail("it did not happen")
+
+
+class Receiver:
+    """Takes the pieces of a body."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.threads: set[int] = set()
+
+    def __call__(self, request: UrlRequest, octets: bytes) -> None:
+        assert type(octets) is bytes
+        assert octets
+        self.threads.add(threading.get_ident())
+        self.pieces.append(octets)
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self.pieces)
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000, 3_000_000])
+@pytest.mark.parametrize("has_length", [True, False])
+def test_17_2_whole_body_in_order(server: Server, recorder: Any, size: int, has_length: bool) -> None:
+    """Contract 17.2: every octet arrives, in order, on the dispatch thread, and nothing is kept."""
+    body = hashlib.shake_128(b"body").digest(size)
+    server.route("/", lambda request: Reply(200, body if has_length else iter([body])))
+    taken = Receiver()
+    request = recorder.run(server.url, on_chunk=taken)
+
+    assert ("success", b"", b"") == (recorder.terminal, request.result, request.content)
+    assert body == taken.body
+    assert taken.threads <= {threading.get_ident()}
+
+
+def test_17_2_pieces_come_as_they_arrive(server: Server) -> None:
+    """Contract 17.2: a piece is handed over before the next one is on its way."""
+    server.play(
+        send(CHUNKED + b"3\r\none\r\n"), wait_for("first"), send(b"3\r\ntwo\r\n"), wait_for("second"),
+        send(b"0\r\n\r\n"),
+    )  # fmt: skip
+    taken = Receiver()
+    request = UrlRequest(server.url, on_chunk=taken)
+    drain_until(lambda: taken.pieces == [b"one"])
+    assert (200, False) == (request.resp_status, request.is_finished)
+    server.signal("first")
+    drain_until(lambda: taken.pieces == [b"one", b"two"])
+    server.signal("second")
+    assert request.wait(timeout=PATIENCE)
+
+    assert [b"one", b"two"] == taken.pieces
+
+
+@pytest.mark.parametrize("status", [302, 404, 500])
+def test_17_2_other_status_is_kept(server: Server, recorder: Any, status: int) -> None:
+    """Contract 17.2: the body of what is no success is the result, as ever."""
+    server.respond("/", b"why", status=status)
+    taken = Receiver()
+    request = recorder.run(server.url, on_chunk=taken)
+
+    assert ([], "why") == (taken.pieces, request.result)
+
+
+def test_17_2_progress_and_chunks(server: Server, recorder: Any) -> None:
+    """Contract 5.2, 17.2: on_progress tells the same with on_chunk as without."""
+    server.respond("/", b"123456789")
+    recorder.run(server.url, on_chunk=lambda *_: None, on_progress=lambda *_: None, chunk_size=8)
+
+    assert [(0, 9), (8, 9), (9, 9), (9, 9)] == recorder.progress
+
+
+def test_4_6_no_coding_is_asked_for(server: Server, recorder: Any) -> None:
+    """Contract 4.6: a body that does not go to memory is asked for as it is."""
+    server.respond("/", b"x")
+    recorder.run(server.url, on_chunk=lambda *_: None)
+
+    assert "identity" == server.requests[0].header("Accept-Encoding")
+
+
+def test_4_6_coding_is_undone_all_the_same(server: Server, recorder: Any) -> None:
+    """Contract 4.6: a coding that was not asked for is undone piece by piece."""
+    import gzip
+
+    server.respond("/", gzip.compress(b"x" * 100_000), headers={"Content-Encoding": "gzip"})
+    taken = Receiver()
+    recorder.run(server.url, on_chunk=taken)
+
+    assert b"x" * 100_000 == taken.body
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_12_4_checksum_of_chunks(server: Server, recorder: Any, is_right: bool) -> None:
+    """Contract 12.4: with on_chunk a wrong checksum is an error, after the pieces."""
+    server.respond("/", b"content")
+    digest = hashlib.sha256(b"content" if is_right else b"other").hexdigest()
+    taken = Receiver()
+    request = recorder.run(server.url, on_chunk=taken, checksum=f"sha256:{digest}")
+
+    assert b"content" == taken.body
+    assert is_right is (request.error is None)
+    assert is_right or isinstance(request.error, errors.ChecksumMismatch)
+
+
+def test_17_6_max_size_of_chunks(server: Server, recorder: Any) -> None:
+    """Contract 17.6: a stream without a length ends at the limit, and nothing beyond it is handed over."""
+    server.play(trickle(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"x" * 1000, piece=100))
+    taken = Receiver()
+    request = recorder.run(server.url, on_chunk=taken, max_size=500)
+
+    assert isinstance(request.error, errors.ContentTooLarge)
+    assert len(taken.body) <= 500
+
+
+# Back-pressure
+
+
+def flood(server: Server, sent: list[int]) -> None:
+    """Answer without an end, and note how much the client has taken."""
+
+    def pieces() -> Iterator[bytes]:
+        while True:
+            yield b"x" * 65536
+            sent.append(65536)
+
+    server.route("/", lambda request: Reply(200, pieces(), {"Connection": "close"}))
+
+
+def stalled(request: Any) -> bool:
+    """Whether the worker waits for the receiver."""
+    mailbox = request.mailbox
+    return not mailbox.has_room(65536) and mailbox._chunks_posted > 0
+
+
+@pytest.mark.no_leaks
+def test_17_2_stalled_receiver_stops_the_worker(server: Server) -> None:
+    """Contract 17.2: at most 1 MiB waits; then the worker reads no further, and goes on when it is taken."""
+    flood(server, [])
+    taken = Receiver()
+    request = UrlRequest(server.url, on_chunk=taken)
+    mailbox = request.mailbox
+    tick = threading.Event()
+    for _ in range(PATIENCE * 200):
+        if stalled(request):
+            break
+        tick.wait(0.005)
+    posted = mailbox._octets_posted
+    assert LIMIT - 65536 < posted <= LIMIT
+    tick.wait(0.05)  # a worker that would go on had the time
+    assert posted == mailbox._octets_posted
+    drain_until(lambda: len(taken.body) > 3 * LIMIT)
+    assert mailbox._octets_posted - mailbox._octets_delivered <= LIMIT
+    request.cancel()
+    assert request.wait(timeout=PATIENCE)
+    request.join(5)
+
+    assert not request.is_alive()
+
+
+@pytest.mark.parametrize("end", ["cancel", "deadline"])
+@pytest.mark.no_leaks
+def test_17_2_stalled_worker_can_be_ended(server: Server, recorder: Any, end: str) -> None:
+    """Contract 7.2, 15.2: a worker that waits for the receiver hears of a cancel and of the deadline."""
+    flood(server, [])
+    request = recorder.get(server.url, on_chunk=lambda *_: None, deadline=0.3 if end == "deadline" else None)
+    tick = threading.Event()
+    for _ in range(PATIENCE * 200):
+        if stalled(request):
+            break
+        tick.wait(0.005)
+    if end == "cancel":
+        assert request.cancel()
+    request.join(5)  # the worker is done, though nobody has taken a piece
+    assert not request.is_alive()
+    assert request.wait(timeout=PATIENCE)
+
+    assert {"cancel": "cancel", "deadline": "error"}[end] == recorder.terminal
+
+
+def test_17_2_small_pieces_are_limited_too(server: Server) -> None:
+    """Contract 17.2: of tiny pieces no endless number waits."""
+    server.play(trickle(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"y" * 5000))
+    taken = Receiver()
+    request = UrlRequest(server.url, on_chunk=taken)
+    request.join(0.5)
+    assert request.mailbox._chunks_posted <= 1024
+    assert request.wait(timeout=PATIENCE)
+
+    assert b"y" * 5000 == taken.body
+
+
+def test_17_2_cancel_within_on_chunk(server: Server, recorder: Any) -> None:
+    """Contract 7.3, 17.2: after a cancel on the dispatch thread no further piece is handed over."""
+    flood(server, [])
+    taken = Receiver()
+
+    def take(request: UrlRequest, octets: bytes) -> None:
+        taken(request, octets)
+        request.cancel()
+
+    recorder.run(server.url, on_chunk=take)
+
+    assert "cancel" == recorder.terminal
+    assert 1 == len(taken.pieces)
+
+
+def test_3_6_exceptions_of_on_chunk(server: Server, recorder: Any) -> None:
+    """Contract 3.6, 17.2: an exception goes to whoever drains; the stream goes on, and no piece is lost or repeated."""
+    server.play(
+        send(CHUNKED + b"3\r\none\r\n"), wait_for("raised"), send(b"3\r\ntwo\r\n0\r\n\r\n"),
+    )  # fmt: skip
+    taken = Receiver()
+
+    def take(request: UrlRequest, octets: bytes) -> None:
+        taken(request, octets)
+        if octets == b"one":
+            raise ZeroDivisionError
+
+    request = recorder.get(server.url, on_chunk=take)
+    with pytest.raises(ZeroDivisionError):
+        request.wait(timeout=PATIENCE)
+    server.signal("raised")
+    assert request.wait(timeout=PATIENCE)
+
+    assert [b"one", b"two"] == taken.pieces
+    assert "success" == recorder.terminal
+
+
+def test_11_3_cut_stream_is_an_error(server: Server, recorder: Any) -> None:
+    """Contract 11.3, 17.2: what was received is handed over, and then the error."""
+    server.play(send(CHUNKED + b"3\r\none\r\n5\r\ntw"))
+    taken = Receiver()
+    request = recorder.run(server.url, on_chunk=taken)
+
+    assert b"onetw" == taken.body
+    assert isinstance(request.error, errors.IncompleteContent)
+
+
+# Server-sent events
+
+
+class Source:
+    """An EventSource under test, whose callbacks this thread runs."""
+
+    def __init__(self, url: str, **options: Any) -> None:
+        self.events: list[tuple[str, str, str]] = []
+        self.stopped: list[UrlRequest] = []
+        self.source = server_sent_events.EventSource(url, self.take, self.stopped.append, timeout=PATIENCE, **options)
+
+    def take(self, event: Any) -> None:
+        self.events.append(tuple(event))
+
+    @property
+    def data(self) -> list[str]:
+        return [data for _, data, _ in self.events]
+
+    def close(self) -> None:
+        self.source.close()
+        drain_until(lambda: self.source._request.is_finished)
+
+
+def test_events_arrive(server: Server) -> None:
+    """The example's events: type, data of several lines, the last id, a comment in between."""
+    server.play(
+        send(TYPED + b": hello\n\ndata: one\n\nevent: add\nid: 7\ndata: two\ndata: lines\n\n"), signal("sent"), hold()
+    )
+    source = Source(server.url)
+    drain_until(lambda: len(source.events) == 2)
+    source.close()
+
+    assert [("message", "one", ""), ("add", "two\nlines", "7")] == source.events
+    assert [source.source._request] == source.stopped
+    assert source.source._request.is_cancelled
+
+
+@pytest.mark.parametrize("how", ["end", "reset", "no answer", "silence"])
+def test_events_go_on_after_a_break(server: Server, how: str) -> None:
+    """The example's reconnecting: after an end, a reset, or no answer at all, from the last complete event on."""
+    breaks = {"end": (), "reset": (reset(),), "no answer": (), "silence": (hold(),)}
+    server.play(send(TYPED + b"retry: 1\nid: \xc3\xbc1\ndata: a\n\nid: 2\ndata: lost"), signal("first"), *breaks[how])
+    if how == "no answer":
+        server.play()
+    server.play(send(TYPED + b"data: b\n\n"), hold())
+    source = Source(server.url, **({"deadline": 0.5} if how == "silence" else {}))
+    drain_until(lambda: len(source.events) == 2)
+    source.close()
+
+    assert ["a", "b"] == source.data
+    assert [None, *["ü1"] * (len(server.requests) - 1)] == [
+        None if last is None else last.encode("latin-1").decode()
+        for last in (request.header("Last-Event-ID") for request in server.requests)
+    ]
+    assert {"text/event-stream"} == {request.header("Accept") for request in server.requests}
+
+
+@pytest.mark.parametrize(
+    ("status", "content_type"), [(204, None), (404, "text/plain"), (500, "text/event-stream"), (200, "text/plain")]
+)
+def test_events_stop_when_refused(server: Server, status: int, content_type: str | None) -> None:
+    """The example's end: any other status or type is final, and told."""
+    fields = {} if content_type is None else {"Content-Type": content_type}
+    server.respond("/", b"" if status == 204 else b"data: x\n\n", status=status, headers=fields)
+    source = Source(server.url)
+    drain_until(lambda: source.stopped)
+
+    assert ([], 1) == (source.events, len(server.requests))
+    source.close()
+
+
+def test_events_stop_at_a_bad_url() -> None:
+    """The example's end: what can never work is not tried again."""
+    source = Source("http://")
+    drain_until(lambda: source.stopped)
+
+    assert isinstance(source.stopped[0].error, errors.InvalidURL)
+    source.close()
+
+
+def test_events_closed_during_the_pause(server: Server) -> None:
+    """The example's close(): a pause before the next connection ends without one."""
+    server.play(send(TYPED + b"retry: 100000\n\n"))
+    source = Source(server.url)
+    drain_until(lambda: source.source._timer.is_alive())  # noqa: PLW0108 - it is replaced meanwhile
+    source.close()
+    source.source._timer.join(5)
+
+    assert not source.source._timer.is_alive()
+    assert 1 == server.connection_count
