@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .errors import IncompleteContent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 __all__ = ["Body", "make_body", "make_json_body"]
 
@@ -61,7 +62,7 @@ def make_body(source: object, content_type: str | None) -> Body:
         return _file_body(source, charset)
     if isinstance(source, list | tuple):
         return _list_body(source, charset)
-    if hasattr(source, "__iter__"):
+    if isinstance(source, Iterable):
         return Body(lambda: _encoded(source, charset), None)
     raise TypeError(f"req_body is {type(source).__name__}; bytes, str, dict, a file or an iterable of bytes is needed")
 

@@ -29,16 +29,15 @@ from .errors import InsecureRequestWarning
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["BAD_USAGE", "ERROR", "FAILURE", "INTERRUPTED", "SUCCESS", "main"]
+__all__ = ["ERROR", "FAILURE", "INTERRUPTED", "SUCCESS", "main"]
 
-SUCCESS: Final = 0
+SUCCESS: Final = 0  # 2 is for a wrong command line, see `_cli_options`
 FAILURE: Final = 1  # a status that is no success
-BAD_USAGE: Final = 2
 ERROR: Final = 3  # no complete response, or no place for it
 INTERRUPTED: Final = 130  # as shells count: 128 and the number of SIGINT
 
 ENDING_TIME = 0.2  # seconds for the workers to remove their temporary files
-PROGRESS_INTERVAL = 0.1  # seconds from one step of the progress bar to the next
+CHUNK_SIZE = 64 * 1024  # octets from one step of the progress bar to the next
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -137,7 +136,7 @@ def _start(wish: Wish, output: Output, progress: Progress) -> UrlRequest:
         req_body=wish.payload.body,
         files=wish.payload.files,
         req_headers=wish.headers,
-        progress_interval=PROGRESS_INTERVAL,
+        chunk_size=CHUNK_SIZE,
         timeout=wish.timeout,
         method=wish.method,
         file_path=output.file_path,

@@ -45,8 +45,9 @@ class Payload(NamedTuple):
     def close(self) -> None:
         """Close the files."""
         for source in (self.body, *(content for _, (_, content, _) in self.files or [])):
-            if hasattr(source, "close"):
-                source.close()
+            close = getattr(source, "close", None)  # octets and fields have none
+            if close is not None:
+                close()
 
 
 def form_part(text: str) -> FormPart:

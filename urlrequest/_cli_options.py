@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Wish", "read_arguments"]
 
+BAD_USAGE = 2  # exit code
+
 USAGE = """python -m urlrequest [options] URL
        python -m urlrequest demo"""
 
@@ -104,7 +106,7 @@ class Wish:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"urlrequest: {message} (-h shows how)\n")
+        self.exit(BAD_USAGE, f"urlrequest: {message} (-h shows how)\n")
 
 
 def read_arguments(arguments: Sequence[str]) -> Wish:

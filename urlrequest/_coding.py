@@ -261,13 +261,20 @@ class Decoder:
             ContentDecodingError: A coding is corrupt.
             ContentTooLarge: It expands over 1,000 to 1, beyond 10 MiB (contract 17.6).
         """
-        self._received += len(piece)
         if not self._stages:
+            self._received += len(piece)
             return _cut(piece)
-        pieces: Iterator[bytes | memoryview] = iter([piece])
+        pieces = self._arriving(piece)
         for stage in self._stages:
             pieces = self._run(stage, pieces)
         return cast("Iterator[bytes]", pieces)  # only what goes into the first stage may be a view
+
+    def _arriving(self, piece: bytes | memoryview) -> Iterator[bytes | memoryview]:
+        """The octets in slices, each counted as it is taken: what has not been used yet excuses no expansion."""
+        for start in range(0, len(piece), _SLICE):
+            part = piece[start : start + _SLICE]
+            self._received += len(part)
+            yield part
 
     def finish(self) -> Iterator[bytes]:
         """Declare that the content has ended, and yield what is left: nothing, with the codings that there are.

@@ -11,7 +11,7 @@ import http.client
 import ssl
 from collections.abc import Generator
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ._body import Body
 from ._dial import connect_socket, dial
@@ -155,11 +155,12 @@ class HTTPConnection(http.client.HTTPConnection):
         if self.sock is not None:
             self.sock.has_received = False
         if not isinstance(headers, list) or not (body is None or isinstance(body, Body)):
-            super().request(method, url, body, headers or {}, encode_chunked=encode_chunked)
+            fields: Any = headers or {}
+            super().request(method, url, body, fields, encode_chunked=encode_chunked)
             return
         if self.sock is None:
             self.connect()
-        stream: NetworkStream = self.sock
+        stream = cast("NetworkStream", self.sock)
         stream.waiter = self.waiter
         began = monotonic()
         try:

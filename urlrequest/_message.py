@@ -199,7 +199,9 @@ def _with_auth(fields: list[tuple[str, str]], auth: Any, target: Target) -> list
         return with_userinfo(fields, target)
     if auth is None:
         return fields
-    if isinstance(auth, tuple | list) and len(auth) == 2:
+    if isinstance(auth, tuple | list):
+        if len(auth) != 2:
+            raise TypeError(f"auth has {len(auth)} items; (user, password) is needed")
         return _with_credentials(fields, *auth)
     if hasattr(auth, "username") and hasattr(auth, "password"):
         return _with_credentials(fields, auth.username, auth.password)

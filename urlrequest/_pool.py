@@ -209,21 +209,27 @@ class Lease:
             Exception: Whatever kept the response from coming.
         """
         if self._is_reused and may_repeat(method, body):
-            try:
-                response = exchange(self._connection, method, target, fields, body)
-                closing = "close" in response.head.headers.get("Connection", "").lower()
-                is_stale = closing and response.head.status == REQUEST_TIMEOUT
-            except (ConnectionError, ssl.SSLError):
-                if self._connection.has_answer:
-                    raise
-                is_stale = True
-            if not is_stale:
-                self._response = response
-                return response
+            if self._exchange_over_used(method, target, fields, body):
+                assert self._response is not None, "that is what it says"
+                return self._response
             self._connection.close()
             self._is_reused, self._connection = False, open_connection(self._route, self._waiter)
         self._response = exchange(self._connection, method, target, fields, body)
         return self._response
+
+    def _exchange_over_used(self, method: str, target: str, fields: Fields, body: Body | None) -> bool:
+        """The same over a connection that may have died meanwhile; False when it has."""
+        try:
+            response = exchange(self._connection, method, target, fields, body)
+        except (ConnectionError, ssl.SSLError):
+            if self._connection.has_answer:
+                raise
+            return False
+        has_given_up = response.head.status == REQUEST_TIMEOUT
+        if has_given_up and "close" in response.head.headers.get("Connection", "").lower():
+            return False
+        self._response = response
+        return True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -66,7 +66,7 @@ class ThreadLike(threading.Thread):
         return True
 
     @daemon.setter
-    def daemon(self, _: bool) -> None:
+    def daemon(self, _: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]  # Thread's is a property too
         raise RuntimeError("a request is a daemon, and is active from the beginning")
 
     def _begin(self) -> None:

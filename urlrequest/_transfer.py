@@ -186,8 +186,9 @@ def _answered(plan: Plan, supplies: Supplies, waiter: Waiter) -> Iterator[Respon
 
 def _add_note(error: Exception, note: str) -> None:
     """Say more than an error of somebody else's does; tracebacks show it from Python 3.11 on."""
-    if hasattr(error, "add_note"):
-        error.add_note(note)
+    add_note = getattr(error, "add_note", None)
+    if add_note is not None:
+        add_note(note)
 
 
 def _has_time_for(pause: float, waiter: Waiter) -> bool:
@@ -227,7 +228,7 @@ def _finish(
         destination = ChunkSink(witness.see_chunk, checksum)
     _receive(response, destination, plan, witness, file.offset if destination is file and file is not None else 0)
     waiter.check()
-    if destination is file and has_content:
+    if file is not None and destination is file and has_content:
         if not witness.begin_commit():
             raise RequestCancelled("the request was cancelled")
         file.commit()

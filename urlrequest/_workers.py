@@ -1,6 +1,6 @@
 """Workers: at most so many requests run at once; the others wait in order, without a thread of their own.
 
-A worker that has finished takes the next request, or sleeps for a while in the hope of one: waking it costs half of
+A worker that has finished takes the next request, or sleeps for a while in the hope of one: waking it costs a tenth of
 what starting a thread costs. Which thread runs a request is the business of this module alone.
 
 Thread safety. `_lock` guards the counts, `_idle`, `_line` and `_held`; under it are assignments only. `withdraw()`

@@ -17,7 +17,7 @@ PHASES = ("queue", "resolve", "connect", "handshake", "send", "head", "body", "b
 TIME_TO_REACH = 0.015  # seconds until a request is in its phase
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n0123456789"
 BUSY = b"HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"
-WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+WHOLE = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
 
 
 def cancel(contender: str, phase: str, count: int = 40) -> dict[str, float]:

@@ -96,7 +96,7 @@ class Ours(Contender):
 
     def file(self, path: str, progress: Any) -> int:
         self._load(progress, file_path=path)
-        return os.path.getsize(path)  # noqa: PTH202
+        return os.path.getsize(path)
 
     def burst(self, count: int, limit: int | None) -> int:
         with contextlib.ExitStack() as stack:
@@ -194,7 +194,7 @@ class HttpClient(Contender):
     def file(self, path: str, progress: Any) -> int:
         response, received = self._response(), 0
         total = response.length
-        with open(path, "wb", buffering=0) as file:  # noqa: PTH123
+        with open(path, "wb", buffering=0) as file:
             room = memoryview(bytearray(READ_SIZE if progress is None else CHUNK_SIZE))
             while count := response.readinto(room):
                 file.write(room[:count])
@@ -248,7 +248,7 @@ class PyCurl(Contender):
         return len(buffer.getvalue())
 
     def file(self, path: str, progress: Any) -> int:
-        with open(path, "wb") as file:  # noqa: PTH123
+        with open(path, "wb") as file:
             return self._load(file.write, progress)
 
     def burst(self, count: int, limit: int | None) -> int:
@@ -333,7 +333,7 @@ class Requests(Contender):
         return len(self._session.get(self.target.url).content)
 
     def file(self, path: str, progress: Any) -> int:
-        with open(path, "wb") as file:  # noqa: PTH123
+        with open(path, "wb") as file:
             return sum(map(file.write, self._pieces(progress)))
 
     def burst(self, count: int, limit: int | None) -> int:
@@ -581,7 +581,7 @@ class Kivy(Contender):
 
     def file(self, path: str, progress: Any) -> int:
         self._load(progress, file_path=path)
-        return os.path.getsize(path)  # noqa: PTH202
+        return os.path.getsize(path)
 
     def burst(self, count: int, limit: int | None) -> int:
         requests = [self._class(self.target.url, **self._options) for _ in range(count)]
@@ -615,7 +615,7 @@ class CurlCommand(Contender):
 
     def file(self, path: str, progress: Any) -> int:
         self._curl("--output", path, self.target.url)
-        return os.path.getsize(path)  # noqa: PTH202
+        return os.path.getsize(path)
 
 
 def _in_threads(get: Callable[[], bool], count: int, limit: int | None) -> int:

@@ -69,7 +69,7 @@ def first_https(contender: str, url: str, host: str, port: int, ca_file: str, re
 def _run(script: str, repeats: int) -> list[str]:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     # The bytecode of this checkout stays out of it.
-    environment["PYTHONPYCACHEPREFIX"] = os.path.join(tempfile.gettempdir(), f"urlrequest-bench-bytecode-{os.getuid()}")  # noqa: PTH118
+    environment["PYTHONPYCACHEPREFIX"] = os.path.join(tempfile.gettempdir(), f"urlrequest-bench-bytecode-{os.getuid()}")
     command = [sys.executable, "-c", script]
     runs = [
         subprocess.run(command, env=environment, capture_output=True, text=True, check=True) for _ in range(repeats + 1)

@@ -81,7 +81,7 @@ def download(contender: str, url: str, ca_file: str, to: str, progress: bool = F
         events += 1
 
     callback = note if progress else None
-    folder = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108
+    folder = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
     with tempfile.TemporaryDirectory(dir=folder, prefix="urlrequest-bench-") as place:
         gc.collect()
         _forget_peak()
@@ -112,7 +112,7 @@ def burst(contender: str, url: str, ca_file: str, count: int, limit: int | None 
     def watch() -> None:
         nonlocal peak
         while not is_over.wait(0.005):
-            peak = max(peak, len(os.listdir("/proc/self/task")))  # noqa: PTH208
+            peak = max(peak, len(os.listdir("/proc/self/task")))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -233,11 +233,11 @@ def steady(contender: str, url: str, ca_file: str, count: int) -> dict[str, floa
     tenth = count // 10
     first = _run(player, tenth)
     gc.collect()
-    before = _resident("VmRSS"), len(os.listdir("/proc/self/fd")), threading.active_count()  # noqa: PTH208
+    before = _resident("VmRSS"), len(os.listdir("/proc/self/fd")), threading.active_count()
     _run(player, count - 2 * tenth)
     last = _run(player, tenth)
     gc.collect()
-    after = _resident("VmRSS"), len(os.listdir("/proc/self/fd")), threading.active_count()  # noqa: PTH208
+    after = _resident("VmRSS"), len(os.listdir("/proc/self/fd")), threading.active_count()
     player.close()
     return {
         "memory": (after[0] - before[0]) / 1024,

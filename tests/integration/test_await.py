@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -56,9 +57,14 @@ def test_17_8_await(server: Server, run: Any) -> None:
 @each_loop
 def test_17_8_await_raises_the_error(server: Server, run: Any, caplog: pytest.LogCaptureFixture) -> None:
     """An error is raised; as somebody is told then, nothing is logged (contract 3.8)."""
-    server.play(reset())
+    server.play(wait_for("awaited"), reset())
 
     async def main() -> None:
+        # Called by the loop, so not before the task waits.
+        if run is run_asyncio:
+            asyncio.get_running_loop().call_soon(server.signal, "awaited")
+        else:
+            sys.modules["trio"].lowlevel.current_trio_token().run_sync_soon(server.signal, "awaited")
         with pytest.raises(ConnectionError) as caught:
             await request
         assert caught.value is request.error

@@ -190,7 +190,7 @@ def test_17_6_max_size_that_is_none(server: Server, recorder: Any, limit: Any, e
         ("text/plain; charset=latin-1", b"\xef\xbb\xbf" + "grüße".encode(), "grüße"),
         ("text/plain", b"gr\xfc\xdfe", b"gr\xfc\xdfe"),
         ("text/plain; charset=nonsense", b"\xff", b"\xff"),
-        ("text/plain; charset=rot13", b"abc", "abc"),
+        ("text/plain; charset=rot13", b"abc", b"abc"),
         ("image/png", b"abc", b"abc"),
         ("image/svg+xml", b"<svg/>", "<svg/>"),
         ("application/json; charset=latin-1", b'{"a": "\xfc"}', {"a": "ü"}),

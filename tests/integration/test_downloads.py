@@ -803,7 +803,7 @@ def test_94_symbolic_link(recorder: Any, server: Server, origin: Origin, target:
     download = Download(recorder, server, link)
     origin.sent = [CUT]
     download.run()
-    part, note = part_names(target)
+    part, _ = part_names(target)
     assert part.parent == target.parent
     download.run()
 

@@ -1,4 +1,4 @@
-"""Contract 12.1, 12.3: a process that is killed leaves the old file or the new one, and a part that can be continued."""
+"""Contract 12.1, 12.3: a killed process leaves the old file or the new one, and a part that can be continued."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from urlrequest import Session, UrlRequest, _retry
+from urlrequest._waiter import Waiter
 from urlrequest.errors import DeadlineExceeded
 from urlrequest.testing import RecordedRequest, Reply, Server, close, hold, receive_head, reset, send
 
@@ -22,13 +23,13 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Short pauses; the lengths of all that were made, in seconds."""
     made: list[float] = []
     monkeypatch.setattr(_retry, "FIRST_PAUSE", PAUSE)
-    pause = UrlRequest.__init__.__globals__["Waiter"].pause
+    pause = Waiter.pause
 
     def noted(waiter: Any, seconds: float) -> None:
         made.append(seconds)
         pause(waiter, seconds)
 
-    monkeypatch.setattr("urlrequest._waiter.Waiter.pause", noted)
+    monkeypatch.setattr(Waiter, "pause", noted)
     return made
 
 

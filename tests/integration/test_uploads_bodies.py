@@ -315,12 +315,12 @@ def test_nginx_takes_the_body(tmp_path: Path, server: Server) -> None:
     with nginx(folder, taking) as url:
         for body in (LARGE, [LARGE[:100_000], b"", LARGE[100_000:]], io.BytesIO(LARGE)):
             path = post(url + "/form", req_body=body)
-            with open(path, "rb") as taken:  # noqa: PTH123 - a path of nginx's
+            with open(path, "rb") as taken:
                 assert LARGE == taken.read()
         upload = tmp_path / "upload"
         upload.write_bytes(LARGE)
         path = post(url + "/form", files={"f": upload}, req_body={"a": "1"})
-        with open(path, "rb") as taken:  # noqa: PTH123 - likewise
+        with open(path, "rb") as taken:
             form_data = taken.read()
 
     boundary = form_data.partition(b"\r\n")[0]

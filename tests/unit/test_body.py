@@ -257,7 +257,7 @@ def test_10_2_mapped_files(path: Path) -> None:
 def test_10_2_pipes() -> None:
     """A pipe's length nobody knows; it is sent until its end."""
     reading, writing = os.pipe()
-    with open(reading, "rb") as file:  # noqa: PTH123 - a descriptor
+    with open(reading, "rb") as file:
         os.write(writing, b"abc")
         os.close(writing)
         body = make_body(file, None)

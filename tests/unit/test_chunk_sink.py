@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from urlrequest._checksum import check_checksum
+from urlrequest._chunks import CHUNK_SIZE, ChunkSink
+from urlrequest.errors import ChecksumMismatch
+
+
+def test_17_2_pieces_are_our_own() -> None:
+    """Contract 17.2: what was handed over does not change when the next octets are received."""
+    pieces: list[bytes] = []
+    sink = ChunkSink(pieces.append)
+    sink.expect(None)
+    for octets in (b"one", b"three"):
+        with sink.room() as room:
+            room[: len(octets)] = octets
+        sink.filled(len(octets))
+    sink.write(b"four")
+
+    assert [b"one", b"three", b"four"] == pieces
+    assert {bytes} == {type(piece) for piece in pieces}
+
+
+def test_17_2_no_empty_piece() -> None:
+    """Contract 17.2: on_chunk is not called for nothing."""
+    pieces: list[bytes] = []
+    sink = ChunkSink(pieces.append)
+    sink.filled(0)
+    sink.write(b"")
+
+    assert [] == pieces
+
+
+def test_room_is_always_there() -> None:
+    """A piece that was handed over makes room for as much again."""
+    sink = ChunkSink(lambda octets: None)
+    for _ in range(3):
+        with sink.room() as room:
+            assert CHUNK_SIZE == len(room)
+        sink.filled(CHUNK_SIZE)
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_12_4_checksum(is_right: bool) -> None:
+    """Contract 12.4: all pieces count, in order."""
+    digest = hashlib.md5(b"onetwo" if is_right else b"twoone", usedforsecurity=False).hexdigest()
+    sink = ChunkSink(lambda octets: None, check_checksum(f"md5:{digest}"))
+    sink.write(b"one")
+    sink.write(b"two")
+    if is_right:
+        sink.verify()
+    else:
+        with pytest.raises(ChecksumMismatch):
+            sink.verify()
+
+
+def test_12_4_without_a_checksum() -> None:
+    """Contract 12.4: nothing is compared where nothing was given."""
+    ChunkSink(lambda octets: None).verify()

@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from urlrequest import _part, _sink
+from urlrequest._head import ResponseHead
+from urlrequest._headers import Headers
+from urlrequest._part import PartSink
+from urlrequest.errors import ContentTooLarge, IncompleteContent, RequestCancelled
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.no_leaks, pytest.mark.skipif(sys.platform == "win32", reason="locks of POSIX")]
+
+URL = "http://example.com/file"
+CONTENT = bytes(range(200))
+
+
+def head(status: int = 200, length: int | None = 200, **fields: str) -> ResponseHead:
+    given = {"ETag": '"one"', **{name.replace("_", "-"): value for name, value in fields.items()}}
+    if length is not None:
+        given["Content-Length"] = str(length)
+    return ResponseHead("1.1", status, "", Headers(list(given.items())))
+
+
+def rest(first: int) -> ResponseHead:
+    return head(206, 200 - first, Content_Range=f"bytes {first}-199/200")
+
+
+def make(path: Path, url: str = URL, checksum: str | None = None, check: Any = lambda: None) -> PartSink:
+    return PartSink(str(path), checksum, url, check)
+
+
+def begin(path: Path, octets: bytes, url: str = URL) -> None:
+    """Leave a part behind."""
+    with make(path, url) as sink:
+        assert [] == sink.range_fields()
+        assert sink.accepts(head())
+        sink.expect(200)
+        sink.write(octets)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def test_12_3_part_and_note(tmp_path: Path) -> None:
+    """Contract 12.3: what was received lies beside the target, readable by us alone, with a note of what it is."""
+    begin(tmp_path / "target", CONTENT[:50])
+
+    part, note = names(tmp_path)
+    assert part + ".json" == note
+    assert CONTENT[:50] == (tmp_path / part).read_bytes()
+    assert [0o600] * 2 == [(tmp_path / name).stat().st_mode & 0o777 for name in (part, note)]
+
+
+def test_12_3_parts_of_two_files_are_two(tmp_path: Path) -> None:
+    """Contract 12.3: each target has its own part, however long or odd its name."""
+    for name in ("a", "b", "x" * 255, "ü", os.fsdecode(b"\xff")):
+        begin(tmp_path / name, CONTENT[:50])
+
+    assert 10 == len(names(tmp_path))
+
+
+def test_p1_note_before_the_first_octet(tmp_path: Path) -> None:
+    """P1: at no moment is there an octet in the part that a note does not name."""
+    begin(tmp_path / "target", CONTENT[:50])
+    (part,) = tmp_path.glob("*.part")
+    note = part.with_name(part.name + ".json")
+    with make(tmp_path / "target") as sink:
+        sink.range_fields()
+        sink.accepts(head(ETag='"two"'))
+        assert (0, True) == (part.stat().st_size, "two" in note.read_text())
+        sink.expect(200)
+        sink.write(CONTENT)
+        assert 0 == part.stat().st_size  # gathered, not yet written
+        sink.commit()
+
+    assert ["target"] == names(tmp_path)
+
+
+@pytest.mark.parametrize("moment", ["note", "part"])
+def test_p1_note_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, moment: str) -> None:
+    """P1: without a note the download goes on, and leaves no part."""
+    real = os.write
+
+    def short(descriptor: int, octets: Any) -> int:
+        if os.fstat(descriptor).st_size == 0 and bytes(octets[:1]) == b"{":
+            if moment == "note":
+                raise OSError(errno.ENOSPC, "full")
+            return real(descriptor, octets[:5])
+        return real(descriptor, octets)
+
+    monkeypatch.setattr(os, "write", short)
+    begin(tmp_path / "target", CONTENT[:50])
+
+    assert [] == names(tmp_path)
+
+
+def test_p3_lock_is_held_until_both_names_are_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """P3: while the part takes its place nobody else can have it: whoever did would cut the finished file."""
+    tries = []
+    real = os.replace
+
+    def replace(temporary: str, path: str) -> None:
+        with open(temporary, "rb") as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        real(temporary, path)
+        with open(path, "rb") as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        tries.append(path)
+
+    monkeypatch.setattr(_sink.os, "replace", replace)
+    with make(tmp_path / "target") as sink:
+        sink.accepts(head())
+        sink.expect(200)
+        sink.write(CONTENT)
+        sink.commit()
+
+    assert [str(tmp_path / "target")] == tries
+
+
+def test_p3_useless_part_is_removed_under_the_lock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """P3: a part is removed by who has it, so that nobody loses one that was taken meanwhile."""
+    tries = []
+    real = os.unlink
+
+    def unlink(path: str) -> None:
+        if path.endswith(".part"):
+            with open(path, "rb") as file, pytest.raises(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            tries.append(path)
+        real(path)
+
+    monkeypatch.setattr(os, "unlink", unlink)
+    with make(tmp_path / "target") as sink:
+        sink.accepts(head())
+
+    assert (1, []) == (len(tries), names(tmp_path))
+
+
+def test_p3_second_taker_is_refused(tmp_path: Path) -> None:
+    """P3: the system's lock keeps a second request of the same process out, and ends with the first one."""
+    with make(tmp_path / "target"), pytest.raises(BlockingIOError):
+        make(tmp_path / "target")
+    with make(tmp_path / "target"):
+        pass
+
+    assert [] == names(tmp_path)
+
+
+def test_p3_who_comes_as_it_is_put_in_its_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """P3: who opened the part just before it got its final name notices, and begins another one."""
+    begin(tmp_path / "target", CONTENT[:50])
+    (part,) = tmp_path.glob("*.part")
+    real, moved = _part._lock, []
+
+    def lock(descriptor: int) -> None:
+        if not moved:
+            moved.append(part.rename(tmp_path / "target"))
+        real(descriptor)
+
+    monkeypatch.setattr(_part, "_lock", lock)
+    with make(tmp_path / "target") as sink:
+        sink.accepts(head())
+        sink.expect(200)
+        sink.write(CONTENT)
+        assert CONTENT[:50] == (tmp_path / "target").read_bytes()
+        sink.commit()
+
+    assert CONTENT == (tmp_path / "target").read_bytes()
+
+
+def test_p3_part_that_never_holds_still(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """P3: who cannot get hold of the part gives it up instead of trying for ever."""
+    monkeypatch.setattr(_part, "_is_same_file", lambda descriptor, path: False)
+
+    with pytest.raises(BlockingIOError):
+        make(tmp_path / "target")
+
+
+def test_92_failed_write_is_not_repeated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Row 92: what a full disk took of a write is in the part once, even where there is room again afterwards."""
+    real, failures = os.write, []
+
+    def write(descriptor: int, octets: Any) -> int:
+        if len(octets) == 100:
+            return real(descriptor, octets[:30])
+        if len(octets) == 70 and not failures:
+            failures.append(1)
+            raise OSError(errno.ENOSPC, "full")
+        return real(descriptor, octets)
+
+    with make(tmp_path / "target") as sink:
+        sink.accepts(head())
+        sink.expect(200)
+        monkeypatch.setattr(os, "write", write)
+        sink.write(CONTENT[:100])
+        with pytest.raises(OSError, match="full"):
+            sink._flush()
+    (part,) = tmp_path.glob("*.part")
+
+    assert CONTENT[:30] == part.read_bytes()
+
+
+def test_12_3_slow_download_is_written_down(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Contract 12.3: a killed process loses what came within the last second, however slow the download was."""
+    now = [0.0]
+    monkeypatch.setattr(_part, "monotonic", lambda: now[0])
+    with make(tmp_path / "target") as sink:
+        sink.accepts(head())
+        sink.expect(200)
+        sink.write(CONTENT[:50])
+        (part,) = tmp_path.glob("*.part")
+        assert b"" == part.read_bytes()
+        now[0] = 1.1
+        sink.write(CONTENT[50:60])
+        assert CONTENT[:60] == part.read_bytes()
+        sink.write(CONTENT[60:70])
+        assert CONTENT[:60] == part.read_bytes()
+
+
+def test_12_4_reading_the_part_can_be_ended(tmp_path: Path) -> None:
+    """Contract 7.2, 12.4: a cancel ends the reading of a long part for its checksum, and the part stays."""
+    begin(tmp_path / "target", CONTENT[:50])
+    checksum = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
+
+    def check() -> None:
+        raise RequestCancelled("cancelled")
+
+    with make(tmp_path / "target", checksum=checksum, check=check) as sink:
+        sink.range_fields()
+        with pytest.raises(RequestCancelled):
+            sink.accepts(rest(50))
+    (part,) = tmp_path.glob("*.part")
+
+    assert CONTENT[:50] == part.read_bytes()
+
+
+@pytest.mark.parametrize("error", [ContentTooLarge("large"), None])
+def test_p4_what_is_of_no_use_is_not_kept(tmp_path: Path, error: Exception | None) -> None:
+    """P4: after an error that would come again there is no part."""
+    sink = make(tmp_path / "target")
+    sink.accepts(head())
+    sink.expect(200)
+    sink.write(CONTENT[:50])
+    sink.__exit__(None if error is None else type(error), error, None)
+
+    assert (2 if error is None else 0) == len(names(tmp_path))
+
+
+def test_11_3_commit_of_less_than_was_announced(tmp_path: Path) -> None:
+    """Contract 11.3: a file that has not the announced length never gets its name."""
+    with make(tmp_path / "target") as sink:
+        sink.accepts(head())
+        sink.expect(None)
+        sink.write(CONTENT[:50])
+        with pytest.raises(IncompleteContent):
+            sink.commit()
+
+    assert [] == names(tmp_path)
+
+
+def test_12_3_folder_that_is_gone(tmp_path: Path) -> None:
+    """Row 96: where the folder vanished there is nothing to keep, and no second error."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with make(folder / "target") as sink:
+        sink.accepts(head())
+        sink.expect(200)
+        sink.write(CONTENT[:50])
+        for entry in folder.iterdir():
+            entry.unlink()
+        folder.rmdir()
+
+    assert [] == names(tmp_path)
