@@ -94,17 +94,22 @@ class _File(Output):
         self._sink = sink
 
     def write(self, octets: bytes) -> None:
-        try:
+        with _explained():
             self._sink.expect(len(octets))
             self._sink.write(octets)
-        except OSError as error:
-            raise OutputError(describe_error(error)) from error
 
     def commit(self) -> None:
-        try:
+        with _explained():
             self._sink.commit()
-        except OSError as error:
-            raise OutputError(describe_error(error)) from error
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Make an OutputError of an OSError that names its file."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(describe_error(error)) from error
 
 
 @contextmanager
@@ -120,27 +125,17 @@ def open_output(wish: Wish) -> Iterator[Output]:
             raise OutputError(NO_OUTPUT)
         yield _Standard(is_forced=wish.is_output_forced, is_streamed=is_streamed)
     elif is_special(wish.output):
-        with _opened(wish.output) as device:
+        with _explained():
+            device = open(wish.output, "wb", buffering=0)  # noqa: SIM115 - in the next line
+        with device:
             yield _Device(device, is_streamed=is_streamed)
     elif wish.is_compressed:
-        with _sink(wish.output) as sink:
+        with _explained():
+            sink = FileSink(wish.output)
+        with sink:
             yield _File(sink)
     else:
         yield Output(file_path=wish.output)
-
-
-def _opened(path: str) -> IO[bytes]:
-    try:
-        return open(path, "wb", buffering=0)
-    except OSError as error:
-        raise OutputError(describe_error(error)) from error
-
-
-def _sink(path: str) -> FileSink:
-    try:
-        return FileSink(path)
-    except OSError as error:
-        raise OutputError(describe_error(error)) from error
 
 
 def is_special(path: str) -> bool:

@@ -6,7 +6,8 @@
     --rounds 5                how often each contender has its turn; within a round they take turns
     --placement pinned        on one core with the server, `free`, or both
     --size 1024               MiB of a large body
-    --markdown FILE           write the tables there; --json FILE all figures, --merge FILE add those of earlier runs
+    --markdown FILE           write the tables there, between the comments BEGIN and END if the file has them
+    --json FILE               write all figures there; --merge FILE: add to those of an earlier run
 
 Every measurement is made in a process of its own. In tables, ours is bold, and the figure in brackets says how many
 times better ours is than that contender: the median over the rounds. Only such ratios can be compared between machines.
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent.parent
-LONGEST = 600  # seconds for one measurement
+LONGEST = 120  # seconds for one measurement
+BEGIN, END = "<!-- BEGIN figures -->", "<!-- END figures -->"
 
 ENVIRONMENT = {
     "KIVY_NO_ARGS": "1",
@@ -140,10 +142,18 @@ def main() -> int:
     text = "\n\n".join([describe_machine(), *parts]) + "\n"
     print(text)
     if options.markdown is not None:
-        options.markdown.write_text(text, encoding="utf-8")
+        write_markdown(options.markdown, text)
     if options.json is not None:
         options.json.write_text(json.dumps(results.dump()), encoding="utf-8")
     return 0
+
+
+def write_markdown(path: Path, text: str) -> None:
+    """Put the tables into a page, or make a file of them."""
+    page = path.read_text(encoding="utf-8") if path.exists() else ""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    path.write_text(f"{before}{begin}\n\n{text}\n{end}{after}" if end else text, encoding="utf-8")
 
 
 def _parts(scenario: Scenario, results: Results, size: str) -> list[str]:

@@ -654,7 +654,7 @@ LOADERS: dict[tuple[str, bool], tuple[str, ...]] = {
     ("sink", False): _SINKS,
     ("sink", True): ("urlrequest", "pycurl", "http.client", "aiohttp", "urllib3", "httpx", "requests"),
     ("memory", False): _MEMORIES,
-    ("memory", True): ("urlrequest", "pycurl", "Kivy UrlRequest"),
+    ("memory", True): ("urlrequest", "pycurl"),  # Kivy's class takes time that grows with the square
     ("file", False): (*_FILES, "curl (command)"),
     ("file", True): _FILES,
 }

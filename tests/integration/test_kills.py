@@ -68,6 +68,7 @@ class Campaign:
         self.random = random.Random(seed)
         self.server, self.target = server, target
         self.kills = self.completed = self.continued = 0
+        self.longest_life = LONGEST_LIFE
         self.old = b""
         self.version = 0
         self.origin = Slow(b"")
@@ -91,7 +92,7 @@ class Campaign:
             self.change()
             while self.kills < kills:
                 digest = hashlib.sha256(self.origin.content).hexdigest()
-                life = self.random.uniform(0, LONGEST_LIFE)
+                life = self.random.uniform(0, self.longest_life)
                 nursery.stdin.write(f"{life} {self.server.url}/file {self.target} sha256:{digest}\n")
                 nursery.stdin.flush()
                 self.look(nursery.stdout.readline().strip())
@@ -106,9 +107,12 @@ class Campaign:
         assert is_new or (found == self.old and end == "killed"), f"{len(found)} octets of neither file"
         if is_new:
             self.completed += 1
+            self.longest_life = LONGEST_LIFE
             self.old = found
             self.change()
-        elif self.random.random() < 0.1:
+            return
+        self.longest_life *= 1.1  # until this machine is done, whatever else it does
+        if self.random.random() < 0.1:
             self.change()  # what is there already is of something else then
 
 
