@@ -240,7 +240,6 @@ class Decoder:
 
     Args:
         field_value: That of Content-Encoding: codings in the order in which they were applied.
-
     Raises:
         ContentDecodingError: A coding is unknown or has no decoder here, or there are more than five.
     """
@@ -249,8 +248,7 @@ class Decoder:
         names = [name for part in field_value.split(",") if (name := part.strip().lower()) not in {"", "identity"}]
         if len(names) > _MOST_CODINGS:
             raise ContentDecodingError(f"the content has {len(names)} codings; {_MOST_CODINGS} are allowed")
-        self._stages = [_open_stage(name) for name in reversed(names)]
-        self._received = 0
+        self._stages, self._received = [_open_stage(name) for name in reversed(names)], 0
 
     def decode(self, piece: bytes | memoryview) -> Iterator[bytes]:
         """Take the next octets and yield what they decode to, at most 256 KiB at a time.
@@ -262,19 +260,11 @@ class Decoder:
             ContentTooLarge: It expands over 1,000 to 1, beyond 10 MiB (contract 17.6).
         """
         if not self._stages:
-            self._received += len(piece)
             return _cut(piece)
-        pieces = self._arriving(piece)
+        pieces: Iterator[bytes | memoryview] = iter([piece])
         for stage in self._stages:
             pieces = self._run(stage, pieces)
         return cast("Iterator[bytes]", pieces)  # only what goes into the first stage may be a view
-
-    def _arriving(self, piece: bytes | memoryview) -> Iterator[bytes | memoryview]:
-        """The octets in slices, each counted as it is taken: what has not been used yet excuses no expansion."""
-        for start in range(0, len(piece), _SLICE):
-            part = piece[start : start + _SLICE]
-            self._received += len(part)
-            yield part
 
     def finish(self) -> Iterator[bytes]:
         """Declare that the content has ended, and yield what is left: nothing, with the codings that there are.
@@ -290,12 +280,15 @@ class Decoder:
     def _run(self, stage: _Stage, pieces: Iterator[bytes | memoryview]) -> Iterator[bytes]:
         for piece in pieces:
             for start in range(0, len(piece), _SLICE):
-                for decoded in stage.decode(piece[start : start + _SLICE]):
+                part = piece[start : start + _SLICE]
+                # Counted as it is taken: what has not been used yet excuses no expansion.
+                self._received += len(part) if stage is self._stages[0] else 0
+                for decoded in stage.decode(part):
                     stage.produced += len(decoded)
                     # Against the octets received, not those of the stage before: two stages multiply.
                     if stage.produced > max(_FREE_OUTPUT, _MOST_EXPANSION * self._received):
-                        expansion = f"{self._received} octets to {stage.produced} and more"
-                        raise ContentTooLarge(f"the {stage.name} coding expands {expansion}")
+                        what = f"the {stage.name} coding expands {self._received} octets"
+                        raise ContentTooLarge(f"{what} to {stage.produced} and more")
                     yield decoded
 
 

@@ -7,7 +7,7 @@
     --placement pinned        on one core with the server, `free`, or both
     --size 1024               MiB of a large body
     --markdown FILE           write the tables there, between the comments BEGIN and END if the file has them
-    --json FILE               write all figures there; --merge FILE: add to those of an earlier run
+    --json FILE               write all figures there; --merge FILE: add to those of an earlier run of the same code
 
 Every measurement is made in a process of its own. In tables, ours is bold, and the figure in brackets says how many
 times better ours is than that contender: the median over the rounds. Only such ratios can be compared between machines.
@@ -69,6 +69,8 @@ class Suite:
         for placement in scenario.placements:
             if self._options.placement not in {"both", placement}:
                 continue
+            self._results.forget(scenario.name, placement)
+            self._results.sizes[scenario.name] = self._options.size
             self._nginx.pin({self._core} if placement == "pinned" else self._all_cores)
             for number in range(rounds):
                 print(f"{scenario.name}, {placement}, round {number + 1} of {rounds}", file=sys.stderr)
@@ -136,9 +138,8 @@ def main() -> int:
         suite = Suite(options, nginx, results)
         for scenario in chosen:
             suite.run(scenario)
-    size = f"{options.size / 1024:g} GiB"
     shown = SCENARIOS if options.merge is not None else chosen
-    parts = [part for scenario in shown for part in _parts(scenario, results, size)]
+    parts = [part for scenario in shown for part in _parts(scenario, results)]
     text = "\n\n".join([describe_machine(), *parts]) + "\n"
     print(text)
     if options.markdown is not None:
@@ -156,9 +157,9 @@ def write_markdown(path: Path, text: str) -> None:
     path.write_text(f"{before}{begin}\n\n{text}\n{end}{after}" if end else text, encoding="utf-8")
 
 
-def _parts(scenario: Scenario, results: Results, size: str) -> list[str]:
+def _parts(scenario: Scenario, results: Results) -> list[str]:
     """A scenario's tables; nothing when it was not run."""
-    parts = list(tables(scenario, results, size))
+    parts = list(tables(scenario, results))
     return parts if len(parts) > 1 else []
 
 

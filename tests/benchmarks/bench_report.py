@@ -9,7 +9,7 @@ import statistics
 import subprocess
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +34,7 @@ class Results:
 
     def __init__(self) -> None:
         self._rounds: defaultdict[_Key, dict[int, float]] = defaultdict(dict)
+        self.sizes: dict[str, int] = {}  # MiB of a large body, by scenario
 
     def add(
         self, scenario: str, placement: str, case: str, contender: str, number: int, figures: dict[str, float]
@@ -47,10 +48,10 @@ class Results:
         rounds = self._rounds.get(_Key(scenario, placement, case, contender, figure))
         return statistics.median(rounds.values()) if rounds else None
 
-    def worst(self, scenario: str, placement: str, case: str, contender: str, figure: str) -> float | None:
-        """The largest of the rounds."""
-        rounds = self._rounds.get(_Key(scenario, placement, case, contender, figure))
-        return max(rounds.values()) if rounds else None
+    def rounds(self, scenario: str, placement: str) -> int:
+        """The fewest rounds that one of a table's figures has."""
+        counts = [len(rounds) for key, rounds in self._rounds.items() if key[:2] == (scenario, placement)]
+        return min(counts, default=0)
 
     def advantage(
         self, scenario: str, placement: str, case: str, contender: str, figure: str, *, is_high_good: bool
@@ -65,27 +66,34 @@ class Results:
         ]
         return statistics.median(ratios) if ratios else None
 
-    def dump(self) -> list[dict[str, object]]:
+    def dump(self) -> dict[str, Any]:
         """All of it, for a file."""
-        return [{**key._asdict(), "rounds": rounds} for key, rounds in self._rounds.items()]
+        entries = [{**key._asdict(), "rounds": rounds} for key, rounds in self._rounds.items()]
+        return {"sizes": self.sizes, "entries": entries}
 
-    def load(self, entries: list[dict[str, object]]) -> None:
+    def load(self, dump: dict[str, Any]) -> None:
         """What `dump()` gave, of another run."""
-        for entry in entries:
+        self.sizes.update(dump["sizes"])
+        for entry in dump["entries"]:
             rounds = entry.pop("rounds")
-            key = _Key(**entry)  # type: ignore[arg-type]
-            self._rounds[key] = {int(number): value for number, value in rounds.items()}  # type: ignore[attr-defined]
+            self._rounds[_Key(**entry)] = {int(number): value for number, value in rounds.items()}
+
+    def forget(self, scenario: str, placement: str) -> None:
+        """Make place for another run of a scenario: figures of two are not mixed."""
+        for key in [key for key in self._rounds if key[:2] == (scenario, placement)]:
+            del self._rounds[key]
 
 
-def tables(scenario: Scenario, results: Results, size: str) -> Iterator[str]:
+def tables(scenario: Scenario, results: Results) -> Iterator[str]:
     """A scenario's tables in Markdown, one for each placement and figure."""
-    yield f"### {scenario.title.format(size=size)}"
+    yield f"### {scenario.title.format(size=f'{results.sizes.get(scenario.name, 0) / 1024:g} GiB')}"
     for placement in scenario.placements:
         for figure in scenario.figures:
             lines = list(_lines(scenario, results, placement, figure))
             if len(lines) > 2:
-                where = " · on one core with the server" if placement == "pinned" else ""
-                yield f"**{figure.title}**{where}"
+                where = " on one core with the server," if placement == "pinned" else ""
+                rounds = results.rounds(scenario.name, placement)
+                yield f"**{figure.title}**,{where} {rounds} {'round' if rounds == 1 else 'rounds'}"
                 yield "\n".join(lines)
 
 

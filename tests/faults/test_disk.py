@@ -29,7 +29,9 @@ def names(path: Path) -> list[str]:
     return sorted(entry.name for entry in path.parent.iterdir())
 
 
-@pytest.mark.parametrize("make", [str, pathlib.Path, os.fsencode, pathlib.PurePath], ids=repr)
+@pytest.mark.parametrize(
+    "make", [str, pathlib.Path, os.fsencode, pathlib.PurePath], ids=["str", "Path", "bytes", "PurePath"]
+)
 @pytest.mark.parametrize("octets", [reply(BODY), chunked(b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)), reply(b"")])
 def test_12_1_success_replaces(server: Server, recorder: Any, target: Target, make: Any, octets: bytes) -> None:
     """Contract 12.1: a complete 2xx body takes the file's place, and the result is b''."""

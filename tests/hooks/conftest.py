@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     import pytest
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note an answer where the table is shown, whichever process asked for it."""
+    from hooks_children import TABLE
+
+    if report.when == "call":
+        for name, value in report.user_properties:
+            if name == "hooks":
+                TABLE.note(*value)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     from hooks_children import TABLE
 

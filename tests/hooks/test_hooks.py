@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hooks_cases import CASES
-from hooks_children import TABLE, Child, Missing, Screen, find_python
+from hooks_children import Child, Missing, Screen, find_python
 from hooks_loops import LOOPS
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.hooks
 
 # Loop by loop, so that each needs one process. What a loop lacks is not asked of it.
 QUESTIONS = [
-    pytest.param(loop, case, id=f"{loop}-{case}")
+    pytest.param(loop, case, id=f"{loop}-{case}", marks=pytest.mark.xdist_group(loop))
     for loop in LOOPS
     for case in CASES
     if not LOOPS[loop].lacks.keys() & set(CASES[case].needs)
@@ -67,11 +67,13 @@ def child_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
 
 
 @pytest.mark.parametrize(("title", "name"), QUESTIONS)
-def test_8_hook(child_of: Callable[[str], Child], title: str, name: str) -> None:
+def test_8_hook(
+    child_of: Callable[[str], Child], title: str, name: str, record_property: Callable[[str, object], None]
+) -> None:
     """Contract 8: what the case of that name promises, on this loop."""
     case = CASES[name]
     answer = child_of(title).ask(name, is_last=case.is_last)
-    TABLE.note(title, name, answer)
+    record_property("hooks", [title, name, answer])
 
     if answer["status"] == "absent":
         pytest.skip(answer["reason"])

@@ -115,6 +115,7 @@ def test_4_6_nothing_is_complete(codings: str) -> None:
         ("gzip, deflate", zlib.compress(gzip.compress(b""))),
         ("gzip, deflate", zlib.compress(b"")),
     ],
+    ids=range(5),
 )
 def test_4_6_empty_content_decodes(codings: str, content: bytes) -> None:
     """What was empty before it was coded is empty again."""

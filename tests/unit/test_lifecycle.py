@@ -18,7 +18,7 @@ WAYS = {
     State.COMMITTING: [State.RUNNING, State.COMMITTING],
     State.SETTLED: [State.RUNNING, State.SETTLED],
 }
-LEGAL = [(before, after) for before, afters in TRANSITIONS.items() for after in afters]
+LEGAL = [(before, after) for before in State for after in State if after in TRANSITIONS[before]]
 WORKERS_OWN = [State.RUNNING, State.COMMITTING, State.SETTLED]
 
 
