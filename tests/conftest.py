@@ -207,13 +207,3 @@ def open_descriptors() -> dict[str, str]:
         except FileNotFoundError:
             continue  # The one that listed them.
     return found
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in several processes (pytest-xdist), those of a file stay together: what they share is made once."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            folder = item.path.parent
-            # What the comparison has shown is counted at its end.
-            item.add_marker(pytest.mark.xdist_group(str(folder if folder.name == "compat" else item.path)))

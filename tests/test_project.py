@@ -80,7 +80,7 @@ def test_readme_has_two_commands_for_a_fresh_machine() -> None:
         assert {"python3", ".venv/bin/python", ".venv/bin/pytest"} >= {step[0] for step in steps(command)}
         assert not re.search(r"[<>{}$\[\]]", command.replace('"pip>=25.1"', ""))
     assert [".venv/bin/python", "-m", "urlrequest", "demo"] == steps(demo)[-1]
-    assert [".venv/bin/pytest"] == steps(tests)[-1]
+    assert [".venv/bin/pytest", "-n", "4", "--dist", "loadfile"] == steps(tests)[-1]
 
 
 def test_readme_installs_groups_that_exist() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, overload
 
-from . import _resolve, _resumption, _waiter
+from . import _resolve, _resumption, _tls, _waiter
 from ._dispatch import unhooked, wait_for
 from ._session import sessions, timekeeper
 
@@ -89,6 +89,7 @@ def _in_forked_child() -> None:
     """Forget everything that lives in threads, which a fork does not copy."""
     _resolve.forget_lookups()
     _resumption.forget_sessions()
+    _tls.forget_making()
     timekeeper.forget()
     for session in list(sessions):
         session.forget()

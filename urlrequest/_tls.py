@@ -3,14 +3,17 @@
 Making a context reads some hundred certificates, which takes as long as twenty requests; so contexts are kept, and
 shared by all threads (an SSLContext that nobody changes any more is safe to share).
 
-Thread safety. `_contexts` is a dictionary whose single operations are atomic; two threads that ask for the same new
-setting at once may both make a context, and one of them is dropped.
+Thread safety. `_contexts` is a dictionary whose single operations are atomic. `_making` is held while a context is
+made,
+so that workers that ask for the same new setting at once wait for one of them: with a context of its own each, none
+could use the other's connections. Workers alone come here, never a canceller.
 """
 
 from __future__ import annotations
 
 import os
 import ssl
+import threading
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,10 +23,11 @@ from .errors import InsecureRequestWarning
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
-__all__ = ["TlsSettings", "check_tls", "context_for", "warn_if_insecure"]
+__all__ = ["TlsSettings", "check_tls", "context_for", "forget_making", "warn_if_insecure"]
 
 _CONTEXT_LIMIT = 32  # contexts; a program that makes a new certificate file for each request must not fill the memory
 
+_making = threading.Lock()
 _contexts: dict[Hashable, ssl.SSLContext] = {}
 _warned_hosts: set[str] = set()
 
@@ -74,12 +78,21 @@ def context_for(settings: TlsSettings) -> ssl.SSLContext:
     files = (*_root_files(settings), *_as_tuple(settings.client_cert))
     key = (settings, files, tuple(os.stat(file).st_mtime_ns if file else 0 for file in files))
     context = _contexts.get(key)
-    if context is None:
-        context = _make_context(settings)
-        while len(_contexts) >= _CONTEXT_LIMIT:
-            _contexts.pop(next(iter(_contexts)), None)
-        _contexts[key] = context
-    return context
+    if context is not None:
+        return context
+    with _making:
+        if key not in _contexts:
+            context = _make_context(settings)
+            while len(_contexts) >= _CONTEXT_LIMIT:
+                del _contexts[next(iter(_contexts))]
+            _contexts[key] = context
+        return _contexts[key]
+
+
+def forget_making() -> None:
+    """Start afresh. In a forked child, where nobody is making a context any more."""
+    global _making
+    _making = threading.Lock()
 
 
 def _root_files(settings: TlsSettings) -> tuple[str | None, ...]:

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.hooks
 
 # Loop by loop, so that each needs one process. What a loop lacks is not asked of it.
 QUESTIONS = [
-    pytest.param(loop, case, id=f"{loop}-{case}", marks=pytest.mark.xdist_group(loop))
+    pytest.param(loop, case, id=f"{loop}-{case}")
     for loop in LOOPS
     for case in CASES
     if not LOOPS[loop].lacks.keys() & set(CASES[case].needs)

@@ -309,3 +309,30 @@ def test_13_2_one_warning_per_host() -> None:
 def test_13_2_no_warning_without_cause(settings: TlsSettings) -> None:
     """Contract 13.2: who checks, or brings a context, is not warned."""
     warn_if_insecure(settings, "a.test")
+
+
+def test_13_1_workers_that_begin_together_share_a_context(monkeypatch: pytest.MonkeyPatch, ca_file: str) -> None:
+    """A context is made once, however many workers ask for it first: else none could use the other's connections."""
+    began, may_end, made = threading.Event(), threading.Event(), []
+    make = _tls._make_context
+
+    def make_slowly(settings: TlsSettings) -> ssl.SSLContext:
+        made.append(settings)
+        began.set()
+        assert may_end.wait(10)
+        return make(settings)
+
+    monkeypatch.setattr(_tls, "_make_context", make_slowly)
+    monkeypatch.setattr(_tls, "_contexts", {})
+    contexts: list[ssl.SSLContext] = []
+    workers = [threading.Thread(target=lambda: contexts.append(context_for(TlsSettings(ca_file)))) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    assert began.wait(10)
+    may_end.set()
+    for worker in workers:
+        worker.join()
+
+    assert 1 == len(made)
+    assert 1 == len(set(map(id, contexts)))
+    assert 4 == len(contexts)
