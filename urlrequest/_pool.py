@@ -43,7 +43,7 @@ __all__ = ["MOST_IDLE", "Lease", "Pool", "idle_time"]
 MOST_IDLE = 64  # connections in all
 MOST_IDLE_PER_ROUTE = 16  # connections
 IDLE_TIME = 60.0  # seconds; servers close after some 60 to 75
-BURST_TIME = 2.0  # seconds for those beyond MOST_IDLE_PER_ROUTE: many workers' connections, between two requests
+BURST_TIME = 30.0  # seconds for those beyond MOST_IDLE_PER_ROUTE: many workers' connections, between two requests
 REQUEST_TIMEOUT = 408
 
 _TOLD_TIME = re.compile(r"timeout\s*=\s*\"?([0-9]{1,6})", re.IGNORECASE)

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hooks_children import Missing, Screen
 
 import urlrequest
 
@@ -36,9 +37,8 @@ def test_downloads_show_what_happened(toolkit: str, tmp_path: Path) -> None:
     python = INTERPRETERS.get(toolkit, sys.executable)
     package = str(Path(urlrequest.__file__).parents[1])
     environment = {**os.environ, "PYTHONPATH": package, "KIVY_HOME": str(tmp_path), "KIVY_NO_ARGS": "1"}
-    environment.pop("SDL_VIDEODRIVER", None)
-    environment.pop("QT_QPA_PLATFORM", None)
-    need(shutil.which("xvfb-run") is not None, "xvfb-run")
+    for name in ("SDL_VIDEODRIVER", "QT_QPA_PLATFORM", "WAYLAND_DISPLAY"):
+        environment.pop(name, None)
     probe = [python, "-c", f"import {MODULES[toolkit]}"]
     is_there = (
         shutil.which(python) is not None
@@ -46,8 +46,17 @@ def test_downloads_show_what_happened(toolkit: str, tmp_path: Path) -> None:
     )
     need(is_there, MODULES[toolkit])
 
-    command = ["xvfb-run", "-a", "-s", "-screen 0 820x640x24", python, str(DRIVER), toolkit, str(EXAMPLES)]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=False)
+    try:
+        screen = Screen()
+    except Missing as error:
+        need(False, str(error))
+        return
+    try:
+        command = [python, str(DRIVER), toolkit, str(EXAMPLES)]
+        environment["DISPLAY"] = screen.name
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=False)
+    finally:
+        screen.close()
 
     assert 0 == run.returncode, run.stderr
     told = json.loads(run.stdout.splitlines()[-1])
