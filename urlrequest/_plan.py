@@ -38,8 +38,6 @@ __all__ = ["Options", "Plan", "find_target", "follow_plan", "make_plan", "wire_f
 USER_AGENT = f"urlrequest/{__version__}"
 REDIRECT_LIMIT = 20  # of follow_redirects=True
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-
 
 class Options(NamedTuple):
     """The constructor's arguments as the user passed them (contract 2.1)."""
@@ -267,12 +265,13 @@ def _check_count(name: str, value: object) -> int:
 
 def _make_route(options: Options, target: Target, connection_class: type) -> Route:
     is_tls = target.scheme == "https"
+    _, host, port = target.origin
     return Route(
         connection_class,
-        target.host,
-        target.port if target.port is not None else _DEFAULT_PORTS.get(target.scheme),
+        host,
+        port,
         check_tls(options.ca_file, options.verify, options.client_cert, options.ssl_context) if is_tls else None,
-        _choose_proxy(options, target) if target.scheme in _DEFAULT_PORTS else None,
+        _choose_proxy(options, target) if target.scheme in {"http", "https"} else None,
     )
 
 
