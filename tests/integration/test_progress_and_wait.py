@@ -389,14 +389,16 @@ def test_2_2_identity(server: Server, recorder: Any) -> None:
 
 def test_2_2_join_of_a_waiting_request(server: Server, recorder: Any) -> None:
     """Contract 2.2, 17.9: a request that waits for a slot is alive, and join() waits for it."""
-    for _ in range(64):
-        server.play(hold())
+    for number in range(64):
+        server.play(signal(f"{number}"), hold())
+    server.respond("/waiting", "hello", headers={"Content-Type": "text/plain"})
     busy = [UrlRequest(server.url) for _ in range(64)]
-    waiting = recorder.get(server.url)
+    waiting = recorder.get(f"{server.url}/waiting")
     before = (waiting.is_alive(), waiting.ident)
     waiting.join(0.01)
     assert waiting.is_alive()
-    server.play(send(reply()))
+    for number in range(64):  # a script that no connection has taken would be for the request that waits
+        server.wait(f"{number}")
     for request in busy:
         request.cancel()
     waiting.join(5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import pytest
 
 import urlrequest
 from urlrequest import UrlRequest, defaults, errors
+from urlrequest._waiter import Waiter
 from urlrequest.testing import Reply, Server, hold, reset, send, signal, trickle, wait_for
 
 if TYPE_CHECKING:
@@ -170,10 +172,12 @@ def flood(server: Server, sent: list[int]) -> None:
     server.route("/", lambda request: Reply(200, pieces(), {"Connection": "close"}))
 
 
-def stalled(request: Any) -> bool:
-    """Whether the worker waits for the receiver."""
-    mailbox = request.mailbox
-    return not mailbox.has_room(65536) and mailbox._chunks_posted > 0
+def stalled(request: UrlRequest) -> bool:
+    """Whether the worker waits for the receiver, with a piece in its hands."""
+    frame = sys._current_frames().get(request.ident or 0)
+    while frame is not None and frame.f_code is not Waiter.wait.__code__:
+        frame = frame.f_back
+    return frame is not None and frame.f_back is not None and frame.f_back.f_code is UrlRequest.see_chunk.__code__
 
 
 @pytest.mark.no_leaks
