@@ -74,6 +74,8 @@ class DispatchQueue:
             BaseException: What a callback raised; the other events stay pending.
         """
         self._is_armed.clear()
+        if not self._ready:
+            return False
         try:
             self._deliver(budget)
         finally:
@@ -91,7 +93,8 @@ class DispatchQueue:
                 seat = self._ready.popleft()
             except IndexError:
                 return
-            self._arm()  # for the others, should a callback of this one not return for a while (D3)
+            if self._ready:
+                self._arm()  # for the others, should a callback of this one not return for a while (D3)
             left -= max(1, seat.serve(min(left, BATCH), until))
             if until is not None and monotonic() >= until:
                 return
@@ -140,14 +143,14 @@ def wait_for(mailboxes: Sequence[Mailbox], *, delay: float | None, timeout: floa
         False when the time ran out.
     """
     thread = threading.get_ident()
-    if all(mailbox.ends_for(thread) for mailbox in mailboxes):
+    unfinished = deque(mailbox for mailbox in mailboxes if not mailbox.ends_for(thread))
+    if not unfinished:
         return True
     deadline = Deadline(timeout)
     bell = Flag()  # rung (clear) when there is something to do
     bell.set()
     queue = DispatchQueue(bell.clear)
-    seats = [mailbox.visit(queue) for mailbox in mailboxes]
-    unfinished = deque(mailboxes)
+    seats = [mailbox.visit(queue) for mailbox in unfinished]
     longest = earliest(delay, LONGEST_SLEEP)
     try:
         while True:

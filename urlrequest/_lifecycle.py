@@ -16,11 +16,11 @@ SETTLED -> FINISHED        dispatch thread     publishes the outcome and runs th
 =========================  ==================  =======================================================================
 
 Invariants:
-    L1  Exactly one outcome is delivered. Whoever sets the flag `_decided` first decides it: a canceller, or the
-        dispatch thread that is about to run the terminal callback (contract 7.3). A lost race is told by False.
+    L1  Exactly one outcome is delivered. Whoever acquires `_decided` decides it: a canceller, or the dispatch thread
+        that is about to run the terminal callback (contract 7.3). A lost race is told by False.
     L2  The worker alone moves the state up to SETTLED, so its moves race with nothing but a cancel, and a cancel does
         not look at them.
-    L3  Nothing here blocks, and no lock can be waited for: `cancel()` may run in a signal handler that interrupts
+    L3  Nothing here blocks: locks are tried, never waited for. `cancel()` may run in a signal handler that interrupts
         any line of this library on the same thread (a lock that the interrupted line holds would never be released).
 """
 
@@ -29,6 +29,7 @@ from __future__ import annotations
 import enum
 import sys
 import threading
+from threading import Lock
 
 from ._events import Cancel, Outcome
 
@@ -39,16 +40,12 @@ LONGEST_SLEEP = 0.25 if sys.platform == "win32" and sys.version_info < (3, 14) e
 
 
 class Flag:
-    """A flag that exactly one thread can set.
-
-    The lock inside is tried, and waited for only by a thread that owns the flag as its bell: it is the cheapest atomic
-    test-and-set that Python has.
-    """
+    """A flag that exactly one thread can set, and that one can sleep on: a bell, which rings when it is cleared."""
 
     __slots__ = ("_lock",)
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def set(self) -> bool:
         """Set the flag; True for the one caller that found it clear."""
@@ -98,7 +95,7 @@ class Lifecycle:
         self._progress = State.QUEUED  # as far as the worker got; written by the worker alone
         self._outcome: Outcome | None = None  # the worker's
         self._final: Outcome | None = None  # the one that counts
-        self._decided = Flag()
+        self._decided = Lock()
         self.is_cancelled = False
         self.is_finished = False
 
@@ -136,7 +133,7 @@ class Lifecycle:
 
     def cancel(self) -> bool:
         """Decide that the outcome is `Cancel`. True for the one call that decided it."""
-        if not self._decided.set():
+        if not self._decided.acquire(blocking=False):
             return False
         self.is_cancelled = True
         return True
@@ -146,7 +143,7 @@ class Lifecycle:
         assert self.is_settled, "there is nothing to decide before the request is settled"
         if self._final is None:
             outcome = self._outcome
-            if not self._decided.set():
+            if not self._decided.acquire(blocking=False):
                 self.is_cancelled = True  # the canceller may not have come to this line yet
                 outcome = Cancel()
             self._final = outcome

@@ -4,13 +4,13 @@ A mailbox has a seat in the queue of its hook, and one more in the queue of ever
 event puts the seats into their queues (see `_dispatch`), whose draining comes back here.
 
 Thread safety. The worker alone posts progress; the worker or a canceller posts the end. Any thread may deliver. What
-they share are deques, whose single operations are atomic, and flags (see `Flag`): nothing here waits for a lock, so
-that `cancel()` may post from a signal handler, and callbacks run with no lock held.
+they share are deques, whose single operations are atomic, and locks that are tried, never waited for: so `cancel()` may
+post from a signal handler, and callbacks run while no other thread can be kept waiting.
 
 Invariants:
-    D1  One thread at a time delivers events of one request: the one that set `Mailbox._turn`. Whoever finds it set
-        leaves, and the holder looks again after giving it back, so that no event is left without a wake-up.
-    D2  A seat is in its queue at most once (`Seat._is_queued`), and the flag is cleared before its mailbox is looked
+    D1  One thread at a time delivers events of one request: the one that acquired `Mailbox._turn`. Whoever finds it
+        taken leaves, and the holder looks again after releasing it, so that no event is left without a wake-up.
+    D2  A seat is in its queue at most once: `Seat._place` is held meanwhile, and released before its mailbox is looked
         at.
     D4  While a thread waits for a request, only waiting threads deliver its events (contract 6.3).
     D5  Undelivered progress events are at most `PROGRESS_LIMIT`; beyond it the newest replaces the last (contract
@@ -21,11 +21,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from ._events import Chunk, ProgressRun
-from ._lifecycle import Flag
 
 if TYPE_CHECKING:
     from ._dispatch import DispatchQueue
@@ -96,7 +96,7 @@ class Mailbox:
         self._current = ProgressRun(0, 0, 0, 0)  # what is being delivered; belongs to the turn
         self._posted = 0  # progress events put in; counted by the worker
         self._delivered = 0  # progress events taken out; counted by the holder of the turn
-        self._turn = Flag()
+        self._turn = Lock()
         self._owner: int | None = None  # ident of the thread that has the turn
         self.is_ending = False
         self.is_over = False
@@ -151,7 +151,7 @@ class Mailbox:
         (contract 3.4).
         """
         has_progress = self._has_progress and not self._receiver.is_cancelled
-        if has_progress or self._receiver.has_callback() or not self._turn.set():
+        if has_progress or self._receiver.has_callback() or not self._turn.acquire(blocking=False):
             self._announce()
             return
         try:
@@ -160,14 +160,15 @@ class Mailbox:
             if not self.is_ending:
                 self.is_ending = self.is_over = self._receiver.publish_outcome()
         finally:
-            self._turn.clear()
+            self._turn.release()
             self._announce()
 
-    def _announce(self) -> None:
-        """Have somebody come for the events, or notice the end."""
+    def _announce(self, *, but: Seat | None = None) -> None:
+        """Have somebody come for the events, or notice the end; `but` has noticed."""
         if self._visits:
             for seat in tuple(self._visits):
-                seat.announce()
+                if seat is not but:
+                    seat.announce()
         elif not self.is_over:
             self._home.announce()
 
@@ -183,10 +184,6 @@ class Mailbox:
         return not self.is_ending and (self._has_progress or self._receiver.is_settled)
 
     @property
-    def _has_news(self) -> bool:
-        return self.is_over or self.is_ready
-
-    @property
     def pending_count(self) -> int:
         """How many events there are to deliver, about."""
         chunks = self._chunks_posted - self._chunks_delivered
@@ -196,22 +193,22 @@ class Mailbox:
         """Whether a thread that waits need wait no longer; inside a terminal callback it must not (contract 6.3)."""
         return self.is_over or (self.is_ending and self._owner == thread)
 
-    def deliver(self, most: int, until: float | None, *, is_visit: bool) -> int:
+    def deliver(self, most: int, until: float | None, seat: Seat | None = None) -> int:
         """Run callbacks of this request on this thread.
 
         Args:
             most: How many events at the most.
             until: When to stop, on `time.monotonic()`; one event is delivered in any case.
-            is_visit: The thread waits for this request, and may do so inside one of the request's own callbacks.
+            seat: Of the thread if it waits for this request, which it may do inside one of the request's own callbacks.
         Returns:
             How many events were delivered; 0 too when another thread delivers.
         """
-        if self.is_over or (not is_visit and self._visits):
+        if self.is_over or (seat is None and self._visits):
             return 0  # D4
         thread = threading.get_ident()
-        is_nested = is_visit and self._owner == thread
+        is_nested = seat is not None and self._owner == thread
         if not is_nested:
-            if not self._turn.set():
+            if not self._turn.acquire(blocking=False):
                 return 0
             self._owner = thread
         try:
@@ -219,13 +216,19 @@ class Mailbox:
         finally:
             if not is_nested:
                 self._owner = None
-                self._turn.clear()
-            if self._has_news:
-                self._announce()  # D1
+                self._turn.release()
+            self._look_again(seat)
+
+    def _look_again(self, seat: Seat | None) -> None:
+        """Announce what came while events were delivered (D1), or the end, which the deliverer knows of."""
+        if self.is_over:
+            self._announce(but=seat)
+        elif self.is_ready:
+            self._announce()
 
     def deliver_all(self) -> None:
         """Run all callbacks that are pending now, on this thread."""
-        while self.deliver(BATCH, None, is_visit=False):
+        while self.deliver(BATCH, None):
             pass
 
     def _run(self, most: int, until: float | None) -> int:
@@ -278,8 +281,9 @@ class Mailbox:
     def visit(self, queue: DispatchQueue) -> Seat:
         """Have a waiting thread's queue told of events from now on."""
         seat = Seat(self, queue, is_visit=True)
-        self._visits.append(seat)
-        seat.announce()
+        self._visits.append(seat)  # before the look: an event that comes behind it is announced to the seat
+        if self.is_over or self.is_ready:
+            seat.announce()
         return seat
 
     def leave(self, seat: Seat) -> None:
@@ -294,24 +298,24 @@ class Mailbox:
 class Seat:
     """A mailbox's place in one queue."""
 
-    __slots__ = ("_is_queued", "_queue", "is_visit", "mailbox")
+    __slots__ = ("_is_visit", "_place", "_queue", "mailbox")
 
     def __init__(self, mailbox: Mailbox, queue: DispatchQueue, *, is_visit: bool) -> None:
         self.mailbox = mailbox
-        self.is_visit = is_visit
+        self._is_visit = is_visit
         self._queue = queue
-        self._is_queued = Flag()
+        self._place = Lock()  # held while the seat is in the queue
 
     def announce(self) -> None:
-        if self._is_queued.set():
+        if self._place.acquire(blocking=False):
             self._queue.push(self)
 
     def withdraw(self) -> None:
         """Leave the queue: there is nothing to deliver any more."""
-        if self._is_queued.is_set():
+        if self._place.locked():
             self._queue.withdraw(self)
 
     def serve(self, most: int, until: float | None) -> int:
         """Deliver a batch; called by the queue that just took this seat out."""
-        self._is_queued.clear()  # D2
-        return self.mailbox.deliver(most, until, is_visit=self.is_visit)
+        self._place.release()  # D2
+        return self.mailbox.deliver(most, until, self if self._is_visit else None)

@@ -112,27 +112,39 @@ def test_d3_a_callback_that_raises_wakes_again(loop: Loop) -> None:
     assert [("a", 0), ("a", 1), ("a", 2)] == loop.log
 
 
-def test_d3_push_while_the_drain_looks_for_the_last_time(loop: Loop) -> None:
+@pytest.mark.parametrize("has_first", [False, True])
+def test_d3_push_while_the_drain_looks_for_the_last_time(loop: Loop, has_first: bool) -> None:
     """D3: an event that comes just after the drain saw an empty queue has a wake-up."""
-    request = loop.request()
+    first, second = loop.request("a"), loop.request("b")
 
     class Overtaken(type(loop.queue._ready)):  # type: ignore[misc]
         is_overtaken = False
+
+        def __len__(self) -> int:
+            length: int = super().__len__()
+            if not length:
+                self._overtake()
+            return length
 
         def popleft(self) -> Any:
             try:
                 return super().popleft()
             except IndexError:
-                if not self.is_overtaken:
-                    self.is_overtaken = True
-                    request.progress()
+                self._overtake()
                 raise
 
+        def _overtake(self) -> None:
+            if not self.is_overtaken:
+                self.is_overtaken = True
+                second.progress()
+
     loop.queue._ready = Overtaken()
-    assert loop.queue.drain(1)
-    assert 1 == loop.wakeups
-    assert not loop.queue.drain()
-    assert [("a", 0)] == loop.log
+    if has_first:
+        first.progress()
+    loop.queue.drain(1)
+    assert 1 + has_first == loop.wakeups
+    loop.queue.drain()
+    assert [("a", 0)] * has_first + [("b", 0)] == loop.log
 
 
 def test_d3_push_while_the_drain_begins(loop: Loop) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 from itertools import count, product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -107,19 +107,17 @@ def test_7_3_cancel_comes_too_late_for_a_decided_outcome() -> None:
     assert not lifecycle.is_cancelled
 
 
-class CancelInBetween(Flag):
-    """A flag whose owner is overtaken at the very moment in which it sets it."""
-
-    __slots__ = ("before",)
+class CancelInBetween:
+    """A lock whose owner is overtaken at the very moment in which it acquires it."""
 
     def __init__(self, before: Callable[[], object]) -> None:
-        super().__init__()
+        self.lock = threading.Lock()
         self.before = before
 
-    def set(self) -> bool:
+    def acquire(self, *, blocking: bool) -> bool:
         before, self.before = self.before, lambda: None
         before()
-        return super().set()
+        return self.lock.acquire(blocking=blocking)
 
 
 def test_l1_race_of_cancel_and_decide_cancel_first() -> None:
@@ -127,7 +125,8 @@ def test_l1_race_of_cancel_and_decide_cancel_first() -> None:
     lifecycle = Lifecycle()
     lifecycle.settle(Success(result="x"))
     cancelled: list[bool] = []
-    lifecycle._decided = CancelInBetween(lambda: cancelled.append(lifecycle.cancel()))
+    lock: Any = CancelInBetween(lambda: cancelled.append(lifecycle.cancel()))
+    lifecycle._decided = lock
 
     assert isinstance(lifecycle.decide(), Cancel)
     assert [True] == cancelled
@@ -139,7 +138,8 @@ def test_l1_race_of_cancel_and_decide_decide_first() -> None:
     lifecycle = Lifecycle()
     lifecycle.settle(Success(result="x"))
     decided: list[Outcome] = []
-    lifecycle._decided = CancelInBetween(lambda: decided.append(lifecycle.decide()))
+    lock: Any = CancelInBetween(lambda: decided.append(lifecycle.decide()))
+    lifecycle._decided = lock
 
     assert not lifecycle.cancel()
     assert ["x"] == [outcome.result for outcome in decided]
@@ -150,7 +150,7 @@ def test_l1_decide_between_the_two_lines_of_a_cancel() -> None:
     """Invariant L1: a canceller that has decided but not come to its next line is believed."""
     lifecycle = Lifecycle()
     lifecycle.settle(Success())
-    lifecycle._decided.set()  # the first of cancel()'s two lines
+    lifecycle._decided.acquire()  # the first of cancel()'s two lines
 
     assert isinstance(lifecycle.decide(), Cancel)
     assert lifecycle.is_cancelled

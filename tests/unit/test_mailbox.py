@@ -7,7 +7,6 @@ import pytest
 
 from urlrequest._dispatch import DispatchQueue
 from urlrequest._events import ProgressRun
-from urlrequest._lifecycle import Flag
 from urlrequest._mailbox import BATCH, PROGRESS_LIMIT, Mailbox, Seat
 
 if TYPE_CHECKING:
@@ -223,7 +222,7 @@ def test_d1_one_thread_delivers(desk: Desk) -> None:
     desk.progress(0, 2)
     desk.settle()
     served: list[int] = []
-    desk.receiver.during = lambda event: served.append(elsewhere(lambda: desk.mailbox.deliver(9, None, is_visit=False)))
+    desk.receiver.during = lambda event: served.append(elsewhere(lambda: desk.mailbox.deliver(9, None)))
     desk.queue.drain()
 
     assert [0, 1, "end"] == desk.delivered
@@ -234,19 +233,24 @@ def test_d1_the_holder_looks_again(desk: Desk) -> None:
     """D1: an event that is posted while the holder is about to give the turn back has its wake-up."""
     desk.progress(0)
 
-    class Overtaken(Flag):
-        __slots__ = ()
+    class Overtaken:
+        def __init__(self) -> None:
+            self.lock = threading.Lock()
 
-        def clear(self) -> None:
+        def acquire(self, *, blocking: bool) -> bool:
+            return self.lock.acquire(blocking=blocking)
+
+        def release(self) -> None:
             desk.settle()  # the worker, in the very last moment
             elsewhere(desk.queue.drain)  # and a thread that comes for it, and finds the turn taken
-            super().clear()
+            self.lock.release()
 
-    desk.mailbox._turn = Overtaken()
-    desk.mailbox.deliver(9, None, is_visit=False)
+    turn: Any = Overtaken()
+    desk.mailbox._turn = turn
+    desk.mailbox.deliver(9, None)
     assert [0] == desk.delivered
 
-    desk.mailbox._turn = Flag()
+    desk.mailbox._turn = threading.Lock()
     assert desk.queue.has_pending
     desk.queue.drain()
     assert [0, "end"] == desk.delivered
@@ -274,8 +278,8 @@ def test_d1_delivering_within_a_callback_is_for_visitors(desk: Desk) -> None:
 
     def nested(event: Any) -> None:
         if event == 1:
-            assert 0 == desk.mailbox.deliver(9, None, is_visit=False)
-            assert 2 == seat.serve(2, None)
+            assert 0 == desk.mailbox.deliver(9, None)
+            assert 2 == desk.mailbox.deliver(2, None, seat)
             assert [0, 1, 2, 3] == desk.delivered
 
     desk.receiver.during = nested
@@ -290,7 +294,7 @@ def test_6_3_a_visit_within_progress_takes_all(desk: Desk) -> None:
     desk.progress(3)
     desk.settle()
     queue, seat = desk.visit()
-    desk.receiver.during = lambda event: event == 0 and [seat.serve(9, None) for _ in range(3)]
+    desk.receiver.during = lambda event: event == 0 and [desk.mailbox.deliver(9, None, seat) for _ in range(3)]
     queue.drain()
 
     assert [0, 1, 2, 3, "end"] == desk.delivered
@@ -335,11 +339,11 @@ def test_d2_an_event_during_the_last_look(desk: Desk) -> None:
     assert [0, "end"] == desk.delivered
 
 
-def test_d2_flag_is_clear_before_the_look(desk: Desk) -> None:
-    """D2: the mailbox is looked at with the flag clear, so that an event behind the look is announced."""
+def test_d2_place_is_free_before_the_look(desk: Desk) -> None:
+    """D2: the mailbox is looked at with the place free, so that an event behind the look is announced."""
     seen: list[bool] = []
     desk.progress(0)
-    desk.receiver.during = lambda event: seen.append(desk.mailbox._home._is_queued.is_set())
+    desk.receiver.during = lambda event: seen.append(desk.mailbox._home._place.locked())
     desk.queue.drain()
 
     assert [False] == seen
@@ -453,7 +457,7 @@ def test_5_4_a_run_that_does_not_fit(desk: Desk, room: int) -> None:
 def test_5_4_room_again_after_delivery(desk: Desk) -> None:
     """Contract 5.4: what was delivered makes room, event by event."""
     desk.progress(0, PROGRESS_LIMIT)
-    desk.mailbox.deliver(2, None, is_visit=False)
+    desk.mailbox.deliver(2, None)
     desk.progress(5000, 5)
 
     assert desk.mailbox.pending_count == PROGRESS_LIMIT
@@ -478,7 +482,7 @@ def test_8_5_at_most_a_batch(desk: Desk) -> None:
     """Contract 8.5: no more than the asked-for number of events is delivered in one go."""
     desk.progress(0, 2 * BATCH)
 
-    assert BATCH == desk.mailbox.deliver(BATCH, None, is_visit=False)
+    assert BATCH == desk.mailbox.deliver(BATCH, None)
     assert list(range(BATCH)) == desk.delivered
     assert desk.queue.has_pending
 
@@ -487,7 +491,7 @@ def test_8_5_time_is_up_after_one(desk: Desk) -> None:
     """Contract 8.5: with no time left, one event is delivered all the same."""
     desk.progress(0, 5)
 
-    assert 1 == desk.mailbox.deliver(BATCH, 0.0, is_visit=False)
+    assert 1 == desk.mailbox.deliver(BATCH, 0.0)
     assert [0] == desk.delivered
 
 
