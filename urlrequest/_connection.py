@@ -11,7 +11,7 @@ import http.client
 import ssl
 from collections.abc import Generator
 from time import monotonic
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ._body import Body
 from ._dial import connect_socket, dial
@@ -65,6 +65,7 @@ class HTTPConnection(http.client.HTTPConnection):
         self._tunnel: tuple[str, int, Any] | None = None  # the origin behind the proxy, and fields for the proxy
         self._sent_method = ""
         self._send_error: OSError | None = None
+        self._has_record = False  # of an exchange, by http.client
 
     # Opening
 
@@ -160,7 +161,7 @@ class HTTPConnection(http.client.HTTPConnection):
             return
         if self.sock is None:
             self.connect()
-        stream = cast("NetworkStream", self.sock)
+        stream: NetworkStream = self.sock
         stream.waiter = self.waiter
         began = monotonic()
         try:
@@ -186,8 +187,14 @@ class HTTPConnection(http.client.HTTPConnection):
                 raise self._send_error from None
             raise
         self.waiter.timings["first_octet"] = monotonic() - began
-        self._forget_exchange()
+        if self._has_record:
+            self._forget_exchange()
         return response
+
+    def putrequest(self, *arguments: Any, **options: Any) -> None:
+        """Begin a request by hand, as of `http.client`."""
+        self._has_record = True
+        super().putrequest(*arguments, **options)
 
     @property
     def has_answer(self) -> bool:
@@ -202,7 +209,7 @@ class HTTPConnection(http.client.HTTPConnection):
         """Let the next `putrequest()` begin: http.client's own record of the exchange ends with close() only."""
         sock, self.sock = self.sock, None
         super().close()
-        self.sock = sock
+        self.sock, self._has_record = sock, False
 
 
 class HTTPSConnection(HTTPConnection):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from time import monotonic
 
-__all__ = ["Deadline", "check_seconds", "earliest"]
+__all__ = ["NO_DEADLINE", "Deadline", "check_seconds", "earliest"]
 
 
 def check_seconds(name: str, value: object) -> float | None:
@@ -48,6 +48,9 @@ class Deadline:
 
     def has_passed(self) -> bool:
         return self.at is not None and monotonic() >= self.at
+
+
+NO_DEADLINE = Deadline(None)
 
 
 def earliest(first: float | None, second: float | None) -> float | None:

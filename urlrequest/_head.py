@@ -122,6 +122,8 @@ def content_length(head: ResponseHead) -> int | None:
 
 
 def _length(value: str) -> int:
+    if _LENGTH.fullmatch(value):
+        return int(value)
     # The same number twice is one number (RFC 9112, section 6.3); anything else would be a guess.
     lengths = {part.strip(" \t") for part in value.split(",")}
     length = lengths.pop()
@@ -134,5 +136,5 @@ def _keeps_alive(head: ResponseHead) -> bool:
     connection = head.headers.get("Connection")
     if connection is None:
         return head.version != "1.0"
-    options = {option.strip(" \t") for option in connection.lower().split(",")}
+    options = [*map(str.strip, connection.lower().split(","))]
     return "close" not in options and (head.version != "1.0" or "keep-alive" in options)

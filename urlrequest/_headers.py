@@ -26,10 +26,10 @@ class Headers(dict[str, str]):
 
     def __init__(self, fields: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
         super().__init__()
-        self._spelling: dict[str, str] = {}  # lower case -> as it is kept
+        self._spelling: dict[str, str]  # lower case -> as it is kept
         self._repeated: dict[str, list[str]] = {}  # lower case -> the single values
         pairs = list(_pairs(fields))
-        self._spelling.update((name.lower(), name) for name, _ in pairs)
+        self._spelling = {name.lower(): name for name, _ in pairs}
         if len(self._spelling) == len(pairs):  # nothing is repeated, as a rule
             super().update(pairs)
             return
@@ -73,7 +73,7 @@ class Headers(dict[str, str]):
         raise KeyError(name)
 
     def __contains__(self, name: object) -> bool:
-        return super().__contains__(self._kept(name))
+        return dict.__contains__(self, name) or (isinstance(name, str) and name.lower() in self._spelling)
 
     def __setitem__(self, name: str, value: str) -> None:
         self.pop(name, None)
@@ -85,9 +85,11 @@ class Headers(dict[str, str]):
         self._repeated.pop(spelling.lower(), None)
         del self._spelling[spelling.lower()]
 
-    def get(self, name: str, default: Any = None) -> Any:
-        value = super().get(name)  # most servers spell as we do
-        return super().get(self._kept(name), default) if value is None else value
+    def get(self, name: Any, default: Any = None) -> Any:
+        if dict.__contains__(self, name):  # most servers spell as we do
+            return dict.__getitem__(self, name)
+        spelling = self._spelling.get(name.lower()) if isinstance(name, str) else None
+        return default if spelling is None else dict.__getitem__(self, spelling)
 
     def pop(self, name: str, default: Any = _MISSING) -> Any:
         if name in self:

@@ -60,6 +60,9 @@ class Receiver(Protocol):
         ...
 
 
+_NO_EVENTS = ProgressRun(0, 0, 0, 0)
+
+
 class Mailbox:
     """One request's undelivered events.
 
@@ -93,7 +96,7 @@ class Mailbox:
         self._runs: deque[ProgressRun | Chunk] = deque()
         self._chunks_posted = self._octets_posted = 0  # counted by the worker
         self._chunks_delivered = self._octets_delivered = 0  # counted by the holder of the turn
-        self._current = ProgressRun(0, 0, 0, 0)  # what is being delivered; belongs to the turn
+        self._current = _NO_EVENTS  # what is being delivered; belongs to the turn
         self._posted = 0  # progress events put in; counted by the worker
         self._delivered = 0  # progress events taken out; counted by the holder of the turn
         self._turn = Lock()

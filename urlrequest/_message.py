@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ._headers import Headers
@@ -130,6 +131,9 @@ def build_fields(
         auth: (user, password), an object with `username` and `password`, or a callable that changes the fields.
     """
     fields, suppressed = given
+    is_plain = body is None and cookies is None and auth is None and target.userinfo is None
+    if is_plain and not (fields or suppressed):
+        return list(_bare_fields(target.authority, method, tuple(defaults)))
     names = {name.lower() for name, _ in fields} | (suppressed - _NECESSARY)
     ours = [("Host", target.authority), *defaults, *_framing(method, fields, body)]
     fields = [field for field in ours if field[0].lower() not in names] + fields
@@ -144,6 +148,12 @@ def build_fields(
     if len(hosts) != 1:
         raise ValueError(f"req_headers has {len(hosts)} Host fields; a request has one (RFC 9112, section 3.2)")
     return fields
+
+
+@lru_cache(maxsize=256)
+def _bare_fields(authority: str, method: str, defaults: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
+    """The fields of a request for which the caller asked nothing special."""
+    return [("Host", authority), *defaults, *_framing(method, [], None)]
 
 
 def _framing_fields(fields: list[tuple[str, str]]) -> set[tuple[str, str]]:

@@ -75,6 +75,8 @@ class Options(NamedTuple):
 
     def detached(self) -> Options:
         """The same with containers of our own: the user may change theirs while the request runs."""
+        if self.req_body is self.req_headers is self.proxy_headers is self.cookies is self.params is self.files is None:
+            return self
         copies = {
             name: value.copy()
             for name in ("req_body", "req_headers", "proxy_headers", "cookies", "params", "files")
@@ -131,8 +133,8 @@ def make_plan(options: Options, *, has_progress: bool, connection_class_for: Cal
     given = _merge_fields(options)
     body = _make_body(options, given[0])
     method = check_method(options.method, has_body=body is not None)
-    file_path = check_file_path(options.file_path)
-    names = {name.lower() for name, _ in given[0]} | given[1]
+    file_path = None if options.file_path is None else check_file_path(options.file_path)
+    names = given[1] | {name.lower() for name, _ in given[0]} if given[0] else given[1]
     is_coding_welcome = file_path is None and not has_progress and bool(options.decode)
     secrets: set[str] = set()
     fields = build_fields(
@@ -145,7 +147,7 @@ def make_plan(options: Options, *, has_progress: bool, connection_class_for: Cal
             *_user_agent(options.user_agent),
         ),
         cookies=options.cookies,
-        auth=_watched_auth(options.auth, secrets),
+        auth=None if options.auth is None else _watched_auth(options.auth, secrets),
     )
     return Plan(
         method,
@@ -161,8 +163,8 @@ def make_plan(options: Options, *, has_progress: bool, connection_class_for: Cal
         progress_interval=check_seconds("progress_interval", options.progress_interval),
         max_size=None if options.max_size is None else _check_count("max_size", options.max_size),
         is_resumed=bool(options.resume) and file_path is not None and method == "GET" and "range" not in names,
-        checksum=check_checksum(options.checksum),
-        secrets=CREDENTIAL_FIELDS | secrets,
+        checksum=None if options.checksum is None else check_checksum(options.checksum),
+        secrets=CREDENTIAL_FIELDS | secrets if secrets else CREDENTIAL_FIELDS,
     )
 
 
@@ -192,8 +194,11 @@ def find_target(url: object, base_url: object) -> Target:
 
 def _merge_fields(options: Options) -> tuple[Fields, set[str]]:
     """The request's fields, and those of the session that it does not name."""
+    is_alone = options.session_headers is None and options.session_cookies is None
+    if options.req_headers is None and is_alone:
+        return [], set()
     fields, suppressed = read_fields(options.req_headers, "req_headers")
-    if options.session_headers is None and options.session_cookies is None:
+    if is_alone:
         return fields, suppressed
     common, common_suppressed = read_fields(options.session_headers, "headers of the session")
     if options.session_cookies is not None:
@@ -203,10 +208,10 @@ def _merge_fields(options: Options) -> tuple[Fields, set[str]]:
 
 
 def _make_body(options: Options, fields: Fields) -> Body | None:
-    source, content_type = (
-        options.req_body,
-        next((value for name, value in fields if name.lower() == "content-type"), None),
-    )
+    source = options.req_body
+    if source is None and options.json is None and options.files is None:
+        return None
+    content_type = next((value for name, value in fields if name.lower() == "content-type"), None)
     if options.json is not None:
         if source is not None or options.files is not None:
             raise ValueError("json is a body of its own; req_body and files cannot be given with it")
@@ -215,7 +220,7 @@ def _make_body(options: Options, fields: Fields) -> Body | None:
         if content_type is not None:
             raise ValueError("files makes the Content-Type itself, which names the boundary between the parts")
         return make_multipart(options.files, source)
-    return None if source is None else make_body(source, content_type)
+    return make_body(source, content_type)
 
 
 def _with_query(path: str, params: object) -> str:

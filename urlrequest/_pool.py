@@ -90,7 +90,8 @@ class Pool:
                 idle = stack[-1] if stack else None
                 if idle is not None:
                     self._remove(key, -1)
-            _close(stale)
+            if stale:
+                _close(stale)
             if idle is None or not idle.connection.sock.is_readable():
                 return None if idle is None else idle.connection
             idle.connection.close()
@@ -107,18 +108,20 @@ class Pool:
                 stack.append(idle)
                 self._order[id(connection)] = key
                 self._next_end = min(self._next_end, idle.until)
-                self._hurry(stack)
-                surplus += self._pop_surplus()
-        _close(surplus)
+                if len(stack) > MOST_IDLE_PER_ROUTE:
+                    self._hurry(stack)
+                if len(self._order) > self._limit:
+                    surplus += self._pop_surplus()
+        if surplus:
+            _close(surplus)
 
     def _hurry(self, stack: list[_Idle]) -> None:
         """Keep the oldest for a moment only, when a route has more than its share."""
         assert self._lock.locked()
-        if len(stack) > MOST_IDLE_PER_ROUTE:
-            oldest = stack[-MOST_IDLE_PER_ROUTE - 1]
-            until = min(oldest.until, monotonic() + BURST_TIME)
-            stack[-MOST_IDLE_PER_ROUTE - 1] = oldest._replace(until=until)
-            self._next_end = min(self._next_end, until)
+        oldest = stack[-MOST_IDLE_PER_ROUTE - 1]
+        until = min(oldest.until, monotonic() + BURST_TIME)
+        stack[-MOST_IDLE_PER_ROUTE - 1] = oldest._replace(until=until)
+        self._next_end = min(self._next_end, until)
 
     def _pop_stale(self) -> list[_Idle]:
         """Take out the connections whose time is up, whatever they are for."""
@@ -186,16 +189,14 @@ class Lease:
         self._route = route
         self._waiter = waiter
         self._response: ResponseLike | None = None
+        self._key = _key_of(route)
+        connection = pool.take(self._key) if defaults.keep_alive else None
+        self._is_reused = connection is not None
+        self._connection: Any = open_connection(route, waiter) if connection is None else connection
+        if connection is not None:
+            connection.waiter = waiter
 
     def __enter__(self) -> Self:
-        route = self._route
-        settings = (route.tls, None if route.proxy is None else route.proxy.tls)
-        self._key = (route, *(None if tls is None else context_for(tls) for tls in settings))
-        connection = self._pool.take(self._key) if defaults.keep_alive else None
-        self._is_reused = connection is not None
-        self._connection: Any = open_connection(route, self._waiter) if connection is None else connection
-        if connection is not None:
-            connection.waiter = self._waiter
         return self
 
     def exchange(self, method: str, target: str, fields: Fields, body: Body | None) -> ResponseLike:
@@ -241,8 +242,20 @@ class Lease:
         else:
             connection.close()
 
+    def give_up(self) -> None:
+        """Close the connection: something went wrong with it."""
+        self._connection.close()
+
     def _is_worth_keeping(self, connection: Any) -> bool:
         return defaults.keep_alive and isinstance(connection, HTTPConnection) and connection.is_intact
+
+
+def _key_of(route: Route) -> Hashable:
+    """What a connection must have in common with a route to serve it (P3)."""
+    if route.tls is None and route.proxy is None:
+        return route
+    settings = (route.tls, None if route.proxy is None else route.proxy.tls)
+    return (route, *(None if tls is None else context_for(tls) for tls in settings))
 
 
 def idle_time(keep_alive: str) -> float:
@@ -251,5 +264,5 @@ def idle_time(keep_alive: str) -> float:
     Args:
         keep_alive: The response's Keep-Alive field (RFC 2068, section 19.7.1.1).
     """
-    told = _TOLD_TIME.search(keep_alive)
+    told = _TOLD_TIME.search(keep_alive) if keep_alive else None
     return IDLE_TIME if told is None else min(IDLE_TIME, int(told[1]) - 1.0)

@@ -186,7 +186,8 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
             _check_session(session)
             self._waiter.timeout = check_seconds("timeout", shared.timeout if timeout is None else timeout)
             seconds = check_seconds("deadline", shared.deadline if deadline is None else deadline)
-            self._waiter.deadline = Deadline(seconds)
+            if seconds is not None:
+                self._waiter.deadline = Deadline(seconds)
         except (TypeError, ValueError, RuntimeError) as error:
             self._argument_error = error
         chosen = hook if isinstance(hook, Hook) else shared.hook or current_hook()
@@ -320,7 +321,7 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
             return
         assert self._options is not None, "options are kept until the request has run"
         try:
-            outcome: Outcome = perform(self._options, self.session.supplies(), self._waiter, self)
+            outcome: Outcome = perform(self._options, self.session.supplies, self._waiter, self)
         except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too: the caller must hear of the end
             outcome = Error(error=error, head=self._head)
         self._settle(outcome)

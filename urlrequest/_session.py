@@ -52,6 +52,7 @@ class Common:
     Attributes:
         hook, timeout, deadline: For requests that name none.
         is_closed: New requests are refused.
+        supplies: What a request gets while it runs.
     """
 
     hook: Hook | None = None
@@ -64,6 +65,7 @@ class Common:
         self._max_idle = _check_max_idle(max_idle)
         self.workers = Workers(max_requests, max_per_host)
         self.pool = Pool(max_idle)
+        self.supplies = Supplies(self.pool)
         sessions.add(self)
 
     @property
@@ -95,10 +97,6 @@ class Common:
     def max_idle(self, limit: int) -> None:
         self._max_idle = _check_max_idle(limit)
         self.pool.change_limit(limit)
-
-    def supplies(self) -> Supplies:
-        """What a request gets while it runs."""
-        return Supplies(self.pool)
 
     def complete(self, options: Options) -> Options:
         """The options of a request, with settings for what it does not name."""
@@ -174,6 +172,7 @@ class Session(Common):
         own_jar = CookieJar(DefaultCookiePolicy(strict_domain=True))
         self._store = CookieStore(cookies if isinstance(cookies, CookieJar) else own_jar)
         super().__init__(max_requests, max_per_host, max_idle)
+        self.supplies = Supplies(self.pool, self._store)
 
     @property
     def cookies(self) -> CookieJar:
@@ -209,10 +208,6 @@ class Session(Common):
         self.close()
 
     # For requests
-
-    def supplies(self) -> Supplies:
-        """What a request gets from this session while it runs."""
-        return Supplies(self.pool, self._store)
 
     def complete(self, options: Options) -> Options:
         """The options with this session's settings where the user named none."""

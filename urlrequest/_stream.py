@@ -128,7 +128,10 @@ class NetworkStream:
         if self.early_answer:
             octets, self.early_answer = self.early_answer, b""
             return octets
-        self._await_answer()
+        if self._expects_silence:
+            self._await_answer()
+        else:
+            self.waiter.check()
         while True:
             try:
                 octets = self._socket.recv(size)
@@ -153,12 +156,9 @@ class NetworkStream:
 
     def _await_answer(self) -> None:
         """Sleep at once after a request: trying to read first would only cost a system call."""
-        if self._expects_silence:
-            self._expects_silence = False
-            if not (self._is_tls and self._socket.pending()):  # type: ignore[attr-defined]  # an SSLSocket
-                self._wait(READ, "waiting for an answer from")
-                return
-        self.waiter.check()
+        self._expects_silence = False
+        if not (self._is_tls and self._socket.pending()):  # type: ignore[attr-defined]  # an SSLSocket
+            self._wait(READ, "waiting for an answer from")
 
     def _wait(self, wanted: int, what: str) -> int:
         descriptor = self._socket.fileno()

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import codecs
 import re
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 __all__ = ["decode_text", "find_charset", "is_json", "parse_json"]
 
@@ -27,6 +28,8 @@ _MARKS = (
 _CHARSET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,39}")
 # Codecs of Python that are no charsets; punycode, for one, takes quadratic time.
 _NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
+
+_LONGEST_KNOWN = 256  # characters of a Content-Type that is kept
 
 # A parameter of a media type (RFC 9110, section 5.6.6), or something else up to the next semicolon.
 _PARAMETER = re.compile(r';[ \t]*([^;="\s]*)[ \t]*(?:=[ \t]*("(?:[^"\\]|\\.)*"|[^;]*))?')
@@ -121,9 +124,10 @@ def decode_text(content: bytes, content_type: str | None) -> str | bytes:
         content: The whole body, content codings undone.
         content_type: The field's value; None where there is none, then it is text if it decodes.
     """
-    if _is_binary(_media_type(content_type)):
+    kind = _kind_of(content_type)
+    if kind.is_binary:
         return content
-    encoding = _find_encoding(content, content_type)
+    encoding = _find_encoding(content, kind)
     # The codec registry remembers every name it was asked for, and would be asked for whatever servers invent.
     if not _CHARSET.fullmatch(encoding):
         return content
@@ -145,7 +149,7 @@ def find_charset(content_type: str | None) -> str | None:
 
 def is_json(content_type: str | None) -> bool:
     """Whether it is `application/json`, with any parameters (contract 4.1); `+json` types are not (contract 4.4)."""
-    return _media_type(content_type) == "application/json"
+    return _kind_of(content_type).is_json
 
 
 def parse_json(text: str | bytes) -> Any:
@@ -164,8 +168,26 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError("the JSON text nests too deeply") from None
 
 
-def _media_type(content_type: str | None) -> str:
-    return (content_type or "").partition(";")[0].strip().lower()
+class _Kind(NamedTuple):
+    """What a Content-Type says."""
+
+    is_binary: bool
+    is_json: bool
+    charset: str | None
+
+
+def _kind_of(content_type: str | None) -> _Kind:
+    """Take a Content-Type apart; what servers send over and over is done once."""
+    text = content_type or ""
+    return _known_kind(text) if len(text) <= _LONGEST_KNOWN else _make_kind(text)
+
+
+def _make_kind(content_type: str) -> _Kind:
+    media_type = content_type.partition(";")[0].strip().lower()
+    return _Kind(_is_binary(media_type), media_type == "application/json", find_charset(content_type))
+
+
+_known_kind = lru_cache(maxsize=128)(_make_kind)
 
 
 def _is_binary(media_type: str) -> bool:
@@ -183,16 +205,16 @@ def _is_binary(media_type: str) -> bool:
     )
 
 
-def _find_encoding(content: bytes, content_type: str | None) -> str:
+def _find_encoding(content: bytes, kind: _Kind) -> str:
     """The name of an encoding, or something that is none; decode_text() tells them apart."""
     for mark, encoding in _MARKS:
         if content.startswith(mark):
             return encoding
-    if is_json(content_type):
+    # JSON text has no zeros among its characters: where its octets have some, no charset can say otherwise.
+    if kind.is_json and b"\0" in content[:4]:
         import json  # here, as in parse_json()
 
         encoding = json.detect_encoding(content)
-        # JSON text has no zeros among its characters: where its octets have some, no charset can say otherwise.
         if encoding != "utf-8":
             return encoding
-    return find_charset(content_type) or "utf-8"
+    return kind.charset or "utf-8"

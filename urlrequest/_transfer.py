@@ -10,7 +10,7 @@ Invariants:
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ._checksum import compare_digest, new_digest
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ._cookies import CookieStore
     from ._events import Answer, ProgressRun
     from ._head import ResponseHead
-    from ._pool import Pool
+    from ._pool import Lease, Pool
     from ._response import ResponseLike
     from ._waiter import Waiter
 
@@ -94,37 +94,45 @@ def perform(options: Options, supplies: Supplies, waiter: Waiter, witness: Witne
     """
     has_progress = witness.wants_progress() or witness.wants_chunks()
     plan = make_plan(options, has_progress=has_progress, connection_class_for=witness.connection_class)
-    plan = plan._replace(body=_watched(plan, witness))
-    with _open_file(plan, waiter) as file:
-        if file is not None:
-            plan = plan._replace(fields=[*plan.fields, *file.range_fields()])
-        hops = 0
-        while True:
-            witness.see_plan(plan)
-            with _answered(plan, supplies, waiter) as response:
-                following = find_redirect(plan.method, plan.target, response.head) if plan.redirect_limit else None
-                if following is None and (file is None or file.accepts(response.head)):
-                    with MemorySink() as memory:
-                        return _finish(response, plan, memory, file, options, waiter, witness)
-                _discard(response)
-            if following is None:
-                plan = plan._replace(fields=_without_range(plan.fields))
-                continue
-            if hops == plan.redirect_limit:
-                raise TooManyRedirects(f"{plan.target} redirects again, after {hops} redirects; no more are allowed")
-            hops += 1
-            witness.see_hop(Hop(plan.target.url, response.head.status, response.head.headers))
-            plan = follow_plan(plan, following, options, witness.connection_class(following.target.scheme))
-
-
-def _open_file(plan: Plan, waiter: Waiter) -> AbstractContextManager[FileSink | None]:
-    """The sink for file_path; a part file that another request has, or that we did not make, is left alone."""
+    if plan.body is not None and witness.wants_upload_progress():
+        plan = plan._replace(body=_watched(plan.body, plan.progress_interval, witness))
     if plan.file_path is None:
-        return nullcontext()
+        return _fetch(plan, None, options, supplies, waiter, witness)
+    with _open_file(plan.file_path, plan, waiter) as file:
+        plan = plan._replace(fields=[*plan.fields, *file.range_fields()])
+        return _fetch(plan, file, options, supplies, waiter, witness)
+
+
+def _fetch(
+    plan: Plan, file: FileSink | None, options: Options, supplies: Supplies, waiter: Waiter, witness: Witness
+) -> Answer:
+    """Go from hop to hop, up to the final response."""
+    hops = 0
+    while True:
+        witness.see_plan(plan)
+        lease, response = _exchange(plan, supplies, waiter)
+        with lease:
+            following = find_redirect(plan.method, plan.target, response.head) if plan.redirect_limit else None
+            if following is None and (file is None or file.accepts(response.head)):
+                with MemorySink() as memory:
+                    return _finish(response, plan, memory, file, options, waiter, witness)
+            _discard(response)
+        if following is None:
+            plan = plan._replace(fields=_without_range(plan.fields))
+            continue
+        if hops == plan.redirect_limit:
+            raise TooManyRedirects(f"{plan.target} redirects again, after {hops} redirects; no more are allowed")
+        hops += 1
+        witness.see_hop(Hop(plan.target.url, response.head.status, response.head.headers))
+        plan = follow_plan(plan, following, options, witness.connection_class(following.target.scheme))
+
+
+def _open_file(path: str, plan: Plan, waiter: Waiter) -> FileSink:
+    """The sink for file_path; a part file that another request has, or that we did not make, is left alone."""
     if plan.is_resumed:
         with suppress(OSError):  # what is wrong with the path itself, the other sink says
-            return PartSink(plan.file_path, plan.checksum, plan.target.url, waiter.check)
-    return FileSink(plan.file_path, plan.checksum)
+            return PartSink(path, plan.checksum, plan.target.url, waiter.check)
+    return FileSink(path, plan.checksum)
 
 
 def _without_range(fields: Fields) -> Fields:
@@ -134,14 +142,11 @@ def _without_range(fields: Fields) -> Fields:
 # Sending
 
 
-def _watched(plan: Plan, witness: Witness) -> Body | None:
+def _watched(body: Body, interval: float | None, witness: Witness) -> Body:
     """The body, telling how much of it was sent: whoever takes a piece has sent the one before."""
-    body = plan.body
-    if body is None or not witness.wants_upload_progress():
-        return body
 
     def pieces() -> Iterator[bytes | memoryview]:
-        meter = UploadMeter(body.length, plan.progress_interval, witness)
+        meter = UploadMeter(body.length, interval, witness)
         for piece in body.pieces():
             for start in range(0, len(piece), UPLOAD_PIECE):
                 part = piece[start : start + UPLOAD_PIECE]
@@ -152,36 +157,45 @@ def _watched(plan: Plan, witness: Witness) -> Body | None:
     return body._replace(pieces=pieces, is_watched=True)
 
 
-@contextmanager
-def _answered(plan: Plan, supplies: Supplies, waiter: Waiter) -> Iterator[ResponseLike]:
-    """Lease a connection, send the request, and lend the response; all that again where it is worth it."""
-    for attempt in range(1, plan.retries + 2):
-        waiter.check()
-        is_last = attempt > plan.retries or not may_repeat(plan.method, plan.body)
-        with supplies.pool.lease(plan.route, waiter) as connection:
-            cookies = None if supplies.cookies is None else supplies.cookies.cookies_for(plan.target)
-            form, fields = wire_form(plan, cookies)
-            try:
-                response = connection.exchange(plan.method, form, fields, plan.body)
-            except Exception as error:
-                pause = back_off(attempt)
-                if plan.retries and plan.body is not None and not plan.body.is_replayable:
-                    _add_note(error, "not tried again: the body can be read only once")
-                if is_last or not is_worth_retrying(error) or not _has_time_for(pause, waiter):
-                    raise
-            else:
-                if supplies.cookies is not None:
-                    supplies.cookies.store(plan.target, response.head)
-                if is_last or not wants_retry(response.head):
-                    yield response
-                    return
-                asked = retry_after(response.head)
-                pause = back_off(attempt) if asked is None else asked
-                if not _has_time_for(pause, waiter):
-                    yield response
-                    return
+def _exchange(plan: Plan, supplies: Supplies, waiter: Waiter) -> tuple[Lease, ResponseLike]:
+    """Lease a connection and send the request, again where it is worth it; the lease is the caller's to end."""
+    for attempt in range(1, plan.retries + 1):
+        if not may_repeat(plan.method, plan.body):
+            break
+        try:
+            lease, response = _exchange_once(plan, supplies, waiter)
+        except Exception as error:
+            pause = back_off(attempt)
+            if not is_worth_retrying(error) or not _has_time_for(pause, waiter):
+                raise
+        else:
+            asked = retry_after(response.head)
+            pause = back_off(attempt) if asked is None else asked
+            if not wants_retry(response.head) or not _has_time_for(pause, waiter):
+                return lease, response
+            with lease:
                 _discard(response)
         waiter.pause(pause)
+    try:
+        return _exchange_once(plan, supplies, waiter)
+    except Exception as error:
+        if plan.retries and plan.body is not None and not plan.body.is_replayable:
+            _add_note(error, "not tried again: the body can be read only once")
+        raise
+
+
+def _exchange_once(plan: Plan, supplies: Supplies, waiter: Waiter) -> tuple[Lease, ResponseLike]:
+    waiter.check()
+    lease = supplies.pool.lease(plan.route, waiter)
+    try:
+        cookies = None if supplies.cookies is None else supplies.cookies.cookies_for(plan.target)
+        response = lease.exchange(plan.method, *wire_form(plan, cookies), plan.body)
+        if supplies.cookies is not None:
+            supplies.cookies.store(plan.target, response.head)
+    except BaseException:
+        lease.give_up()
+        raise
+    return lease, response
 
 
 def _add_note(error: Exception, note: str) -> None:

@@ -21,7 +21,7 @@ from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from ._deadline import Deadline, earliest
+from ._deadline import NO_DEADLINE, Deadline, earliest
 from .errors import DeadlineExceeded, RequestCancelled
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Waiter:
 
     def __init__(self, timeout: float | None = None, deadline: Deadline | None = None) -> None:
         self.timeout = timeout
-        self.deadline = Deadline(None) if deadline is None else deadline
+        self.deadline = NO_DEADLINE if deadline is None else deadline
         self.is_cancelled = False
         self.timings: dict[str, float] = {}
         self._alarm: _EventAlarm | _SocketAlarm | None = None
@@ -174,7 +174,7 @@ class Waiter:
             TimeoutError: The step took too long.
         """
         # The object itself would be held by the traceback of what is raised here, and its descriptor kept open.
-        descriptor = self.arm().descriptor
+        descriptor = (self._alarm or self.arm()).descriptor
         self.check()
         end = earliest(until, self.deadline.at)
         seconds = _LONGEST_WAIT if end is None else min(max(0.0, end - monotonic()), _LONGEST_WAIT)
