@@ -123,6 +123,8 @@ class _Nothing:
 
 
 class _CurlProcess:
+    """To the same place as ours; what would be in memory is dropped."""
+
     def __init__(self, target: Target, case: str, path: str | None) -> None:
         del case
         to = os.devnull if path is None else path
@@ -139,7 +141,7 @@ class _CurlProcess:
 
 
 class _SocketThread:
-    """To the same place as ours: pieces of 256 KiB to a file, or dropped."""
+    """Receives 256 KiB at a time and drops them."""
 
     def __init__(self, target: Target, case: str, path: str | None) -> None:
         del case, path
