@@ -310,7 +310,11 @@ def qt_start(player: Qt, case: str) -> Start:
 
     def start(end: Callable[..., None]) -> object:
         reply = player.start()
-        reply.readyRead.connect(reply.readAll)
+
+        def read() -> None:  # PySide6 cannot connect the bound method of every reply
+            reply.readAll()
+
+        reply.readyRead.connect(read)
         if case != "none":
             reply.downloadProgress.connect(_work if case == "1 ms" else _ignore)
         reply.finished.connect(end)
