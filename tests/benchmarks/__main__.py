@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent.parent
 LONGEST = 120  # seconds for one measurement
+SYSTEM_PYTHON, SYSTEM_LOOPS = "/usr/bin/python3", {"GLib", "wx"}  # Debian's packages, for its own Python
 BEGIN, END = "<!-- BEGIN figures -->", "<!-- END figures -->"
 
 ENVIRONMENT = {
@@ -96,7 +97,8 @@ class Suite:
             arguments.update(ca_file=self._roots, host=parts.hostname, port=parts.port)
         core = self._core if placement == "pinned" else None
         task = {"task": scenario.task, "arguments": arguments, "core": core}
-        command = [sys.executable, "-m", f"{__package__}.bench_child", json.dumps(task)]
+        python = SYSTEM_PYTHON if case.arguments.get("loop") in SYSTEM_LOOPS else sys.executable
+        command = [python, "-m", f"{__package__}.bench_child", json.dumps(task)]
         try:
             done = subprocess.run(
                 command,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .bench_contenders import CHUNK_SIZE, Qt, RawSocket, Target
@@ -10,7 +12,9 @@ from .bench_contenders import CHUNK_SIZE, Qt, RawSocket, Target
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["frames", "latency", "timer"]
+    Start = Callable[[Callable[..., None]], object]  # begins a download, and calls what it is given when it is over
+
+__all__ = ["SMOOTH_TIME", "download_place", "frames", "kivy_start", "latency", "our_start", "qt_start", "spread"]
 
 FRAME = 1 / 60  # seconds
 SMOOTH_TIME = 3.0  # seconds for which downloads follow each other
@@ -191,8 +195,17 @@ LATENCIES: dict[tuple[str, str], Callable[[Target, int], list[float]]] = {
 
 def frames(contender: str, url: str, ca_file: str, case: str) -> dict[str, float]:
     """Downloads during a loop of 60 frames a second: how long a frame's events take, in milliseconds."""
-    target = Target(url, ca_file)
-    start, serve = FRAMES[contender](target, case)
+    with download_place() as folder:
+        return _frames(*FRAMES[contender](Target(url, ca_file), case, f"{folder}/body"))
+
+
+def download_place() -> tempfile.TemporaryDirectory[str]:
+    """A folder for downloads, on tmpfs where there is one: no disk is measured."""
+    shared = Path("/dev/shm")  # noqa: S108 - tmpfs; the folder in it gets a random name
+    return tempfile.TemporaryDirectory(prefix="urlrequest-bench-", dir=shared if shared.is_dir() else None)
+
+
+def _frames(start: Start, serve: Callable[[], object]) -> dict[str, float]:
     blocked: list[float] = []
     until = time.perf_counter() + SMOOTH_TIME
     state = {"is_busy": False}
@@ -213,10 +226,11 @@ def frames(contender: str, url: str, ca_file: str, case: str) -> dict[str, float
         due = max(due + FRAME, time.perf_counter())
         time.sleep(max(0.0, due - time.perf_counter()))
     del kept
-    return _spread(blocked)
+    return spread(blocked)
 
 
-def _spread(times: list[float]) -> dict[str, float]:
+def spread(times: list[float]) -> dict[str, float]:
+    """The times' median, 99th percentile and maximum, in milliseconds."""
     ordered = sorted(times)
     return {
         "p50": ordered[len(ordered) // 2] * 1000,
@@ -239,7 +253,7 @@ def _work(*_: object) -> None:
 
 def _options(target: Target, case: str) -> dict[str, Any]:
     """Of our class for a case."""
-    options: dict[str, Any] = {"chunk_size": CHUNK_SIZE, "on_chunk": None}
+    options: dict[str, Any] = {"chunk_size": CHUNK_SIZE}
     if target.is_tls:
         options["ca_file"] = target.ca_file
     if case != "none":
@@ -249,25 +263,32 @@ def _options(target: Target, case: str) -> dict[str, Any]:
     return options
 
 
-def _frames_ours(target: Target, case: str) -> Any:
-    import urlrequest
+def our_start(target: Target, case: str, path: str | None, hook: Any = None) -> Start:
+    """Begins a download of ours, to a file or to memory."""
+    from urlrequest import UrlRequest
+
+    return lambda end: UrlRequest(target.url, on_finish=end, file_path=path, hook=hook, **_options(target, case))
+
+
+def _frames_ours(target: Target, case: str, path: str) -> tuple[Start, Callable[[], object]]:
     from urlrequest.hooks import Hook, ManualHook
 
     hook = ManualHook()
-
-    def start(end: Callable[..., None]) -> object:
-        return urlrequest.UrlRequest(target.url, on_finish=end, hook=hook, **_options(target, case))
-
-    return start, lambda: hook.drain(Hook.budget)
+    return our_start(target, case, path, hook), lambda: hook.drain(Hook.budget)
 
 
-def _frames_kivy(target: Target, case: str) -> Any:
+def _frames_kivy(target: Target, case: str, path: str) -> tuple[Start, Callable[[], object]]:
     from kivy.clock import Clock
-    from kivy.network.urlrequest import UrlRequest
 
     Clock._max_fps = 0  # the frames are ours: a tick shall not sleep
-    # To a file: in memory it takes time that grows with the square of the size.
-    options: dict[str, Any] = {"file_path": "/dev/null"}
+    return kivy_start(target, case, path), Clock.tick
+
+
+def kivy_start(target: Target, case: str, path: str) -> Start:
+    """Begins a download of Kivy's class, to a file: in memory it takes time that grows with the square of the size."""
+    from kivy.network.urlrequest import UrlRequest
+
+    options: dict[str, Any] = {"file_path": path}
     if target.is_tls:
         options["ca_file"] = target.ca_file
     if case == "none":
@@ -276,154 +297,35 @@ def _frames_kivy(target: Target, case: str) -> Any:
         options["on_progress"] = _work if case == "1 ms" else _ignore
         options["chunk_size"] = CHUNK_SIZE
 
-    def start(end: Callable[..., None]) -> object:
-        return UrlRequest(target.url, on_success=end, on_error=end, **options)
-
-    return start, Clock.tick
+    return lambda end: UrlRequest(target.url, on_success=end, on_error=end, **options)
 
 
-def _frames_qt(target: Target, case: str) -> Any:
+def _frames_qt(target: Target, case: str, _path: str) -> tuple[Start, Callable[[], object]]:
     player = Qt(target)
+    return qt_start(player, case), player._app.processEvents
+
+
+def qt_start(player: Qt, case: str) -> Start:
+    """Begins a download of Qt's, whose octets are dropped."""
 
     def start(end: Callable[..., None]) -> object:
         reply = player.start()
-        reply.readyRead.connect(reply.readAll)
+
+        def read() -> None:  # PySide6 cannot connect the bound method of every reply
+            reply.readAll()
+
+        reply.readyRead.connect(read)
         if case != "none":
             reply.downloadProgress.connect(_work if case == "1 ms" else _ignore)
         reply.finished.connect(end)
         reply.finished.connect(reply.deleteLater)
         return reply
 
-    return start, player._app.processEvents
-
-
-FRAMES: dict[str, Callable[[Target, str], Any]] = {
-    "urlrequest": _frames_ours,
-    "Kivy UrlRequest": _frames_kivy,
-    "QNetworkAccessManager": _frames_qt,
-}
-
-
-# Timers: real event loops, and how late their timers come
-
-
-def timer(contender: str, loop: str, url: str, ca_file: str, case: str) -> dict[str, float]:
-    """Downloads while a loop's timer ticks 60 times a second: how late the ticks are, in milliseconds."""
-    target = Target(url, ca_file)
-    clock = _Ticks()
-    TIMERS[contender, loop](target, case, clock)
-    return _spread(clock.late)
-
-
-class _Ticks:
-    """Notes how late each tick is, counted from the one before."""
-
-    def __init__(self) -> None:
-        self.late: list[float] = []
-        self._until = time.perf_counter() + SMOOTH_TIME
-        self._due = time.perf_counter() + FRAME
-
-    def note(self) -> float:
-        """Take note of a tick; seconds until the next one."""
-        now = time.perf_counter()
-        self.late.append(max(0.0, now - self._due))
-        self._due = now + FRAME
-        return FRAME
-
-    @property
-    def is_over(self) -> bool:
-        return time.perf_counter() > self._until
-
-
-def _downloads(target: Target, case: str, clock: _Ticks, stop: Callable[[], object]) -> Callable[[], None]:
-    """Our downloads, one after the other until the time is over."""
-    from urlrequest import UrlRequest
-
-    kept: list[object] = []
-
-    def start(*_: object) -> None:
-        if clock.is_over:
-            stop()
-        else:
-            kept[:] = [UrlRequest(target.url, on_finish=start, **_options(target, case))]
-
     return start
 
 
-def _timer_asyncio(target: Target, case: str, clock: _Ticks) -> None:
-    import asyncio
-
-    async def run() -> None:
-        loop, over = asyncio.get_running_loop(), asyncio.Event()
-
-        def tick() -> None:
-            loop.call_later(clock.note(), tick)
-
-        loop.call_later(FRAME, tick)
-        _downloads(target, case, clock, over.set)()
-        await over.wait()
-
-    asyncio.run(run())
-
-
-def _timer_qt(target: Target, case: str, clock: _Ticks) -> None:
-    from PySide6 import QtCore
-
-    app = QtCore.QCoreApplication([])
-    ticker = _qt_ticker(QtCore, clock)
-    QtCore.QTimer.singleShot(0, _downloads(target, case, clock, app.quit))
-    app.exec()
-    del ticker
-
-
-def _qt_ticker(core: Any, clock: _Ticks) -> Any:
-    ticker = core.QTimer()
-    ticker.setTimerType(core.Qt.TimerType.PreciseTimer)
-    ticker.setSingleShot(True)
-
-    def tick() -> None:
-        clock.note()
-        ticker.start(17)
-
-    ticker.timeout.connect(tick)
-    ticker.start(17)
-    return ticker
-
-
-def _timer_tk(target: Target, case: str, clock: _Ticks) -> None:
-    import tkinter as tk
-
-    root = tk.Tk()
-
-    def tick() -> None:
-        clock.note()
-        root.after(17, tick)
-
-    root.after(17, tick)
-    root.after(1, _downloads(target, case, clock, root.destroy))
-    root.mainloop()
-
-
-def _timer_network_manager(target: Target, case: str, clock: _Ticks) -> None:
-    player = Qt(target)
-    ticker = _qt_ticker(player._core, clock)
-    start, _ = _frames_qt(target, case)
-
-    def go() -> None:
-        if clock.is_over:
-            player._app.quit()
-        else:
-            kept[:] = [start(go)]
-
-    kept: list[object] = []
-    player._core.QTimer.singleShot(0, go)
-    player._app.exec()
-    del ticker
-
-
-TIMERS: dict[tuple[str, str], Callable[[Target, str, _Ticks], None]] = {
-    ("urlrequest", "asyncio"): _timer_asyncio,
-    ("urlrequest", "Qt"): _timer_qt,
-    ("urlrequest", "Tk"): _timer_tk,
-    ("QNetworkAccessManager", "Qt"): _timer_network_manager,
+FRAMES: dict[str, Callable[[Target, str, str], tuple[Start, Callable[[], object]]]] = {
+    "urlrequest": _frames_ours,
+    "Kivy UrlRequest": _frames_kivy,
+    "QNetworkAccessManager": _frames_qt,
 }

@@ -248,6 +248,43 @@ def budget_is_kept(w: World) -> None:
     assert max(times) < 0.008 + 0.004
 
 
+@case("timers")
+def timers_between_budgets(w: World) -> None:
+    """8.5: a timer that came due while a budget was spent has its turn before the next one is."""
+    drains = is_set = 0
+    spent: set[int] = set()
+    waited: dict[int, int] = {}
+
+    def first() -> None:
+        hook = w.current()
+        assert hook is not None
+        drain, limit = hook.drain, hook.budget
+
+        def counted(budget: float | None = None) -> bool:
+            nonlocal drains
+            drains += 1
+            number, began = drains, time.monotonic()
+            has_more = drain(budget)
+            if has_more and time.monotonic() - began >= limit:
+                spent.add(number)
+            return has_more
+
+        hook.drain = counted  # type: ignore[method-assign]
+        w.get("/big", chunk_size=800, on_progress=work)
+
+    def work(*_: object) -> None:
+        nonlocal is_set
+        if is_set != drains:
+            number = is_set = drains
+            w.loop.later(0.001, lambda: waited.update({number: drains - number}))
+        _work(0.0005)
+
+    w.run(first)
+    waits = [waited[number] for number in spent & waited.keys()]
+    assert len(waits) > 20
+    assert {0} == set(waits)
+
+
 @case()
 def fair_between_requests(w: World) -> None:
     """8.5: a request with endless events does not hold up the others."""

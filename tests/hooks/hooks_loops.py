@@ -145,6 +145,7 @@ class Trio(Loop):
     lacks = (
         NO_NESTING
         | SAME_THREAD_ONLY
+        | {"timers": "has tasks instead, which wait for their own first turn besides"}
         | dict.fromkeys(["early_detection", "early_hook", "restart"], "a run is its own loop, from begin to end")
     )
 

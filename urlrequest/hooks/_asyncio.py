@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
-from ._base import Hook
+from ._base import REST, YieldingHook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["AsyncioHook"]
 
 
-class AsyncioHook(Hook):
+class AsyncioHook(YieldingHook):
     """Runs callbacks in an asyncio loop; exceptions go to the loop's exception handler."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
@@ -31,7 +35,10 @@ class AsyncioHook(Hook):
 
     def wakeup(self) -> None:
         """Have the loop call `run()`; RuntimeError when it is closed."""
-        self._loop.call_soon_threadsafe(_WakeUp(self))
+        self._loop.call_soon_threadsafe(_WakeUp(self, self._come))
+
+    def _pause(self) -> None:
+        self._loop.call_later(REST / 1000, _WakeUp(self, self._resume))
 
     def handle_exception(self, error: BaseException) -> None:
         """Give the exception to the loop's exception handler."""
@@ -40,17 +47,17 @@ class AsyncioHook(Hook):
 
 
 class _WakeUp:
-    """One call of `run()`. A loop that is closed drops it, which is the only sign of it."""
+    """One call of a hook's method. A loop that is closed drops it, which is the only sign of it."""
 
-    __slots__ = ("_hook",)
+    __slots__ = ("_call", "_hook")
 
-    def __init__(self, hook: AsyncioHook) -> None:
+    def __init__(self, hook: AsyncioHook, call: Callable[[], None]) -> None:
         self._hook: AsyncioHook | None = hook
+        self._call = call
 
     def __call__(self) -> None:
-        hook, self._hook = self._hook, None
-        if hook is not None:
-            hook.run()
+        self._hook = None
+        self._call()
 
     def __del__(self) -> None:
         if self._hook is not None:

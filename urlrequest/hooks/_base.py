@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["Hook", "check_hook", "toolkit", "weakly"]
+__all__ = ["REST", "Hook", "YieldingHook", "check_hook", "toolkit", "weakly"]
+
+REST = 1  # milliseconds for others between two budgets
 
 logger = logging.getLogger("urlrequest")
 
@@ -150,6 +152,35 @@ class Hook(ABC):
         """The loop has ended, or may have: `wakeup()` knows, if events wait for a wake-up that will not come (H2)."""
         if self.queue.has_pending:
             self._wake()
+
+
+class YieldingHook(Hook):
+    """A hook of a loop that serves wake-ups first, or in turns with timers.
+
+    One that asks to be woken again whenever its budget is spent would hold up timers and redraws by several budgets
+    (measured: a timer came two budgets late in asyncio and Qt, four in trio). So it leaves the loop to them first.
+    """
+
+    _pauses = False  # `_resume()` is on its way; belongs to the loop's thread
+
+    def _come(self) -> None:
+        """Run, for the loop to call after a wake-up; but not in a pause."""
+        if self._pauses:
+            return
+        try:
+            self.run()
+        finally:
+            if self.queue.has_pending and not self._pauses:  # a loop inside a callback may have begun a pause
+                self._pauses = True
+                self._pause()
+
+    @abstractmethod
+    def _pause(self) -> None:
+        """Have the loop call `_resume()` when the others had their turn."""
+
+    def _resume(self) -> None:
+        self._pauses = False
+        self._come()
 
 
 def check_hook(hook: object) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 
 from urlrequest.errors import HookError
 
-from ._base import Hook, weakly
+from ._base import REST, YieldingHook, weakly
 
 __all__ = ["QtHook"]
 
 _BINDINGS = ("PySide6", "PyQt6", "PySide2", "PyQt5")
 
 
-class QtHook(Hook):
+class QtHook(YieldingHook):
     """Runs callbacks on the thread of the QApplication, in its event loop and in those of dialogs.
 
     A wake-up is a queued signal. What a callback raises goes to `sys.excepthook` and ends nothing; only SystemExit goes
@@ -37,7 +37,7 @@ class QtHook(Hook):
             raise ImportError(f"a QtHook needs one of the packages {', '.join(_BINDINGS)}, imported")
         if application is None:
             raise HookError("a QtHook needs a QApplication, and there is none yet")
-        self._bridge = _bridge_class(self._core)(weakly(self.run), weakly(self._see_end))
+        self._bridge = _bridge_class(self._core)(weakly(self._come), weakly(self._resume), weakly(self._see_end))
         self._bridge.moveToThread(application.thread())
         application.destroyed.connect(self._bridge.see_end)
         self._bind(application)
@@ -53,6 +53,9 @@ class QtHook(Hook):
         if self._core.QCoreApplication.instance() is not self._loop:
             raise HookError("the QApplication was destroyed")
         self._bridge.rung.emit()
+
+    def _pause(self) -> None:
+        self._bridge.rest.start(REST)
 
 
 def _find_application() -> tuple[Any, Any]:
@@ -77,14 +80,21 @@ def _bridge_class(core: Any) -> Any:
     class Bridge(core.QObject):  # type: ignore[misc]  # the binding is known at run time only
         rung = signal()
 
-        def __init__(self, run: Any, see_end: Any) -> None:
+        def __init__(self, come: Any, resume: Any, see_end: Any) -> None:
             super().__init__()
-            self._run, self._see_end = run, see_end
+            self._come, self._resume, self._see_end = come, resume, see_end
+            self.rest = core.QTimer(self)
+            self.rest.setSingleShot(True)
+            self.rest.timeout.connect(self.resume)
             self.rung.connect(self.come, core.Qt.ConnectionType.QueuedConnection)
 
         @slot()  # type: ignore[untyped-decorator]  # likewise
         def come(self) -> None:
-            self._run()
+            self._come()
+
+        @slot()  # type: ignore[untyped-decorator]  # likewise
+        def resume(self) -> None:
+            self._resume()
 
         @slot()  # type: ignore[untyped-decorator]  # likewise
         def see_end(self) -> None:

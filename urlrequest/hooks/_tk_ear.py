@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from ._base import weakly
+from ._base import REST, weakly
 
 if TYPE_CHECKING:
     from ._bell import Bell, PipeBell
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["MOST_DESCRIPTORS", "PollingEar", "WatchingEar"]
 
 MOST_DESCRIPTORS = 1024  # what select(), with which Tk watches them, can take
-REST = 1  # milliseconds for others between two budgets
 BUSY_INTERVAL, IDLE_INTERVAL = 15, 60  # milliseconds from one look to the next
 BUSY_TIME = 2.0  # seconds after an event in which more are expected
 

@@ -6,21 +6,17 @@ import atexit
 
 from urlrequest.errors import HookError
 
-from ._base import Hook, toolkit, weakly
+from ._base import REST, YieldingHook, toolkit, weakly
 
 __all__ = ["WxHook"]
 
-REST = 1  # milliseconds for others between two budgets
 
-
-class WxHook(Hook):
+class WxHook(YieldingHook):
     """Runs callbacks in the wx.App's main loop, and in the loops of modal dialogs.
 
     Wake-ups are events for a receiver of its own: no window can be closed under them. While there are such events, wx
     does nothing else; so a timer brings what is left when the budget is spent.
     """
-
-    _rests = False  # a timer is on its way; belongs to the loop's thread
 
     def __init__(self) -> None:
         """Bind to the wx.App.
@@ -56,16 +52,5 @@ class WxHook(Hook):
             raise HookError("the wx.App was destroyed")
         self._wx.QueueEvent(self._receiver, self._wx.PyEvent(0, self._kind))
 
-    def _come(self) -> None:
-        if self._rests:
-            return
-        try:
-            self.run()
-        finally:
-            if self.queue.has_pending:
-                self._rests = True
-                self._wx.CallLater(REST, self._resume)
-
-    def _resume(self) -> None:
-        self._rests = False
-        self._come()
+    def _pause(self) -> None:
+        self._wx.CallLater(REST, self._resume)
