@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import ssl
 import sys
 import threading
@@ -15,6 +16,7 @@ import pytest
 import trustme
 
 from urlrequest import UrlRequest, _waiter, testing
+from urlrequest._lifecycle import Flag
 from urlrequest.testing import Server
 
 if TYPE_CHECKING:
@@ -153,6 +155,30 @@ def server_context(authority: trustme.CA) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost", "127.0.0.1", "::1").configure_cert(context)
     return context
+
+
+@pytest.fixture
+def ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Presses Ctrl-C once this thread is about to sleep."""
+    main, sleeping, is_over = threading.get_ident(), threading.Event(), []
+    real = Flag.wait_to_set
+
+    def wait_to_set(flag: Flag, timeout: float | None) -> bool:
+        if threading.get_ident() == main:
+            sleeping.set()
+        return real(flag, timeout)
+
+    def press() -> None:
+        if sleeping.wait(30) and not is_over:
+            signal.pthread_kill(main, signal.SIGINT)
+
+    monkeypatch.setattr(Flag, "wait_to_set", wait_to_set)
+    thread = threading.Thread(target=press)
+    thread.start()
+    yield
+    is_over.append(True)
+    sleeping.set()
+    thread.join(20)
 
 
 def threads_left(known: set[threading.Thread]) -> list[threading.Thread]:

@@ -809,7 +809,7 @@ def destroyed_and_waited_for(w: World) -> None:
     w.run(first, finishes=0)
     w.loop.destroy()
     w.gate.set()
-    assert made[0].wait(timeout=5)
+    assert made[0].wait(timeout=20)
     assert ["success", "finish"] == w.names()[-2:]
 
 
@@ -819,7 +819,7 @@ def made_after_the_end(w: World) -> None:
     w.run(lambda: w.get("/text"))
     w.loop.destroy()
     assert w.current() is None
-    assert w.get("/text").wait(timeout=5)
+    assert w.get("/text").wait(timeout=20)
     assert [] == w.warnings()
 
 
@@ -867,7 +867,7 @@ def wait_inside_a_callback(w: World) -> None:
     order: list[str] = []
 
     def wait(*_: object) -> None:
-        assert w.get("/text", on_success=lambda *_: order.append("inner")).wait(timeout=5)
+        assert w.get("/text", on_success=lambda *_: order.append("inner")).wait(timeout=20)
         order.append("outer")
 
     w.run(lambda: w.get("/text", on_success=wait), finishes=2)
@@ -881,7 +881,7 @@ def wait_for_itself(w: World) -> None:
 
     def progress(request: UrlRequest, current: int, total: int) -> None:
         if not current:
-            assert request.wait(timeout=5)
+            assert request.wait(timeout=20)
             assert request.is_finished
 
     w.run(
@@ -909,7 +909,7 @@ def wait_in_a_timer(w: World) -> None:
 
     def first() -> None:
         w.get("/gate")
-        assert w.get("/text").wait(timeout=5)
+        assert w.get("/text").wait(timeout=20)
         assert 1 == len(w.of("finish"))
         w.gate.set()
 
@@ -924,7 +924,7 @@ def wait_on_another_thread(w: World) -> None:
 
     def wait() -> None:
         idents["waiter"] = threading.get_ident()
-        waited.wait(timeout=5)
+        waited.wait(timeout=20)
 
     def first() -> None:
         nonlocal waited
@@ -1068,7 +1068,7 @@ def no_hook_is_kept(w: World) -> None:
     def first() -> None:
         hook = w.loop.hook()
         found.append(weakref.ref(hook))
-        w.get("/text", hook=hook).wait(timeout=5)
+        w.get("/text", hook=hook).wait(timeout=20)
         hook.close()
 
     w.run(first)
@@ -1101,7 +1101,7 @@ def no_descriptors_left(w: World) -> None:
 
     def once() -> None:
         hook = w.loop.hook()
-        w.get("/text", hook=hook).wait(timeout=5)
+        w.get("/text", hook=hook).wait(timeout=20)
         hook.close()
         w.get("/text")
 

@@ -156,7 +156,7 @@ def test_17_8_cancelled_task_of_asyncio(server: Server) -> None:
             await task
 
     asyncio.run(main())
-    server.wait("closed", 1)
+    server.wait("closed")
 
     assert ["cancel", "finish"] == told
     assert request.is_cancelled
@@ -195,7 +195,7 @@ def test_17_8_cancel_scope_of_trio(server: Server) -> None:
             nursery.cancel_scope.cancel()
 
     trio.run(main)
-    server.wait("closed", 1)
+    server.wait("closed")
 
     assert ["cancel", "finish"] == told
 

@@ -74,7 +74,7 @@ class Download:
     def run(self, path: str = "/file", **options: Any) -> Any:
         self.recorder.events.clear()
         request = self.recorder.run(self.server.url + path, file_path=self.target, **{"resume": True, **options})
-        request.join(5)
+        request.join(20)
         return request
 
     def interrupt(self, origin: Origin, octets: int = CUT, path: str = "/file", **options: Any) -> None:
@@ -488,7 +488,7 @@ def test_12_3_two_requests_for_one_file(download: Download, origin: Origin) -> N
     second = download.recorder.run(server.url + "/file", file_path=target, resume=True)
     then = target.read_bytes()
     server.signal("other")
-    assert first.wait(timeout=5)
+    assert first.wait(timeout=20)
 
     assert (None, None) == (first.error, second.error)
     assert CONTENT == then
@@ -549,8 +549,8 @@ def test_12_3_cancel_keeps_the_part(download: Download, origin: Origin) -> None:
     while not received.is_set():
         request.wait(timeout=0.01)
     request.cancel()
-    assert request.wait(timeout=5)
-    request.join(5)
+    assert request.wait(timeout=20)
+    request.join(20)
     download.assert_kept(CUT)
     server.requests.clear()
     download.run()

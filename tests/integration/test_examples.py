@@ -99,7 +99,7 @@ def test_18_1_unix_socket_of_nginx(folder: Path) -> None:
 
         slow = unix_socket.UnixRequest(f"{url}/slow", session=session, on_progress=lambda request, *_: request.cancel())
         slow.wait(timeout=10)
-        slow.join(1)
+        slow.join(20)
         assert slow.is_cancelled
         assert not slow.is_alive()
 

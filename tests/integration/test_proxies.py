@@ -325,9 +325,9 @@ def test_7_2_cancel_within_connect(session: Session) -> None:
         request = session.request("https://h.test/", proxy_host=f"127.0.0.1:{proxy.port}")
         proxy.wait("asked")
         assert request.cancel()
-        request.join(1)
+        request.join(20)
         assert not request.is_alive()
-        proxy.wait("closed", 1)
+        proxy.wait("closed")
         request.wait()
 
 
@@ -503,7 +503,7 @@ def test_7_2_cancel_within_tls_over_tls(
     )
     tls_server.wait("half")
     assert request.cancel()
-    request.join(1)
+    request.join(20)
 
     assert not request.is_alive()
     request.wait()

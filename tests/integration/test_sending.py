@@ -77,7 +77,7 @@ def test_2_3_bad_callback(server: Server, name: str, value: Any) -> None:
 @pytest.mark.parametrize("value", [None, 0, "", False, ()])
 def test_2_3_falsy_callbacks_are_none(echo: Server, value: Any) -> None:
     """Contract 2.3: a falsy callback is no callback."""
-    assert UrlRequest(echo.url, on_success=value, on_finish=value).wait(timeout=5)
+    assert UrlRequest(echo.url, on_success=value, on_finish=value).wait(timeout=20)
 
 
 BAD_VALUES: list[tuple[dict[str, Any], type[BaseException]]] = [
@@ -204,7 +204,7 @@ def test_2_4_nothing_is_mutated(echo: Server, recorder: Any) -> None:
     same = request.req_headers is headers and request.req_body is body
     headers["X"] = "2"
     body["a"] = "changed"
-    assert request.wait(timeout=5)
+    assert request.wait(timeout=20)
 
     assert (True, f" {echo.url}/ä ") == (same, request.url)
     assert ({"X": "2"}, {"a": "changed"}, {"c": "d"}, {"P": "1"}) == (headers, body, cookies, proxy)
@@ -440,7 +440,7 @@ def test_10_2_a_generator_that_raises(server: Server, recorder: Any) -> None:
         isinstance(request.error, ZeroDivisionError),
         str(request.error),
     )
-    request.join(5)
+    request.join(20)
     assert not request.is_alive()
 
 
@@ -611,7 +611,7 @@ def test_10_5_early_answer(server: Server, recorder: Any, name: str, make: Any, 
 
     assert "failure" == recorder.terminal, request.error
     assert (413, "big") == (request.resp_status, request.result)
-    request.join(5)
+    request.join(20)
     assert not request.is_alive()
 
 

@@ -67,7 +67,7 @@ def form() -> Iterator[str]:
     yield f"http://127.0.0.1:{running.server_port}/"
     running.shutdown()
     running.server_close()
-    thread.join(5)
+    thread.join(20)
 
 
 def post(url: str, **options: Any) -> Any:
@@ -263,7 +263,7 @@ def test_17_1_what_cannot_be_sent(server: Server, what: str) -> None:
     """Contract 17.1, 2.3: what is wrong with a body is told before anything is sent."""
     options, error = BAD[what]
     request: Any = UrlRequest(server.url, on_error=lambda *_: None, **options)
-    assert request.wait(timeout=5)
+    assert request.wait(timeout=20)
 
     assert isinstance(request.error, error)
     assert 0 == server.connection_count
@@ -273,7 +273,7 @@ def test_17_1_a_pipe_is_not_waited_for(server: Server, tmp_path: Path) -> None:
     """Contract 17.1: a path that leads to a pipe is an error, not a request that never ends."""
     os.mkfifo(tmp_path / "pipe")
     request = UrlRequest(server.url, files={"f": tmp_path / "pipe"})
-    assert request.wait(timeout=5)
+    assert request.wait(timeout=20)
 
     assert isinstance(request.error, OSError)
 
@@ -298,7 +298,7 @@ def test_39_file_that_changes(server: Server, tmp_path: Path, change: bytes) -> 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_connection, "head_octets", changing)
         request = UrlRequest(server.url, files={"f": path}, on_upload_progress=announce)
-        assert request.wait(timeout=5)
+        assert request.wait(timeout=20)
 
     assert isinstance(request.error, errors.IncompleteContent)
 
@@ -641,8 +641,8 @@ def test_36_cancel_while_waiting_for_leave(server: Server, recorder: Any) -> Non
     request = recorder.get(server.url, req_body=LARGE)
     server.wait("head")
     request.cancel()
-    assert request.wait(timeout=5)
-    request.join(5)
+    assert request.wait(timeout=20)
+    request.join(20)
 
     assert "cancel" == recorder.terminal
     assert not request.is_alive()
@@ -682,7 +682,7 @@ def test_10_5_early_answer_closes_the_users_files(server: Server, tmp_path: Path
     for _ in range(2):
         request = UrlRequest(server.url, files={"f": path}, req_headers={"Expect": None}, timeout=10)
         assert request.wait(timeout=10)
-        request.join(5)
+        request.join(20)
         kept.append(request)
 
     assert 413 == kept[0].resp_status
