@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-ENDING_TIME = 2.0  # seconds that threads have to end after a test
+ENDING_TIME = 20.0  # seconds that threads have to end, and descriptors to be closed, after a test
 LOOK_INTERVAL = 0.005  # seconds; a worker does not announce that it became idle
 PACKAGE = Path(testing.__file__).parent.parent
 BLAMED: weakref.WeakSet[threading.Thread] = weakref.WeakSet()  # so that one test's leak does not fail the next ones
@@ -50,9 +50,7 @@ def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     if left:
         pytest.fail(f"left behind: {', '.join(describe(thread) for thread in left)}")
     if checks_descriptors:
-        _waiter.forget_alarms()
-        gc.collect()
-        opened = {number: what for number, what in open_descriptors().items() if before.get(number) != what}
+        opened = descriptors_left(before)
         if opened:
             pytest.fail(f"descriptors left open: {opened}")
 
@@ -199,6 +197,18 @@ def threads_left(known: set[threading.Thread]) -> list[threading.Thread]:
                 left.append(thread)
     BLAMED.update(left)
     return left
+
+
+def descriptors_left(known: dict[str, str]) -> dict[str, str]:
+    """Give what was opened in a test time to be closed, and return what is not."""
+    limit = time.monotonic() + ENDING_TIME
+    while True:
+        _waiter.forget_alarms()
+        gc.collect()
+        left = {number: what for number, what in open_descriptors().items() if known.get(number) != what}
+        if not left or time.monotonic() > limit:
+            return left
+        time.sleep(LOOK_INTERVAL)
 
 
 def is_worker(thread: threading.Thread) -> bool:

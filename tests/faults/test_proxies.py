@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from fault_rows import Target, assert_ended, reply
+from proxy_programs import free_port, mortal
 
 from urlrequest.errors import InvalidURL, ProtocolError, ProxyError
 from urlrequest.testing import Reply, Server, close, receive, reset, send, start_tls
@@ -228,16 +229,14 @@ def tinyproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     if TINYPROXY is None:
         pytest.skip("tinyproxy is not installed")
     folder = tmp_path_factory.mktemp("tinyproxy")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     configuration = folder / "tinyproxy.conf"
     configuration.write_text(
         f"Port {port}\nListen 127.0.0.1\nTimeout 20\nMaxClients 20\nAllow 127.0.0.1\nBasicAuth user pass\n"
         f'PidFile "{folder / "pid"}"\nLogFile "{folder / "log"}"\n',
         encoding="ascii",
     )
-    with subprocess.Popen([TINYPROXY, "-d", "-c", str(configuration)], stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(mortal([TINYPROXY, "-d", "-c", str(configuration)]), stdout=subprocess.DEVNULL) as process:
         try:
             _await_port(port)
             yield port

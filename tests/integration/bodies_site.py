@@ -15,6 +15,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from proxy_programs import free_port, mortal
 
 import urlrequest
 from urlrequest import _part
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["OLD", "Origin", "child", "nginx", "part_names", "peak_script", "start_child"]
 
 OLD = b"the old content"
-STARTING_TIME = 10.0  # seconds
+STARTING_TIME = 30.0  # seconds
 MEGABYTE = 1024 * 1024
 
 _RANGE = re.compile(r"bytes=([0-9]+)-")
@@ -150,8 +151,7 @@ def nginx(folder: Path, server: str = "", more: str = "") -> Iterator[str]:
         more: More of its `http` block.
     """
     program = find_program("nginx", "nginx-light")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     state = folder.parent / f"nginx-{port}"
     state.mkdir()
     configuration = state / "nginx.conf"
@@ -170,7 +170,8 @@ def nginx(folder: Path, server: str = "", more: str = "") -> Iterator[str]:
         """
     )
     # The master listens before it starts workers, so what connects is served.
-    with subprocess.Popen([program, "-p", str(state), "-e", f"{state}/error.log", "-c", str(configuration)]) as process:
+    command = [program, "-p", str(state), "-e", f"{state}/error.log", "-c", str(configuration)]
+    with subprocess.Popen(mortal(command)) as process:
         try:
             await_port(port, process)
             yield f"http://127.0.0.1:{port}"

@@ -211,7 +211,7 @@ def test_17_9_ten_thousand_at_once(server: Server) -> None:
         requests = [session.request(f"/{number}") for number in range(10_000)]
         workers = [thread for thread in threading.enumerate() if thread.name.startswith("urlrequest-worker")]
         most = len(workers)
-        assert wait_all(requests, timeout=50)
+        assert wait_all(requests, timeout=100)
 
     assert {200} == {request.resp_status for request in requests}
     assert most <= 64 + before
