@@ -234,7 +234,7 @@ def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-c", code, *arguments],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
         env=os.environ,
     )
@@ -242,7 +242,8 @@ def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 EXITING = """
 import os, sys, threading
-from urlrequest import UrlRequest
+from urlrequest import UrlRequest, _live
+_live.EXIT_TIME = 60  # it is not meant to be used up
 started = threading.Event()
 request = UrlRequest(sys.argv[1], file_path=sys.argv[2], on_progress=lambda *_: started.set(),
                      on_cancel=lambda _: print("callback"))
@@ -286,7 +287,7 @@ def test_116_fork_during_a_request(server: Server, tmp_path: Any) -> None:
     gone = threading.Event()
 
     def answer(_: Any) -> Reply:
-        gone.wait(10)
+        gone.wait(60)
         return Reply(body=b"hello")
 
     server.route("/", answer)

@@ -26,6 +26,8 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No loop is detected, and no request is left."""
     monkeypatch.setattr(urlrequest.defaults, "detect_hook", False)
+    cancel_all()  # what another file's tests have left, in the same process
+    assert wait_all(list(g_requests), timeout=20)
     assert [] == list(g_requests)
     yield
     cancel_all()
