@@ -942,7 +942,7 @@ def test_12_3_nginx(tmp_path: Path, recorder: Any) -> None:
     target = tmp_path / "target"
     with nginx(folder, "limit_rate_after 100k; limit_rate 1;") as url:
         request = recorder.get(
-            url + "/file", file_path=target, resume=True, timeout=0.3, on_progress=lambda *_: None, chunk_size=None
+            url + "/file", file_path=target, resume=True, timeout=1.5, on_progress=lambda *_: None, chunk_size=None
         )
         assert request.wait(timeout=10)
         part, _ = part_names_kept(target)

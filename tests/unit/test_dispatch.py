@@ -336,7 +336,7 @@ def test_6_2_an_event_wakes_the_waiting_thread(loop: Loop) -> None:
 
     assert wait_for([request.mailbox], delay=None, timeout=None)
     worker.join()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("delay", [None, 60, 0.001, 0, -1])
