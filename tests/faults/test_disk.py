@@ -210,7 +210,7 @@ def test_92_full_disk(
 
     server.play(send(reply(b"new")))
     monkeypatch.setattr(_sink, "os", Patched(**{function: failing}))
-    request = recorder.run(server.url, file_path=target.path, timeout=5)
+    request = recorder.run(server.url, file_path=target.path, timeout=15)
 
     assert ("error", errno.ENOSPC) == (recorder.terminal, request.error.errno)
     assert_ended(request)

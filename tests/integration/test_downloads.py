@@ -944,7 +944,7 @@ def test_12_3_nginx(tmp_path: Path, recorder: Any) -> None:
         request = recorder.get(
             url + "/file", file_path=target, resume=True, timeout=1.5, on_progress=lambda *_: None, chunk_size=None
         )
-        assert request.wait(timeout=10)
+        assert request.wait(timeout=20)
         part, _ = part_names_kept(target)
         assert content[: part.stat().st_size] == part.read_bytes()
     with nginx(folder) as other:

@@ -53,7 +53,7 @@ def test_17_9_waiting_needs_no_thread(busy: Session, server: Server) -> None:
     server.signal("go")
     assert wait_all(requests, timeout=20)
     for request in requests:
-        request.join(10)
+        request.join(20)
         assert not request.is_alive()
     assert [f"/{number}" for number in range(100)] == [request.path for request in server.requests[1:]]
 
@@ -64,7 +64,7 @@ def test_2_2_join_of_a_waiting_request(busy: Session, server: Server) -> None:
     request.join(0.02)
     assert request.is_alive()
     server.signal("go")
-    request.join(10)
+    request.join(20)
 
     assert not request.is_alive()
     assert "/x" == request.content.decode()
@@ -77,7 +77,7 @@ def test_7_2_cancel_of_a_waiting_request(busy: Session, server: Server, recorder
     assert not request.is_alive()
     assert request.wait(timeout=20)
     server.signal("go")
-    assert behind.wait(timeout=10)
+    assert behind.wait(timeout=20)
 
     assert "cancel" == recorder.terminal
     assert ["/first", "/behind"] == [request.path for request in server.requests]
@@ -114,8 +114,8 @@ def test_15_2_a_deadline_that_is_not_needed(busy: Session, server: Server) -> No
     """A request that gets its slot in time leaves no alarm behind that would keep it alive."""
     request = busy.request("/x", deadline=1000)
     server.signal("go")
-    assert request.wait(timeout=10)
-    request.join(10)
+    assert request.wait(timeout=20)
+    request.join(20)
     reference = weakref.ref(request)
     wait_until(lambda: "urlrequest-timekeeper" not in {thread.name for thread in threading.enumerate()})
     del request
@@ -132,10 +132,10 @@ def test_17_9_max_per_host(server: Server) -> None:
         server.wait("busy")
         second = session.request(server.url)
         elsewhere = session.request(server.url.replace("127.0.0.1", "localhost"))
-        assert elsewhere.wait(timeout=10)
+        assert elsewhere.wait(timeout=20)
         assert not second.is_finished
         server.signal("go")
-        assert wait_all([first, second], timeout=10)
+        assert wait_all([first, second], timeout=20)
 
 
 def test_17_9_limits_change_at_run_time(busy: Session, server: Server) -> None:
@@ -143,7 +143,7 @@ def test_17_9_limits_change_at_run_time(busy: Session, server: Server) -> None:
     request = busy.request("/x")
     assert request.ident is None
     busy.max_requests = 2
-    assert request.wait(timeout=10)
+    assert request.wait(timeout=20)
 
     assert (2, "/x") == (busy.max_requests, request.content.decode())
     busy.max_per_host = 7
@@ -196,7 +196,7 @@ def test_7_1_cancel_all_of_waiting_requests(busy: Session, server: Server) -> No
 
 def ok(session: Session, url: str) -> Any:
     request = session.request(url)
-    assert request.wait(timeout=10)
+    assert request.wait(timeout=20)
     return None if request.content is None else request.content.decode()
 
 
@@ -234,8 +234,8 @@ def test_2_2_overridden_run(server: Server) -> None:
     """Contract 18.2: `run()` may be overridden; it runs on the worker, which is a daemon with a name."""
     server.respond("/", "ok")
     request: Any = Overriding(server.url)
-    assert request.wait(timeout=10)
-    request.join(10)
+    assert request.wait(timeout=20)
+    request.join(20)
 
     assert request.after
     assert request.thread.daemon
@@ -275,7 +275,7 @@ def test_2_2_run_that_raises_afterwards(
     server.respond("/", "ok")
     with Session(server.url, max_requests=1) as session:
         request = recorder.get("/", cls=Raising, session=session)
-        request.join(10)
+        request.join(20)
         request.wait()
         assert ("cancel" if is_cancelled else "success") == recorder.terminal
         assert [ZeroDivisionError] == [told.exc_type for told in hooked]
@@ -323,7 +323,7 @@ def test_2_2_attributes_of_a_subclass(server: Server) -> None:
     with Session(server.url, max_requests=1, max_per_host=1) as session:
         for _ in range(3):
             request = Own("/", session=session)
-            assert request.wait(timeout=10)
+            assert request.wait(timeout=20)
         assert "ok" == ok(session, "/")
 
 
@@ -405,7 +405,7 @@ def test_fork_with_requests_under_way(busy: Session, server: Server) -> None:
     assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     server.signal("go")
 
-    assert waiting.wait(timeout=10)
+    assert waiting.wait(timeout=20)
     assert b"/waiting" == waiting.content
 
 
@@ -427,7 +427,7 @@ def test_1_4_live_requests(busy: Session, server: Server) -> None:
     request = busy.request("/x")
     assert request in g_requests
     server.signal("go")
-    request.wait(timeout=10)
+    request.wait(timeout=20)
 
     assert request not in g_requests
     assert 0 <= cancel_all()

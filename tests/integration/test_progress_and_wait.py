@@ -105,8 +105,8 @@ def test_5_4_at_most_1024_wait(server: Server, recorder: Any) -> None:
     """Contract 5.4: undelivered progress is bounded; the first and the last event always arrive."""
     server.play(send(reply(b"a" * 100_000)))
     request = recorder.get(server.url, on_progress=lambda *_: None, chunk_size=1)
-    request.join(10)
-    assert request.wait(timeout=10)
+    request.join(20)
+    assert request.wait(timeout=20)
 
     assert 1024 >= len(recorder.progress)
     assert ((0, 100_000), (100_000, 100_000)) == (recorder.progress[0], recorder.progress[-1])
@@ -261,12 +261,12 @@ def test_6_3_wait_from_several_threads(server: Server, recorder: Any) -> None:
     server.play(wait_for("go"), send(reply(b"a" * 100)))
     request = recorder.get(server.url, on_progress=lambda *_: None, chunk_size=8)
     answers: list[bool] = []
-    threads = [threading.Thread(target=lambda: answers.append(request.wait(timeout=10))) for _ in range(6)]
+    threads = [threading.Thread(target=lambda: answers.append(request.wait(timeout=20))) for _ in range(6)]
     for thread in threads:
         thread.start()
     server.signal("go")
     for thread in threads:
-        thread.join(10)
+        thread.join(20)
 
     assert [True] * 6 == answers
     assert expected(100, 100, 8) == recorder.progress
@@ -291,7 +291,7 @@ def test_6_4_wait_all(server: Server, recorder: Any) -> None:
         server.play(*steps)
     requests = [recorder.get(server.url) for _ in range(4)]
 
-    assert wait_all(iter(requests), timeout=10)
+    assert wait_all(iter(requests), timeout=20)
     assert all(request.is_finished for request in requests)
     assert 8 == len(recorder.names)
     assert (True, True) == (wait_all([]), wait_all(requests))
@@ -319,7 +319,7 @@ def test_119_keyboard_interrupt(server: Server, recorder: Any, method: str) -> N
     server.play(wait_for("again"), send(reply()))
     request = recorder.get(server.url)
     with pytest.raises(KeyboardInterrupt):
-        getattr(request, method)(timeout=10)
+        getattr(request, method)(timeout=20)
     alive = request.is_alive()
     server.signal("again")
     request.join(20)

@@ -48,7 +48,7 @@ def strict_tinyproxy(tmp_path: Path) -> Iterator[Any]:
 @pytest.fixture
 def session() -> Iterator[Session]:
     """Connections of its own."""
-    with Session(timeout=10) as session:
+    with Session(timeout=15) as session:
         yield session
 
 
@@ -409,7 +409,7 @@ class TlsFront:
 
     def serve(self, sock: socket.socket) -> None:
         with suppress(OSError), sock, socket.create_connection(("127.0.0.1", self.target)) as inner:
-            sock.settimeout(5)
+            sock.settimeout(30)
             with self.context.wrap_socket(sock, server_side=True) as outer:
                 while True:
                     self.may_read.wait()

@@ -48,7 +48,7 @@ def failing(times: int, status: int = 503, **headers: str) -> Callable[[Recorded
 
 
 def run(url: str, **options: Any) -> UrlRequest:
-    request = UrlRequest(url, **{"timeout": 10, "retries": 3, **options})
+    request = UrlRequest(url, **{"timeout": 20, "retries": 3, **options})
     assert request.wait(timeout=20)
     return request
 

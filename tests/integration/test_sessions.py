@@ -134,7 +134,7 @@ def test_17_7_hook_of_the_session(server: Server) -> None:
         first = session.request("/", on_success=lambda *_: done.append("common"))
         second = session.request("/", on_success=lambda *_: done.append("own"), hook=own)
         for request in (first, second):
-            request.join(10)
+            request.join(20)
         own.drain()
         assert ["own"] == done
         common.drain()
@@ -301,9 +301,9 @@ def test_17_9_closing_in_the_last_moment(server: Server) -> None:
     server.respond("/", "ok")
     session = Session(server.url)
     request = Slow("/", session=session)
-    assert may_end.wait(10)
+    assert may_end.wait(20)
     request.wait()
-    request.join(10)
+    request.join(20)
     session.close()
 
     assert 0 == len(session.pool)
