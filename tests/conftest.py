@@ -157,8 +157,12 @@ def server_context(authority: trustme.CA) -> ssl.SSLContext:
 
 @pytest.fixture
 def ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Presses Ctrl-C once this thread is about to sleep."""
-    main, sleeping, is_over = threading.get_ident(), threading.Event(), []
+    """Presses Ctrl-C once this thread is about to sleep.
+
+    A signal in the last moment before the sleep is one that Python sees to afterwards, so it is pressed until it has
+    had its effect, once.
+    """
+    main, sleeping, over = threading.get_ident(), threading.Event(), threading.Event()
     real = Flag.wait_to_set
 
     def wait_to_set(flag: Flag, timeout: float | None) -> bool:
@@ -166,17 +170,26 @@ def ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             sleeping.set()
         return real(flag, timeout)
 
+    def interrupt(*_: object) -> None:
+        if not over.is_set():
+            over.set()
+            raise KeyboardInterrupt
+
     def press() -> None:
-        if sleeping.wait(30) and not is_over:
+        sleeping.wait()
+        while not over.is_set():
             signal.pthread_kill(main, signal.SIGINT)
+            over.wait(0.1)
 
     monkeypatch.setattr(Flag, "wait_to_set", wait_to_set)
+    before = signal.signal(signal.SIGINT, interrupt)
     thread = threading.Thread(target=press)
     thread.start()
     yield
-    is_over.append(True)
+    over.set()
     sleeping.set()
     thread.join(20)
+    signal.signal(signal.SIGINT, before)
 
 
 def threads_left(known: set[threading.Thread]) -> list[threading.Thread]:

@@ -173,7 +173,9 @@ def test_7_1_cancel_from_a_signal_handler(asleep: threading.Event) -> None:
 
     def send() -> None:
         asleep.wait(PATIENCE)
-        signal.pthread_kill(main, signal.SIGUSR1)
+        while not waiter.is_cancelled:  # in the last moment before the sleep it would be seen to after the sleep
+            signal.pthread_kill(main, signal.SIGUSR1)
+            time.sleep(0.01)
 
     sender = threading.Thread(target=send)
     try:
