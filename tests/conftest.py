@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
+import socket
 import ssl
 import sys
 import threading
@@ -131,6 +132,14 @@ def tls_server(server_context: ssl.SSLContext) -> Iterator[Server]:
     """The same over TLS, with a certificate of `authority` for localhost, 127.0.0.1 and ::1."""
     with Server(tls=server_context) as running:
         yield running
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """A URL whose connections are refused: its port is taken, and nobody listens there."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"
 
 
 @pytest.fixture(scope="session")

@@ -273,15 +273,12 @@ def test_redirect_without_location(server: Server) -> None:
     assert (1, f"urlrequest: {server.url}/: 304 Not Modified\n") == (done.returncode, done.stderr.decode())
 
 
-def test_refused() -> None:
+def test_refused(refusing: str) -> None:
     """A refused connection is exit code 3 and one line."""
-    with Server() as server:
-        url = server.url
-
-    done = run(url)
+    done = run(refusing)
 
     assert 3 == done.returncode
-    assert f"urlrequest: {url}/: connecting to {url[7:]}: Connection refused\n" == done.stderr.decode()
+    assert f"urlrequest: {refusing}/: connecting to {refusing[7:]}: Connection refused\n" == done.stderr.decode()
 
 
 def test_timeout(server: Server) -> None:
@@ -327,12 +324,9 @@ def test_reset(server: Server) -> None:
     assert 1 == done.stderr.count(b"\n")
 
 
-def test_credentials_are_not_told() -> None:
+def test_credentials_are_not_told(refusing: str) -> None:
     """An error's line has the URL without its userinfo."""
-    with Server() as server:
-        url = server.url.replace("//", "//ada:secret@")
-
-    done = run(url + "/path")
+    done = run(refusing.replace("//", "//ada:secret@") + "/path")
 
     assert 3 == done.returncode
     assert b"/path: " in done.stderr
@@ -464,12 +458,9 @@ def test_verbose(server: Server) -> None:
     assert "secret" not in done.stderr.decode()
 
 
-def test_verbose_before_an_error() -> None:
+def test_verbose_before_an_error(refusing: str) -> None:
     """What was attempted is shown where nothing came back, too."""
-    with Server() as server:
-        url = server.url
-
-    lines = run("-v", url).stderr.decode().splitlines()
+    lines = run("-v", refusing).stderr.decode().splitlines()
 
     assert "> GET / HTTP/1.1" == lines[0]
     assert lines[-1].endswith("Connection refused")

