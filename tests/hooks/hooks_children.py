@@ -68,6 +68,8 @@ class Screen:
             raise Missing("Xvfb is not installed (Debian package xvfb)")
         reading, writing = os.pipe()
         command = [program, "-displayfd", str(writing), "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-noreset"]
+        if setpriv := shutil.which("setpriv"):
+            command[:0] = [setpriv, "--pdeathsig", "TERM"]  # it ends with the tests, though they be killed
         self._process = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
         os.close(writing)
         with os.fdopen(reading) as number:
