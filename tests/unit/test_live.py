@@ -219,7 +219,7 @@ def test_116_fork_during_a_request(server: Server) -> None:
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        server.wait("received")
+        server.wait("received", 50)
         output, errors = process.communicate("go\n", timeout=50)
 
     assert ("child\nparent\n", 0) == (output, process.returncode), errors
@@ -249,7 +249,7 @@ def test_116_a_child_does_not_use_the_parents_alarms(server: Server) -> None:
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        server.wait("received")
+        server.wait("received", 50)
         output, _ = process.communicate("go\n", timeout=50)
 
     assert "0\n" == output

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["ScriptError", "Server"]
 
 BACKLOG = 1024  # connections
-CLOSING_TIME = 10.0  # seconds; on a busy machine a thread may come late, and only a route that hangs takes all
+CLOSING_TIME = 10.0  # seconds; only a route that hangs takes them all
 NO_DESCRIPTOR_PAUSE = 0.05  # seconds
 
 
@@ -104,10 +104,10 @@ class Server:
         return self
 
     def close(self) -> None:
-        """End all threads and sockets, within a moment; may be called again.
+        """End all threads and sockets, at once; may be called again.
 
         Raises:
-            ScriptError: If a script or a route failed, or does not end.
+            ScriptError: If a script or a route failed, or has not ended ten seconds later.
         """
         self._signals.close()
         if self._acceptor is not None:
