@@ -171,6 +171,8 @@ def ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     A signal in the last moment before the sleep is one that Python sees to afterwards, so it is pressed until it has
     had its effect, once.
     """
+    if not hasattr(signal, "pthread_kill"):
+        pytest.skip("no signals between threads")
     main, sleeping, over = threading.get_ident(), threading.Event(), threading.Event()
     real = Flag.wait_to_set
 
