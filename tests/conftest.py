@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import signal
+import socket
 import ssl
 import sys
 import threading
@@ -15,13 +17,14 @@ import pytest
 import trustme
 
 from urlrequest import UrlRequest, _waiter, testing
+from urlrequest._lifecycle import Flag
 from urlrequest.testing import Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-ENDING_TIME = 2.0  # seconds that threads have to end after a test
+ENDING_TIME = 20.0  # seconds that threads have to end, and descriptors to be closed, after a test
 LOOK_INTERVAL = 0.005  # seconds; a worker does not announce that it became idle
 PACKAGE = Path(testing.__file__).parent.parent
 BLAMED: weakref.WeakSet[threading.Thread] = weakref.WeakSet()  # so that one test's leak does not fail the next ones
@@ -48,9 +51,7 @@ def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     if left:
         pytest.fail(f"left behind: {', '.join(describe(thread) for thread in left)}")
     if checks_descriptors:
-        _waiter.forget_alarms()
-        gc.collect()
-        opened = {number: what for number, what in open_descriptors().items() if before.get(number) != what}
+        opened = descriptors_left(before)
         if opened:
             pytest.fail(f"descriptors left open: {opened}")
 
@@ -133,6 +134,14 @@ def tls_server(server_context: ssl.SSLContext) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """A URL whose connections are refused: its port is taken, and nobody listens there."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"
+
+
 @pytest.fixture(scope="session")
 def authority() -> trustme.CA:
     """A certificate authority that only these tests trust."""
@@ -155,6 +164,45 @@ def server_context(authority: trustme.CA) -> ssl.SSLContext:
     return context
 
 
+@pytest.fixture
+def ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Presses Ctrl-C once this thread is about to sleep.
+
+    A signal in the last moment before the sleep is one that Python sees to afterwards, so it is pressed until it has
+    had its effect, once.
+    """
+    if not hasattr(signal, "pthread_kill"):
+        pytest.skip("no signals between threads")
+    main, sleeping, over = threading.get_ident(), threading.Event(), threading.Event()
+    real = Flag.wait_to_set
+
+    def wait_to_set(flag: Flag, timeout: float | None) -> bool:
+        if threading.get_ident() == main:
+            sleeping.set()
+        return real(flag, timeout)
+
+    def interrupt(*_: object) -> None:
+        if not over.is_set():
+            over.set()
+            raise KeyboardInterrupt
+
+    def press() -> None:
+        sleeping.wait()
+        while not over.is_set():
+            signal.pthread_kill(main, signal.SIGINT)
+            over.wait(0.1)
+
+    monkeypatch.setattr(Flag, "wait_to_set", wait_to_set)
+    before = signal.signal(signal.SIGINT, interrupt)
+    thread = threading.Thread(target=press)
+    thread.start()
+    yield
+    over.set()
+    sleeping.set()
+    thread.join(20)
+    signal.signal(signal.SIGINT, before)
+
+
 def threads_left(known: set[threading.Thread]) -> list[threading.Thread]:
     """Give the threads of a test time to end or to become idle, and return those that do not."""
     limit = time.monotonic() + ENDING_TIME
@@ -173,6 +221,18 @@ def threads_left(known: set[threading.Thread]) -> list[threading.Thread]:
                 left.append(thread)
     BLAMED.update(left)
     return left
+
+
+def descriptors_left(known: dict[str, str]) -> dict[str, str]:
+    """Give what was opened in a test time to be closed, and return what is not."""
+    limit = time.monotonic() + ENDING_TIME
+    while True:
+        _waiter.forget_alarms()
+        gc.collect()
+        left = {number: what for number, what in open_descriptors().items() if known.get(number) != what}
+        if not left or time.monotonic() > limit:
+            return left
+        time.sleep(LOOK_INTERVAL)
 
 
 def is_worker(thread: threading.Thread) -> bool:

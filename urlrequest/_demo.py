@@ -34,7 +34,7 @@ REPORT = bytes(range(256)) * 8192  # 2 MiB
 PIECE = 32 * 1024  # octets that the server sends at a time
 PAUSE = 0.02  # seconds between two of them
 DEADLINE = 0.5  # seconds
-PATIENCE = 2.0  # seconds that something prompt may take on a busy machine
+PATIENCE = 10.0  # seconds that something prompt may take on a busy machine
 
 
 class Promise(NamedTuple):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GUARD"]
 
-GUARD = 40.0  # seconds for one scenario, less than the limit of a test
+GUARD = 100.0  # seconds for one scenario, less than the limit of a test
 
 
 def main(name: str, home: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import http.client
 import logging
+import math
 import os
 import threading
 import time
@@ -52,6 +53,7 @@ __all__ = [
 
 QUIET = 0.3  # seconds without a new request after which no more is expected
 CROWD = 80  # requests
+LIMIT = 64  # of them, by contract 17.9
 MEBI = 1 << 20  # octets
 
 
@@ -69,7 +71,7 @@ def wait_in_body(run: Run) -> None:
     """Call wait() while the server holds the second half of the body back until wait() ends, or has had its time."""
     run.start()
     run.await_signal("half")
-    released = threading.Timer(1.2, run.server.signal, ["go"])
+    released = threading.Timer(2.5, run.server.signal, ["go"])
     released.start()
     run.call("wait()", lambda: run.request.wait(0.05))
     run.facts["wait() ended"] = "after the body" if released.finished.is_set() else "before the body"
@@ -210,7 +212,7 @@ def construct(run: Run) -> None:
     run.start()
     if run.request is None:
         return
-    run.pump(lambda: run.has("finish") or "raised by the tick" in run.facts, 1.0)
+    run.pump(lambda: run.has("finish") or "raised by the tick" in run.facts, 3.0)
 
 
 def poll(run: Run) -> None:
@@ -355,14 +357,14 @@ def fetch_many(run: Run) -> None:
 
     def hold(request: RecordedRequest) -> Any:
         arrivals.append(time.monotonic())
-        gate.wait(10)
+        gate.wait(30)
         return run.scenario.routes["/p"]
 
     run.server.route("/p", hold)
     finished: list[object] = []
-    begun = time.monotonic()
     requests = [run.implementation.make(run.url, on_finish=finished.append) for _ in range(CROWD)]
-    while time.monotonic() - max(arrivals, default=begun + 1) < QUIET:
+    run.pump(lambda: len(arrivals) >= LIMIT)
+    while len(arrivals) < CROWD and time.monotonic() - max(arrivals) < QUIET:
         run.tick()
     run.facts["at once"] = str(len(arrivals))
     gate.set()
@@ -372,7 +374,10 @@ def fetch_many(run: Run) -> None:
 
 
 def compare_growth(run: Run) -> None:
-    """Compare the processor time of downloads of 2 and of 12 MiB with progress; six times is linear."""
+    """Compare the processor time of downloads of 1 and of 12 MiB with progress; twelve times is linear.
+
+    Kivy's takes seventy times as much at best, ours seven times, so that a busy machine does not blur the difference.
+    """
 
     def measure(size: int) -> float:
         run.server.respond("/p", b"x" * size, headers={"Connection": "close"})
@@ -381,13 +386,16 @@ def compare_growth(run: Run) -> None:
         request = run.implementation.make(
             run.url, on_progress=lambda *arguments: None, on_finish=finished.append, chunk_size=4096
         )
-        run.pump(lambda: bool(finished), 12)
+        if not run.pump(lambda: bool(finished), 25):
+            run.is_tainted = True  # it goes on
+            return math.inf
         spent = time.process_time() - before
-        run.facts[f"octets of {size // MEBI} MiB"] = str(len(request.result))
+        if len(request.result) != size:
+            run.facts[f"octets of {size // MEBI} MiB"] = str(len(request.result))
         return spent
 
     measure(MEBI)
-    small = min(measure(2 * MEBI) for _ in range(4))
+    small = min(measure(MEBI) for _ in range(8))
     large = min(measure(12 * MEBI) for _ in range(2))
-    run.facts["growth"] = "linear" if large < small * 14 else "more than linear"
+    run.facts["growth"] = "linear" if large < small * 30 else "more than linear"
     run.server.requests.clear()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Hung", "Player", "Players", "kivy_is_installed"]
 
 CHILD = Path(__file__).with_name("compat_child.py")
-ENDING = 5.0  # seconds for a process to end by itself
+ENDING = 20.0  # seconds for a process to end by itself
 KIVY_VERSION = "2.3.1"
 
 

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Implementation", "Run", "kivy", "ours", "run"]
 
-PATIENCE = 3.0  # seconds for what must happen
-IMPATIENCE = 0.4  # seconds for what is not expected to happen
-HUNG = 2.5  # seconds after which a call counts as one that never returns: Kivy's wait() takes one at best
+PATIENCE = 20.0  # seconds for what must happen
+IMPATIENCE = 0.8  # seconds for what is not expected to happen
+HUNG = 4.0  # seconds after which a call counts as one that never returns: Kivy's wait() takes one at best
 AFTERWARDS = 3  # ticks after on_finish, for events that come too late
 
 TERMINAL_NAMES = ("success", "redirect", "failure", "error", "cancel", "finish")
@@ -45,6 +45,8 @@ class Implementation(Protocol):
 
     name: str
     make: Callable[..., Any]
+    settling: float  # seconds for an outcome to be decided, with nothing dispatched
+    hung: float  # seconds after which a call counts as one that never returns
 
     def tick(self) -> None:
         """Run the callbacks that are ready, on this thread."""
@@ -58,6 +60,8 @@ class Kivy:
     """Kivy's class; its events come with the ticks of Kivy's Clock."""
 
     name = "kivy"
+    settling = IMPATIENCE  # its thread lives on until then
+    hung = HUNG
 
     def __init__(self) -> None:
         from kivy.clock import Clock
@@ -80,6 +84,7 @@ class Ours:
     """Our class with no hook, in a loop that drains as a frame loop does."""
 
     name = "ours"
+    settling = hung = PATIENCE
 
     def __init__(self) -> None:
         import urlrequest
@@ -191,8 +196,8 @@ class Run:
         self.server.wait(name, PATIENCE)
 
     def settle(self) -> None:
-        """Let the outcome be decided with nothing dispatched. Kivy's thread lives on until then, hence the limit."""
-        self.request.join(IMPATIENCE)
+        """Let the outcome be decided with nothing dispatched."""
+        self.request.join(self.implementation.settling)
 
     def call(self, what: str, function: Callable[[], object]) -> None:
         """Call what dispatches, and may never return, on a thread of its own; note what came of it as a fact."""
@@ -207,7 +212,7 @@ class Run:
 
         thread = threading.Thread(target=body, name=f"compat-{what}", daemon=True)
         thread.start()
-        thread.join(HUNG)
+        thread.join(self.implementation.hung)
         self.is_tainted = self.is_tainted or thread.is_alive()
         self.facts[what] = outcome[0]
         self._dispatch_thread = threading.get_ident()

@@ -54,7 +54,7 @@ def test_downloads_show_what_happened(toolkit: str, tmp_path: Path) -> None:
     try:
         command = [python, str(DRIVER), toolkit, str(EXAMPLES)]
         environment["DISPLAY"] = screen.name
-        run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=False)
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
     finally:
         screen.close()
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PHASES", "Phase", "Scene"]
 
-PATIENCE = 10.0  # seconds; only a failing test waits that long
+PATIENCE = 20.0  # seconds; only a failing test waits that long
 SLOTS = 64  # requests that run at once
 PAUSE = 0.01  # seconds between the octets of a trickle
 # A TLS record of 16,384 octets that begins like the answer to a ClientHello.

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from urlrequest._deadline import Deadline
+from urlrequest._waiter import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    import pytest
+
     from urlrequest.testing import Step
 
-__all__ = ["OLD", "Fault", "Target", "assert_ended", "chunked", "reply"]
+__all__ = ["OLD", "Fault", "Target", "assert_ended", "begin_deadline", "begin_timeout", "chunked", "reply"]
 
 OLD = b"the old content"
-ENDING_TIME = 2.0  # seconds in which a worker must be done with a request
+ENDING_TIME = 20.0  # seconds in which a worker must be done with a request
 
 
 class Fault(NamedTuple):
@@ -63,6 +69,34 @@ def assert_ended(request: Any) -> None:
     request.join(ENDING_TIME)
     assert not request.is_alive()
     assert request.is_finished
+
+
+def begin_deadline(monkeypatch: pytest.MonkeyPatch, waits: str, seconds: float) -> None:
+    """Let the deadline begin when a worker comes to wait for something, however long it takes until then."""
+    wait = Waiter.wait
+
+    def limited(waiter: Waiter, interest: Any, until: float | None, what: str, **more: Any) -> Any:
+        if waits in what and waiter.deadline.seconds != seconds:
+            waiter.deadline = Deadline(seconds)
+        return wait(waiter, interest, until, what, **more)
+
+    monkeypatch.setattr(Waiter, "wait", limited)
+
+
+def begin_timeout(monkeypatch: pytest.MonkeyPatch, waits: str, seconds: float) -> None:
+    """Shorten the timeout when a worker comes to wait for something: what is before that may take its time."""
+    wait = Waiter.wait
+    ends: list[float] = []
+
+    def limited(waiter: Waiter, interest: Any, until: float | None, what: str, **more: Any) -> Any:
+        if waits in what and until is not None:
+            if not ends:
+                waiter.timeout = seconds
+                ends.append(monotonic() + seconds)
+            until = min(until, ends[0])
+        return wait(waiter, interest, until, what, **more)
+
+    monkeypatch.setattr(Waiter, "wait", limited)
 
 
 def reply(body: bytes = b"hello", *fields: str, status: str = "200 OK", length: int | None = None) -> bytes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fault_rows import Target, assert_ended, reply
 
-from urlrequest import _resolve, _waiter
+from urlrequest import _dial, _resolve, _waiter
 from urlrequest.errors import InvalidURL
 from urlrequest.testing import Server, send
 
@@ -105,11 +105,11 @@ def test_7_2_a_lookup_that_is_faster_than_the_wait(
         if what.startswith("resolving"):
             for thread in threading.enumerate():
                 if thread.name == "urlrequest-resolver":
-                    thread.join(5)
+                    thread.join(20)
         return wait(waiter, interest, until, what, **more)
 
     monkeypatch.setattr(_waiter.Waiter, "wait", late)
-    request = recorder.run(f"http://fast.test:{server.port}/", deadline=5)
+    request = recorder.run(f"http://fast.test:{server.port}/", deadline=20)
 
     assert "hello" == request.result
 
@@ -130,17 +130,17 @@ def test_2_lookups_of_one_name_are_shared(
 
     def slow(host: str, port: int, **options: Any) -> Any:
         asked.append(host)
-        go.wait(5)
+        go.wait(20)
         return answer(host, port, **options)
 
     monkeypatch.setattr(_waiter.Waiter, "wait", noting)
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     requests = [recorder.get(f"http://shared.test:{dead_port}/") for _ in range(5)]
     for _ in requests:
-        assert waits.acquire(timeout=5)
+        assert waits.acquire(timeout=20)
     go.set()
     for request in requests:
-        assert request.wait(timeout=5)
+        assert request.wait(timeout=20)
 
     assert ["shared.test"] == asked
     assert [socket.gaierror] * 5 == [type(request.error) for request in requests]
@@ -155,7 +155,7 @@ def test_2_many_silent_lookups_do_not_stop_others(
     def slow(host: str, port: int, **options: Any) -> Any:
         if options.get("flags"):
             return [v4(host, port)]
-        go.wait(10)
+        go.wait(20)
         raise socket.gaierror(socket.EAI_NONAME, "unknown")
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
@@ -164,7 +164,7 @@ def test_2_many_silent_lookups_do_not_stop_others(
     assert "hello" == recorder.run(server.url).result
     go.set()
     for request in waiting:
-        assert request.wait(timeout=10)
+        assert request.wait(timeout=20)
 
     assert {socket.gaierror} == {type(request.error) for request in waiting}
 
@@ -183,7 +183,7 @@ BAD_URLS = [
 @pytest.mark.parametrize("url", BAD_URLS, ids=repr)
 def test_4_bad_url(names: dict[str, Any], recorder: Any, target: Target, url: str) -> None:
     """Rows 4 to 7, contract 9.4: what is no URL is an error before any name is looked up."""
-    request = recorder.run(url, file_path=target.path, timeout=5)
+    request = recorder.run(url, file_path=target.path, timeout=15)
 
     assert ("error", InvalidURL) == (recorder.terminal, type(request.error))
     assert isinstance(request.error, ValueError)
@@ -205,27 +205,26 @@ def test_31_refused(dead_port: int, recorder: Any, target: Target) -> None:
 def test_10_mute_refused_then_good(
     names: dict[str, Any], server: Server, recorder: Any, dead_port: int, mute_port: int
 ) -> None:
-    """Row 10, contract 15.3: a mute address delays by a quarter of a second, a refusing one by nothing."""
+    """Row 10, contract 15.3: a mute address delays by a quarter of a second, a refusing one is passed over."""
     names["three.test"] = [v4("127.0.0.1", mute_port), v4("127.0.0.1", dead_port), v4("127.0.0.1", server.port)]
     server.play(send(reply()))
     began = monotonic()
-    request = recorder.run(f"http://three.test:{server.port}/", timeout=5)
+    request = recorder.run(f"http://three.test:{server.port}/", timeout=15)
     took = monotonic() - began
 
     assert "hello" == request.result
-    assert 0.2 < took < 0.25 + 0.5
+    assert 0.2 < took
 
 
 def test_15_3_refused_addresses_cost_nothing(
-    names: dict[str, Any], server: Server, recorder: Any, dead_port: int
+    names: dict[str, Any], server: Server, recorder: Any, dead_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Contract 15.3: after a refusal the next address is tried at once."""
+    monkeypatch.setattr(_dial, "ATTEMPT_DELAY", 60.0)  # longer than the recorder waits
     names["many.test"] = [v4("127.0.0.1", dead_port)] * 8 + [v4("127.0.0.1", server.port)]
     server.play(send(reply()))
-    began = monotonic()
 
     assert "hello" == recorder.run(f"http://many.test:{server.port}/").result
-    assert monotonic() - began < 0.25
 
 
 def test_15_3_families_alternate(
@@ -263,11 +262,10 @@ def test_11_all_addresses_fail(names: dict[str, Any], recorder: Any, dead_port: 
 
 def test_9_timeout_is_for_all_addresses(names: dict[str, Any], recorder: Any, mute_port: int) -> None:
     """Row 9: the timeout of a connect is that of the whole race, not of each address."""
-    names["mute.test"] = [v4("127.0.0.1", mute_port)] * 4
-    began = monotonic()
+    names["mute.test"] = [v4("127.0.0.1", mute_port)] * 100  # half a minute, if it were for each
     request = recorder.run("http://mute.test/", timeout=0.3)
 
-    assert (TimeoutError, True) == (type(request.error), monotonic() - began < 0.3 + 0.5)
+    assert TimeoutError is type(request.error)
     assert "connecting to mute.test" in str(request.error)
 
 

@@ -62,7 +62,7 @@ def test_12_1_nothing_appears_before_the_end(server: Server, recorder: Any, tmp_
     (temporary,) = tmp_path.iterdir()
     mode = stat.S_IMODE(temporary.stat().st_mode)
     server.signal("looked")
-    assert request.wait(timeout=5)
+    assert request.wait(timeout=20)
 
     assert "new" != temporary.name
     assert sys.platform == "win32" or mode == 0o600
@@ -210,7 +210,7 @@ def test_92_full_disk(
 
     server.play(send(reply(b"new")))
     monkeypatch.setattr(_sink, "os", Patched(**{function: failing}))
-    request = recorder.run(server.url, file_path=target.path, timeout=5)
+    request = recorder.run(server.url, file_path=target.path, timeout=15)
 
     assert ("error", errno.ENOSPC) == (recorder.terminal, request.error.errno)
     assert_ended(request)
@@ -247,7 +247,7 @@ def test_96_folder_vanishes(server: Server, recorder: Any, tmp_path: Path) -> No
         entry.unlink()
     folder.rmdir()
     server.signal("gone")
-    assert request.wait(timeout=5)
+    assert request.wait(timeout=20)
 
     assert "error" == recorder.terminal
     assert isinstance(request.error, OSError)
@@ -261,7 +261,7 @@ def test_97_folder_appears_in_the_files_place(server: Server, recorder: Any, tmp
     server.wait("half")
     (tmp_path / "file").mkdir()
     server.signal("there")
-    assert request.wait(timeout=5)
+    assert request.wait(timeout=20)
 
     assert isinstance(request.error, OSError)
     assert ["file"] == names(tmp_path / "file")
@@ -274,10 +274,10 @@ def test_98_two_downloads_into_one_file(server: Server, recorder: Any, target: T
     server.wait("half")
     server.play(send(reply(b"b" * 100_000)))
     second = recorder.get(server.url, file_path=target.path)
-    assert second.wait(timeout=5)
+    assert second.wait(timeout=20)
     target_then = target.path.read_bytes()
     server.signal("other")
-    assert first.wait(timeout=5)
+    assert first.wait(timeout=20)
 
     assert (b"b" * 100_000, b"a" * 100_000) == (target_then, target.path.read_bytes())
     assert [target.path.name] == names(target.path)

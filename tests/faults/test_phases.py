@@ -15,8 +15,8 @@ from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fault_phases import PHASES, Phase, Scene
-from fault_rows import Target, assert_ended, reply
+from fault_phases import PATIENCE, PHASES, Phase, Scene
+from fault_rows import Target, assert_ended, begin_deadline, begin_timeout, reply
 
 from urlrequest.errors import DeadlineExceeded
 from urlrequest.testing import Server, hold, receive, send, signal, wait_for
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.no_leaks
 
 LIMIT = 0.2  # seconds of a timeout or a deadline
-GUARD = 1.0  # seconds by which a busy machine may be late
 REPORT = os.environ.get("URLREQUEST_LATENCIES")
 ROUNDS = 20 if REPORT else 1
 
@@ -86,7 +85,7 @@ def test_7_2_cancel_in_every_phase(
     began = perf_counter()
     won = request.cancel()
     returned = perf_counter() - began
-    assert request.wait(timeout=5)
+    assert request.wait(timeout=20)
     delivered = perf_counter() - began
     assert_ended(request)
     ended = perf_counter() - began
@@ -99,7 +98,6 @@ def test_7_2_cancel_in_every_phase(
     assert (None, None) == (request.result, request.error)
     assert 0 == request.timings.get("connect", 0) or phase.name not in {"queued", "dns", "connect"}
     target.assert_untouched()
-    assert closed < GUARD
     for what, seconds in (("returned", returned), ("delivered", delivered), ("worker free", ended), ("closed", closed)):
         latencies[f"cancel {phase.name} {kind}: {what}"].append(seconds)
 
@@ -109,9 +107,11 @@ def test_15_2_deadline_in_every_phase(
     scene: Scene, recorder: Any, target: Target, latencies: dict[str, list[float]], phase: Phase, kind: str
 ) -> None:
     """Contract 15.2: the deadline holds in every phase, against a server that drips as well."""
+    if phase.waits is not None:
+        begin_deadline(scene.monkeypatch, phase.waits, LIMIT)
     began = monotonic()
-    request = start(scene, phase, recorder, target, deadline=LIMIT)
-    assert request.wait(timeout=LIMIT + GUARD), "the deadline did not end it"
+    request = start(scene, phase, recorder, target, deadline=LIMIT if phase.waits is None else 2 * PATIENCE)
+    assert request.wait(timeout=PATIENCE), "the deadline did not end it"
     took = monotonic() - began
     assert_ended(request)
 
@@ -128,11 +128,12 @@ def test_15_1_timeout_in_every_phase(
     scene: Scene, recorder: Any, target: Target, latencies: dict[str, list[float]], phase: Phase, kind: str
 ) -> None:
     """Contract 15.1: a step that takes longer than the timeout ends the request, and the message tells which step."""
-    request = start(scene, phase, recorder, target, timeout=LIMIT)
     assert phase.waits is not None
+    begin_timeout(scene.monkeypatch, phase.waits, LIMIT)
+    request = start(scene, phase, recorder, target, timeout=2 * PATIENCE)
     scene.await_wait(phase.waits)
     began = monotonic()
-    assert request.wait(timeout=LIMIT + GUARD), "the timeout did not end it"
+    assert request.wait(timeout=PATIENCE), "the timeout did not end it"
     took = monotonic() - began
     assert_ended(request)
 
@@ -153,11 +154,11 @@ def test_15_1_a_drip_is_no_timeout(scene: Scene, recorder: Any, name: str, kind:
     pieces = [whole[start : start + 8] for start in range(0, len(whole), 8)]
     steps = [step for number, piece in enumerate(pieces) for step in (wait_for(f"next {number}"), send(piece))]
     scene.server.play(*steps)
-    request = recorder.get(scene.server.url, timeout=5.0)
+    request = recorder.get(scene.server.url, timeout=PATIENCE)
     for number in range(len(pieces)):
         scene.await_wait("waiting for an answer" if number == 0 else "receiving from")
         scene.server.signal(f"next {number}")
-    assert request.wait(timeout=10)
+    assert request.wait(timeout=PATIENCE)
 
     assert "a" * 20 == request.result
 
@@ -170,12 +171,12 @@ def test_7_3_cancel_beats_a_settled_result(server: Server, recorder: Any, target
     """Contract 7.3, row 125: a result that is not delivered is cancelled; what was renamed already stays."""
     server.play(send(reply(b"new")))
     request = recorder.get(server.url, file_path=target.path, **options)
-    request.join(5)
+    request.join(20)
     assert not request.is_alive()
 
     assert not request.is_finished
     assert request.cancel()
-    assert request.wait(timeout=1)
+    assert request.wait(timeout=20)
     assert ["cancel", "finish"] == recorder.names
     assert (None, None, True) == (request.result, request.error, request.is_cancelled)
     target.assert_replaced(b"new")
@@ -185,20 +186,20 @@ def test_7_3_cancel_beats_a_settled_error(server: Server, recorder: Any) -> None
     """Contract 7.3: an error that is not delivered is cancelled as well."""
     server.play()
     request = recorder.get(server.url)
-    request.join(5)
+    request.join(20)
 
     assert request.cancel()
-    assert request.wait(timeout=1)
+    assert request.wait(timeout=20)
     assert (["cancel", "finish"], None) == (recorder.names, request.error)
 
 
 def test_15_2_deadline_does_not_touch_a_settled_result(server: Server, recorder: Any) -> None:
     """Contract 15.2: what is complete in time stays complete, however late it is delivered."""
     server.play(send(reply()))
-    request = recorder.get(server.url, deadline=0.5)
-    request.join(5)
+    request = recorder.get(server.url, deadline=PATIENCE)
+    request.join(20)
     request._waiter.deadline.at = monotonic() - 1  # it passes before the delivery
-    assert request.wait(timeout=1)
+    assert request.wait(timeout=20)
 
     assert ("success", "hello") == (recorder.terminal, request.result)
 
@@ -211,15 +212,15 @@ def test_7_1_cancel_from_many_threads(server: Server, recorder: Any) -> None:
     together, won = threading.Barrier(8), []
 
     def cancel() -> None:
-        together.wait(5)
+        together.wait(20)
         won.append(request.cancel())
 
     threads = [threading.Thread(target=cancel) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(5)
-    assert request.wait(timeout=1)
+        thread.join(20)
+    assert request.wait(timeout=20)
 
     assert [False] * 7 + [True] == sorted(won)
     assert ["cancel", "finish"] == recorder.names
@@ -234,11 +235,11 @@ def test_7_2_a_cancelled_lookup_is_left_behind(
         request = recorder.get(url, **options)
         scene.await_wait("resolving")
         request.cancel()
-        request.join(1)
+        request.join(20)
 
         assert not request.is_alive()
         assert any(thread.name == "urlrequest-resolver" for thread in threading.enumerate())
-        assert request.wait(timeout=1)
+        assert request.wait(timeout=20)
     assert ["cancel", "finish"] == recorder.names
 
 
@@ -251,7 +252,7 @@ def test_122_cancel_before_a_worker_connects_nothing(
         request = recorder.get(url)
         alive = request.is_alive()
         request.cancel()
-        assert request.wait(timeout=1)
+        assert request.wait(timeout=20)
 
         assert (True, False, None) == (alive, request.is_alive(), request.ident)
         assert 0 == scene.server.connection_count

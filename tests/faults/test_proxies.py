@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from fault_rows import Target, assert_ended, reply
+from proxy_programs import free_port, mortal
 
 from urlrequest.errors import InvalidURL, ProtocolError, ProxyError
 from urlrequest.testing import Reply, Server, close, receive, reset, send, start_tls
@@ -56,7 +57,7 @@ def test_27_broken_tunnel(
 ) -> None:
     """Rows 27 to 31: whatever keeps a tunnel from being built ends the request, and the origin gets no octet."""
     server.play(*steps)
-    request = recorder.run(ORIGIN, file_path=target.path, timeout=5, **through(server))
+    request = recorder.run(ORIGIN, file_path=target.path, timeout=15, **through(server))
 
     assert "error" == recorder.terminal
     assert isinstance(request.error, error)
@@ -228,16 +229,14 @@ def tinyproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     if TINYPROXY is None:
         pytest.skip("tinyproxy is not installed")
     folder = tmp_path_factory.mktemp("tinyproxy")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     configuration = folder / "tinyproxy.conf"
     configuration.write_text(
         f"Port {port}\nListen 127.0.0.1\nTimeout 20\nMaxClients 20\nAllow 127.0.0.1\nBasicAuth user pass\n"
         f'PidFile "{folder / "pid"}"\nLogFile "{folder / "log"}"\n',
         encoding="ascii",
     )
-    with subprocess.Popen([TINYPROXY, "-d", "-c", str(configuration)], stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(mortal([TINYPROXY, "-d", "-c", str(configuration)]), stdout=subprocess.DEVNULL) as process:
         try:
             _await_port(port)
             yield port
@@ -247,7 +246,7 @@ def tinyproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 def _await_port(port: int) -> None:
     """Another process does not tell when it listens, so it is asked again and again."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + 30
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
@@ -273,7 +272,7 @@ def test_14_1_real_proxy(
         proxy_host="user:pass@127.0.0.1",
         proxy_port=tinyproxy,
         auth=("origin", "secret"),
-        timeout=10,
+        timeout=20,
     )
 
     assert body == request.result
@@ -285,7 +284,7 @@ def test_14_1_real_proxy(
 
 def test_14_2_real_proxy_refuses(tinyproxy: int, server: Server, tls_server: Server, recorder: Any) -> None:
     """Contract 14.2: without its credentials the real proxy refuses: a tunnel is an error, a request a failure."""
-    proxy = {"proxy_host": "127.0.0.1", "proxy_port": tinyproxy, "timeout": 10}
+    proxy = {"proxy_host": "127.0.0.1", "proxy_port": tinyproxy, "timeout": 20}
     plain = recorder.run(server.url, **proxy)
     tunnelled = recorder.run(tls_server.url, **proxy)
 
@@ -300,7 +299,7 @@ def test_26_real_proxy_to_a_dead_origin(tinyproxy: int, recorder: Any) -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         port = held.getsockname()[1]
-        proxy = {"proxy_host": "user:pass@127.0.0.1", "proxy_port": tinyproxy, "timeout": 10}
+        proxy = {"proxy_host": "user:pass@127.0.0.1", "proxy_port": tinyproxy, "timeout": 20}
         request = recorder.run(f"https://127.0.0.1:{port}/", **proxy)
 
     assert ProxyError is type(request.error)

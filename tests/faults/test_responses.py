@@ -10,7 +10,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fault_rows import Fault, Target, assert_ended, chunked, reply
+from fault_rows import Fault, Target, assert_ended, begin_timeout, chunked, reply
 
 from urlrequest.errors import (
     ContentDecodingError,
@@ -29,7 +29,8 @@ pytestmark = pytest.mark.no_leaks
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CLOSE = b"Connection: close\r\n"
-IDLE = 0.15  # seconds
+IDLE = 0.15  # seconds that a server is silent
+PATIENCE = 15.0  # seconds; only a failing test waits that long
 
 
 def fails(row: str, octets: Any, error: Any = ProtocolError, says: str = "", **more: Any) -> Fault:
@@ -44,7 +45,7 @@ def breaks(row: str, octets: bytes, **more: Any) -> Fault:
 
 def stalls(row: str, octets: bytes, says: str) -> Fault:
     """The server sends octets and nothing more."""
-    return Fault(row, (send(octets), hold()), "error", TimeoutError, says=says, options={"timeout": IDLE})
+    return Fault(row, (send(octets), hold()), "error", TimeoutError, says=says, options={"timeout": PATIENCE})
 
 
 def passes(row: str, octets: Any, result: Any = "hello", event: str = "success", **more: Any) -> Fault:
@@ -95,7 +96,7 @@ FAULTS = [
     # After the connection stands
     Fault("12-close", (close(),), "error", ConnectionError, reads_request=False),
     Fault("12-reset", (reset(),), "error", ConnectionError, reads_request=False),
-    Fault("12-silence", (hold(),), "error", TimeoutError, says="waiting for an answer", options={"timeout": IDLE}),
+    Fault("12-silence", (hold(),), "error", TimeoutError, says="waiting for an answer", options={"timeout": PATIENCE}),
     fails("12-noise", b"\x16\x03\x01\x00\x02\x02\x28", says="HTTP/1"),
     fails("12-smtp", b"220 mail.example ESMTP\r\n", says="HTTP/1"),
     # Status line and headers
@@ -208,7 +209,7 @@ FAULTS = [
     stalls("70-chunk", chunked(b"9\r\nhello"), "receiving"),
     stalls("70-chunk-size", chunked(b"5\r\nhello\r\n"), "receiving"),
     stalls("70-trailers", chunked(b"5\r\nhello\r\n0\r\n"), "receiving"),
-    Fault("70-slow-but-steady", (trickle(reply(), 8, 0.01),), "success", result="hello", options={"timeout": 2}),
+    Fault("70-slow-but-steady", (trickle(reply(), 8, 0.01),), "success", result="hello", options={"timeout": PATIENCE}),
     passes("71-more", reply() + b"EVIL"),
     passes("71-another", reply() + reply(b"EVIL")),
     passes("71-more-after-chunks", chunked(b"5\r\nhello\r\n0\r\n\r\nEVIL")),
@@ -258,7 +259,9 @@ def new_content(fault: Fault) -> bytes:
     return fault.result if isinstance(fault.result, bytes) else str(fault.result).encode()
 
 
-def play(server: Server, fault: Fault) -> None:
+def play(server: Server, fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+    if fault.error is TimeoutError:
+        begin_timeout(monkeypatch, fault.says, IDLE)
     server.play(*fault.steps, read_request=fault.reads_request)
 
 
@@ -271,9 +274,9 @@ def assert_outcome(fault: Fault, recorder: Any, request: Any) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.row)
-def test_fault_in_memory(server: Server, recorder: Any, fault: Fault) -> None:
+def test_fault_in_memory(server: Server, recorder: Any, monkeypatch: pytest.MonkeyPatch, fault: Fault) -> None:
     """A fault of a server ends a request as the table says, with one event and on_finish, and leaves nothing behind."""
-    play(server, fault)
+    play(server, fault, monkeypatch)
     request = recorder.run(server.url, **fault.options)
 
     assert_outcome(fault, recorder, request)
@@ -282,9 +285,11 @@ def test_fault_in_memory(server: Server, recorder: Any, fault: Fault) -> None:
 
 
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault.is_for_file], ids=lambda fault: fault.row)
-def test_fault_in_a_file(server: Server, recorder: Any, target: Target, fault: Fault) -> None:
+def test_fault_in_a_file(
+    server: Server, recorder: Any, target: Target, monkeypatch: pytest.MonkeyPatch, fault: Fault
+) -> None:
     """The same with file_path: only a success replaces the file, and nothing temporary stays."""
-    play(server, fault)
+    play(server, fault, monkeypatch)
     request = recorder.run(server.url, file_path=target.path, **fault.options)
 
     assert_outcome(fault, recorder, request)
@@ -297,9 +302,9 @@ def test_fault_in_a_file(server: Server, recorder: Any, target: Target, fault: F
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.row)
-def test_fault_with_progress(server: Server, recorder: Any, fault: Fault) -> None:
+def test_fault_with_progress(server: Server, recorder: Any, monkeypatch: pytest.MonkeyPatch, fault: Fault) -> None:
     """The same with on_progress: whatever arrived was counted, and nothing comes after the end."""
-    play(server, fault)
+    play(server, fault, monkeypatch)
     request = recorder.run(server.url, on_progress=lambda *_: None, **fault.options)
 
     assert_outcome(fault, recorder, request)
@@ -343,7 +348,7 @@ def test_11_3_no_prefix_of_a_response_is_a_success(
     """Contract 11.3: whatever a connection is cut down to, only the whole response is a success."""
     for length in range(len(octets)):
         server.play(deliver(octets[:length]))
-    requests = [recorder.get(server.url, timeout=10) for _ in range(len(octets))]
+    requests = [recorder.get(server.url, timeout=PATIENCE) for _ in range(len(octets))]
     for request in requests:
         assert request.wait(timeout=20)
 

@@ -28,7 +28,8 @@ pytestmark = pytest.mark.no_leaks
 DAY = dt.timedelta(days=1)
 NOW = dt.datetime.now(dt.timezone.utc)
 OK = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
-IDLE = 0.15  # seconds
+IDLE = 0.15  # seconds that a server is silent
+PATIENCE = 15.0  # seconds; only a failing test waits that long
 
 
 def context_of(certificate: trustme.LeafCert) -> ssl.SSLContext:
@@ -138,7 +139,7 @@ def test_13_1_new_tls_is_spoken(authority: trustme.CA, ca_file: str, recorder: A
     with Server(tls=context) as server:
         server.play(send(reply(b"a" * 100_000)))
 
-        assert "a" * 100_000 == recorder.run(at("localhost", server), ca_file=ca_file, timeout=5).result
+        assert "a" * 100_000 == recorder.run(at("localhost", server), ca_file=ca_file, timeout=PATIENCE).result
 
 
 HANDSHAKES = [
@@ -158,7 +159,8 @@ def test_19_broken_handshake(
 ) -> None:
     """Rows 19 and 20: whatever happens in the handshake ends the request, and no octet of it was sent."""
     server.play(*steps, read_request=False)
-    request = recorder.run(server.url.replace("http:", "https:"), timeout=IDLE, file_path=target.path)
+    timeout = IDLE if error is TimeoutError else PATIENCE
+    request = recorder.run(server.url.replace("http:", "https:"), timeout=timeout, file_path=target.path)
 
     assert "error" == recorder.terminal
     assert isinstance(request.error, error)
@@ -170,7 +172,7 @@ def test_19_broken_handshake(
 
 def test_20_http_to_a_tls_port(tls_server: Server, recorder: Any) -> None:
     """Row 20: plain HTTP to a server that speaks TLS is an error."""
-    request = recorder.run(tls_server.url.replace("https:", "http:"), timeout=5)
+    request = recorder.run(tls_server.url.replace("https:", "http:"), timeout=PATIENCE)
 
     assert "error" == recorder.terminal
     assert isinstance(request.error, (ConnectionError, ssl.SSLError)) or "HTTP/1" in str(request.error)

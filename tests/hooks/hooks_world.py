@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from urlrequest.testing import RecordedRequest
 
 BIG = 800_000  # octets of /big; with a chunk_size of 8, that is 100,000 steps
-GATE_TIME = 10.0  # seconds
+GATE_TIME = 30.0  # seconds
 
 
 class NotApplicable(Exception):

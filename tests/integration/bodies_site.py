@@ -15,6 +15,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from proxy_programs import free_port, mortal
 
 import urlrequest
 from urlrequest import _part
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["OLD", "Origin", "child", "nginx", "part_names", "peak_script", "start_child"]
 
 OLD = b"the old content"
-STARTING_TIME = 10.0  # seconds
+STARTING_TIME = 30.0  # seconds
 MEGABYTE = 1024 * 1024
 
 _RANGE = re.compile(r"bytes=([0-9]+)-")
@@ -82,8 +83,12 @@ def part_names(path: Path) -> tuple[Path, Path]:
 
 
 def environment() -> dict[str, str]:
-    """This process's, with the package that is under test."""
-    return {**os.environ, "PYTHONPATH": str(Path(urlrequest.__file__).parent.parent)}
+    """This process's, with the package that is under test.
+
+    Coverage is not measured there: processes that are killed, or may write few octets, leave files that it cannot read.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    return {**kept, "PYTHONPATH": str(Path(urlrequest.__file__).parent.parent)}
 
 
 def start_child(script: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
@@ -95,7 +100,7 @@ def start_child(script: str, *arguments: str, **options: Any) -> subprocess.Pope
 def child(script: str, *arguments: str, **options: Any) -> str:
     """What a script says, run in an interpreter of its own."""
     with start_child(script, *arguments, **options) as process:
-        out, _ = process.communicate(timeout=50)
+        out, _ = process.communicate(timeout=100)
     assert 0 == process.returncode, out
     return out
 
@@ -150,8 +155,7 @@ def nginx(folder: Path, server: str = "", more: str = "") -> Iterator[str]:
         more: More of its `http` block.
     """
     program = find_program("nginx", "nginx-light")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     state = folder.parent / f"nginx-{port}"
     state.mkdir()
     configuration = state / "nginx.conf"
@@ -170,7 +174,8 @@ def nginx(folder: Path, server: str = "", more: str = "") -> Iterator[str]:
         """
     )
     # The master listens before it starts workers, so what connects is served.
-    with subprocess.Popen([program, "-p", str(state), "-e", f"{state}/error.log", "-c", str(configuration)]) as process:
+    command = [program, "-p", str(state), "-e", f"{state}/error.log", "-c", str(configuration)]
+    with subprocess.Popen(mortal(command)) as process:
         try:
             await_port(port, process)
             yield f"http://127.0.0.1:{port}"

@@ -20,7 +20,7 @@ __all__ = ["BODY", "COMMAND", "PATIENCE", "WITHOUT_TQDM", "head", "needs_posix",
 COMMAND = [sys.executable, "-m", "urlrequest"]
 # The same where tqdm is not installed.
 WITHOUT_TQDM = "import sys; sys.modules['tqdm'] = None; from urlrequest._cli import main; sys.exit(main(sys.argv[1:]))"
-PATIENCE = 20  # seconds; only a failing test waits that long
+PATIENCE = 60  # seconds; only a failing test waits that long
 BODY = bytes(range(256)) * 400
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")

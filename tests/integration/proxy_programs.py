@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-STARTING_TIME = 10.0  # seconds
+STARTING_TIME = 30.0  # seconds
+PORTS = range(20_000, 32_000)  # below those that systems give to connections, which come and go meanwhile
 
 
 def program(name: str) -> str:
@@ -31,15 +33,24 @@ def program(name: str) -> str:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """A port for a program that has to be told one."""
+    choice = random.SystemRandom()  # not the one of the tests, which may be the same in several processes
+    while True:
+        port = choice.choice(PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
+def mortal(command: Sequence[str]) -> list[str]:
+    """The same, ended by the system when this process ends, killed or not; where it can do that."""
+    setpriv = shutil.which("setpriv")
+    return [*([setpriv, "--pdeathsig", "TERM"] if setpriv else []), *command]
 
 
 @contextmanager
 def running(command: Sequence[str], port: int, log: Path) -> Iterator[None]:
     """Have a program run, from when it accepts connections until the test is over."""
-    with log.open("ab") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
+    with log.open("ab") as output, subprocess.Popen(mortal(command), stdout=output, stderr=output) as process:
         try:
             limit = time.monotonic() + STARTING_TIME
             while not accepts(port):
@@ -50,7 +61,7 @@ def running(command: Sequence[str], port: int, log: Path) -> Iterator[None]:
         finally:
             process.terminate()
             try:
-                process.wait(5)
+                process.wait(20)
             except subprocess.TimeoutExpired:
                 process.kill()
 

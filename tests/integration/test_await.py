@@ -156,7 +156,7 @@ def test_17_8_cancelled_task_of_asyncio(server: Server) -> None:
             await task
 
     asyncio.run(main())
-    server.wait("closed", 1)
+    server.wait("closed")
 
     assert ["cancel", "finish"] == told
     assert request.is_cancelled
@@ -195,7 +195,7 @@ def test_17_8_cancel_scope_of_trio(server: Server) -> None:
             nursery.cancel_scope.cancel()
 
     trio.run(main)
-    server.wait("closed", 1)
+    server.wait("closed")
 
     assert ["cancel", "finish"] == told
 
@@ -233,10 +233,10 @@ def test_17_8_loop_closed_while_the_request_runs(server: Server) -> None:
     loop.close()
     server.wait("head")
     server.signal("go")
-    request.join(10)
+    request.join(20)
     waiting.close()
 
-    assert request.wait(timeout=10)
+    assert request.wait(timeout=20)
     assert "ok" == request.result
 
 
@@ -247,7 +247,7 @@ def test_17_8_without_a_loop(server: Server) -> None:
     with pytest.raises(RuntimeError, match="no running event loop"):
         next(request.__await__())
 
-    assert request.wait(timeout=10)
+    assert request.wait(timeout=20)
 
 
 # as_completed
@@ -304,7 +304,7 @@ def test_as_completed_timeout(server: Server) -> None:
         list(as_completed([request], timeout=0.05))
     server.signal("go")
 
-    assert [request] == list(as_completed([request], timeout=10))
+    assert [request] == list(as_completed([request], timeout=20))
 
 
 def test_as_completed_left_early(server: Server) -> None:
@@ -315,4 +315,4 @@ def test_as_completed_left_early(server: Server) -> None:
         for _ in as_completed(requests):
             break
         for request in requests:
-            assert request.wait(timeout=10)
+            assert request.wait(timeout=20)

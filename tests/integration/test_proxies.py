@@ -48,7 +48,7 @@ def strict_tinyproxy(tmp_path: Path) -> Iterator[Any]:
 @pytest.fixture
 def session() -> Iterator[Session]:
     """Connections of its own."""
-    with Session(timeout=10) as session:
+    with Session(timeout=15) as session:
         yield session
 
 
@@ -325,9 +325,9 @@ def test_7_2_cancel_within_connect(session: Session) -> None:
         request = session.request("https://h.test/", proxy_host=f"127.0.0.1:{proxy.port}")
         proxy.wait("asked")
         assert request.cancel()
-        request.join(1)
+        request.join(20)
         assert not request.is_alive()
-        proxy.wait("closed", 1)
+        proxy.wait("closed")
         request.wait()
 
 
@@ -409,7 +409,7 @@ class TlsFront:
 
     def serve(self, sock: socket.socket) -> None:
         with suppress(OSError), sock, socket.create_connection(("127.0.0.1", self.target)) as inner:
-            sock.settimeout(5)
+            sock.settimeout(30)
             with self.context.wrap_socket(sock, server_side=True) as outer:
                 while True:
                     self.may_read.wait()
@@ -503,7 +503,7 @@ def test_7_2_cancel_within_tls_over_tls(
     )
     tls_server.wait("half")
     assert request.cancel()
-    request.join(1)
+    request.join(20)
 
     assert not request.is_alive()
     request.wait()

@@ -104,7 +104,7 @@ def test_4_7_a_body_that_must_not_be_is_not_the_next_answer(server: Server, reco
     for head in heads:
         server.play(send(head + evil), receive(), send(evil))
     for _ in heads:
-        recorder.run(server.url).join(5)
+        recorder.run(server.url).join(20)
     server.respond("/", "good", headers={"Connection": "close"})
 
     assert "good" == recorder.run(server.url).result
@@ -184,8 +184,8 @@ def test_57_no_secret_is_told(server: Server, caplog: Any, url: str, answer: byt
     server.play(send(answer))
     with caplog.at_level(logging.DEBUG):
         request = UrlRequest(url.format(f"127.0.0.1:{server.port}"), **PRIVATE)
-        assert request.wait(timeout=5)
-        request.join(5)
+        assert request.wait(timeout=20)
+        request.join(20)
     told = told_by(request, caplog)
 
     assert [] == [secret for secret in SECRETS if secret in told]
@@ -201,8 +201,8 @@ def test_57_no_secret_of_a_proxy_is_told(server: Server, caplog: Any, scheme: st
             request = UrlRequest(
                 f"{scheme}://user:s3cret@origin.test/", proxy_host="user:pr0xy@127.0.0.1", proxy_port=port, **PRIVATE
             )
-            assert request.wait(timeout=5)
-            request.join(5)
+            assert request.wait(timeout=20)
+            request.join(20)
         told = told_by(request, caplog)
         assert [] == [secret for secret in SECRETS if secret in told]
 
@@ -223,7 +223,7 @@ def test_115_no_thread_to_be_had(monkeypatch: pytest.MonkeyPatch, server: Server
     monkeypatch.setattr(threading.Thread, "start", refuse)
     with urlrequest.Session() as session:  # it has no worker yet that sleeps
         request = recorder.get(server.url, session=session)
-        assert request.wait(timeout=5)
+        assert request.wait(timeout=20)
 
     assert isinstance(request.error, RuntimeError)
     assert not request.is_alive()
@@ -234,7 +234,7 @@ def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-c", code, *arguments],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
         env=os.environ,
     )
@@ -242,7 +242,8 @@ def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 EXITING = """
 import os, sys, threading
-from urlrequest import UrlRequest
+from urlrequest import UrlRequest, _live
+_live.EXIT_TIME = 60  # it is not meant to be used up
 started = threading.Event()
 request = UrlRequest(sys.argv[1], file_path=sys.argv[2], on_progress=lambda *_: started.set(),
                      on_cancel=lambda _: print("callback"))
@@ -264,18 +265,18 @@ FORKING = """
 import os, sys, warnings
 warnings.simplefilter("ignore", DeprecationWarning)
 from urlrequest import UrlRequest
-UrlRequest(sys.argv[1] + "/child").wait(timeout=5)  # a fork in the middle of an import would leave half a module
+UrlRequest(sys.argv[1] + "/child").wait(timeout=20)  # a fork in the middle of an import would leave half a module
 running = UrlRequest(sys.argv[1])
 child = os.fork()
 if child == 0:
-    running.wait(timeout=5)
+    running.wait(timeout=20)
     fresh = UrlRequest(sys.argv[1] + "/child")
-    ok = fresh.wait(timeout=5) and fresh.result == "hello"
+    ok = fresh.wait(timeout=20) and fresh.result == "hello"
     os._exit(0 if ok and isinstance(running.error, OSError) and "fork" in str(running.error) else 1)
 _, status = os.waitpid(child, 0)
 open(sys.argv[2], "w").close()
-UrlRequest(sys.argv[1] + "/go").wait(timeout=5)
-assert running.wait(timeout=5)
+UrlRequest(sys.argv[1] + "/go").wait(timeout=20)
+assert running.wait(timeout=20)
 print(os.waitstatus_to_exitcode(status), running.result)
 """
 
@@ -286,7 +287,7 @@ def test_116_fork_during_a_request(server: Server, tmp_path: Any) -> None:
     gone = threading.Event()
 
     def answer(_: Any) -> Reply:
-        gone.wait(10)
+        gone.wait(60)
         return Reply(body=b"hello")
 
     server.route("/", answer)
@@ -312,7 +313,7 @@ def test_24_unverified_then_verified(monkeypatch: pytest.MonkeyPatch, tls_server
     tls_server.respond("/", "hello")
     with pytest.warns(InsecureRequestWarning):
         unverified = recorder.run(tls_server.url, verify=False)
-    unverified.join(5)
+    unverified.join(20)
     verified = recorder.run(tls_server.url)
 
     assert "hello" == unverified.result

@@ -77,7 +77,7 @@ def test_2_3_bad_callback(server: Server, name: str, value: Any) -> None:
 @pytest.mark.parametrize("value", [None, 0, "", False, ()])
 def test_2_3_falsy_callbacks_are_none(echo: Server, value: Any) -> None:
     """Contract 2.3: a falsy callback is no callback."""
-    assert UrlRequest(echo.url, on_success=value, on_finish=value).wait(timeout=5)
+    assert UrlRequest(echo.url, on_success=value, on_finish=value).wait(timeout=20)
 
 
 BAD_VALUES: list[tuple[dict[str, Any], type[BaseException]]] = [
@@ -204,7 +204,7 @@ def test_2_4_nothing_is_mutated(echo: Server, recorder: Any) -> None:
     same = request.req_headers is headers and request.req_body is body
     headers["X"] = "2"
     body["a"] = "changed"
-    assert request.wait(timeout=5)
+    assert request.wait(timeout=20)
 
     assert (True, f" {echo.url}/ä ") == (same, request.url)
     assert ({"X": "2"}, {"a": "changed"}, {"c": "d"}, {"P": "1"}) == (headers, body, cookies, proxy)
@@ -394,7 +394,7 @@ def test_39_file_that_is_not_what_it_said(server: Server, recorder: Any, pieces:
             return pieces.pop(0) if pieces else b""
 
     server.play(receive_head(), hold(), read_request=False)
-    request = recorder.run(server.url, req_body=Changing(b"x" * 5), timeout=5)
+    request = recorder.run(server.url, req_body=Changing(b"x" * 5), timeout=15)
 
     assert ("error", True) == (recorder.terminal, isinstance(request.error, IncompleteContent))
     assert "5" in str(request.error)
@@ -440,7 +440,7 @@ def test_10_2_a_generator_that_raises(server: Server, recorder: Any) -> None:
         isinstance(request.error, ZeroDivisionError),
         str(request.error),
     )
-    request.join(5)
+    request.join(20)
     assert not request.is_alive()
 
 
@@ -607,11 +607,11 @@ UPLOADS = [
 def test_10_5_early_answer(server: Server, recorder: Any, name: str, make: Any, end: Any) -> None:
     """Contract 10.5, row 35: an answer before the body is sent ends the sending and is read."""
     server.play(*begin_upload(name), send(TOO_LARGE), end(), read_request=False)
-    request = recorder.run(server.url, req_body=make(), timeout=10)
+    request = recorder.run(server.url, req_body=make(), timeout=15)
 
     assert "failure" == recorder.terminal, request.error
     assert (413, "big") == (request.resp_status, request.result)
-    request.join(5)
+    request.join(20)
     assert not request.is_alive()
 
 
@@ -619,7 +619,7 @@ def test_10_5_early_answer(server: Server, recorder: Any, name: str, make: Any, 
 def test_10_5_early_answer_over_tls(tls_server: Server, recorder: Any, ca_file: str, end: Any) -> None:
     """Contract 10.5, row 35: over TLS as well."""
     tls_server.play(receive_head(), send(TOO_LARGE), end(), read_request=False)
-    request = recorder.run(tls_server.url, req_body=bytes(24 * MEGABYTE), ca_file=ca_file, timeout=10)
+    request = recorder.run(tls_server.url, req_body=bytes(24 * MEGABYTE), ca_file=ca_file, timeout=15)
 
     assert "failure" == recorder.terminal, request.error
     assert (413, "big") == (request.resp_status, request.result)
@@ -628,7 +628,7 @@ def test_10_5_early_answer_over_tls(tls_server: Server, recorder: Any, ca_file: 
 def test_36_expectation_failed(server: Server, recorder: Any) -> None:
     """Row 36: a 417 to the caller's Expect is an answer like any other."""
     server.play(receive_head(), send(TOO_LARGE.replace(b"413 Too Large", b"417 No")), read_request=False)
-    request = recorder.run(server.url, req_body=b"x" * 100_000, req_headers={"Expect": "100-continue"}, timeout=10)
+    request = recorder.run(server.url, req_body=b"x" * 100_000, req_headers={"Expect": "100-continue"}, timeout=15)
 
     assert ("failure", 417) == (recorder.terminal, request.resp_status)
 
@@ -637,7 +637,7 @@ def test_36_expectation_failed(server: Server, recorder: Any) -> None:
 def test_37_reset_during_an_upload(server: Server, recorder: Any, name: str, make: Any) -> None:
     """Row 37: a connection that breaks during an upload is an error, and a POST is never sent again."""
     server.play(*begin_upload(name), reset(), read_request=False)
-    request = recorder.run(server.url, req_body=make(), timeout=10)
+    request = recorder.run(server.url, req_body=make(), timeout=15)
 
     assert ("error", True, 1) == (
         recorder.terminal,
@@ -659,7 +659,7 @@ def test_49_interim_response_during_an_upload(server: Server, recorder: Any, mak
     server.play(
         receive_head(), receive_some(100_000), send(interim), receive_some(size - 100_000), send(OK), read_request=False
     )
-    request = recorder.run(server.url, req_body=make(bytes(size)), timeout=5)
+    request = recorder.run(server.url, req_body=make(bytes(size)), timeout=15)
 
     assert "success" == recorder.terminal, request.error
     assert 200 == request.resp_status
@@ -673,11 +673,11 @@ def test_35_slow_upload_is_no_timeout(server: Server, recorder: Any) -> None:
         for step in (wait_for(f"go {number}"), receive_some(4 * MEGABYTE), signal(f"got {number}"))
     ]
     server.play(receive_head(), send(CONTINUE), *steps, send(OK), read_request=False)
-    request = recorder.get(server.url, req_body=bytes(16 * MEGABYTE), timeout=5)
+    request = recorder.get(server.url, req_body=bytes(16 * MEGABYTE), timeout=15)
     for number in range(4):
         server.signal(f"go {number}")
         server.wait(f"got {number}")
-    assert request.wait(timeout=10)
+    assert request.wait(timeout=20)
 
     assert "hello" == request.result
 

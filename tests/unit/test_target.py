@@ -228,7 +228,7 @@ def test_bare_ipv6_is_taken_literally(host: str) -> None:
 )
 def test_9_4_bad_hosts(host: str) -> None:
     """Whatever is neither a name nor an IP address is an InvalidURL, quickly, alone and within a URL."""
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(InvalidURL) as alone:
         parse_host(host)
     with pytest.raises(InvalidURL) as within:
@@ -236,7 +236,7 @@ def test_9_4_bad_hosts(host: str) -> None:
 
     assert len(str(alone.value)) < 180
     assert len(str(within.value)) < 180
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began < 5
 
 
 @pytest.mark.parametrize(
@@ -489,8 +489,8 @@ def test_9_4_bad_port(port: object) -> None:
 )
 def test_a_megabyte_is_parsed_in_linear_time(text: str) -> None:
     """Neither repeated delimiters nor length make it slow (security, 62 and 63): 10 us would be plenty for an octet."""
-    began = time.perf_counter()
+    began = time.thread_time()
     with suppress(InvalidURL):
         parse_target(text)
 
-    assert time.perf_counter() - began < 10
+    assert time.thread_time() - began < 10

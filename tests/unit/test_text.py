@@ -173,10 +173,10 @@ def test_4_1_charset_of_a_type(content_type: str | None, expected: str | None) -
 @pytest.mark.parametrize("part", [";", '"', ';a="', ';a="\\', "; ", ";\t=", ";a=b", '\\"'])
 def test_charset_is_found_in_linear_time(part: str) -> None:
     """No field value makes the search slow."""
-    began = time.perf_counter()
+    began = time.thread_time()
     find_charset("text/plain" + part * 30_000)
 
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began < 5
 
 
 @pytest.mark.parametrize(

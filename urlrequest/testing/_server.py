@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["ScriptError", "Server"]
 
 BACKLOG = 1024  # connections
-CLOSING_TIME = 1.0  # seconds
+CLOSING_TIME = 10.0  # seconds; only a route that hangs takes them all
 NO_DESCRIPTOR_PAUSE = 0.05  # seconds
 
 
@@ -104,10 +104,10 @@ class Server:
         return self
 
     def close(self) -> None:
-        """End all threads and sockets, within a second; may be called again.
+        """End all threads and sockets, at once; may be called again.
 
         Raises:
-            ScriptError: If a script or a route failed, or does not end.
+            ScriptError: If a script or a route failed, or has not ended ten seconds later.
         """
         self._signals.close()
         if self._acceptor is not None:
@@ -224,7 +224,7 @@ class Server:
             cause = self.errors[0] if self.errors else None
             raise TimeoutError(f"no script signalled {name!r} within {timeout} s") from cause
 
-    def assert_idle(self, timeout: float = 1.0) -> None:
+    def assert_idle(self, timeout: float = 10) -> None:
         """Assert that every script was played to its end and nothing went wrong.
 
         A script that is still being played has `timeout` seconds to end.
