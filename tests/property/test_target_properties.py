@@ -19,9 +19,8 @@ pieces = st.sampled_from(
 url_texts = st.lists(pieces | st.text(max_size=3), max_size=20).map("".join)
 wrong_urls = url_texts.map("http://".__add__) | url_texts.map("https://a.example".__add__)
 labels = st.from_regex(r"[a-z0-9_]([a-z0-9_-]{0,20}[a-z0-9_])?", fullmatch=True)
-names = (
-    st.lists(labels, min_size=1, max_size=4).map(".".join).filter(lambda name: not re.search(r"(\A|\.)[0-9x]+\Z", name))
-)
+numeric = re.compile(r"(\A|\.)([0-9]+|0x[0-9a-f]*)\Z")  # what ends so is no name
+names = st.lists(labels, min_size=1, max_size=4).map(".".join).filter(lambda name: not numeric.search(name))
 addresses = st.ip_addresses(v=4).map(str)
 hosts = names | addresses
 CONTROLS = "".join(map(chr, [*range(0x20), 0x7F]))
