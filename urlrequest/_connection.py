@@ -18,7 +18,6 @@ from ._dial import connect_socket, dial
 from ._message import head_octets
 from ._response import Response, await_continue
 from ._resumption import keep_session, session_key
-from ._socks import open_socks_tunnel
 from ._stream import NetworkStream, secure
 from ._tls import TlsSettings, context_for, warn_if_insecure
 from ._waiter import Waiter
@@ -114,6 +113,8 @@ class HTTPConnection(http.client.HTTPConnection):
     def _open_tunnel(self, sock: socket.socket, host: str, port: int, headers: Any) -> None:
         stream = NetworkStream(sock, self.waiter, self.peer)
         if self._proxy is not None and self._proxy.is_socks:
+            from ._socks import open_socks_tunnel  # few requests go through such a proxy
+
             open_socks_tunnel(stream, host, port, self._proxy.userinfo)
         else:
             _open_http_tunnel(stream, f"{_bracketed(host)}:{port}", headers)

@@ -18,7 +18,6 @@ from ._chunks import ChunkSink
 from ._coding import Decoder, knows_codings
 from ._events import answer_class
 from ._head import content_length
-from ._part import PartSink
 from ._plan import Options, Plan, follow_plan, make_plan, wire_form
 from ._progress import Meter, SizeLimit, UploadMeter
 from ._redirect import Hop, find_redirect
@@ -122,6 +121,8 @@ def _open_file(plan: Plan, waiter: Waiter) -> AbstractContextManager[FileSink | 
     if plan.file_path is None:
         return nullcontext()
     if plan.is_resumed:
+        from ._part import PartSink  # few requests continue a download
+
         with suppress(OSError):  # what is wrong with the path itself, the other sink says
             return PartSink(plan.file_path, plan.checksum, plan.target.url, waiter.check)
     return FileSink(plan.file_path, plan.checksum)
