@@ -349,3 +349,22 @@ def test_1_4_all_names_can_be_had() -> None:
         assert getattr(urlrequest, name) is getattr(urlrequest, name)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         urlrequest.nothing  # noqa: B018
+
+
+def test_1_4_names_may_be_asked_for_at_once() -> None:
+    """Contract 1.4: threads that use the package first, all at once, get the same objects."""
+    script = """
+import threading, urlrequest
+start, found = threading.Barrier(8), []
+def ask(name):
+    start.wait()
+    found.append((getattr(urlrequest, name), urlrequest.UrlRequest))
+threads = [threading.Thread(target=ask, args=(name,)) for name in urlrequest.__all__[:8]]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(len(found), len({id(request) for _, request in found}))
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
+
+    assert ("8 1\n", "") == (done.stdout, done.stderr)

@@ -8,6 +8,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -301,6 +302,30 @@ def test_13_1_a_changed_ca_file_counts(tls_server: Server, recorder: Any, ca_fil
 
     assert isinstance(before.error, ssl.SSLCertVerificationError)
     assert "hello" == after.result
+
+
+def test_13_1_certificates_are_read_while_the_host_is_looked_up(
+    authority: trustme.CA, ca_file: str, recorder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 13.1: neither waits for the other; only the handshake waits for both."""
+    meeting = threading.Barrier(2, timeout=10)
+    make, look_up = _tls._make_context, socket.getaddrinfo
+
+    def make_meanwhile(settings: _tls.TlsSettings) -> ssl.SSLContext:
+        meeting.wait()
+        return make(settings)
+
+    def look_up_meanwhile(host: str, *rest: Any, **more: Any) -> Any:
+        meeting.wait()
+        return look_up(host, *rest, **more)
+
+    monkeypatch.setattr(_tls, "_contexts", {})
+    monkeypatch.setattr(_tls, "_make_context", make_meanwhile)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up_meanwhile)
+    with Server(tls=context_of(authority.issue_cert("localhost"))) as server:
+        server.play(send(reply()))
+
+        assert "hello" == recorder.run(at("localhost", server), ca_file=ca_file).result
 
 
 def test_13_1_contexts_are_made_once(monkeypatch: pytest.MonkeyPatch, ca_file: str) -> None:
