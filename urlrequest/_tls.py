@@ -15,6 +15,7 @@ import ssl
 import threading
 import warnings
 from contextlib import contextmanager
+from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import InsecureRequestWarning
@@ -28,6 +29,7 @@ __all__ = [
     "check_tls",
     "context_for",
     "forget_making",
+    "join_making",
     "pending_context",
     "warn_if_insecure",
 ]
@@ -78,6 +80,7 @@ class PendingContext:
 
     Attributes:
         key: What it is made from. Equal keys have equal contexts.
+        thread: The one that makes it, or has made it.
     """
 
     def __init__(self, key: Hashable, settings: TlsSettings) -> None:
@@ -85,14 +88,17 @@ class PendingContext:
         self.context = settings.ssl_context
         self._settings = settings
         self._making = threading.Lock()
+        self.thread: threading.Thread | None = None
 
     def begin(self) -> None:
         """Make it on a thread, while the host is looked up and connected: its files are read without the GIL."""
         if self.context is None and not self._making.locked():
+            thread = threading.Thread(target=self._try_to_finish, name="urlrequest-tls", daemon=True)
             try:
-                threading.Thread(target=self._try_to_finish, name="urlrequest-tls", daemon=True).start()
+                thread.start()
             except RuntimeError:
-                pass  # the system gives no more threads: whoever needs it makes it
+                return  # the system gives no more threads: whoever needs it makes it
+            self.thread = thread
 
     def _try_to_finish(self) -> None:
         try:
@@ -137,6 +143,14 @@ def context_for(settings: TlsSettings) -> ssl.SSLContext:
         OSError: A certificate file cannot be read; `ssl.SSLError` when it holds no certificate.
     """
     return pending_context(settings).finish()
+
+
+def join_making(timeout: float) -> None:
+    """Wait for the threads that make contexts: OpenSSL must be at rest when the process ends and tidies it up."""
+    until = monotonic() + timeout
+    for pending in list(_contexts.values()):
+        if pending.thread is not None:
+            pending.thread.join(max(0.0, until - monotonic()))
 
 
 def forget_making() -> None:

@@ -14,7 +14,15 @@ import pytest
 import trustme
 
 from urlrequest import _tls
-from urlrequest._tls import TlsSettings, check_tls, context_for, forget_making, pending_context, warn_if_insecure
+from urlrequest._tls import (
+    TlsSettings,
+    check_tls,
+    context_for,
+    forget_making,
+    join_making,
+    pending_context,
+    warn_if_insecure,
+)
 from urlrequest.errors import InsecureRequestWarning
 
 
@@ -366,12 +374,32 @@ def test_16_1_a_context_that_fails_meanwhile_fails_where_it_is_needed(tmp_path: 
     path.write_text("no certificate")
     pending = pending_context(TlsSettings(str(path)))
     pending.begin()
-    for thread in threading.enumerate():
-        if thread.name == "urlrequest-tls":
-            thread.join(10)
+    join_making(10)
 
     with pytest.raises(ssl.SSLError, match=r"bad\.pem"):
         pending.finish()
+
+
+def test_contexts_are_waited_for_at_the_end(monkeypatch: pytest.MonkeyPatch, ca_file: str) -> None:
+    """The process does not end while a thread is within OpenSSL, unless that takes too long."""
+    began, may_end = threading.Event(), threading.Event()
+    make = _tls._make_context
+
+    def make_slowly(settings: TlsSettings) -> ssl.SSLContext:
+        began.set()
+        assert may_end.wait(10)
+        return make(settings)
+
+    monkeypatch.setattr(_tls, "_make_context", make_slowly)
+    pending = pending_context(TlsSettings(ca_file))
+    pending.begin()
+    assert began.wait(10)
+    join_making(0.01)
+    assert pending.context is None
+    may_end.set()
+    join_making(10)
+
+    assert pending.context is not None
 
 
 def test_13_1_a_context_without_a_thread(monkeypatch: pytest.MonkeyPatch, ca_file: str) -> None:
