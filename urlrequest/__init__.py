@@ -10,22 +10,30 @@ Example::
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from . import errors, hooks
-from ._awaiting import as_completed
-from ._connection import HTTPConnection, HTTPSConnection
-from ._defaults import defaults
-from ._dispatch import unhooked
-from ._headers import Headers
-from ._live import cancel_all, g_requests, wait_all
-from ._request import UrlRequest
-from ._session import Session
 from ._version import __version__
-from .hooks import install, uninstall
 
+TYPE_CHECKING = False  # as of `typing`, which alone takes longer to import than this package
 if TYPE_CHECKING:
-    from . import testing
+    from typing import Any
+
+    from . import errors, hooks, testing
+    from ._public import (
+        Headers,
+        HTTPConnection,
+        HTTPSConnection,
+        Session,
+        UrlRequest,
+        UrlRequestBase,
+        UrlRequestUrllib,
+        as_completed,
+        cancel_all,
+        defaults,
+        drain,
+        g_requests,
+        install,
+        uninstall,
+        wait_all,
+    )
 
 __all__ = [
     "HTTPConnection",
@@ -49,25 +57,21 @@ __all__ = [
     "wait_all",
 ]
 
-UrlRequestBase = UrlRequestUrllib = UrlRequest
-
-
-def drain(budget: float | None = None) -> bool:
-    """Run pending callbacks of requests without a hook, on this thread; for programs with a loop of their own.
-
-    Args:
-        budget: Time to spend, in seconds; at least one event is delivered. None: all that is pending now.
-    Returns:
-        Whether something is still pending.
-    Raises:
-        BaseException: What a callback raised; the other events stay pending.
-    """
-    return unhooked.drain(budget)
+_PACKAGES = {"errors", "hooks", "testing"}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "testing":  # servers are for tests: no program shall pay for them
-        import importlib
+    """Import the library with the first of its names that is asked for: starting a program costs nothing of it."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-        return importlib.import_module(".testing", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _PACKAGES:  # servers are for tests, say: no program shall pay for them
+        return import_module(f".{name}", __name__)
+    public = import_module("._public", __name__)
+    globals().update({known: getattr(public, known) for known in public.__all__})
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -18,9 +18,8 @@ from ._dial import connect_socket, dial
 from ._message import head_octets
 from ._response import Response, await_continue
 from ._resumption import keep_session, session_key
-from ._socks import open_socks_tunnel
 from ._stream import NetworkStream, secure
-from ._tls import TlsSettings, context_for, warn_if_insecure
+from ._tls import PendingContext, TlsSettings, context_for, pending_context, warn_if_insecure
 from ._waiter import Waiter
 from .errors import IncompleteContent, ProtocolError, ProxyError
 
@@ -95,11 +94,16 @@ class HTTPConnection(http.client.HTTPConnection):
         """Put TLS over the socket where the scheme wants it."""
         return sock
 
+    def _await_context(self) -> ssl.SSLContext | None:
+        """What TLS needs, where the scheme wants it."""
+        return None
+
     def connect(self) -> None:
         """Open the connection, through a proxy if one is set."""
         sock = self.open_socket()
         try:
             sock.setblocking(False)
+            self._await_context()  # files that cannot be used are an error before anything is sent
             if self._proxy is not None and self._proxy.tls is not None:
                 context = context_for(self._proxy.tls)
                 warn_if_insecure(self._proxy.tls, self.host)
@@ -115,6 +119,8 @@ class HTTPConnection(http.client.HTTPConnection):
     def _open_tunnel(self, sock: socket.socket, host: str, port: int, headers: Any) -> None:
         stream = NetworkStream(sock, self.waiter, self.peer)
         if self._proxy is not None and self._proxy.is_socks:
+            from ._socks import open_socks_tunnel  # few requests go through such a proxy
+
             open_socks_tunnel(stream, host, port, self._proxy.userinfo)
         else:
             _open_http_tunnel(stream, f"{_bracketed(host)}:{port}", headers)
@@ -213,9 +219,14 @@ class HTTPConnection(http.client.HTTPConnection):
 
 
 class HTTPSConnection(HTTPConnection):
-    """The same over TLS."""
+    """The same over TLS.
+
+    Attributes:
+        pending_context: How to judge the peer, where the constructor was given no context.
+    """
 
     default_port = http.client.HTTPS_PORT
+    pending_context: PendingContext | None = None
 
     def __init__(
         self,
@@ -235,8 +246,11 @@ class HTTPSConnection(HTTPConnection):
         self._context = context
         self._session_key: Hashable | None = None  # until the session has been kept
 
+    def _await_context(self) -> ssl.SSLContext:
+        return self._context or (self.pending_context or pending_context(TlsSettings())).finish()
+
     def secure_socket(self, sock: socket.socket) -> socket.socket:
-        context = self._context or context_for(TlsSettings())
+        context = self._await_context()
         host, port = (self.host, self.port) if self._tunnel is None else self._tunnel[:2]
         secured: socket.socket = secure(sock, host, port, context, self.waiter)
         self._session_key = session_key(context, host, port)

@@ -81,6 +81,7 @@ def _at_exit() -> None:
     until = monotonic() + EXIT_TIME
     for request in running:
         request.join(max(0.0, until - monotonic()))
+    _tls.join_making(max(0.0, until - monotonic()))
     for session in list(sessions):
         session.pool.close()  # or the interpreter would warn of idle sockets that nobody has closed
 

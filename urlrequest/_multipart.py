@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -39,7 +38,7 @@ def make_multipart(files: object, fields: object) -> Body:
     Raises:
         TypeError: One of them is of another type. OSError: A file cannot be read.
     """
-    boundary = f"urlrequest-{secrets.token_hex(16)}"
+    boundary = f"urlrequest-{os.urandom(16).hex()}"
     parts = [_field_part(name, value) for name, value in _pairs(fields, "req_body")]
     parts += [_file_part(name, source) for name, source in _pairs(files, "files")]
     opening, end = f"--{boundary}\r\n".encode(), f"--{boundary}--\r\n".encode()

@@ -13,7 +13,6 @@ from ._checksum import check_checksum
 from ._coding import accepted_codings
 from ._deadline import check_seconds
 from ._message import build_fields, check_method, cookie_text, join_cookies, read_fields, with_userinfo
-from ._multipart import make_multipart
 from ._proxy import choose_proxy
 from ._redirect import CONTENT_FIELDS, CREDENTIAL_FIELDS, resolve_reference
 from ._route import Route
@@ -219,6 +218,8 @@ def _make_body(options: Options, fields: Fields) -> Body | None:
     if options.files is not None:
         if content_type is not None:
             raise ValueError("files makes the Content-Type itself, which names the boundary between the parts")
+        from ._multipart import make_multipart  # few requests send files
+
         return make_multipart(options.files, source)
     return make_body(source, content_type)
 

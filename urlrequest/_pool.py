@@ -8,7 +8,7 @@ Invariants:
     P2  It comes back only when the request was sent as a whole, the content was read to its very end, and nothing went
         wrong (contract 17.10). One that has something to read while it is idle is dead.
     P3  Connections that differ in anything (class, host, port, TLS, proxy) are never taken for each other: the key is
-        the whole `Route` and the TLS contexts themselves.
+        the whole `Route` and all that the TLS contexts are made from.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ._connection import HTTPConnection
 from ._defaults import defaults
 from ._retry import may_repeat
 from ._route import exchange, open_connection
-from ._tls import context_for
+from ._tls import pending_context
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -255,7 +255,7 @@ def _key_of(route: Route) -> Hashable:
     if route.tls is None and route.proxy is None:
         return route
     settings = (route.tls, None if route.proxy is None else route.proxy.tls)
-    return (route, *(None if tls is None else context_for(tls) for tls in settings))
+    return (route, *(None if tls is None else pending_context(tls).key for tls in settings))
 
 
 def idle_time(keep_alive: str) -> float:

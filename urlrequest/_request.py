@@ -16,13 +16,13 @@ from itertools import count
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from ._awaiting import await_request
 from ._callbacks import Callbacks
 from ._deadline import Deadline, check_seconds
 from ._dispatch import DispatchQueue, unhooked, wait_for
 from ._events import Error, Failure, Outcome, ProgressRun, Redirect
 from ._lifecycle import Lifecycle, State
 from ._live import live_requests
+from ._log import log
 from ._mailbox import Mailbox
 from ._plan import Options, find_target
 from ._published import Published
@@ -30,7 +30,7 @@ from ._session import Common, Session, default_session, timekeeper
 from ._thread_like import ThreadLike
 from ._transfer import perform
 from ._waiter import Waiter
-from ._witnessed import Witnessed, logger
+from ._witnessed import Witnessed
 from .errors import DeadlineExceeded, InvalidURL
 from .hooks import Hook, check_hook, current_hook
 
@@ -274,6 +274,8 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         Raises:
             BaseException: The request's error, or what a callback raised. RequestCancelled: It was cancelled.
         """
+        from ._awaiting import await_request  # most programs await nothing
+
         return await_request(self)
 
     def cancel(self) -> bool:
@@ -417,7 +419,7 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         is_untold = not self.is_awaited and not self._has_callback(outcome.callback)
         if is_untold and isinstance(outcome, Error | Failure | Redirect):
             what = outcome.error or f"{self.resp_status} {self.resp_reason}"
-            logger.warning("%r ended, and no callback was there to be told: %s", self, what)
+            log("WARNING", "%r ended, and no callback was there to be told: %s", self, what)
 
     def _publish_head(self) -> None:
         if self._head is not None and self._answering_url is not None:

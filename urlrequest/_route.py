@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ._connection import SMALL_BODY, HTTPConnection, HTTPSConnection
 from ._headers import Headers
 from ._response import ForeignResponse, Response
-from ._tls import TlsSettings, context_for, warn_if_insecure
+from ._tls import TlsSettings, context_for, pending_context, warn_if_insecure
 from .errors import ProxyError
 
 if TYPE_CHECKING:
@@ -44,15 +44,20 @@ def open_connection(route: Route, waiter: Waiter) -> Any:
     """Make a connection for a request; one of ours connects with its first exchange.
 
     Raises:
-        OSError, ssl.SSLError: The certificate files cannot be used; nothing has been sent.
+        OSError, ssl.SSLError: The certificate files cannot be used; nothing has been sent. One of ours says so when
+            it is connected.
     """
     cls, proxy = route.connection_class, route.proxy
     host, port = (route.host, route.port) if proxy is None else (proxy.host, proxy.port)
     options: dict[str, Any] = {"timeout": waiter.timeout}
-    if route.tls is not None and issubclass(cls, HTTPSConnection | http.client.HTTPSConnection):
-        options["context"] = context_for(route.tls)
+    if route.tls is not None and issubclass(cls, http.client.HTTPSConnection):
         warn_if_insecure(route.tls, route.host)
+        options["context"] = context_for(route.tls)
     connection = cls(host, port, **options)
+    if route.tls is not None and isinstance(connection, HTTPSConnection):
+        warn_if_insecure(route.tls, route.host)
+        connection.pending_context = pending_context(route.tls)
+        connection.pending_context.begin()
     is_ours = isinstance(connection, HTTPConnection)
     if is_ours:
         connection.waiter = waiter

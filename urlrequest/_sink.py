@@ -12,7 +12,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import secrets
 import stat
 import sys
 from abc import ABC, abstractmethod
@@ -176,7 +175,7 @@ class FileSink(Sink):
             raise
 
     def _open_temporary(self, folder: str) -> int:
-        self._temporary = os.path.join(folder, f".urlrequest-{secrets.token_hex(8)}.tmp")
+        self._temporary = os.path.join(folder, f".urlrequest-{os.urandom(8).hex()}.tmp")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         return os.open(self._temporary, flags, 0o666)
 

@@ -3,10 +3,9 @@
 Making a context reads some hundred certificates, which takes as long as twenty requests; so contexts are kept, and
 shared by all threads (an SSLContext that nobody changes any more is safe to share).
 
-Thread safety. `_contexts` is a dictionary whose single operations are atomic. `_making` is held while a context is
-made,
-so that workers that ask for the same new setting at once wait for one of them: with a context of its own each, none
-could use the other's connections. Workers alone come here, never a canceller.
+Thread safety. `_contexts` is a dictionary whose single operations are atomic, so a key has one `PendingContext` for all
+who ask. Its lock is held while the context is made: workers that need it at once wait for the one that began. Workers
+and the threads that they start here come, never a canceller.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import ssl
 import threading
 import warnings
 from contextlib import contextmanager
+from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import InsecureRequestWarning
@@ -23,12 +23,20 @@ from .errors import InsecureRequestWarning
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
-__all__ = ["TlsSettings", "check_tls", "context_for", "forget_making", "warn_if_insecure"]
+__all__ = [
+    "PendingContext",
+    "TlsSettings",
+    "check_tls",
+    "context_for",
+    "forget_making",
+    "join_making",
+    "pending_context",
+    "warn_if_insecure",
+]
 
 _CONTEXT_LIMIT = 32  # contexts; a program that makes a new certificate file for each request must not fill the memory
 
-_making = threading.Lock()
-_contexts: dict[Hashable, ssl.SSLContext] = {}
+_contexts: dict[Hashable, PendingContext] = {}
 _warned_hosts: set[str] = set()
 
 
@@ -67,32 +75,89 @@ def _path(name: str, value: object) -> str:
     return os.fsdecode(value)
 
 
+class PendingContext:
+    """A context that is made when it is first needed, or on a thread meanwhile.
+
+    Attributes:
+        key: What it is made from. Equal keys have equal contexts.
+        thread: The one that makes it, or has made it.
+    """
+
+    def __init__(self, key: Hashable, settings: TlsSettings) -> None:
+        self.key = key
+        self.context = settings.ssl_context
+        self._settings = settings
+        self._making = threading.Lock()
+        self.thread: threading.Thread | None = None
+
+    def begin(self) -> None:
+        """Make it on a thread, while the host is looked up and connected: its files are read without the GIL."""
+        if self.context is None and not self._making.locked():
+            thread = threading.Thread(target=self._try_to_finish, name="urlrequest-tls", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                return  # the system gives no more threads: whoever needs it makes it
+            self.thread = thread
+
+    def _try_to_finish(self) -> None:
+        try:
+            self.finish()
+        except Exception:  # noqa: BLE001, S110 - whoever needs it tries again, and is told
+            pass
+
+    def finish(self) -> ssl.SSLContext:
+        """The context.
+
+        Raises:
+            OSError: A certificate file cannot be read; `ssl.SSLError` when it holds no certificate.
+        """
+        with self._making:
+            if self.context is None:
+                self.context = _make_context(self._settings)
+            return self.context
+
+
+def pending_context(settings: TlsSettings) -> PendingContext:
+    """The context for a setting: the one there is, unless a certificate file has changed.
+
+    Raises:
+        OSError: A certificate file is missing.
+    """
+    if settings.ssl_context is not None:
+        return PendingContext(settings, settings)
+    files = (*_root_files(settings), *_as_tuple(settings.client_cert))
+    key = (settings, files, tuple(os.stat(file).st_mtime_ns if file else 0 for file in files))
+    pending = _contexts.get(key)
+    if pending is None:
+        for oldest in list(_contexts)[: 1 - _CONTEXT_LIMIT]:
+            _contexts.pop(oldest, None)
+        pending = _contexts.setdefault(key, PendingContext(key, settings))
+    return pending
+
+
 def context_for(settings: TlsSettings) -> ssl.SSLContext:
-    """The context for a setting, made when it is first asked for, or when a certificate file has changed.
+    """The context for a setting, made by now.
 
     Raises:
         OSError: A certificate file cannot be read; `ssl.SSLError` when it holds no certificate.
     """
-    if settings.ssl_context is not None:
-        return settings.ssl_context
-    files = (*_root_files(settings), *_as_tuple(settings.client_cert))
-    key = (settings, files, tuple(os.stat(file).st_mtime_ns if file else 0 for file in files))
-    context = _contexts.get(key)
-    if context is not None:
-        return context
-    with _making:
-        if key not in _contexts:
-            context = _make_context(settings)
-            while len(_contexts) >= _CONTEXT_LIMIT:
-                del _contexts[next(iter(_contexts))]
-            _contexts[key] = context
-        return _contexts[key]
+    return pending_context(settings).finish()
+
+
+def join_making(timeout: float) -> None:
+    """Wait for the threads that make contexts: OpenSSL must be at rest when the process ends and tidies it up."""
+    until = monotonic() + timeout
+    for pending in list(_contexts.values()):
+        if pending.thread is not None:
+            pending.thread.join(max(0.0, until - monotonic()))
 
 
 def forget_making() -> None:
     """Start afresh. In a forked child, where nobody is making a context any more."""
-    global _making
-    _making = threading.Lock()
+    for key, pending in list(_contexts.items()):
+        if pending.context is None:
+            del _contexts[key]
 
 
 def _root_files(settings: TlsSettings) -> tuple[str | None, ...]:

@@ -18,7 +18,6 @@ from ._chunks import ChunkSink
 from ._coding import Decoder, knows_codings
 from ._events import answer_class
 from ._head import content_length
-from ._part import PartSink
 from ._plan import Options, Plan, follow_plan, make_plan, wire_form
 from ._progress import Meter, SizeLimit, UploadMeter
 from ._redirect import Hop, find_redirect
@@ -130,6 +129,8 @@ def _fetch(
 def _open_file(path: str, plan: Plan, waiter: Waiter) -> FileSink:
     """The sink for file_path; a part file that another request has, or that we did not make, is left alone."""
     if plan.is_resumed:
+        from ._part import PartSink  # few requests continue a download
+
         with suppress(OSError):  # what is wrong with the path itself, the other sink says
             return PartSink(path, plan.checksum, plan.target.url, waiter.check)
     return FileSink(path, plan.checksum)

@@ -6,10 +6,10 @@ is posted; the dispatch thread reads them when it delivers that event.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from ._connection import HTTPConnection, HTTPSConnection
+from ._log import log
 from ._text import is_json, parse_json
 from .errors import UnsupportedScheme
 
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from ._plan import Plan
     from ._redirect import Hop
 
-__all__ = ["Witnessed", "logger"]
-
-logger = logging.getLogger("urlrequest")
+__all__ = ["Witnessed"]
 
 
 class Witnessed:
@@ -92,4 +90,4 @@ class Witnessed:
             self._log("%d %s", head.status, head.reason)
 
     def _log(self, message: str, *arguments: object) -> None:
-        logger.debug("%s: %s", self.name, message % arguments)
+        log("DEBUG", "%s: %s", self.name, message % arguments)

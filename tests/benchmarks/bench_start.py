@@ -9,23 +9,24 @@ import tempfile
 
 __all__ = ["first_https", "import_time"]
 
+# What each library's user imports, and the name that is used first: some libraries import themselves with that.
 MODULES = {
-    "urlrequest": "urlrequest",
-    "http.client": "http.client",
-    "pycurl": "pycurl",
-    "urllib3": "urllib3",
-    "aiohttp": "aiohttp",
-    "httpx": "httpx",
-    "requests": "requests",
-    "QNetworkAccessManager": "PySide6.QtNetwork",
-    "Kivy UrlRequest": "kivy.network.urlrequest",
+    "urlrequest": ("urlrequest", "UrlRequest"),
+    "http.client": ("http.client", "HTTPSConnection"),
+    "pycurl": ("pycurl", "Curl"),
+    "urllib3": ("urllib3", "PoolManager"),
+    "aiohttp": ("aiohttp", "ClientSession"),
+    "httpx": ("httpx", "Client"),
+    "requests": ("requests", "Session"),
+    "QNetworkAccessManager": ("PySide6.QtNetwork", "QNetworkAccessManager"),
+    "Kivy UrlRequest": ("kivy.network.urlrequest", "UrlRequest"),
 }
 
 # What each library's user writes. URL, HOST, PORT and CA are set before; the certificates are the public ones and ours.
 SCRIPTS = {
     "urlrequest": (
-        "import urlrequest",
-        "r = urlrequest.UrlRequest(URL, ca_file=CA); r.wait(); assert r.resp_status == 200, r.error",
+        "from urlrequest import UrlRequest",
+        "r = UrlRequest(URL, ca_file=CA); r.wait(); assert r.resp_status == 200, r.error",
     ),
     "http.client": (
         "import http.client, json, ssl",
@@ -50,8 +51,13 @@ PREFIX = "import sys, time\nbegan = time.perf_counter()\n"
 
 def import_time(contender: str, repeats: int = 5) -> dict[str, float]:
     """Milliseconds that an import takes in a fresh interpreter, its bytecode written already; the best of some."""
-    script = f"{PREFIX}import {MODULES[contender]}\nprint((time.perf_counter() - began) * 1000)"
-    return {"time": min(float(line) for line in _run(script, repeats))}
+    module, name = MODULES[contender]
+    statements = {"time": f"import {module}", "used": f"from {module} import {name}"}
+    scripts = {
+        figure: f"{PREFIX}{statement}\nprint((time.perf_counter() - began) * 1000)"
+        for figure, statement in statements.items()
+    }
+    return {figure: min(map(float, _run(script, repeats))) for figure, script in scripts.items()}
 
 
 def first_https(contender: str, url: str, host: str, port: int, ca_file: str, repeats: int = 3) -> dict[str, float]:

@@ -122,8 +122,9 @@ def test_55_planted_links_are_not_followed(
     """Security 55: whoever guessed the temporary name cannot have us write through a link."""
     victim = tmp_path / "victim"
     victim.write_bytes(b"victim")
-    monkeypatch.setattr(_sink.secrets, "token_hex", lambda _: "guessed")
-    for name in (".urlrequest-guessed.tmp", f".{target.path.name}.urlrequest-guessed.tmp"):
+    monkeypatch.setattr(os, "urandom", lambda _: b"guessed")
+    guess = b"guessed".hex()
+    for name in (f".urlrequest-{guess}.tmp", f".{target.path.name}.urlrequest-{guess}.tmp"):
         (target.path.parent / name).symlink_to(victim)
     server.respond("/", b"evil")
     request = recorder.run(server.url, file_path=target.path)

@@ -895,7 +895,8 @@ def test_92_disk_is_full(recorder: Any, server: Server, small_disk: Path, resume
 UNPRIVILEGED = """
 import os, sys
 from urlrequest import UrlRequest
-UrlRequest(sys.argv[1]).wait(timeout=20)  # the interpreter itself may be out of reach afterwards
+UrlRequest(sys.argv[1], file_path="/dev/null/file", resume=True).wait(timeout=20)
+UrlRequest(sys.argv[1]).wait(timeout=20)  # the interpreter itself may be out of reach afterwards, so all is used once
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 request = UrlRequest(sys.argv[1], file_path=sys.argv[2], resume=True)
 request.wait(timeout=20)

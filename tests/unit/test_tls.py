@@ -14,7 +14,15 @@ import pytest
 import trustme
 
 from urlrequest import _tls
-from urlrequest._tls import TlsSettings, check_tls, context_for, warn_if_insecure
+from urlrequest._tls import (
+    TlsSettings,
+    check_tls,
+    context_for,
+    forget_making,
+    join_making,
+    pending_context,
+    warn_if_insecure,
+)
 from urlrequest.errors import InsecureRequestWarning
 
 
@@ -253,7 +261,7 @@ def test_16_1_files_that_cannot_be_used(settings: TlsSettings, error: type[Excep
         context_for(settings)
 
     assert str(settings.ca_file or settings.client_cert) in str(caught.value)
-    assert {} == _tls._contexts
+    assert [] == [pending for pending in _tls._contexts.values() if pending.context is not None]
 
 
 def test_13_3_an_encrypted_key_asks_nobody(client_cert: tuple[str, str]) -> None:
@@ -336,3 +344,84 @@ def test_13_1_workers_that_begin_together_share_a_context(monkeypatch: pytest.Mo
     assert 1 == len(made)
     assert 1 == len(set(map(id, contexts)))
     assert 4 == len(contexts)
+
+
+def test_13_1_a_context_is_made_meanwhile(monkeypatch: pytest.MonkeyPatch, ca_file: str) -> None:
+    """Whoever has begun a context can do something else until it is needed, and then waits for it."""
+    began, may_end, made = threading.Event(), threading.Event(), []
+    make = _tls._make_context
+
+    def make_slowly(settings: TlsSettings) -> ssl.SSLContext:
+        made.append(threading.current_thread().name)
+        began.set()
+        assert may_end.wait(10)
+        return make(settings)
+
+    monkeypatch.setattr(_tls, "_make_context", make_slowly)
+    pending = pending_context(TlsSettings(ca_file))
+    pending.begin()
+    assert began.wait(10)
+    pending.begin()  # as by another worker
+    may_end.set()
+
+    assert pending.finish() is context_for(TlsSettings(ca_file))
+    assert ["urlrequest-tls"] == made
+
+
+def test_16_1_a_context_that_fails_meanwhile_fails_where_it_is_needed(tmp_path: Path) -> None:
+    """Contract 16.1: what is wrong with a file is told to the request, whoever found out first."""
+    path = tmp_path / "bad.pem"
+    path.write_text("no certificate")
+    pending = pending_context(TlsSettings(str(path)))
+    pending.begin()
+    join_making(10)
+
+    with pytest.raises(ssl.SSLError, match=r"bad\.pem"):
+        pending.finish()
+
+
+def test_contexts_are_waited_for_at_the_end(monkeypatch: pytest.MonkeyPatch, ca_file: str) -> None:
+    """The process does not end while a thread is within OpenSSL, unless that takes too long."""
+    began, may_end = threading.Event(), threading.Event()
+    make = _tls._make_context
+
+    def make_slowly(settings: TlsSettings) -> ssl.SSLContext:
+        began.set()
+        assert may_end.wait(10)
+        return make(settings)
+
+    monkeypatch.setattr(_tls, "_make_context", make_slowly)
+    pending = pending_context(TlsSettings(ca_file))
+    pending.begin()
+    assert began.wait(10)
+    join_making(0.01)
+    assert pending.context is None
+    may_end.set()
+    join_making(10)
+
+    assert pending.context is not None
+
+
+def test_13_1_a_context_without_a_thread(monkeypatch: pytest.MonkeyPatch, ca_file: str) -> None:
+    """Where the system gives no more threads, a context is made by whoever needs it."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    pending = pending_context(TlsSettings(ca_file))
+    pending.begin()
+
+    assert isinstance(pending.finish(), ssl.SSLContext)
+
+
+def test_13_1_a_forked_child_waits_for_nobody(ca_file: str) -> None:
+    """In a forked child, a context that a thread of the parent was making is made afresh."""
+    pending = pending_context(TlsSettings(ca_file))
+    done = context_for(TlsSettings(verify=False))
+    with pending._making:
+        forget_making()
+
+        assert pending is not pending_context(TlsSettings(ca_file))
+        assert isinstance(context_for(TlsSettings(ca_file)), ssl.SSLContext)
+    assert done is context_for(TlsSettings(verify=False))

@@ -12,7 +12,6 @@ Invariants:
 
 from __future__ import annotations
 
-import logging
 import sys
 from abc import ABC, abstractmethod
 from importlib import import_module
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary, WeakMethod, ref
 
 from urlrequest._dispatch import DispatchQueue, unhooked
+from urlrequest._log import log
 from urlrequest.errors import HookError
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["REST", "Hook", "YieldingHook", "check_hook", "toolkit", "weakly"]
 
 REST = 1  # milliseconds for others between two budgets
-
-logger = logging.getLogger("urlrequest")
 
 _hooks: WeakKeyDictionary[Any, Hook] = WeakKeyDictionary()  # by loop
 
@@ -94,8 +92,8 @@ class Hook(ABC):
     def _report(self, error: BaseException) -> None:
         try:
             self.handle_exception(error)
-        except Exception:
-            logger.exception("%s.handle_exception() failed", type(self).__name__)
+        except Exception:  # noqa: BLE001 - no callback may end the loop, nor what reports it
+            log("ERROR", "%s.handle_exception() failed", type(self).__name__, exc_info=True)
 
     def handle_exception(self, error: BaseException) -> None:
         """Report what a callback raised; override it for another way (contract 8.7)."""
@@ -112,9 +110,8 @@ class Hook(ABC):
         except Exception as error:  # noqa: BLE001 - every toolkit says in its own way that it has gone
             is_first, self._is_lost = not self._is_lost, True
             if is_first:
-                logger.warning(
-                    "%s: the loop is gone (%s); callbacks wait for wait() or drain()", type(self).__name__, error
-                )
+                what = "%s: the loop is gone (%s); callbacks wait for wait() or drain()"
+                log("WARNING", what, type(self).__name__, error)
             self.queue.bequeath(unhooked)
 
     # For the hooks of loops that are objects

@@ -8,13 +8,13 @@ Thread safety. `_installed` is a single reference, read once by each constructor
 
 from __future__ import annotations
 
-import logging
 import sys
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from urlrequest._defaults import defaults
+from urlrequest._log import log
 
 from ._base import check_hook
 
@@ -88,8 +88,8 @@ def detect_hook() -> Hook | None:
         if sign in loaded:
             try:
                 hook = hook_class(name).detect()
-            except Exception:  # a toolkit that another thread is still importing; a request must not fail of it
-                logging.getLogger("urlrequest").debug("%s.detect() failed", name, exc_info=True)
+            except Exception:  # noqa: BLE001 - another thread is still importing it; a request must not fail of it
+                log("DEBUG", "%s.detect() failed", name, exc_info=True)
                 continue
             if hook is not None:
                 return hook

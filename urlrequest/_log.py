@@ -1,0 +1,20 @@
+"""The logger `urlrequest`. Importing `logging` takes 3 ms: it waits until there is something to log."""
+
+from __future__ import annotations
+
+__all__ = ["log"]
+
+
+def log(level: str, message: str, *arguments: object, exc_info: bool = False) -> None:
+    """Log a message.
+
+    Args:
+        level: "DEBUG", "WARNING" or "ERROR".
+        exc_info: Add the exception that is being handled.
+    """
+    try:
+        import logging
+    except (ImportError, OSError):
+        return  # no descriptor is left to read it with, or the interpreter ends: no request may fail of that
+    number: int = getattr(logging, level)
+    logging.getLogger("urlrequest").log(number, message, *arguments, exc_info=exc_info, stacklevel=2)

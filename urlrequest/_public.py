@@ -1,0 +1,46 @@
+"""The public names of this package, which lends them to whoever asks for one."""
+
+from __future__ import annotations
+
+from ._awaiting import as_completed
+from ._connection import HTTPConnection, HTTPSConnection
+from ._defaults import defaults
+from ._dispatch import unhooked
+from ._headers import Headers
+from ._live import cancel_all, g_requests, wait_all
+from ._request import UrlRequest
+from ._session import Session
+from .hooks import install, uninstall
+
+__all__ = [
+    "HTTPConnection",
+    "HTTPSConnection",
+    "Headers",
+    "Session",
+    "UrlRequest",
+    "UrlRequestBase",
+    "UrlRequestUrllib",
+    "as_completed",
+    "cancel_all",
+    "defaults",
+    "drain",
+    "g_requests",
+    "install",
+    "uninstall",
+    "wait_all",
+]
+
+UrlRequestBase = UrlRequestUrllib = UrlRequest
+
+
+def drain(budget: float | None = None) -> bool:
+    """Run pending callbacks of requests without a hook, on this thread; for programs with a loop of their own.
+
+    Args:
+        budget: Time to spend, in seconds; at least one event is delivered. None: all that is pending now.
+    Returns:
+        Whether something is still pending.
+    Raises:
+        BaseException: What a callback raised; the other events stay pending.
+    """
+    return unhooked.drain(budget)
