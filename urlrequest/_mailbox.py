@@ -5,7 +5,9 @@ event puts the seats into their queues (see `_dispatch`), whose draining comes b
 
 Thread safety. The worker alone posts progress; the worker or a canceller posts the end. Any thread may deliver. What
 they share are deques, whose single operations are atomic, and locks that are tried, never waited for: so `cancel()` may
-post from a signal handler, and callbacks run while no other thread can be kept waiting.
+post from a signal handler, and callbacks run while no other thread can be kept waiting. A worker that
+finds no room for a piece of the body sets `is_held_up`, looks again, and sleeps; who delivers a piece counts it first
+and looks at `is_held_up` then. So one of the two always sees the other, and nobody rings for a worker that is awake.
 
 Invariants:
     D1  One thread at a time delivers events of one request: the one that acquired `Mailbox._turn`. Whoever finds it
@@ -69,6 +71,7 @@ class Mailbox:
     Attributes:
         is_ending: The terminal callback has begun, or there was none to run.
         is_over: on_finish has run; nothing will be delivered any more.
+        is_held_up: The worker waits for pieces of the body to be delivered; set by the worker alone.
     """
 
     __slots__ = (
@@ -86,6 +89,7 @@ class Mailbox:
         "_turn",
         "_visits",
         "is_ending",
+        "is_held_up",
         "is_over",
     )
 
@@ -103,6 +107,7 @@ class Mailbox:
         self._owner: int | None = None  # ident of the thread that has the turn
         self.is_ending = False
         self.is_over = False
+        self.is_held_up = False
 
     # Posting
 

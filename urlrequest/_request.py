@@ -357,10 +357,14 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
 
     def see_chunk(self, octets: bytes) -> None:
         """Hand a piece of the body over, once not too much of it is undelivered (contract 17.2)."""
-        self._waiter.arm()  # whoever delivers a piece rings
-        while not self.mailbox.has_room(len(octets)):
-            self._waiter.wait({}, None, "on_chunk")
-        self.mailbox.post_chunk(octets)
+        mailbox = self.mailbox
+        if not mailbox.has_room(len(octets)):
+            self._waiter.arm()
+            mailbox.is_held_up = True  # whoever delivers a piece from now on rings
+            while not mailbox.has_room(len(octets)):
+                self._waiter.wait({}, None, "on_chunk")
+            mailbox.is_held_up = False
+        mailbox.post_chunk(octets)
 
     def begin_commit(self) -> bool:
         return self._lifecycle.advance(State.COMMITTING)
@@ -391,7 +395,8 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
             if callback:
                 callback(self, octets)
         finally:
-            self._waiter.ring()
+            if self.mailbox.is_held_up:
+                self._waiter.ring()
 
     def deliver_outcome(self) -> None:
         """Publish the outcome, run its callback, then on_finish."""

@@ -13,6 +13,7 @@ import pytest
 
 import urlrequest
 from urlrequest import UrlRequest, defaults, errors
+from urlrequest._chunks import CHUNK_SIZE
 from urlrequest._deadline import Deadline
 from urlrequest._waiter import Waiter
 from urlrequest.testing import Reply, Server, hold, reset, send, signal, trickle, wait_for
@@ -194,7 +195,7 @@ def test_17_2_stalled_receiver_stops_the_worker(server: Server) -> None:
             break
         tick.wait(0.005)
     posted = mailbox._octets_posted
-    assert LIMIT - 65536 < posted <= LIMIT
+    assert LIMIT - CHUNK_SIZE < posted <= LIMIT
     tick.wait(0.05)  # a worker that would go on had the time
     assert posted == mailbox._octets_posted
     drain_until(lambda: len(taken.body) > 3 * LIMIT)
@@ -204,6 +205,19 @@ def test_17_2_stalled_receiver_stops_the_worker(server: Server) -> None:
     request.join(20)
 
     assert not request.is_alive()
+
+
+def test_17_2_only_a_stalled_worker_is_rung(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 17.2: while there is room, taking a piece does not disturb the worker."""
+    rings: list[Waiter] = []
+    monkeypatch.setattr(Waiter, "ring", rings.append)
+    server.route("/", lambda request: Reply(200, b"x" * 1000))
+    taken = Receiver()
+    request = UrlRequest(server.url, on_chunk=taken)
+
+    assert request.wait(timeout=PATIENCE)
+    assert taken.body == b"x" * 1000
+    assert [] == rings
 
 
 @pytest.mark.parametrize("end", ["cancel", "deadline"])

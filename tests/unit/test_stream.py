@@ -1,0 +1,165 @@
+"""NetworkStream.receive_into(): gathering, and what may not be lost by it."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from urlrequest import _stream
+from urlrequest._stream import NetworkStream
+from urlrequest._waiter import Waiter
+from urlrequest.errors import RequestCancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+LONG = 60.0  # seconds; nothing here takes so long
+
+
+class ScriptedSocket:
+    """A socket that does what it is told, one step a call; a function is called and the step after it done.
+
+    Its descriptor is always ready to be read.
+    """
+
+    def __init__(self, *steps: Any) -> None:
+        self.steps = list(steps)
+        self._near, self._far = socket.socketpair()
+        self._far.send(b"!")
+
+    def fileno(self) -> int:
+        return self._near.fileno()
+
+    def close(self) -> None:
+        self._near.close()
+        self._far.close()
+
+    def _next(self) -> bytes:
+        step = self.steps.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        if callable(step):
+            step()
+            return self._next()
+        assert isinstance(step, bytes), step
+        return step
+
+    def recv_into(self, room: memoryview) -> int:
+        octets = self._next()
+        room[: len(octets)] = octets
+        return len(octets)
+
+    def recv(self, _size: int) -> bytes:
+        return self._next()
+
+
+@pytest.fixture
+def open_stream(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., NetworkStream]]:
+    """Make a stream of a script. For it, the last handing on is long ago."""
+    monkeypatch.setattr(_stream, "GATHER_TIME", 0.0)
+    streams = []
+
+    def opened(*steps: Any) -> NetworkStream:
+        sock: Any = ScriptedSocket(*steps)
+        streams.append(NetworkStream(sock, Waiter(), "host:80"))
+        return streams[-1]
+
+    yield opened
+    for stream in streams:
+        stream.close()
+        stream.waiter.release()
+
+
+def receive(stream: NetworkStream, size: int = 64) -> bytes:
+    room = bytearray(size)
+    with memoryview(room) as view:
+        count = stream.receive_into(view)
+    return bytes(room[:count])
+
+
+NOT_YET = [BlockingIOError(), ssl.SSLWantReadError(), ssl.SSLWantWriteError()]
+
+
+@pytest.mark.parametrize("nothing", NOT_YET)
+def test_what_is_there_is_gathered(open_stream: Callable[..., NetworkStream], nothing: Exception) -> None:
+    """Contract 5.3: what lies ready is received in one go, up to the point where the next call would block."""
+    stream = open_stream(b"ab", b"cd", nothing, b"never")
+    assert b"abcd" == receive(stream)
+
+
+def test_a_full_room_ends_it(open_stream: Callable[..., NetworkStream]) -> None:
+    """Nothing is received beyond the room that was lent."""
+    stream = open_stream(b"ab", b"cd", b"ef")
+    assert b"abcd" == receive(stream, 4)
+    assert b"ef" == receive(stream, 2)
+
+
+def test_enough_is_enough(open_stream: Callable[..., NetworkStream], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that never pauses is handed on all the same."""
+    monkeypatch.setattr(_stream, "GATHER_SIZE", 4)
+    stream = open_stream(b"ab", b"cde", b"f", BlockingIOError())
+    assert b"abcde" == receive(stream)
+    assert b"f" == receive(stream)
+
+
+@pytest.mark.parametrize("nothing", NOT_YET[:2])
+def test_a_fast_stream_is_waited_for(
+    open_stream: Callable[..., NetworkStream], monkeypatch: pytest.MonkeyPatch, nothing: Exception
+) -> None:
+    """A stream that goes on within a moment is gathered across its short pauses."""
+    stream = open_stream(b"ab", BlockingIOError(), nothing, b"cd", nothing, b"ef")
+    assert b"ab" == receive(stream)  # the first is handed on at once
+    monkeypatch.setattr(_stream, "GATHER_TIME", LONG)
+    assert b"cdef" == receive(stream, 4)
+
+
+def test_after_a_pause_nothing_is_waited_for(open_stream: Callable[..., NetworkStream]) -> None:
+    """Contract 17.2: an event that comes after a pause is handed on as it arrives."""
+    stream = open_stream(b"ab", BlockingIOError(), b"cd", BlockingIOError(), b"never")
+    assert b"ab" == receive(stream)
+    assert b"cd" == receive(stream)
+
+
+def test_11_3_the_end_comes_after_what_was_gathered(open_stream: Callable[..., NetworkStream]) -> None:
+    """Contract 11.3: the end of the stream is told after the octets before it, by a call of its own."""
+    stream = open_stream(b"ab", b"", b"")
+    assert b"ab" == receive(stream)
+    assert b"" == receive(stream)
+
+
+@pytest.mark.parametrize("read", [receive, NetworkStream.receive], ids=["into", "new"])
+def test_an_error_comes_after_what_was_gathered(
+    open_stream: Callable[..., NetworkStream], read: Callable[[NetworkStream], bytes]
+) -> None:
+    """Octets that came before a reset are not lost, and the reset is not either, however the next are read."""
+    stream = open_stream(b"ab", ConnectionResetError("reset"), b"cd", BlockingIOError())
+    assert b"ab" == receive(stream)
+    with pytest.raises(ConnectionResetError, match="reset"):
+        read(stream)
+    assert b"cd" == receive(stream)  # it is told once
+
+
+def test_a_late_error_holds_no_room(open_stream: Callable[..., NetworkStream]) -> None:
+    """An error that is kept for later does not keep the sink's memory."""
+    room = bytearray(8)
+    stream = open_stream(b"ab", ConnectionResetError("reset"))
+    with memoryview(room) as view:
+        stream.receive_into(view)
+    room.clear()  # BufferError while somebody has a view
+    assert not room
+
+
+def test_7_cancel_while_gathering(open_stream: Callable[..., NetworkStream], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 7: a cancel ends the gathering, too."""
+
+    def cancel() -> None:
+        stream.waiter.cancel()
+
+    stream = open_stream(b"ab", BlockingIOError(), b"cd", cancel, BlockingIOError(), b"never")
+    receive(stream)
+    monkeypatch.setattr(_stream, "GATHER_TIME", LONG)
+    with pytest.raises(RequestCancelled):
+        receive(stream)
