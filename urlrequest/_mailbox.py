@@ -5,9 +5,9 @@ event puts the seats into their queues (see `_dispatch`), whose draining comes b
 
 Thread safety. The worker alone posts progress; the worker or a canceller posts the end. Any thread may deliver. What
 they share are deques, whose single operations are atomic, and locks that are tried, never waited for: so `cancel()` may
-post from a signal handler, and callbacks run while no other thread can be kept waiting. A worker that
-finds no room for a piece of the body sets `is_held_up`, looks again, and sleeps; who delivers a piece counts it first
-and looks at `is_held_up` then. So one of the two always sees the other, and nobody rings for a worker that is awake.
+post from a signal handler, and a callback keeps no other thread waiting. A worker that finds no room for a piece of the
+body sets `is_held_up`, looks again, and sleeps; who delivers a piece counts it first and looks at `is_held_up` then. So
+one of the two always sees the other, and nobody rings for a worker that is awake.
 
 Invariants:
     D1  One thread at a time delivers events of one request: the one that acquired `Mailbox._turn`. Whoever finds it
@@ -25,7 +25,7 @@ import threading
 from collections import deque
 from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ._events import Chunk, ProgressRun
 
@@ -62,6 +62,17 @@ class Receiver(Protocol):
         ...
 
 
+class _Nobody:
+    """Stands in for a request that is finished, and asked no more than this."""
+
+    is_cancelled = False
+    is_settled = True
+
+    def has_callback(self) -> bool:
+        return False
+
+
+_NOBODY: Any = _Nobody()
 _NO_EVENTS = ProgressRun(0, 0, 0, 0)
 
 
@@ -165,8 +176,9 @@ class Mailbox:
         try:
             # Between settling and this look, a thread that progress had woken may have delivered the outcome, or a
             # cancel that has a callback may have come first.
-            if not self.is_ending:
-                self.is_ending = self.is_over = self._receiver.publish_outcome()
+            if not self.is_ending and self._receiver.publish_outcome():
+                self.is_ending = True
+                self._close()
         finally:
             self._turn.release()
             self._announce()
@@ -251,8 +263,16 @@ class Mailbox:
         try:
             receiver.deliver_outcome()
         finally:
-            self.is_over = True
+            self._close()
         return 1
+
+    def _close(self) -> None:
+        """Nothing will be delivered any more: without the request, which refers to its mailbox, both die when they can.
+
+        Collecting them later, with bodies of many megabytes, would hold up the loop for a tenth of a second.
+        """
+        self.is_over = True
+        self._receiver = _NOBODY
 
     def _run_next(self, most: int, until: float | None) -> int:
         if not self._current.count:

@@ -22,8 +22,7 @@ __all__ = ["NetworkStream", "secure"]
 
 SEND_SIZE = 256 * 1024  # octets handed to the system at a time
 RECEIVE_SIZE = 64 * 1024  # octets asked for when the size is not known
-GATHER_SIZE = 256 * 1024  # octets of a body that are enough to be handed on
-GATHER_TIME = 0.001  # seconds between two handings on of less than that
+GATHER_SIZE = 512 * 1024  # octets of a body that are enough to be handed on
 
 # 101 is final (RFC 9110, section 15.2.2).
 _INTERIM = re.compile(rb"HTTP/1\.[0-9] 1(?!01)[0-9]{2}[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n")
@@ -52,7 +51,6 @@ class NetworkStream:
         self._socket = sock
         self._is_tls = isinstance(sock, ssl.SSLSocket | TlsOverTls)
         self._expects_silence = False  # a request has just been sent: the answer cannot be here yet
-        self._gathered_at = 0.0  # when octets of a body were handed on last
         self._late_error: OSError | None = None
 
     def fileno(self) -> int:
@@ -136,7 +134,8 @@ class NetworkStream:
             self._await_answer()
         else:
             self.waiter.check()
-        self._raise_late_error()
+        if self._late_error is not None:
+            self._raise_late_error()
         while True:
             try:
                 octets = self._socket.recv(size)
@@ -149,52 +148,42 @@ class NetworkStream:
                 return octets
 
     def receive_into(self, room: memoryview) -> int:
-        """Put the next octets into `room`; the number of octets, 0 at the end of the stream. Raises as `receive()`.
-
-        Of a fast stream it gathers many: a record of TLS, or what the system happens to have, is so little that the
-        calls behind it would cost more than receiving it. What comes after a pause is handed on at once.
-        """
+        """Put the next octets into `room`; the number of octets, 0 at the end of the stream. Raises as `receive()`."""
         self.waiter.check()
-        self._raise_late_error()
-        received, enough = 0, min(len(room), GATHER_SIZE)
+        if self._late_error is not None:
+            self._raise_late_error()
+        while True:
+            try:
+                received = self._socket.recv_into(room)
+                break
+            except (BlockingIOError, ssl.SSLWantReadError):
+                self._wait(READ, "receiving from")
+            except ssl.SSLWantWriteError:
+                self._wait(WRITE, "receiving from")
+        return self._gather(room, received) if self._is_tls and received else received
+
+    def _gather(self, room: memoryview, received: int) -> int:
+        """Receive more of what is here already: a record of TLS is too little for the calls that are made for it."""
+        enough = min(len(room), GATHER_SIZE)
         while received < enough:
             try:
                 with room[received:] as rest:  # a view left in a traceback would keep the memory from being let go
                     count = self._socket.recv_into(rest)
-            except (BlockingIOError, ssl.SSLWantReadError):
-                wanted = READ
-            except ssl.SSLWantWriteError:
-                wanted = WRITE
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                break
             except OSError as error:
-                if not received:
-                    raise
                 self._late_error = error.with_traceback(None)
                 break
-            else:
-                received += count
-                if count:
-                    continue
-                break
-            if not self._await_more(wanted, received):
-                break
-        self._gathered_at = monotonic()
+            if not count:
+                break  # it is told again
+            received += count
         return received
-
-    def _await_more(self, wanted: int, received: int) -> bool:
-        """Sleep until more can be received; False: what has been received so far must be handed on first."""
-        if not received:
-            self._wait(wanted, "receiving from")
-            return True
-        until = self._gathered_at + GATHER_TIME
-        if monotonic() >= until:
-            return False
-        return bool(self.waiter.wait({self._socket.fileno(): wanted}, until, "receiving more", is_pause=True))
 
     def _raise_late_error(self) -> None:
         """Raise what came behind octets that had to be handed on first: most systems tell of it only once."""
-        if self._late_error is not None:
-            error, self._late_error = self._late_error, None
-            raise error
+        error, self._late_error = self._late_error, None
+        assert error is not None, "that is what it is called for"
+        raise error
 
     def _await_answer(self) -> None:
         """Sleep at once after a request: trying to read first would only cost a system call."""

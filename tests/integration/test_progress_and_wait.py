@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import signal as signals
 import sys
 import threading
+import weakref
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -366,6 +368,35 @@ def test_2_2_identity(server: Server, recorder: Any) -> None:
     assert 2 == len({first, second, first})
     assert first.name != second.name
     assert not hasattr(UrlRequest, "__slots__")
+
+
+@pytest.mark.parametrize("has_callback", [False, True])
+@pytest.mark.parametrize("way", ["wait", "drain", "join"])
+def test_3_7_a_finished_request_dies_at_once(server: Server, has_callback: bool, way: str) -> None:
+    """Contract 3.7: what nobody keeps needs no garbage collection, which would hold up the loop for large bodies."""
+    server.play(send(reply()))
+    told: list[Any] = []
+    request = UrlRequest(server.url, on_success=(lambda _, result: told.append(result)) if has_callback else None)
+    gc.collect()
+    gc.disable()
+    try:
+        if way == "wait":
+            assert request.wait(timeout=20)
+        else:
+            request.join(20)
+            urlrequest.drain()
+        assert request.is_finished
+        dead = weakref.ref(request)
+        request.join(20)  # its worker is done with it
+        settle = threading.Event()
+        del request
+        for _ in range(2000):
+            if dead() is None:
+                break
+            settle.wait(0.005)
+        assert dead() is None
+    finally:
+        gc.enable()
 
 
 def test_2_2_join_of_a_waiting_request(server: Server, recorder: Any) -> None:

@@ -11,19 +11,13 @@ import pytest
 from urlrequest import _stream
 from urlrequest._stream import NetworkStream
 from urlrequest._waiter import Waiter
-from urlrequest.errors import RequestCancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-LONG = 60.0  # seconds; nothing here takes so long
-
 
 class ScriptedSocket:
-    """A socket that does what it is told, one step a call; a function is called and the step after it done.
-
-    Its descriptor is always ready to be read.
-    """
+    """A socket that does what it is told, one step a call. Its descriptor is always ready to be read."""
 
     def __init__(self, *steps: Any) -> None:
         self.steps = list(steps)
@@ -41,9 +35,6 @@ class ScriptedSocket:
         step = self.steps.pop(0)
         if isinstance(step, Exception):
             raise step
-        if callable(step):
-            step()
-            return self._next()
         assert isinstance(step, bytes), step
         return step
 
@@ -55,16 +46,19 @@ class ScriptedSocket:
     def recv(self, _size: int) -> bytes:
         return self._next()
 
+    def pending(self) -> int:
+        return 0
+
 
 @pytest.fixture
-def open_stream(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., NetworkStream]]:
-    """Make a stream of a script. For it, the last handing on is long ago."""
-    monkeypatch.setattr(_stream, "GATHER_TIME", 0.0)
+def open_stream() -> Iterator[Callable[..., NetworkStream]]:
+    """Make a stream of a script; it gathers, as over TLS."""
     streams = []
 
-    def opened(*steps: Any) -> NetworkStream:
+    def opened(*steps: Any, is_tls: bool = True) -> NetworkStream:
         sock: Any = ScriptedSocket(*steps)
         streams.append(NetworkStream(sock, Waiter(), "host:80"))
+        streams[-1]._is_tls = is_tls
         return streams[-1]
 
     yield opened
@@ -105,22 +99,10 @@ def test_enough_is_enough(open_stream: Callable[..., NetworkStream], monkeypatch
     assert b"f" == receive(stream)
 
 
-@pytest.mark.parametrize("nothing", NOT_YET[:2])
-def test_a_fast_stream_is_waited_for(
-    open_stream: Callable[..., NetworkStream], monkeypatch: pytest.MonkeyPatch, nothing: Exception
-) -> None:
-    """A stream that goes on within a moment is gathered across its short pauses."""
-    stream = open_stream(b"ab", BlockingIOError(), nothing, b"cd", nothing, b"ef")
-    assert b"ab" == receive(stream)  # the first is handed on at once
-    monkeypatch.setattr(_stream, "GATHER_TIME", LONG)
-    assert b"cdef" == receive(stream, 4)
-
-
-def test_after_a_pause_nothing_is_waited_for(open_stream: Callable[..., NetworkStream]) -> None:
-    """Contract 17.2: an event that comes after a pause is handed on as it arrives."""
-    stream = open_stream(b"ab", BlockingIOError(), b"cd", BlockingIOError(), b"never")
+def test_without_tls_one_call_takes_all(open_stream: Callable[..., NetworkStream]) -> None:
+    """A plain socket has handed over all that it has: asking again would only be told so."""
+    stream = open_stream(b"ab", b"cd", is_tls=False)
     assert b"ab" == receive(stream)
-    assert b"cd" == receive(stream)
 
 
 def test_11_3_the_end_comes_after_what_was_gathered(open_stream: Callable[..., NetworkStream]) -> None:
@@ -150,16 +132,3 @@ def test_a_late_error_holds_no_room(open_stream: Callable[..., NetworkStream]) -
         stream.receive_into(view)
     room.clear()  # BufferError while somebody has a view
     assert not room
-
-
-def test_7_cancel_while_gathering(open_stream: Callable[..., NetworkStream], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Contract 7: a cancel ends the gathering, too."""
-
-    def cancel() -> None:
-        stream.waiter.cancel()
-
-    stream = open_stream(b"ab", BlockingIOError(), b"cd", cancel, BlockingIOError(), b"never")
-    receive(stream)
-    monkeypatch.setattr(_stream, "GATHER_TIME", LONG)
-    with pytest.raises(RequestCancelled):
-        receive(stream)
