@@ -121,8 +121,7 @@ def as_completed(requests: Iterable[UrlRequest], timeout: float | None = None) -
         TimeoutError: The time ran out. BaseException: What a callback raised.
     """
     deadline, thread = Deadline(timeout), threading.get_ident()
-    bell = Flag()
-    bell.set()
+    bell = Flag(is_set=True)
     queue = DispatchQueue(bell.clear)
     waiting = {request.mailbox: request for request in requests}
     seats = {mailbox: mailbox.visit(queue) for mailbox in waiting}

@@ -20,7 +20,7 @@ from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from ._deadline import Deadline, earliest
+from ._deadline import NO_DEADLINE, Deadline, earliest
 from ._lifecycle import LONGEST_SLEEP, Flag
 from ._mailbox import BATCH
 
@@ -143,12 +143,11 @@ def wait_for(mailboxes: Sequence[Mailbox], *, delay: float | None, timeout: floa
         False when the time ran out.
     """
     thread = threading.get_ident()
-    unfinished = deque(mailbox for mailbox in mailboxes if not mailbox.ends_for(thread))
+    unfinished = deque([mailbox for mailbox in mailboxes if not mailbox.ends_for(thread)])
     if not unfinished:
         return True
-    deadline = Deadline(timeout)
-    bell = Flag()  # rung (clear) when there is something to do
-    bell.set()
+    deadline = NO_DEADLINE if timeout is None else Deadline(timeout)
+    bell = Flag(is_set=True)  # rung (clear) when there is something to do
     queue = DispatchQueue(bell.clear)
     seats = [mailbox.visit(queue) for mailbox in unfinished]
     longest = earliest(delay, LONGEST_SLEEP)

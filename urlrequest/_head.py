@@ -102,14 +102,14 @@ def frame(head: ResponseHead, method: str) -> Framing:
         # What follows is the tunnel's, whatever the fields say (RFC 9110, section 9.3.6).
         return Framing(0, is_chunked=False, keeps_alive=False)
     coding = headers.get("Transfer-Encoding", "").strip(" \t").lower()
-    has_length = "Content-Length" in headers
+    length = headers.get("Content-Length")
     if coding and coding != "identity":
         if coding != "chunked":
             raise ProtocolError(f"the server used the transfer coding {_excerpt(coding)}; only chunked is known")
         # With a length besides, or from HTTP/1.0, somebody on the way may see another end: RFC 9112, section 6.1.
-        return Framing(None, is_chunked=True, keeps_alive=keeps_alive and not has_length and head.version != "1.0")
-    if has_length:
-        return Framing(_length(headers["Content-Length"]), is_chunked=False, keeps_alive=keeps_alive)
+        return Framing(None, is_chunked=True, keeps_alive=keeps_alive and length is None and head.version != "1.0")
+    if length is not None:
+        return Framing(_length(length), is_chunked=False, keeps_alive=keeps_alive)
     return Framing(None, is_chunked=False, keeps_alive=False)
 
 

@@ -44,8 +44,10 @@ class Flag:
 
     __slots__ = ("_lock",)
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_set: bool = False) -> None:
         self._lock = Lock()
+        if is_set:
+            self._lock.acquire()
 
     def set(self) -> bool:
         """Set the flag; True for the one caller that found it clear."""

@@ -282,6 +282,8 @@ def _make_route(options: Options, target: Target, connection_class: type) -> Rou
 
 
 def _choose_proxy(options: Options, target: Target) -> Proxy | None:
+    if not options.proxy_host and not options.trust_env:
+        return None
     is_trusted = bool(options.trust_env)
     proxy = choose_proxy(
         options.proxy_host, options.proxy_port, options.proxy_headers, target, is_environment_trusted=is_trusted

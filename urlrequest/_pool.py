@@ -85,7 +85,7 @@ class Pool:
         """Take out an idle connection that still lives, if there is one."""
         while True:
             with self._lock:
-                stale = self._pop_stale()
+                stale = self._pop_stale() if monotonic() >= self._next_end else []
                 stack = self._idle.get(key)
                 idle = stack[-1] if stack else None
                 if idle is not None:
@@ -100,7 +100,7 @@ class Pool:
         """Keep a connection for the next request with the same key."""
         idle = _Idle(connection, monotonic() + idle_time)
         with self._lock:
-            surplus = self._pop_stale()
+            surplus = self._pop_stale() if monotonic() >= self._next_end else []
             if self._is_closed or idle_time <= 0:
                 surplus.append(idle)
             else:
@@ -127,8 +127,6 @@ class Pool:
         """Take out the connections whose time is up, whatever they are for."""
         assert self._lock.locked()
         now = monotonic()
-        if now < self._next_end:
-            return []
         stale: list[_Idle] = []
         for key, stack in list(self._idle.items()):
             places = [place for place, idle in enumerate(stack) if idle.until <= now]
@@ -252,10 +250,11 @@ class Lease:
 
 def _key_of(route: Route) -> Hashable:
     """What a connection must have in common with a route to serve it (P3)."""
-    if route.tls is None and route.proxy is None:
+    proxy_tls = None if route.proxy is None else route.proxy.tls
+    if route.tls is None and proxy_tls is None:
         return route
-    settings = (route.tls, None if route.proxy is None else route.proxy.tls)
-    return (route, *(None if tls is None else pending_context(tls).key for tls in settings))
+    context = None if route.tls is None else pending_context(route.tls).key
+    return route, context, None if proxy_tls is None else pending_context(proxy_tls).key
 
 
 def idle_time(keep_alive: str) -> float:

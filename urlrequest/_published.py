@@ -21,14 +21,13 @@ __all__ = ["Published"]
 class Published:
     """The attributes of a request that are set in the same step that runs the callback (contract 3.4)."""
 
-    def __init__(self) -> None:
-        self._result: Any = None
-        self._error: BaseException | None = None
-        self._content: bytes | None = None
-        self._resp_status: int | None = None
-        self._resp_reason: str | None = None
-        self._resp_headers: Headers | None = None
-        self._resp_url: str | None = None
+    _result: Any = None
+    _error: BaseException | None = None
+    _content: bytes | None = None
+    _resp_status: int | None = None
+    _resp_reason: str | None = None
+    _resp_headers: Headers | None = None
+    _resp_url: str | None = None
 
     def _publish_response(self, url: str, head: ResponseHead) -> None:
         self._resp_url, self._resp_reason, self._resp_headers = url, head.reason, head.headers

@@ -42,6 +42,7 @@ __all__ = ["UrlRequest"]
 
 
 _numbers = count(1)
+_GONE_WRONG = (Error, Failure, Redirect)
 
 
 class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
@@ -157,14 +158,12 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
             on_upload_progress, on_chunk,
         )  # fmt: skip
         ThreadLike.__init__(self, f"urlrequest-{next(_numbers)}")
-        Published.__init__(self)
         self.url, self.req_body, self.req_headers = url, req_body, req_headers
         self.chunk_size, self.decode, self.debug, self.file_path = chunk_size, decode, debug, file_path
         self.ca_file, self.verify, self.timeout, self.deadline = ca_file, verify, timeout, deadline
         self.session: Common = session if isinstance(session, Session) else default_session
         self.host = ""
         self.is_awaited = False  # somebody is told of errors by an exception
-        Witnessed.__init__(self)
         self._made_at = monotonic()
         self._lifecycle = Lifecycle()
         self._waiter = Waiter()
@@ -182,15 +181,19 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         """Set the clock, and choose the queue that brings the events home (contract 8.1)."""
         shared = self.session
         try:
-            check_hook(hook)
-            _check_session(session)
-            self._waiter.timeout = check_seconds("timeout", shared.timeout if timeout is None else timeout)
-            seconds = check_seconds("deadline", shared.deadline if deadline is None else deadline)
-            if seconds is not None:
-                self._waiter.deadline = Deadline(seconds)
+            if hook is not None:
+                check_hook(hook)
+            if session is not None:
+                _check_session(session)
+            longest_step = shared.timeout if timeout is None else timeout
+            if longest_step is not None:
+                self._waiter.timeout = check_seconds("timeout", longest_step)
+            longest = shared.deadline if deadline is None else deadline
+            if longest is not None:
+                self._waiter.deadline = Deadline(check_seconds("deadline", longest))
         except (TypeError, ValueError, RuntimeError) as error:
             self._argument_error = error
-        chosen = hook if isinstance(hook, Hook) else shared.hook or current_hook()
+        chosen = hook if hook is not None and isinstance(hook, Hook) else shared.hook or current_hook()
         return unhooked if chosen is None else chosen.queue
 
     def _admit(self) -> None:
@@ -347,7 +350,8 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         """Let go of what only the worker needed; joining threads go on."""
         self._options = None
         self._waiter.release()
-        timekeeper.drop(self)
+        if self._waiter.deadline.at is not None:
+            timekeeper.drop(self)
         super()._end()
 
     # Told by perform(), on the worker
@@ -421,8 +425,8 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         self._publish_head()
         self._publish_outcome(outcome)
         self._lifecycle.finish()
-        is_untold = not self.is_awaited and not self._has_callback(outcome.callback)
-        if is_untold and isinstance(outcome, Error | Failure | Redirect):
+        has_gone_wrong = isinstance(outcome, _GONE_WRONG)
+        if has_gone_wrong and not self.is_awaited and not self._has_callback(outcome.callback):
             what = outcome.error or f"{self.resp_status} {self.resp_reason}"
             log("WARNING", "%r ended, and no callback was there to be told: %s", self, what)
 
@@ -441,8 +445,6 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
 
 
 def _check_session(session: object) -> None:
-    if session is None:
-        return
     if not isinstance(session, Session):
         raise TypeError(f"session is {type(session).__name__}; a urlrequest.Session is needed")
     if session.is_closed:

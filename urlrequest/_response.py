@@ -54,6 +54,10 @@ class ResponseLike(Protocol):
         """Whether the connection may serve another request."""
         ...
 
+    def take_whole(self) -> bytes | None:
+        """The content, if all of it came along with the head; None: it must be read."""
+        ...
+
     def read_piece(self) -> bytes:
         """Some octets of content, as soon as there are any; b"" at its end."""
         ...
@@ -144,7 +148,7 @@ class Response:
         raise ProtocolError(f"{self._stream.peer} sent more than {INTERIM_LIMIT} interim responses")
 
     def _read_head_block(self, limit: int) -> bytes:
-        octets = self._take_rest(limit) or self._stream.receive()
+        octets = (self._take_rest(limit) if self._rest else b"") or self._stream.receive()
         if not octets:
             raise http.client.RemoteDisconnected(f"{self._stream.peer} closed the connection without an answer")
         searched = 0
@@ -174,6 +178,13 @@ class Response:
     def has_leftover(self) -> bool:
         """Whether octets came behind those that were read."""
         return self._at < len(self._rest)
+
+    def take_whole(self) -> bytes | None:
+        if self._left is None or self._left > len(self._rest) - self._at:
+            return None
+        octets = self._take_rest(self._left)
+        self._left, self.is_complete = 0, True
+        return octets
 
     def read_piece(self) -> bytes:
         size = PIECE_SIZE if self._left is None else min(self._left, PIECE_SIZE)
@@ -312,6 +323,9 @@ class ForeignResponse:
         self.head = ResponseHead("1.1", int(wrapped.status), reason, Headers(wrapped.getheaders()))
         self.expected = frame(self.head, method).length
         self._received = 0
+
+    def take_whole(self) -> None:
+        return None
 
     def read_piece(self) -> bytes:
         return self._read(PIECE_SIZE)

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["FileSink", "MemorySink", "Sink", "check_file_path"]
 
 FIRST_SIZE = 64 * 1024  # octets of memory at first, where the length is not known
-TRUSTED_SIZE = 4 * 1024 * 1024  # octets of memory at first, at the most, where it is: servers may claim any length
 LARGEST_STEP = 1024 * 1024  # octets by which it grows; more would keep other threads waiting (measured: 20 ms)
 WRITE_SIZE = 1024 * 1024  # octets gathered before they are written: a smaller size costs time (measured)
 
@@ -100,7 +99,7 @@ class MemorySink(Sink):
         self._view.release()
         if self._expected and not size:
             # The system gives zeros without touching them, one page after the other when octets are received into it.
-            self._store = io.BytesIO(bytes(min(self._expected, TRUSTED_SIZE)))
+            self._store = io.BytesIO(bytes(min(self._expected, LARGEST_STEP)))
         else:
             capacity = size + min(max(FIRST_SIZE, size // 2), LARGEST_STEP)
             if self._expected is not None and self._expected > size:

@@ -23,8 +23,7 @@ class ThreadLike(threading.Thread):
         super().__init__(name=name, daemon=True)
         self._worker: tuple[int, int] | None = None  # ident and native id of the thread that runs this
         self._has_ended = False
-        self._bell = Flag()
-        self._bell.set()
+        self._bell = Flag(is_set=True)
 
     def start(self) -> NoReturn:
         """Refuse: the request has started when it was made."""

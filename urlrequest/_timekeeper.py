@@ -33,8 +33,7 @@ class Timekeeper:
         self._lock = threading.Lock()
         self._alarms: dict[Hashable, tuple[float, Callable[[], object]]] = {}
         self._next = inf  # when the thread will look again
-        self._bell = Flag()  # clear: look now
-        self._bell.set()
+        self._bell = Flag(is_set=True)  # clear: look now
         self._is_running = False
 
     def call_at(self, when: float, key: Hashable, call: Callable[[], object]) -> None:

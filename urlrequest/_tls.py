@@ -127,7 +127,7 @@ def pending_context(settings: TlsSettings) -> PendingContext:
     if settings.ssl_context is not None:
         return PendingContext(settings, settings)
     files = (*_root_files(settings), *_as_tuple(settings.client_cert))
-    key = (settings, files, tuple(os.stat(file).st_mtime_ns if file else 0 for file in files))
+    key = (settings, files, tuple([os.stat(file).st_mtime_ns if file else 0 for file in files]))
     pending = _contexts.get(key)
     if pending is None:
         for oldest in list(_contexts)[: 1 - _CONTEXT_LIMIT]:

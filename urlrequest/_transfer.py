@@ -248,7 +248,7 @@ def _finish(
             raise RequestCancelled("the request was cancelled")
         file.commit()
     content = memory.content()
-    if isinstance(destination, ChunkSink):
+    if destination is not memory and isinstance(destination, ChunkSink):
         destination.verify()
     elif checksum is not None:
         digest = new_digest(checksum)
@@ -269,6 +269,14 @@ def _receive(response: ResponseLike, sink: Sink, plan: Plan, witness: Witness, o
     Args:
         offset: Octets that are there already.
     """
+    codings = response.head.headers.get("Content-Encoding")
+    is_coded = bool(codings) and plan.decodes_content and knows_codings(codings)
+    if not is_coded and plan.max_size is None and not witness.wants_progress():
+        whole = response.take_whole()
+        if whole is not None:
+            sink.expect(len(whole))
+            sink.write(whole)
+            return
     total = content_length(response.head)
     limit = SizeLimit(plan.max_size)
     if response.expected is not None:
@@ -276,8 +284,7 @@ def _receive(response: ResponseLike, sink: Sink, plan: Plan, witness: Witness, o
     limit.add(offset)
     total = None if total is None else offset + total
     meter = Meter(plan.chunk_size, total, plan.progress_interval, witness, offset)
-    codings = response.head.headers.get("Content-Encoding")
-    if codings and plan.decodes_content and knows_codings(codings):
+    if is_coded:
         sink.expect(None)
         _receive_coded(response, Decoder(codings), sink, meter, limit)
     else:

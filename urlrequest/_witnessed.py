@@ -27,10 +27,9 @@ class Witnessed:
     name: str
     debug: bool
 
-    def __init__(self) -> None:
-        self._answering_url: str | None = None  # of the whole plan, which holds the body, nothing else is kept
-        self._head: ResponseHead | None = None
-        self._history: list[Hop] = []
+    _answering_url: str | None = None  # of the whole plan, which holds the body, nothing else is kept
+    _head: ResponseHead | None = None
+    _history: tuple[Hop, ...] = ()
 
     @property
     def history(self) -> list[Hop]:
@@ -80,7 +79,7 @@ class Witnessed:
             self._log("%s %s", plan.method, plan.target.url)
 
     def see_hop(self, hop: Hop) -> None:
-        self._history.append(hop)
+        self._history += (hop,)
         if self.debug:
             self._log("%d, followed", hop.status)
 

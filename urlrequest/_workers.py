@@ -71,8 +71,7 @@ class _Worker:
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
         self._task: _Task | None = None
-        self._bell = Flag()  # clear: there is a task, or it is time to end
-        self._bell.set()
+        self._bell = Flag(is_set=True)  # clear: there is a task, or it is time to end
 
     def start(self, task: _Task, name: str) -> None:
         """Begin the thread with its first task. Raises RuntimeError when the system gives no more threads."""

@@ -138,7 +138,6 @@ def calls(origin: Origin) -> Iterator[Calls]:
         gc.enable()
 
 
-@pytest.mark.xfail(reason="367 over http, 387 over https, on CPython 3.11")
 def test_small_get_makes_few_calls(calls: Calls) -> None:
     """A kept-alive GET of 1 KB of JSON calls at most 250 Python functions, on both threads together."""
     assert calls.python / COUNT <= MOST_CALLS

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from urlrequest import _sink
-from urlrequest._sink import FIRST_SIZE, LARGEST_STEP, TRUSTED_SIZE, WRITE_SIZE, FileSink, MemorySink, check_file_path
+from urlrequest._sink import FIRST_SIZE, LARGEST_STEP, WRITE_SIZE, FileSink, MemorySink, check_file_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,7 +88,7 @@ def test_59_a_claimed_length_costs_nothing(memory: MemorySink) -> None:
     memory.expect(10**18 - 1)
     memory.write(b"abc")
 
-    assert TRUSTED_SIZE == len(memory._view)  # of which nothing has been touched
+    assert LARGEST_STEP == len(memory._view)  # of which nothing has been touched
     assert b"abc" == memory.content()
 
 
