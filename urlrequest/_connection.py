@@ -167,7 +167,7 @@ class HTTPConnection(http.client.HTTPConnection):
             return
         if self.sock is None:
             self.connect()
-        stream: NetworkStream = self.sock
+        stream: NetworkStream = self.sock  # pyright: ignore[reportAssignmentType]  # connect() has made it
         stream.waiter = self.waiter
         began = monotonic()
         try:

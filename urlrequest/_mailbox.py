@@ -4,7 +4,7 @@ A mailbox has a seat in the queue of its hook, and one more in the queue of ever
 event puts the seats into their queues (see `_dispatch`), whose draining comes back here.
 
 Thread safety. The worker alone posts progress; the worker or a canceller posts the end. Any thread may deliver. What
-they share are deques, whose single operations are atomic, and locks that are tried, never waited for: so `cancel()` may
+they share are lists, whose single operations are atomic, and locks that are tried, never waited for: so `cancel()` may
 post from a signal handler, and a callback keeps no other thread waiting. A worker that finds no room for a piece of the
 body sets `is_held_up`, looks again, and sleeps; who delivers a piece counts it first and looks at `is_held_up` then. So
 one of the two always sees the other, and nobody rings for a worker that is awake.
@@ -22,7 +22,6 @@ Invariants:
 from __future__ import annotations
 
 import threading
-from collections import deque
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
@@ -107,8 +106,9 @@ class Mailbox:
     def __init__(self, receiver: Receiver, queue: DispatchQueue) -> None:
         self._receiver = receiver
         self._home = Seat(self, queue, is_visit=False)
-        self._visits: deque[Seat] = deque()  # of the threads that wait
-        self._runs: deque[ProgressRun | Chunk] = deque()
+        # Lists, not deques: they hold little as a rule, and an empty deque takes more than all the rest of this.
+        self._visits: list[Seat] = []  # of the threads that wait
+        self._runs: list[ProgressRun | Chunk] = []
         self._chunks_posted = self._octets_posted = 0  # counted by the worker
         self._chunks_delivered = self._octets_delivered = 0  # counted by the holder of the turn
         self._current = _NO_EVENTS  # what is being delivered; belongs to the turn
@@ -277,7 +277,7 @@ class Mailbox:
     def _run_next(self, most: int, until: float | None) -> int:
         if not self._current.count:
             try:
-                following = self._runs.popleft()
+                following = self._runs.pop(0)
             except IndexError:
                 return 0  # the worker has just taken it back, to put a newer one in its place
             if isinstance(following, Chunk):

@@ -26,7 +26,7 @@ from ._log import log
 from ._mailbox import Mailbox
 from ._plan import Options, find_target
 from ._published import Published
-from ._session import Common, Session, default_session, timekeeper
+from ._session import Common, Session, check_session, default_session, timekeeper
 from ._thread_like import ThreadLike
 from ._transfer import perform
 from ._waiter import Waiter
@@ -184,7 +184,7 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
             if hook is not None:
                 check_hook(hook)
             if session is not None:
-                _check_session(session)
+                check_session(session)
             longest_step = shared.timeout if timeout is None else timeout
             if longest_step is not None:
                 self._waiter.timeout = check_seconds("timeout", longest_step)
@@ -442,10 +442,3 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
     def _dispatch_result(self, dt: float | None = None) -> None:  # noqa: ARG002 - Kivy's clock passes it
         """Deliver what is pending on this thread, as Kivy's clock calls it."""
         self.mailbox.deliver_all()
-
-
-def _check_session(session: object) -> None:
-    if not isinstance(session, Session):
-        raise TypeError(f"session is {type(session).__name__}; a urlrequest.Session is needed")
-    if session.is_closed:
-        raise RuntimeError("the session is closed")

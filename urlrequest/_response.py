@@ -134,8 +134,6 @@ class Response:
     def close(self) -> None:
         """Do nothing: the connection owns the socket."""
 
-    # The head
-
     def _read_head(self) -> ResponseHead:
         octets = 0
         for _ in range(INTERIM_LIMIT + 1):

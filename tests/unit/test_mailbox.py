@@ -468,7 +468,7 @@ def test_5_4_room_again_after_delivery(desk: Desk) -> None:
 def test_5_4_newest_is_taken_in_the_same_moment(desk: Desk) -> None:
     """D5: where the dispatch thread takes the newest event while it is being replaced, both are delivered."""
     desk.progress(0, PROGRESS_LIMIT)
-    desk.mailbox._current = desk.mailbox._runs.popleft()  # as the dispatch thread does before it delivers
+    desk.mailbox._current = desk.mailbox._runs.pop(0)  # as the dispatch thread does before it delivers
     desk.progress(5000)
     desk.queue.drain()
 
