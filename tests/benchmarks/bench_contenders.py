@@ -64,7 +64,7 @@ class Ours(Contender):
         super().__init__(target)
         import urlrequest
 
-        urlrequest.UrlRequest  # noqa: B018 - the library comes with the first of its names, which is no part of what is measured
+        urlrequest.UrlRequest  # noqa: B018 - brings the library, which is no part of what is measured
         self._library = urlrequest
         self._options: dict[str, Any] = {"ca_file": target.ca_file} if target.is_tls else {}
 

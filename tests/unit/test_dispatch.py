@@ -125,6 +125,9 @@ def test_d3_push_while_the_drain_looks_for_the_last_time(loop: Loop, has_first: 
                 self._overtake()
             return length
 
+        def __bool__(self) -> bool:  # Python 3.10 asks the original for its length
+            return len(self) > 0
+
         def popleft(self) -> Any:
             try:
                 return super().popleft()
