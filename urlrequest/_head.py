@@ -136,5 +136,7 @@ def _keeps_alive(head: ResponseHead) -> bool:
     connection = head.headers.get("Connection")
     if connection is None:
         return head.version != "1.0"
+    if connection == "keep-alive":
+        return True
     options = [*map(str.strip, connection.lower().split(","))]
     return "close" not in options and (head.version != "1.0" or "keep-alive" in options)

@@ -28,7 +28,7 @@ class Headers(dict[str, str]):
         super().__init__()
         self._spelling: dict[str, str]  # lower case -> as it is kept
         self._repeated: dict[str, list[str]] = {}  # lower case -> the single values
-        pairs = list(_pairs(fields))
+        pairs = fields if isinstance(fields, list) else list(_pairs(fields))
         self._spelling = {name.lower(): name for name, _ in pairs}
         if len(self._spelling) == len(pairs):  # nothing is repeated, as a rule
             super().update(pairs)

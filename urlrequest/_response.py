@@ -31,7 +31,7 @@ CHUNK_LINE_LIMIT = 16 * 1024  # octets
 PIECE_SIZE = 256 * 1024  # octets read at a time where the length is not known
 DIRECT_SIZE = 64 * 1024  # octets; a longer part of a chunk goes straight to its place
 
-_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
+_END_OF_HEAD = re.compile(rb"\n\r?\n")  # whatever precedes it; a search is ten times faster with a fixed beginning
 _INTERIM = re.compile(rb"HTTP/1\.[0-9] 1(?!01)[0-9][0-9][ \r\n]")
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
 _LINE = re.compile(rb"[^\r\n]*\r?\n")
