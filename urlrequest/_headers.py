@@ -86,10 +86,11 @@ class Headers(dict[str, str]):
         del self._spelling[spelling.lower()]
 
     def get(self, name: Any, default: Any = None) -> Any:
-        if dict.__contains__(self, name):  # most servers spell as we do
-            return dict.__getitem__(self, name)
+        value = dict.get(self, name)  # most servers spell as we do
+        if value is not None:
+            return value
         spelling = self._spelling.get(name.lower()) if isinstance(name, str) else None
-        return default if spelling is None else dict.__getitem__(self, spelling)
+        return default if spelling is None else dict.get(self, spelling, default)
 
     def pop(self, name: str, default: Any = _MISSING) -> Any:
         if name in self:

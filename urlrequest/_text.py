@@ -24,6 +24,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_ANY_MARK = tuple(mark for mark, _ in _MARKS)
 
 _CHARSET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,39}")
 # Codecs of Python that are no charsets; punycode, for one, takes quadratic time.
@@ -207,9 +208,8 @@ def _is_binary(media_type: str) -> bool:
 
 def _find_encoding(content: bytes, kind: _Kind) -> str:
     """The name of an encoding, or something that is none; decode_text() tells them apart."""
-    for mark, encoding in _MARKS:
-        if content.startswith(mark):
-            return encoding
+    if content.startswith(_ANY_MARK):
+        return next(encoding for mark, encoding in _MARKS if content.startswith(mark))
     # JSON text has no zeros among its characters: where its octets have some, no charset can say otherwise.
     if kind.is_json and b"\0" in content[:4]:
         import json  # here, as in parse_json()
