@@ -29,7 +29,17 @@ _NAMES = (
 
 
 class Callbacks:
-    """The `on_*` attributes of a request (contract 3)."""
+    """The `on_*` attributes of a request (contract 3); those that nobody gives are the class's, and take no memory."""
+
+    on_success: Callable[[Any, Any], object] | None = None
+    on_redirect: Callable[[Any, Any], object] | None = None
+    on_failure: Callable[[Any, Any], object] | None = None
+    on_error: Callable[[Any, BaseException], object] | None = None
+    on_progress: Callable[[Any, int, int], object] | None = None
+    on_cancel: Callable[[Any], object] | None = None
+    on_finish: Callable[[Any], object] | None = None
+    on_upload_progress: Callable[[Any, int, int], object] | None = None
+    on_chunk: Callable[[Any, bytes], object] | None = None
 
     def __init__(
         self,
@@ -48,13 +58,16 @@ class Callbacks:
         Raises:
             TypeError: One of them is neither callable nor falsy (contract 2.3).
         """
-        self.on_success, self.on_redirect, self.on_failure = on_success, on_redirect, on_failure
-        self.on_error, self.on_progress, self.on_cancel, self.on_finish = on_error, on_progress, on_cancel, on_finish
-        self.on_upload_progress, self.on_chunk = on_upload_progress, on_chunk
-        for name in _NAMES:
-            callback = getattr(self, name)
+        given = (
+            on_success, on_redirect, on_failure, on_error, on_progress, on_cancel, on_finish,
+            on_upload_progress, on_chunk,
+        )  # fmt: skip
+        for name, callback in zip(_NAMES, given, strict=True):
+            if callback is None and getattr(self, name) is None:
+                continue  # else a subclass has something of that name, which is no callback
             if callback and not callable(callback):
                 raise TypeError(f"{name} is {type(callback).__name__}; a callable or None is needed")
+            setattr(self, name, callback)
 
     def wants_progress(self) -> bool:
         return bool(self.on_progress)
@@ -93,4 +106,5 @@ class Callbacks:
 
     def _forget_callbacks(self) -> None:
         for name in _NAMES:
-            setattr(self, name, None)
+            if getattr(self, name) is not None:
+                setattr(self, name, None)

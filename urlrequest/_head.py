@@ -8,6 +8,7 @@ also differs between Python's patch releases. So the head is read here, by RFC 9
 from __future__ import annotations
 
 import re
+from sys import intern
 from typing import NamedTuple
 
 from ._headers import Headers
@@ -73,7 +74,8 @@ def parse_head(octets: bytes) -> ResponseHead:
     if len(octets) > LINE_LIMIT and max(map(len, text.split("\n"))) > LINE_LIMIT:
         raise ProtocolError(f"the server sent a header line longer than {LINE_LIMIT} octets")
     version, status, reason = start.groups()
-    headers = Headers([(name, value.rstrip(" \t")) for name, value in fields])
+    # Servers send the same names over and over: one text for all requests that are kept.
+    headers = Headers([(intern(name), value.rstrip(" \t")) for name, value in fields])
     return ResponseHead(version, int(status), (reason or "").strip(), headers)
 
 

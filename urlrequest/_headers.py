@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Headers(dict[str, str]):
         self._spelling: dict[str, str]  # lower case -> as it is kept
         self._repeated: dict[str, list[str]] = {}  # lower case -> the single values
         pairs = fields if isinstance(fields, list) else list(_pairs(fields))
-        self._spelling = {name.lower(): name for name, _ in pairs}
+        self._spelling = {intern(name.lower()): name for name, _ in pairs}
         if len(self._spelling) == len(pairs):  # nothing is repeated, as a rule
             super().update(pairs)
             return

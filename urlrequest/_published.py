@@ -24,17 +24,16 @@ class Published:
     _result: Any = None
     _error: BaseException | None = None
     _content: bytes | None = None
-    _resp_status: int | None = None
-    _resp_reason: str | None = None
-    _resp_headers: Headers | None = None
+    _resp_head: ResponseHead | None = None
     _resp_url: str | None = None
 
     def _publish_response(self, url: str, head: ResponseHead) -> None:
-        self._resp_url, self._resp_reason, self._resp_headers = url, head.reason, head.headers
-        self._resp_status = head.status
+        self._resp_url, self._resp_head = url, head
 
     def _publish_outcome(self, outcome: Outcome) -> None:
-        self._content, self._error, self._result = outcome.content, outcome.error, outcome.result
+        self._content, self._result = outcome.content, outcome.result
+        if outcome.error is not None:
+            self._error = outcome.error
 
     @property
     def result(self) -> Any:
@@ -72,17 +71,17 @@ class Published:
     @property
     def resp_status(self) -> int | None:
         """The response's status code; None until the first callback."""
-        return self._resp_status
+        return None if self._resp_head is None else self._resp_head.status
 
     @property
     def resp_reason(self) -> str | None:
         """The response's reason phrase; None until the first callback."""
-        return self._resp_reason
+        return None if self._resp_head is None else self._resp_head.reason
 
     @property
     def resp_headers(self) -> Headers | None:
         """The response's header fields; None until the first callback."""
-        return self._resp_headers
+        return None if self._resp_head is None else self._resp_head.headers
 
     @property
     def resp_url(self) -> str | None:
@@ -91,4 +90,4 @@ class Published:
 
     @property
     def _content_type(self) -> str | None:
-        return None if self._resp_headers is None else self._resp_headers.get("Content-Type")
+        return None if self._resp_head is None else self._resp_head.headers.get("Content-Type")

@@ -25,6 +25,7 @@ class Witnessed:
     """What is known of a request's way so far."""
 
     name: str
+    url: str
     debug: bool
 
     _answering_url: str | None = None  # of the whole plan, which holds the body, nothing else is kept
@@ -74,7 +75,8 @@ class Witnessed:
         return self._get_connection_for_scheme(scheme)
 
     def see_plan(self, plan: Plan) -> None:
-        self._answering_url = plan.target.url
+        url = plan.target.url
+        self._answering_url = self.url if url == self.url else url  # one text instead of two
         if self.debug:
             self._log("%s %s", plan.method, plan.target.url)
 
