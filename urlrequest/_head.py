@@ -140,5 +140,5 @@ def _keeps_alive(head: ResponseHead) -> bool:
         return head.version != "1.0"
     if connection == "keep-alive":
         return True
-    options = [*map(str.strip, connection.lower().split(","))]
+    options = {option.strip(" \t") for option in connection.lower().split(",")}
     return "close" not in options and (head.version != "1.0" or "keep-alive" in options)

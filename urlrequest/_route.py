@@ -50,12 +50,12 @@ def open_connection(route: Route, waiter: Waiter) -> Any:
     cls, proxy = route.connection_class, route.proxy
     host, port = (route.host, route.port) if proxy is None else (proxy.host, proxy.port)
     options: dict[str, Any] = {"timeout": waiter.timeout}
-    if route.tls is not None and issubclass(cls, http.client.HTTPSConnection):
+    if route.tls is not None and issubclass(cls, HTTPSConnection | http.client.HTTPSConnection):
         warn_if_insecure(route.tls, route.host)
+    if route.tls is not None and issubclass(cls, http.client.HTTPSConnection):
         options["context"] = context_for(route.tls)
     connection = cls(host, port, **options)
     if route.tls is not None and isinstance(connection, HTTPSConnection):
-        warn_if_insecure(route.tls, route.host)
         connection.pending_context = pending_context(route.tls)
         connection.pending_context.begin()
     is_ours = isinstance(connection, HTTPConnection)

@@ -319,53 +319,62 @@ def test_13_2_no_warning_without_cause(settings: TlsSettings) -> None:
     warn_if_insecure(settings, "a.test")
 
 
-def test_13_1_workers_that_begin_together_share_a_context(monkeypatch: pytest.MonkeyPatch, ca_file: str) -> None:
+class SlowMaking:
+    """Contexts whose making takes until a test lets it end.
+
+    Attributes:
+        threads: The names of those that made one.
+    """
+
+    def __init__(self) -> None:
+        self.began, self.may_end = threading.Event(), threading.Event()
+        self.threads: list[str] = []
+        self._make = _tls._make_context
+
+    def make(self, settings: TlsSettings) -> ssl.SSLContext:
+        self.threads.append(threading.current_thread().name)
+        self.began.set()
+        assert self.may_end.wait(10)
+        return self._make(settings)
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> SlowMaking:
+    """Have all contexts of a test made slowly."""
+    slow = SlowMaking()
+    monkeypatch.setattr(_tls, "_make_context", slow.make)
+    return slow
+
+
+def test_13_1_workers_that_begin_together_share_a_context(
+    monkeypatch: pytest.MonkeyPatch, slow: SlowMaking, ca_file: str
+) -> None:
     """A context is made once, however many workers ask for it first: else none could use the other's connections."""
-    began, may_end, made = threading.Event(), threading.Event(), []
-    make = _tls._make_context
-
-    def make_slowly(settings: TlsSettings) -> ssl.SSLContext:
-        made.append(settings)
-        began.set()
-        assert may_end.wait(10)
-        return make(settings)
-
-    monkeypatch.setattr(_tls, "_make_context", make_slowly)
     monkeypatch.setattr(_tls, "_contexts", {})
     contexts: list[ssl.SSLContext] = []
     workers = [threading.Thread(target=lambda: contexts.append(context_for(TlsSettings(ca_file)))) for _ in range(4)]
     for worker in workers:
         worker.start()
-    assert began.wait(10)
-    may_end.set()
+    assert slow.began.wait(10)
+    slow.may_end.set()
     for worker in workers:
         worker.join()
 
-    assert 1 == len(made)
+    assert 1 == len(slow.threads)
     assert 1 == len(set(map(id, contexts)))
     assert 4 == len(contexts)
 
 
-def test_13_1_a_context_is_made_meanwhile(monkeypatch: pytest.MonkeyPatch, ca_file: str) -> None:
+def test_13_1_a_context_is_made_meanwhile(slow: SlowMaking, ca_file: str) -> None:
     """Whoever has begun a context can do something else until it is needed, and then waits for it."""
-    began, may_end, made = threading.Event(), threading.Event(), []
-    make = _tls._make_context
-
-    def make_slowly(settings: TlsSettings) -> ssl.SSLContext:
-        made.append(threading.current_thread().name)
-        began.set()
-        assert may_end.wait(10)
-        return make(settings)
-
-    monkeypatch.setattr(_tls, "_make_context", make_slowly)
     pending = pending_context(TlsSettings(ca_file))
     pending.begin()
-    assert began.wait(10)
+    assert slow.began.wait(10)
     pending.begin()  # as by another worker
-    may_end.set()
+    slow.may_end.set()
 
     assert pending.finish() is context_for(TlsSettings(ca_file))
-    assert ["urlrequest-tls"] == made
+    assert ["urlrequest-tls"] == slow.threads
 
 
 def test_16_1_a_context_that_fails_meanwhile_fails_where_it_is_needed(tmp_path: Path) -> None:
@@ -380,23 +389,14 @@ def test_16_1_a_context_that_fails_meanwhile_fails_where_it_is_needed(tmp_path: 
         pending.finish()
 
 
-def test_contexts_are_waited_for_at_the_end(monkeypatch: pytest.MonkeyPatch, ca_file: str) -> None:
+def test_contexts_are_waited_for_at_the_end(slow: SlowMaking, ca_file: str) -> None:
     """The process does not end while a thread is within OpenSSL, unless that takes too long."""
-    began, may_end = threading.Event(), threading.Event()
-    make = _tls._make_context
-
-    def make_slowly(settings: TlsSettings) -> ssl.SSLContext:
-        began.set()
-        assert may_end.wait(10)
-        return make(settings)
-
-    monkeypatch.setattr(_tls, "_make_context", make_slowly)
     pending = pending_context(TlsSettings(ca_file))
     pending.begin()
-    assert began.wait(10)
+    assert slow.began.wait(10)
     join_making(0.01)
     assert pending.context is None
-    may_end.set()
+    slow.may_end.set()
     join_making(10)
 
     assert pending.context is not None
