@@ -170,9 +170,11 @@ def _exchange(plan: Plan, supplies: Supplies, waiter: Waiter) -> tuple[Lease, Re
             if not is_worth_retrying(error) or not _has_time_for(pause, waiter):
                 raise
         else:
+            if not wants_retry(response.head):
+                return lease, response
             asked = retry_after(response.head)
             pause = back_off(attempt) if asked is None else asked
-            if not wants_retry(response.head) or not _has_time_for(pause, waiter):
+            if not _has_time_for(pause, waiter):
                 return lease, response
             with lease:
                 _discard(response)
