@@ -126,14 +126,11 @@ def decode_text(content: bytes, content_type: str | None) -> str | bytes:
         content_type: The field's value; None where there is none, then it is text if it decodes.
     """
     kind = _kind_of(content_type)
-    if kind.is_binary:
-        return content
-    encoding = _find_encoding(content, kind)
-    # The codec registry remembers every name it was asked for, and would be asked for whatever servers invent.
-    if not _CHARSET.fullmatch(encoding):
+    encoding = None if kind.is_binary else _find_encoding(content, kind)
+    if encoding is None:
         return content
     try:
-        return content if codecs.lookup(encoding).name in _NO_CHARSETS else content.decode(encoding)
+        return content.decode(encoding)
     except (LookupError, ValueError):
         return content
 
@@ -174,7 +171,7 @@ class _Kind(NamedTuple):
 
     is_binary: bool
     is_json: bool
-    charset: str | None
+    encoding: str | None  # None: it names a charset that is not known here
 
 
 def _kind_of(content_type: str | None) -> _Kind:
@@ -185,7 +182,21 @@ def _kind_of(content_type: str | None) -> _Kind:
 
 def _make_kind(content_type: str) -> _Kind:
     media_type = content_type.partition(";")[0].strip().lower()
-    return _Kind(_is_binary(media_type), media_type == "application/json", find_charset(content_type))
+    return _Kind(_is_binary(media_type), media_type == "application/json", _find_codec(find_charset(content_type)))
+
+
+def _find_codec(charset: str | None) -> str | None:
+    """The name of the codec for a charset; utf-8 where there is none, None where it is not known."""
+    if charset is None:
+        return "utf-8"
+    # The codec registry remembers every name it was asked for, and would be asked for whatever servers invent.
+    if not _CHARSET.fullmatch(charset):
+        return None
+    try:
+        name = codecs.lookup(charset).name
+    except (LookupError, ValueError):
+        return None
+    return None if name in _NO_CHARSETS else charset
 
 
 _known_kind = lru_cache(maxsize=128)(_make_kind)
@@ -206,8 +217,8 @@ def _is_binary(media_type: str) -> bool:
     )
 
 
-def _find_encoding(content: bytes, kind: _Kind) -> str:
-    """The name of an encoding, or something that is none; decode_text() tells them apart."""
+def _find_encoding(content: bytes, kind: _Kind) -> str | None:
+    """The name of the codec for a text, or None."""
     if content.startswith(_ANY_MARK):
         return next(encoding for mark, encoding in _MARKS if content.startswith(mark))
     # JSON text has no zeros among its characters: where its octets have some, no charset can say otherwise.
@@ -217,4 +228,4 @@ def _find_encoding(content: bytes, kind: _Kind) -> str:
         encoding = json.detect_encoding(content)
         if encoding != "utf-8":
             return encoding
-    return kind.charset or "utf-8"
+    return kind.encoding
