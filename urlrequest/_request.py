@@ -429,8 +429,7 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         self._publish_head()
         self._publish_outcome(outcome)
         self._lifecycle.finish()
-        has_gone_wrong = isinstance(outcome, _GONE_WRONG)
-        if has_gone_wrong and not self.is_awaited and not self._has_callback(outcome.callback):
+        if isinstance(outcome, _GONE_WRONG) and not self.is_awaited and not self._has_callback(outcome.callback):
             what = outcome.error or f"{self.resp_status} {self.resp_reason}"
             log("WARNING", "%r ended, and no callback was there to be told: %s", self, what)
 
