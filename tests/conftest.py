@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
-from urlrequest import UrlRequest, _waiter, testing
+from urlrequest import UrlRequest, _alarm, testing
 from urlrequest._lifecycle import Flag
 from urlrequest.testing import Server
 
@@ -44,7 +44,7 @@ def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a thread behind; with the marker `no_leaks` an open descriptor too."""
     checks_descriptors = request.node.get_closest_marker("no_leaks") is not None and DESCRIPTORS.is_dir()
     threads = set(threading.enumerate())
-    _waiter.forget_alarms()  # kept for the next requests
+    _alarm.forget_alarms()  # kept for the next requests
     before = open_descriptors() if checks_descriptors else {}
     yield
     left = threads_left(threads)
@@ -174,12 +174,14 @@ def ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     if not hasattr(signal, "pthread_kill"):
         pytest.skip("no signals between threads")
     main, sleeping, over = threading.get_ident(), threading.Event(), threading.Event()
-    real = Flag.wait_to_set
 
-    def wait_to_set(flag: Flag, timeout: float | None) -> bool:
-        if threading.get_ident() == main:
-            sleeping.set()
-        return real(flag, timeout)
+    def watched(sleep: Callable[[Any, float | None], Any]) -> Callable[[Any, float | None], Any]:
+        def watch(bell: Any, seconds: float | None) -> Any:
+            if threading.get_ident() == main:
+                sleeping.set()
+            return sleep(bell, seconds)
+
+        return watch
 
     def interrupt(*_: object) -> None:
         if not over.is_set():
@@ -192,7 +194,8 @@ def ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             signal.pthread_kill(main, signal.SIGINT)
             over.wait(0.1)
 
-    monkeypatch.setattr(Flag, "wait_to_set", wait_to_set)
+    monkeypatch.setattr(Flag, "wait_to_set", watched(Flag.wait_to_set))
+    monkeypatch.setattr(_alarm.EventAlarm, "sleep", watched(_alarm.EventAlarm.sleep))
     before = signal.signal(signal.SIGINT, interrupt)
     thread = threading.Thread(target=press)
     thread.start()
@@ -227,7 +230,7 @@ def descriptors_left(known: dict[str, str]) -> dict[str, str]:
     """Give what was opened in a test time to be closed, and return what is not."""
     limit = time.monotonic() + ENDING_TIME
     while True:
-        _waiter.forget_alarms()
+        _alarm.forget_alarms()
         gc.collect()
         left = {number: what for number, what in open_descriptors().items() if known.get(number) != what}
         if not left or time.monotonic() > limit:

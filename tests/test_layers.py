@@ -74,6 +74,7 @@ LAYERS = {
     "_coding": "pure",
     "_text": "pure",
     "_lifecycle": "vocabulary",
+    "_alarm": "vocabulary",
     "_events": "vocabulary",
     "_headers": "vocabulary",
     "_defaults": "vocabulary",

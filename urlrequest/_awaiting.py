@@ -12,9 +12,10 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ._alarm import give_bell_back, take_bell
 from ._deadline import Deadline, earliest
 from ._dispatch import SLICE, DispatchQueue
-from ._lifecycle import LONGEST_SLEEP, Flag
+from ._lifecycle import LONGEST_SLEEP
 from .errors import RequestCancelled
 
 if TYPE_CHECKING:
@@ -121,8 +122,8 @@ def as_completed(requests: Iterable[UrlRequest], timeout: float | None = None) -
         TimeoutError: The time ran out. BaseException: What a callback raised.
     """
     deadline, thread = Deadline(timeout), threading.get_ident()
-    bell = Flag(is_set=True)
-    queue = DispatchQueue(bell.clear)
+    bell = take_bell()
+    queue = DispatchQueue(bell.ring)
     waiting = {request.mailbox: request for request in requests}
     seats = {mailbox: mailbox.visit(queue) for mailbox in waiting}
     try:
@@ -137,7 +138,8 @@ def as_completed(requests: Iterable[UrlRequest], timeout: float | None = None) -
                 continue
             if deadline.has_passed():
                 raise TimeoutError(f"{len(waiting)} requests were not finished within {timeout:g} s")
-            bell.wait_to_set(earliest(LONGEST_SLEEP, deadline.remaining()))
+            bell.sleep(earliest(LONGEST_SLEEP, deadline.remaining()))
     finally:
         for mailbox, seat in seats.items():
             mailbox.leave(seat)
+        give_bell_back(bell)

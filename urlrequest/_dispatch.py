@@ -20,7 +20,8 @@ from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from ._deadline import NO_DEADLINE, Deadline, earliest
+from ._alarm import give_bell_back, take_bell
+from ._deadline import Deadline, earliest
 from ._lifecycle import LONGEST_SLEEP, Flag
 from ._mailbox import BATCH
 
@@ -146,9 +147,9 @@ def wait_for(mailboxes: Sequence[Mailbox], *, delay: float | None, timeout: floa
     unfinished = deque([mailbox for mailbox in mailboxes if not mailbox.ends_for(thread)])
     if not unfinished:
         return True
-    deadline = NO_DEADLINE if timeout is None else Deadline(timeout)
-    bell = Flag(is_set=True)  # rung (clear) when there is something to do
-    queue = DispatchQueue(bell.clear)
+    deadline = None if timeout is None else Deadline(timeout)
+    bell = take_bell()
+    queue = DispatchQueue(bell.ring)
     seats = [mailbox.visit(queue) for mailbox in unfinished]
     longest = earliest(delay, LONGEST_SLEEP)
     try:
@@ -158,9 +159,13 @@ def wait_for(mailboxes: Sequence[Mailbox], *, delay: float | None, timeout: floa
                 unfinished.popleft()
             if not unfinished:
                 return True
-            if deadline.has_passed():
+            if deadline is None:
+                bell.sleep(longest)
+            elif deadline.has_passed():
                 return False
-            bell.wait_to_set(earliest(longest, deadline.remaining()))
+            else:
+                bell.sleep(earliest(longest, deadline.remaining()))
     finally:
         for seat in seats:
             seat.mailbox.leave(seat)
+        give_bell_back(bell)

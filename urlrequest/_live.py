@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, overload
 
-from . import _resolve, _resumption, _tls, _waiter
+from . import _alarm, _resolve, _resumption, _tls
 from ._dispatch import unhooked, wait_for
 from ._session import sessions, timekeeper
 
@@ -97,7 +97,7 @@ def _in_forked_child() -> None:
     unhooked.forget()
     for request in list(live_requests):
         request.fail_forked()
-    _waiter.forget_alarms()  # last: the requests have given theirs back, which are the parent's too
+    _alarm.part_alarms()  # last: the requests have given theirs back, which are the parent's too
 
 
 atexit.register(_at_exit)

@@ -3,15 +3,13 @@
 It holds the options, hands them to a worker, and publishes the outcome. `run()` and what it calls run on the worker;
 `deliver_*()` run on the dispatch thread; everything else may be called from any thread.
 
-Thread safety. Shared between threads are `_lifecycle`, `_mailbox` and `_waiter`, which say themselves why they are
-safe, and `_head`, written by the worker before the event that tells of it. The published attributes are written on the
-dispatch thread, in
-the order in which a polling thread may rely on them: `is_finished` last.
+Thread safety. Shared between threads are `_lifecycle`, `mailbox` and `_waiter`, which say themselves why they are safe,
+and `_head`, written by the worker before the event that tells of it. The published attributes are written on the
+dispatch thread, in the order in which a polling thread may rely on them: `is_finished` last.
 """
 
 from __future__ import annotations
 
-import threading
 from itertools import count
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -50,8 +48,7 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
     """An HTTP request that starts when it is made, and brings its outcome to callbacks.
 
     Exactly one of on_success, on_redirect, on_failure, on_error and on_cancel is called, then on_finish (contract 3.1),
-    on the
-    dispatch thread: the event loop's (see `urlrequest.hooks`), or whichever calls `wait()` or `urlrequest.drain()`.
+    on the dispatch thread: the event loop's (see `urlrequest.hooks`), or whichever calls `wait()` or `drain()`.
 
     Attributes:
         url, req_body, req_headers: What was passed to the constructor.
@@ -212,7 +209,7 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
             is_running = self.session.workers.admit(self)
         except RuntimeError as error:  # the system gives no more threads
             self._settle(Error(error=error))
-            self._end()
+            self.tell()
             return
         if is_running or self._waiter.deadline.at is None:
             return
@@ -221,7 +218,7 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         except RuntimeError as error:
             if self.session.workers.withdraw(self):
                 self._settle(Error(error=error))
-                self._end()
+                self.tell()
         if self._has_ended:  # before the alarm was set
             timekeeper.drop(self)
 
@@ -230,7 +227,7 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         if self.session.workers.withdraw(self):
             limit = self._waiter.deadline.seconds
             self._settle(Error(error=DeadlineExceeded(f"the request had no worker within its deadline of {limit:g} s")))
-            self._end()
+            self.tell()
 
     # What the user asks
 
@@ -314,10 +311,18 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
                 missing = f"{type(self).__name__}.run() ended without performing the request"
                 self._settle(Error(error=RuntimeError(missing)))
         except BaseException as error:  # noqa: BLE001 - an overridden run() may raise anything
-            if self._lifecycle.is_settled:  # nobody waits for it: it goes where a thread's exceptions go
-                threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, self)))
+            if self._lifecycle.is_settled:
+                self._report(error)
             else:
                 self._settle(Error(error=error, head=self._head))
+
+    def tell(self) -> None:
+        """Announce the outcome, and let go of what only the worker needed; joining threads go on."""
+        try:
+            if not self._lifecycle.is_cancelled:  # else the canceller has announced it
+                self.mailbox.post_outcome()
+        except BaseException as error:  # noqa: BLE001 - no worker may end of it
+            self._report(error)
         finally:
             self._end()
 
@@ -330,25 +335,23 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
             return
         assert self._options is not None, "options are kept until the request has run"
         try:
-            outcome: Outcome = perform(self._options, self.session.supplies, self._waiter, self)
+            self._settle(perform(self._options, self.session.supplies, self._waiter, self))
         except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too: the caller must hear of the end
-            outcome = Error(error=error, head=self._head)
-        self._settle(outcome)
+            self._settle(Error(error=error, head=self._head))
 
     def fail_forked(self) -> None:
         """Settle the request in a forked child, where no worker performs it."""
         self._lifecycle = Lifecycle()
         self.mailbox = Mailbox(self, unhooked)
-        self._end()
         self._settle(Error(error=OSError("the process was forked; the request goes on in the parent")))
+        self.tell()
 
     def _settle(self, outcome: Outcome) -> None:
-        """Offer the outcome for delivery; a cancel that came first wins."""
+        """Decide the outcome, for `tell()` to announce; a cancel that came first wins."""
         self._waiter.timings["total"] = monotonic() - self._made_at
         if self.debug:
             self._log("%s", outcome.error or f"{type(outcome).__name__.lower()}, {len(outcome.content or b'')} octets")
-        if self._lifecycle.settle(outcome):
-            self.mailbox.post_outcome()
+        self._lifecycle.settle(outcome)
 
     def _end(self) -> None:
         """Let go of what only the worker needed; joining threads go on."""

@@ -81,3 +81,7 @@ class ThreadLike(threading.Thread):
         """Nothing more will be done for this request on any worker."""
         self._has_ended = True
         self._bell.clear()
+
+    def _report(self, error: BaseException) -> None:
+        """Tell of an error for which nobody waits, as of any thread's."""
+        threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, self)))

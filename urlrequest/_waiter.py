@@ -14,90 +14,23 @@ Invariant:
 
 from __future__ import annotations
 
-import os
 import select
-import socket
-from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from ._alarm import give_alarm_back, take_alarm
 from ._deadline import NO_DEADLINE, Deadline, earliest
 from .errors import DeadlineExceeded, RequestCancelled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ._alarm import Alarm
+
 __all__ = ["READ", "WRITE", "Waiter", "is_ready"]
 
 READ, WRITE = 1, 2
 _LONGEST_WAIT = 24 * 60 * 60.0  # seconds; poll() takes no more than 2**31 milliseconds
-
-
-class _EventAlarm:
-    """Wakes a sleeping worker (Linux). The descriptor is closed when the last holder lets go of the object.
-
-    So a canceller that is about to ring can never write to a descriptor that has been closed and given to another file.
-    """
-
-    __slots__ = ("descriptor",)
-
-    def __init__(self) -> None:
-        self.descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)  # type: ignore[attr-defined,unused-ignore]  # Linux only
-
-    def ring(self) -> None:
-        try:
-            os.eventfd_write(self.descriptor, 1)  # type: ignore[attr-defined,unused-ignore]  # Linux only
-        except OSError:
-            pass  # it is ringing already, so loud that the counter is full
-
-    def silence(self) -> None:
-        try:
-            os.eventfd_read(self.descriptor)  # type: ignore[attr-defined,unused-ignore]  # Linux only
-        except OSError:
-            pass  # it was not ringing
-
-    def __del__(self) -> None:
-        os.close(self.descriptor)
-
-
-class _SocketAlarm:
-    """The same where there is no eventfd."""
-
-    __slots__ = ("_bell", "_ear", "descriptor")
-
-    def __init__(self) -> None:
-        self._ear, self._bell = socket.socketpair()
-        self._ear.setblocking(False)
-        self._bell.setblocking(False)
-        self.descriptor = self._ear.fileno()
-
-    def ring(self) -> None:
-        try:
-            self._bell.send(b"!")
-        except OSError:
-            pass  # the buffer is full of rings
-
-    def silence(self) -> None:
-        try:
-            self._ear.recv(4096)
-        except OSError:
-            pass  # it was not ringing
-
-    def __del__(self) -> None:
-        self._ear.close()
-        self._bell.close()
-
-
-_Alarm = _EventAlarm if hasattr(os, "eventfd") else _SocketAlarm
-
-# Alarms are used again: a ring that comes late, for a request that is over, only wakes the next one for nothing. Beyond
-# the limit the oldest falls out and closes itself.
-_spare_alarms: deque[_EventAlarm | _SocketAlarm] = deque(maxlen=64)
-
-
-def forget_alarms() -> None:
-    """Let go of the spare alarms. In a forked child, which shares them with its parent."""
-    _spare_alarms.clear()
 
 
 class Waiter:
@@ -116,7 +49,7 @@ class Waiter:
         self.deadline = NO_DEADLINE if deadline is None else deadline
         self.is_cancelled = False
         self.timings: dict[str, float] = {}
-        self._alarm: _EventAlarm | _SocketAlarm | None = None
+        self._alarm: Alarm | None = None
 
     def cancel(self) -> None:
         """End the present wait, and every later one, with `RequestCancelled`. Any thread; never blocks."""
@@ -129,16 +62,11 @@ class Waiter:
         if alarm is not None:
             alarm.ring()
 
-    def arm(self) -> _EventAlarm | _SocketAlarm:
+    def arm(self) -> Alarm:
         """See to it that the next wait hears who rings from now on; before telling anybody to ring. Worker only."""
-        alarm = self._alarm
-        if alarm is None:
-            try:
-                alarm = _spare_alarms.pop()
-            except IndexError:
-                alarm = _Alarm()
-            self._alarm = alarm
-        return alarm
+        if self._alarm is None:
+            self._alarm = take_alarm()
+        return self._alarm
 
     def step_end(self) -> float | None:
         """The moment when a step that begins now has taken too long."""
@@ -202,7 +130,7 @@ class Waiter:
         """Give the alarm back; the request is over."""
         alarm, self._alarm = self._alarm, None
         if alarm is not None:
-            _spare_alarms.append(alarm)
+            give_alarm_back(alarm)
 
 
 def _is_ready_with_poll(descriptor: int) -> bool:

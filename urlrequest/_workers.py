@@ -10,7 +10,7 @@ whoever got it out has the job.
 Invariants:
     G1  A job is run once, or withdrawn; never both.
     G2  `_running` counts jobs that have a slot, `_running_at` the same by host: taken by `admit()` or by the worker
-        that goes on, given back last of all.
+        that goes on, given back when the job is done, before anybody is told so.
     G3  A host with jobs in `_held` has no more free slots than it has places in `_line`: a slot that comes free, and a
         place that turns out to be empty, each bring one of them back. So the first in the line is the next to run.
 """
@@ -40,6 +40,10 @@ class Job(Protocol):
 
     def work(self) -> None:
         """Do the job, on a worker. Must not raise."""
+        ...
+
+    def tell(self) -> None:
+        """Say that it is done, on the worker, which is free then: whoever hears of it may have it do the next job."""
         ...
 
 
@@ -90,8 +94,11 @@ class _Worker:
             host, job = task.host, task.job
             assert job is not None, "what has a slot is not withdrawn"
             job.work()
-            task = job = None  # a sleeping worker keeps nothing alive
             task = self._workers.next_task(self, host)
+            job.tell()
+            job = None  # a sleeping worker keeps nothing alive
+            if task is None:
+                task = self._workers.await_task(self)
 
 
 class Workers:
@@ -195,7 +202,7 @@ class Workers:
         return True
 
     def next_task(self, worker: _Worker, host: str) -> _Task | None:
-        """What a worker does next: a waiting job, or one that comes while it sleeps; None: end the thread.
+        """Return a worker's slot; a job that waits for it. None: there is none, so the worker is free from now on.
 
         Args:
             host: Of the job that is done.
@@ -203,9 +210,15 @@ class Workers:
         with self._lock:
             self._return_slot(host)
             task = self._pop_waiting() if self._line else None
-            if task is not None or self._is_dismissed:
-                return task
-            self._idle.append(worker)
+            if task is None and not self._is_dismissed:
+                self._idle.append(worker)
+                return None
+        if task is None:
+            worker.hand(None)
+        return task
+
+    def await_task(self, worker: _Worker) -> _Task | None:
+        """What a free worker does next; None: end the thread."""
         if worker.sleep(IDLE_TIME):
             return worker.take()
         with self._lock:

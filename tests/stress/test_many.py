@@ -146,7 +146,7 @@ def test_126_a_storm_of_cancels(when: str) -> None:
         assert {("cancel", "finish")} == log.kinds()
     del requests, request
     if before:
-        urlrequest._waiter.forget_alarms()
+        urlrequest._alarm.forget_alarms()
         gc.collect()
         assert descriptors() <= before + 64  # idle connections that the pool keeps
 

@@ -231,14 +231,15 @@ def test_116_a_child_does_not_use_the_parents_alarms(server: Server) -> None:
     server.play(signal("received"), hold())
     script = """
         import os, sys, warnings, urlrequest
-        from urlrequest import _waiter
+        from urlrequest import _alarm
         warnings.simplefilter("ignore")
         request = urlrequest.UrlRequest(sys.argv[1])
         sys.stdin.readline()
         assert request._waiter._alarm is not None
         child = os.fork()
         if not child:
-            os._exit(len(_waiter._spare_alarms) + (request._waiter._alarm is not None))
+            request_has_one = request._waiter._alarm is not None
+            os._exit(len(_alarm._spare) + request_has_one)
         print(os.waitpid(child, 0)[1])
         request.cancel()
     """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from urlrequest import _waiter
+from urlrequest import _alarm, _waiter
 from urlrequest._deadline import Deadline
 from urlrequest._waiter import READ, WRITE, Waiter
 from urlrequest.errors import DeadlineExceeded, RequestCancelled
@@ -18,7 +18,7 @@ from urlrequest.errors import DeadlineExceeded, RequestCancelled
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ALARMS = [_waiter._SocketAlarm, *([_waiter._EventAlarm] if hasattr(os, "eventfd") else [])]
+ALARMS = [_alarm.SocketAlarm, *([_alarm.EventAlarm] if hasattr(os, "eventfd") else [])]
 POLLS = [
     _waiter._poll_with_select,
     *([_waiter._poll_with_poll] if _waiter._poll is not _waiter._poll_with_select else []),
@@ -27,11 +27,11 @@ PATIENCE = 30.0  # seconds; only a failing test waits that long
 
 
 @pytest.fixture(params=ALARMS, autouse=True)
-def _alarm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _each_alarm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every test runs with each kind of alarm, and with none to spare."""
-    spare, kept = _waiter._spare_alarms, list(_waiter._spare_alarms)
+    spare, kept = _alarm._spare, list(_alarm._spare)
     spare.clear()
-    monkeypatch.setattr(_waiter, "_Alarm", request.param)
+    monkeypatch.setattr(_alarm, "_make_alarm", request.param)
     yield
     spare.clear()
     spare.extend(kept)
@@ -256,7 +256,7 @@ def test_alarms_can_be_rung_for_ever() -> None:
     waiter.arm()
     alarm = waiter._alarm
     assert alarm is not None
-    if isinstance(alarm, _waiter._EventAlarm):
+    if isinstance(alarm, _alarm.EventAlarm):
         os.eventfd_write(alarm.descriptor, 2**64 - 2)
     for _ in range(5000):
         waiter.ring()
@@ -277,10 +277,10 @@ def test_alarms_close_themselves() -> None:
         waiter.arm()
     for waiter in waiters:
         waiter.release()
-    assert 64 == len(_waiter._spare_alarms)
+    assert 64 == len(_alarm._spare)
 
-    _waiter.forget_alarms()
-    assert 0 == len(_waiter._spare_alarms)
+    _alarm.forget_alarms()
+    assert 0 == len(_alarm._spare)
     gc.collect()
 
 

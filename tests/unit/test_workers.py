@@ -31,6 +31,8 @@ class Job:
         self.log.append(self.name)
         self.begun.set()
         assert self.go.wait(PATIENCE)
+
+    def tell(self) -> None:
         self.done.set()
 
 
@@ -70,6 +72,22 @@ def test_a_job_is_done_on_a_daemon() -> None:
     assert job.thread is not None
     assert job.thread.daemon
     assert job.thread.name.startswith("urlrequest-worker-")
+
+
+def test_who_is_told_finds_the_worker_free() -> None:
+    """Whoever hears that a job is done may hand its worker the next one: no other thread is started for it."""
+    workers, following = Workers(1), Job()
+
+    class Telling(Job):
+        def tell(self) -> None:
+            assert workers.admit(following)
+            super().tell()
+
+    first = Telling()
+    workers.admit(first)
+    finished(first, following)
+
+    assert first.thread is following.thread
 
 
 def test_17_9_limit_and_order() -> None:

@@ -1,0 +1,108 @@
+"""Bells: what a thread in wait() sleeps on."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from urlrequest import UrlRequest, _alarm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from urlrequest._alarm import Bell
+    from urlrequest.testing import Server
+
+PATIENCE = 30.0  # seconds; only a failing test waits that long
+BELLS: list[Callable[[], Bell]] = [_alarm.LockBell, *([_alarm.EventAlarm] if hasattr(os, "eventfd") else [])]
+
+
+@pytest.fixture(params=BELLS)
+def bell(request: pytest.FixtureRequest) -> Bell:
+    """Each kind of bell."""
+    made: Bell = request.param()
+    return made
+
+
+def test_a_ring_ends_the_sleep(bell: Bell) -> None:
+    """A ring that comes before the sleep ends it at once, and one during the sleep ends it too."""
+    bell.ring()
+    bell.sleep(None)
+    thread = threading.Thread(target=bell.sleep, args=(None,))
+    thread.start()
+    bell.ring()
+    thread.join(PATIENCE)
+
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("seconds", [0, -1.0, 0.01])
+def test_the_sleep_ends_by_itself(bell: Bell, seconds: float) -> None:
+    """Without a ring the sleep takes as long as it was told to, and no less."""
+    began = time.monotonic()
+    bell.sleep(seconds)
+
+    assert max(0.0, seconds) <= time.monotonic() - began < PATIENCE
+
+
+def test_rings_are_one(bell: Bell) -> None:
+    """Many rings wake once: the second sleep is not ended by the first one's rings."""
+    for _ in range(3):
+        bell.ring()
+    bell.sleep(None)
+    began = time.monotonic()
+    bell.sleep(0.01)
+
+    assert time.monotonic() - began >= 0.01
+
+
+def test_6_1_waiting_needs_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 6.1: where no descriptor is left, `wait()` ends all the same, and the error is told."""
+
+    def refuse() -> Bell:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    _alarm.forget_alarms()
+    monkeypatch.setattr(_alarm, "_make_alarm", refuse)
+    errors: list[BaseException] = []
+    request = UrlRequest("http://127.0.0.1:9/", on_error=lambda _, error: errors.append(error))
+
+    assert request.wait(timeout=PATIENCE)
+    assert [request.error] == errors
+    assert isinstance(request.error, OSError)
+
+
+@pytest.mark.skipif(not hasattr(os, "eventfd"), reason="alarms are sockets here")
+def test_116_a_child_has_bells_of_its_own() -> None:
+    """Faults 116: a bell that is there while the process forks is another one in the child, and rings for it alone."""
+    bell = _alarm.EventAlarm()
+    child = os.fork()
+    if not child:
+        bell.ring()
+        os._exit(0)
+    assert (child, 0) == os.waitpid(child, 0)
+    began = time.monotonic()
+    bell.sleep(0.05)
+
+    assert time.monotonic() - began >= 0.05
+
+
+def test_7_1_a_request_is_cancelled_while_its_thread_sleeps(server: Server) -> None:
+    """Contract 7.1: the thread in `wait()` is woken by a cancel of another thread."""
+    from urlrequest.testing import hold, signal
+
+    server.play(signal("received"), hold())
+    ended: list[str] = []
+    request = UrlRequest(server.url, on_cancel=lambda _: ended.append("cancel"))
+    thread = threading.Thread(target=request.wait, kwargs={"delay": None})
+    thread.start()
+    server.wait("received", PATIENCE)
+    request.cancel()
+    thread.join(PATIENCE)
+
+    assert ["cancel"] == ended
