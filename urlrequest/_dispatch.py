@@ -18,12 +18,12 @@ import sys
 import threading
 from collections import deque
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from ._deadline import NO_DEADLINE, Deadline, earliest
 from ._lifecycle import LONGEST_SLEEP, Flag
 from ._mailbox import BATCH
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 

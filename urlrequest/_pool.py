@@ -18,7 +18,7 @@ import ssl
 import threading
 from collections import OrderedDict
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 from ._connection import HTTPConnection
 from ._defaults import defaults
@@ -26,9 +26,11 @@ from ._retry import may_repeat
 from ._route import exchange, open_connection
 from ._tls import pending_context
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
     from types import TracebackType
+    from typing import Any
 
     from typing_extensions import Self
 
@@ -46,7 +48,7 @@ IDLE_TIME = 60.0  # seconds; servers close after some 60 to 75
 BURST_TIME = 30.0  # seconds for those beyond MOST_IDLE_PER_ROUTE: many workers' connections, between two requests
 REQUEST_TIMEOUT = 408
 
-_TOLD_TIME = re.compile(r"timeout\s*=\s*\"?([0-9]{1,6})", re.IGNORECASE)
+_TOLD_TIME = r"(?i)timeout\s*=\s*\"?([0-9]{1,6})"  # compiled with its first use: many servers do not tell
 
 
 class _Idle(NamedTuple):
@@ -263,5 +265,5 @@ def idle_time(keep_alive: str) -> float:
     Args:
         keep_alive: The response's Keep-Alive field (RFC 2068, section 19.7.1.1).
     """
-    told = _TOLD_TIME.search(keep_alive) if keep_alive else None
+    told = re.search(_TOLD_TIME, keep_alive) if keep_alive else None
     return IDLE_TIME if told is None else min(IDLE_TIME, int(told[1]) - 1.0)

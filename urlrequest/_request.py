@@ -14,7 +14,6 @@ from __future__ import annotations
 import threading
 from itertools import count
 from time import monotonic
-from typing import TYPE_CHECKING, Any
 
 from ._callbacks import Callbacks
 from ._deadline import Deadline, check_seconds
@@ -34,8 +33,10 @@ from ._witnessed import Witnessed
 from .errors import DeadlineExceeded, InvalidURL
 from .hooks import Hook, check_hook, current_hook
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+    from typing import Any
 
 
 __all__ = ["UrlRequest"]

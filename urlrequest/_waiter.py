@@ -19,11 +19,11 @@ import select
 import socket
 from collections import deque
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from ._deadline import NO_DEADLINE, Deadline, earliest
 from .errors import DeadlineExceeded, RequestCancelled
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

@@ -20,27 +20,31 @@ from __future__ import annotations
 import threading
 from heapq import heapify, heappop, heappush
 from itertools import chain, count
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from ._lifecycle import Flag
 
-__all__ = ["Job", "Workers"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Job(Protocol):
+        """A request that waits for a worker."""
+
+        @property
+        def host(self) -> str:
+            """What the limit per host goes by; asked once."""
+            ...
+
+        def work(self) -> None:
+            """Do the job, on a worker. Must not raise."""
+            ...
+
+
+__all__ = ["Workers"]
 
 IDLE_TIME = 10.0  # seconds a worker waits for another job before it ends
 SPARE_PLACES = 64  # empty ones that are not worth tidying up
-
-
-class Job(Protocol):
-    """A request that waits for a worker."""
-
-    @property
-    def host(self) -> str:
-        """What the limit per host goes by; asked once."""
-        ...
-
-    def work(self) -> None:
-        """Do the job, on a worker. Must not raise."""
-        ...
 
 
 class _Place:

@@ -6,15 +6,16 @@ first asked for, so that this package imports no toolkit.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from ._base import Hook
 from ._base import check_hook as check_hook
 from ._detect import PLACES, hook_class, install, uninstall
 from ._detect import current_hook as current_hook
 from ._manual import ManualHook
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ._asyncio import AsyncioHook
     from ._glib import GLibHook
     from ._kivy import KivyHook

@@ -15,15 +15,16 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary, WeakMethod, ref
 
 from urlrequest._dispatch import DispatchQueue, unhooked
 from urlrequest._log import log
 from urlrequest.errors import HookError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, ClassVar
 
     from typing_extensions import Self
 

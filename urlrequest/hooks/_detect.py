@@ -11,13 +11,13 @@ from __future__ import annotations
 import sys
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from urlrequest._defaults import defaults
 from urlrequest._log import log
 
 from ._base import check_hook
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._base import Hook
 
