@@ -43,6 +43,7 @@ LAYERS = {
     "_timekeeper": "threads",
     "_transfer": "engine",
     "_plan": "engine",
+    "_options": "vocabulary",
     "_connection": "resources",
     "_resumption": "resources",
     "_route": "resources",

@@ -47,9 +47,11 @@ class HTTPConnection(http.client.HTTPConnection):
     Attributes:
         waiter: The time limits and the cancel of the request that is being served.
         is_intact: The present request has been sent as a whole.
+        idle_since, idle_until: While it waits for a request in a pool, on `time.monotonic()`.
     """
 
     sock: Any
+    idle_since = idle_until = 0.0
 
     def __init__(self, host: str, port: int | None = None, timeout: float | None = None, **options: Any) -> None:
         """Make a connection that is opened by its first request.
@@ -172,7 +174,8 @@ class HTTPConnection(http.client.HTTPConnection):
         stream.waiter = self.waiter
         began = monotonic()
         try:
-            self.is_intact = _send(stream, head_octets(method, url, headers), body, headers)
+            head = head_octets(method, url, headers)
+            self.is_intact = stream.send_all(head) if body is None else _send(stream, head, body, headers)
         except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
             # The server may have answered before it closed (measured: an early 413 can still be read then).
             self.is_intact, self._send_error = False, error
@@ -208,9 +211,10 @@ class HTTPConnection(http.client.HTTPConnection):
         """Whether any octet of the response has come."""
         return self.sock is not None and self.sock.has_received
 
-    def rest(self) -> None:
-        """Let go of the request that has been served."""
+    def rest(self, since: float, until: float) -> None:
+        """Let go of the request that has been served, and wait for the next."""
         self.waiter = self.sock.waiter = _RESTING
+        self.idle_since, self.idle_until = since, until
 
     def _forget_exchange(self) -> None:
         """Let the next `putrequest()` begin: http.client's own record of the exchange ends with close() only."""
@@ -271,10 +275,8 @@ def _is_body(body: object) -> bool:
     return isinstance(body, Body)
 
 
-def _send(stream: NetworkStream, head: bytes, body: Body | None, fields: Fields) -> bool:
+def _send(stream: NetworkStream, head: bytes, body: Body, fields: Fields) -> bool:
     """Send a whole message; False when an answer came first."""
-    if body is None:
-        return stream.send_all(head)
     pieces = body.pieces()
     declared = next((int(value) for name, value in fields if name.lower() == "content-length"), None)
     if declared is not None and body.length is not None and body.length <= SMALL_BODY and not body.is_watched:

@@ -8,7 +8,7 @@ also differs between Python's patch releases. So the head is read here, by RFC 9
 from __future__ import annotations
 
 import re
-from sys import intern
+from functools import lru_cache
 from typing import NamedTuple
 
 from ._headers import Headers
@@ -19,12 +19,12 @@ __all__ = ["Framing", "ResponseHead", "content_length", "frame", "parse_head"]
 HEAD_LIMIT = 256 * 1024  # octets, interim responses included
 LINE_LIMIT = 64 * 1024  # octets
 FIELD_LIMIT = 1000  # fields
+LONGEST_KEPT = 80  # characters of a status line
 
 _NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 # A line may end with a bare LF (RFC 9112, section 2.2); a bare CR is never part of a line.
 _STATUS_LINE = re.compile(r"HTTP/(1\.[0-9]) ([1-9][0-9][0-9])(?: ([^\r\n\0]*))?\r?\n")
-_FIELD = re.compile(rf"({_NAME}):[ \t]*([^\r\n\0]*)\r?\n")
-_FIELDS = re.compile(rf"(?:{_NAME}:[^\r\n\0]*\r?\n)*\r?\n")
+_FIELD = re.compile(rf"^({_NAME}):([^\r\n\0]*)\r?\n", re.MULTILINE)
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 
@@ -59,24 +59,41 @@ def parse_head(octets: bytes) -> ResponseHead:
         ProtocolError: It is not what RFC 9112 allows.
     """
     text = octets.decode("latin-1")
-    start = _STATUS_LINE.match(text)
-    if start is None:
-        raise ProtocolError(f"the server sent no HTTP/1 status line but {_excerpt(text)}")
-    end = start.end()
-    if not _FIELDS.fullmatch(text, end):
-        # Folded lines are obsolete and must be read as one (RFC 9112, section 5.2), but not before the first field.
-        text, end = _FOLD.sub(" ", text[end:]), 0
-        if not _FIELDS.fullmatch(text):
-            raise ProtocolError(f"the server sent a malformed header field: {_excerpt(_first_malformed(text))}")
+    start, end = _read_status_line(text)
     fields = _FIELD.findall(text, end)
+    if not _is_all(fields, text, end):
+        # Folded lines are obsolete and must be read as one (RFC 9112, section 5.2), but not before the first field.
+        text = _FOLD.sub(" ", text[end:])
+        fields = _FIELD.findall(text)
+        if not _is_all(fields, text, 0):
+            raise ProtocolError(f"the server sent a malformed header field: {_excerpt(_first_malformed(text))}")
     if len(fields) > FIELD_LIMIT:
         raise ProtocolError(f"the server sent {len(fields)} header fields; {FIELD_LIMIT} are allowed")
     if len(octets) > LINE_LIMIT and max(map(len, text.split("\n"))) > LINE_LIMIT:
         raise ProtocolError(f"the server sent a header line longer than {LINE_LIMIT} octets")
-    version, status, reason = start.groups()
-    # Servers send the same names over and over: one text for all requests that are kept.
-    headers = Headers([(intern(name), value.rstrip(" \t")) for name, value in fields])
-    return ResponseHead(version, int(status), (reason or "").strip(), headers)
+    return ResponseHead(*start, Headers([(name, value.strip(" \t")) for name, value in fields]))
+
+
+def _read_status_line(text: str) -> tuple[tuple[str, int, str], int]:
+    """Version, status and reason, and where the line ends."""
+    end = text.find("\n") + 1
+    start = _known_status(text[:end]) if end <= LONGEST_KEPT else _parse_status(text[:end])
+    if start is None:
+        raise ProtocolError(f"the server sent no HTTP/1 status line but {_excerpt(text)}")
+    return start, end
+
+
+def _parse_status(line: str) -> tuple[str, int, str] | None:
+    start = _STATUS_LINE.fullmatch(line)
+    return None if start is None else (start[1], int(start[2]), (start[3] or "").strip())
+
+
+_known_status = lru_cache(maxsize=64)(_parse_status)  # there are few, and they come over and over
+
+
+def _is_all(fields: list[tuple[str, str]], text: str, begin: int) -> bool:
+    """Whether the fields are all that there is from a place on, but for the empty line at the end."""
+    return text.count("\n", begin) == len(fields) + 1 and text.endswith(("\n\n", "\n\r\n"), max(0, begin - 1))
 
 
 def _first_malformed(text: str) -> str:

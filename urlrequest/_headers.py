@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sys import intern
+from functools import lru_cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Headers"]
 
 _MISSING: Any = object()
+MOST_KEPT = 32  # fields; the names of longer heads are not kept
 
 
 class Headers(dict[str, str]):
@@ -28,32 +29,39 @@ class Headers(dict[str, str]):
 
     def __init__(self, fields: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
         super().__init__()
-        self._spelling: dict[str, str]  # lower case -> as it is kept
-        self._repeated: dict[str, list[str]] = {}  # lower case -> the single values
         pairs = fields if isinstance(fields, list) else list(_pairs(fields))
-        self._spelling = {intern(name.lower()): name for name, _ in pairs}
+        names = tuple([name for name, _ in pairs])
+        # Lower case -> as it is kept. Many share one: whoever changes it makes one of his own.
+        self._spelling = _known_spelling(names) if len(pairs) <= MOST_KEPT else _make_spelling(names)
+        self._repeated: dict[str, list[str]] | None = None  # lower case -> the single values
         if len(self._spelling) == len(pairs):  # nothing is repeated, as a rule
-            super().update(pairs)
+            super().update(zip(self._spelling.values(), [value for _, value in pairs], strict=True))
             return
-        self._spelling.clear()
+        self._spelling = {}
         for name, value in pairs:
-            self.add(name, value)
+            self._add(name, value)
 
     def add(self, name: str, value: str) -> None:
         """Add a field, keeping those of the same name."""
+        self._spelling = self._spelling.copy()
+        self._add(name, value)
+
+    def _add(self, name: str, value: str) -> None:
         key = name.lower()
         spelling = self._spelling.setdefault(key, name)
         if not super().__contains__(spelling):
             super().__setitem__(spelling, value)
             return
         before = super().__getitem__(spelling)
+        if self._repeated is None:
+            self._repeated = {}
         self._repeated.setdefault(key, [before]).append(value)
         super().__setitem__(spelling, before + (";" if key == "set-cookie" else ", ") + value)
 
     def get_all(self, name: str) -> list[str]:
         """The single values of a field, in order; empty when it is absent."""
         key = name.lower()
-        if key in self._repeated:
+        if self._repeated and key in self._repeated:
             return list(self._repeated[key])
         return [self[name]] if name in self else []
 
@@ -84,8 +92,11 @@ class Headers(dict[str, str]):
     def __delitem__(self, name: str) -> None:
         spelling = self._kept(name)
         super().__delitem__(spelling)
-        self._repeated.pop(spelling.lower(), None)
-        del self._spelling[spelling.lower()]
+        key = spelling.lower()
+        if self._repeated:
+            self._repeated.pop(key, None)
+        self._spelling = self._spelling.copy()
+        del self._spelling[key]
 
     def get(self, name: Any, default: Any = None) -> Any:
         value = dict.get(self, name)  # most servers spell as we do
@@ -111,8 +122,7 @@ class Headers(dict[str, str]):
 
     def clear(self) -> None:
         super().clear()
-        self._spelling.clear()
-        self._repeated.clear()
+        self._spelling, self._repeated = {}, None
 
     def setdefault(self, name: str, default: str = "") -> str:
         if name not in self:
@@ -146,6 +156,13 @@ class Headers(dict[str, str]):
 
     def __repr__(self) -> str:
         return f"Headers({dict(self)!r})"
+
+
+def _make_spelling(names: tuple[str, ...]) -> dict[str, str]:
+    return {name.lower(): name for name in names}
+
+
+_known_spelling = lru_cache(maxsize=128)(_make_spelling)  # servers send the same names over and over
 
 
 def _pairs(fields: Any) -> Iterable[tuple[str, str]]:

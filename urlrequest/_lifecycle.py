@@ -65,8 +65,11 @@ class Flag:
 
     def wait_to_set(self, timeout: float | None) -> bool:
         """Set the flag as soon as it is clear; False when that took too long. For the one thread that sleeps on it."""
-        # Below 0, the time has passed; to the lock -1 would mean for ever.
-        return self._lock.acquire(timeout=-1 if timeout is None else max(0.0, min(timeout, threading.TIMEOUT_MAX)))
+        if timeout is None:
+            return self._lock.acquire()
+        if not 0 <= timeout <= threading.TIMEOUT_MAX:  # below 0, the time has passed; to the lock -1 means for ever
+            timeout = max(0.0, min(timeout, threading.TIMEOUT_MAX))
+        return self._lock.acquire(True, timeout)  # by name it would cost a dictionary
 
 
 class State(enum.Enum):
@@ -142,9 +145,9 @@ class Lifecycle:
 
     def decide(self) -> Outcome:
         """Holder of the turn to deliver: decide the outcome, unless a canceller has done so, and return it."""
-        assert self.is_settled, "there is nothing to decide before the request is settled"
         if self._final is None:
             outcome = self._outcome
+            assert outcome is not None or self.is_cancelled, "there is nothing to decide before the request is settled"
             if not self._decided.acquire(blocking=False):
                 self.is_cancelled = True  # the canceller may not have come to this line yet
                 outcome = Cancel()

@@ -5,6 +5,7 @@ Whatever is wrong with an argument is told here, so that nothing has been sent t
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -12,6 +13,7 @@ from ._checksum import check_checksum
 from ._coding import accepted_codings
 from ._deadline import check_seconds
 from ._message import build_fields, check_method, cookie_text, join_cookies, read_fields, with_userinfo
+from ._options import PLAIN
 from ._route import Route
 from ._sink import check_file_path
 from ._target import Target, parse_target
@@ -27,62 +29,19 @@ if TYPE_CHECKING:
     from ._body import Body
     from ._connection import Fields
     from ._headers import Headers
+    from ._options import Options
     from ._proxy import Proxy
     from ._redirect import NextRequest
+    from ._tls import TlsSettings
 
-__all__ = ["Options", "Plan", "find_target", "follow_plan", "make_plan", "wire_form"]
+__all__ = ["Plan", "find_target", "follow_plan", "make_plan", "wire_form"]
 
 USER_AGENT = f"urlrequest/{__version__}"
 REDIRECT_LIMIT = 20  # of follow_redirects=True
+LONGEST_KEPT = 2048  # characters of a path; a plan with a longer one is made each time
 
 # What is for one origin alone.
 CREDENTIAL_FIELDS = frozenset({"authorization", "cookie", "proxy-authorization"})
-
-
-class Options(NamedTuple):
-    """The constructor's arguments as the user passed them (contract 2.1)."""
-
-    url: Any
-    req_body: Any = None
-    req_headers: Any = None
-    chunk_size: Any = 8192
-    method: Any = None
-    decode: Any = True
-    file_path: Any = None
-    ca_file: Any = None
-    verify: Any = True
-    proxy_host: Any = None
-    proxy_port: Any = None
-    proxy_headers: Any = None
-    user_agent: Any = None
-    cookies: Any = None
-    auth: Any = None
-    client_cert: Any = None
-    ssl_context: Any = None
-    follow_redirects: Any = False
-    retries: Any = 0
-    trust_env: Any = False
-    params: Any = None
-    json: Any = None
-    files: Any = None
-    progress_interval: Any = None
-    max_size: Any = None
-    resume: Any = False
-    checksum: Any = None
-    base_url: Any = None
-    session_headers: Any = None
-    session_cookies: Any = None
-
-    def detached(self) -> Options:
-        """The same with containers of our own: the user may change theirs while the request runs."""
-        if self.req_body is self.req_headers is self.proxy_headers is self.cookies is self.params is self.files is None:
-            return self
-        copies = {
-            name: value.copy()
-            for name in ("req_body", "req_headers", "proxy_headers", "cookies", "params", "files")
-            if isinstance(value := getattr(self, name), dict | list)
-        }
-        return self._replace(**copies) if copies else self
 
 
 class Plan(NamedTuple):
@@ -128,6 +87,16 @@ def make_plan(options: Options, *, has_progress: bool, connection_class_for: Cal
     """
     target = find_target(options.url, options.base_url)
     connection_class = connection_class_for(target.scheme)
+    is_coding_welcome = not has_progress and bool(options.decode) and options.file_path is None
+    tls = _tls_settings(options, target)
+    if options.is_plain and target.userinfo is None and len(target.path) <= LONGEST_KEPT:
+        return _known_plan(target, connection_class, tls, is_coding_welcome)
+    return _combine(options, target, connection_class, tls, is_coding_welcome)
+
+
+def _combine(
+    options: Options, target: Target, connection_class: type, tls: TlsSettings | None, is_coding_welcome: bool
+) -> Plan:
     if options.params is not None:
         path = _with_query(target.path, options.params)
         target = Target(target.scheme, target.host, target.port, path, target.userinfo)
@@ -136,7 +105,6 @@ def make_plan(options: Options, *, has_progress: bool, connection_class_for: Cal
     method = check_method(options.method, has_body=body is not None)
     file_path = None if options.file_path is None else check_file_path(options.file_path)
     names = given[1] | {name.lower() for name, _ in given[0]} if given[0] else given[1]
-    is_coding_welcome = file_path is None and not has_progress and bool(options.decode)
     secrets: set[str] = set()
     fields = build_fields(
         target,
@@ -155,7 +123,7 @@ def make_plan(options: Options, *, has_progress: bool, connection_class_for: Cal
         target,
         fields,
         body,
-        _make_route(options, target, connection_class),
+        _make_route(options, target, connection_class, tls),
         _check_chunk_size(options.chunk_size),
         file_path,
         decodes_content=file_path is None and "accept-encoding" not in names,
@@ -167,6 +135,12 @@ def make_plan(options: Options, *, has_progress: bool, connection_class_for: Cal
         checksum=None if options.checksum is None else check_checksum(options.checksum),
         secrets=CREDENTIAL_FIELDS | secrets if secrets else CREDENTIAL_FIELDS,
     )
+
+
+@lru_cache(maxsize=256)
+def _known_plan(target: Target, connection_class: type, tls: TlsSettings | None, is_coding_welcome: bool) -> Plan:
+    """The plan of a plain request: programs make the same one over and over."""
+    return _combine(PLAIN, target, connection_class, tls, is_coding_welcome)
 
 
 def _watched_auth(auth: Any, secrets: set[str]) -> Any:
@@ -275,16 +249,16 @@ def _check_count(name: str, value: object) -> int:
     return value
 
 
-def _make_route(options: Options, target: Target, connection_class: type) -> Route:
-    is_tls = target.scheme == "https"
+def _make_route(options: Options, target: Target, connection_class: type, tls: TlsSettings | None) -> Route:
     _, host, port = target.origin
-    return Route(
-        connection_class,
-        host,
-        port,
-        check_tls(options.ca_file, options.verify, options.client_cert, options.ssl_context) if is_tls else None,
-        _choose_proxy(options, target) if target.scheme in {"http", "https"} else None,
-    )
+    proxy = _choose_proxy(options, target) if target.scheme in {"http", "https"} else None
+    return Route(connection_class, host, port, tls, proxy)
+
+
+def _tls_settings(options: Options, target: Target) -> TlsSettings | None:
+    if target.scheme != "https":
+        return None
+    return check_tls(options.ca_file, options.verify, options.client_cert, options.ssl_context)
 
 
 def _choose_proxy(options: Options, target: Target) -> Proxy | None:
@@ -323,7 +297,7 @@ def follow_plan(plan: Plan, following: NextRequest, options: Options, connection
         target=following.target,
         fields=with_userinfo(fields, following.target),
         body=plan.body if following.keeps_body else None,
-        route=_make_route(options, following.target, connection_class),
+        route=_make_route(options, following.target, connection_class, _tls_settings(options, following.target)),
     )
 
 

@@ -16,9 +16,7 @@ from __future__ import annotations
 import re
 import ssl
 import threading
-from collections import OrderedDict
 from time import monotonic
-from typing import NamedTuple
 
 from ._connection import HTTPConnection
 from ._defaults import defaults
@@ -51,11 +49,6 @@ REQUEST_TIMEOUT = 408
 _TOLD_TIME = r"(?i)timeout\s*=\s*\"?([0-9]{1,6})"  # compiled with its first use: many servers do not tell
 
 
-class _Idle(NamedTuple):
-    connection: HTTPConnection
-    until: float  # on time.monotonic()
-
-
 class Pool:
     """Idle connections, the latest first."""
 
@@ -68,8 +61,8 @@ class Pool:
         self._limit = limit
         self._is_closed = False
         self._lock = threading.Lock()
-        self._idle: dict[Hashable, list[_Idle]] = {}
-        self._order: OrderedDict[int, Hashable] = OrderedDict()  # id of each idle connection -> its key, oldest first
+        self._idle: dict[Hashable, list[HTTPConnection]] = {}  # by key, the latest last
+        self._count = 0  # of all that are idle
         self._next_end = 0.0  # no connection's time is up before this moment
 
     def __del__(self) -> None:
@@ -77,80 +70,77 @@ class Pool:
 
     def __len__(self) -> int:
         """How many connections are idle."""
-        return len(self._order)
-
-    def lease(self, route: Route, waiter: Waiter) -> Lease:
-        """Have a connection for one request."""
-        return Lease(self, route, waiter)
+        return self._count
 
     def take(self, key: Hashable) -> HTTPConnection | None:
         """Take out an idle connection that still lives, if there is one."""
         while True:
+            now = monotonic()
             with self._lock:
-                stale = self._pop_stale() if monotonic() >= self._next_end else []
+                stale = self._pop_stale(now) if now >= self._next_end else None
                 stack = self._idle.get(key)
-                idle = stack[-1] if stack else None
-                if idle is not None:
-                    self._remove(key, -1)
+                connection = stack.pop() if stack else None
+                if connection is not None:
+                    self._count -= 1
             if stale:
                 _close(stale)
-            if idle is None or not idle.connection.sock.is_readable():
-                return None if idle is None else idle.connection
-            idle.connection.close()
+            if connection is None or not connection.sock.is_readable():
+                return connection
+            connection.close()
 
     def put(self, key: Hashable, connection: HTTPConnection, idle_time: float) -> None:
         """Keep a connection for the next request with the same key."""
-        idle = _Idle(connection, monotonic() + idle_time)
+        now = monotonic()
+        connection.rest(now, now + idle_time)
         with self._lock:
-            surplus = self._pop_stale() if monotonic() >= self._next_end else []
+            surplus = self._pop_stale(now) if now >= self._next_end else []
             if self._is_closed or idle_time <= 0:
-                surplus.append(idle)
+                surplus.append(connection)
             else:
-                stack = self._idle.setdefault(key, [])
-                stack.append(idle)
-                self._order[id(connection)] = key
-                self._next_end = min(self._next_end, idle.until)
+                stack = self._idle.get(key)
+                if stack is None:
+                    stack = self._idle[key] = []
+                stack.append(connection)
+                self._count += 1
+                self._next_end = min(self._next_end, connection.idle_until)
                 if len(stack) > MOST_IDLE_PER_ROUTE:
-                    self._hurry(stack)
-                if len(self._order) > self._limit:
+                    self._hurry(stack[-MOST_IDLE_PER_ROUTE - 1], now)
+                if self._count > self._limit:
                     surplus += self._pop_surplus()
         if surplus:
             _close(surplus)
 
-    def _hurry(self, stack: list[_Idle]) -> None:
-        """Keep the oldest for a moment only, when a route has more than its share."""
+    def _hurry(self, connection: HTTPConnection, now: float) -> None:
+        """Keep one for a moment only, when its route has more than its share."""
         assert self._lock.locked()
-        oldest = stack[-MOST_IDLE_PER_ROUTE - 1]
-        until = min(oldest.until, monotonic() + BURST_TIME)
-        stack[-MOST_IDLE_PER_ROUTE - 1] = oldest._replace(until=until)
-        self._next_end = min(self._next_end, until)
+        connection.idle_until = min(connection.idle_until, now + BURST_TIME)
+        self._next_end = min(self._next_end, connection.idle_until)
 
-    def _pop_stale(self) -> list[_Idle]:
+    def _pop_stale(self, now: float) -> list[HTTPConnection]:
         """Take out the connections whose time is up, whatever they are for."""
         assert self._lock.locked()
-        now = monotonic()
-        stale: list[_Idle] = []
-        for key, stack in list(self._idle.items()):
-            places = [place for place, idle in enumerate(stack) if idle.until <= now]
-            stale += [self._remove(key, place) for place in reversed(places)]
-        ends = [idle.until for stack in self._idle.values() for idle in stack]
+        stale: list[HTTPConnection] = []
+        kept: dict[Hashable, list[HTTPConnection]] = {}
+        for key, stack in self._idle.items():
+            stale += [connection for connection in stack if connection.idle_until <= now]
+            rest = [connection for connection in stack if connection.idle_until > now]
+            if rest:
+                kept[key] = rest
+        self._idle = kept
+        self._count -= len(stale)
+        ends = [connection.idle_until for stack in kept.values() for connection in stack]
         self._next_end = min(ends, default=now + IDLE_TIME)
         return stale
 
-    def _pop_surplus(self) -> list[_Idle]:
+    def _pop_surplus(self) -> list[HTTPConnection]:
+        """Take out those that have been idle for the longest time, beyond the limit."""
         assert self._lock.locked()
         surplus = []
-        while len(self._order) > self._limit:
-            surplus.append(self._remove(next(iter(self._order.values())), 0))
+        while self._count > self._limit:
+            stack = min(filter(None, self._idle.values()), key=lambda stack: stack[0].idle_since)
+            surplus.append(stack.pop(0))
+            self._count -= 1
         return surplus
-
-    def _remove(self, key: Hashable, place: int) -> _Idle:
-        assert self._lock.locked()
-        idle = self._idle[key].pop(place)
-        del self._order[id(idle.connection)]
-        if not self._idle[key]:
-            del self._idle[key]
-        return idle
 
     def change_limit(self, limit: int) -> None:
         """Keep more or fewer connections from now on."""
@@ -164,7 +154,7 @@ class Pool:
         with self._lock:
             self._is_closed = True
             stacks, self._idle = self._idle, {}
-            self._order.clear()
+            self._count = 0
         for stack in stacks.values():
             _close(stack)
 
@@ -176,28 +166,26 @@ class Pool:
         self._is_closed = was_closed
 
 
-def _close(connections: Iterable[_Idle]) -> None:
-    for idle in connections:
-        idle.connection.close()
+def _close(connections: Iterable[HTTPConnection]) -> None:
+    for connection in connections:
+        connection.close()
 
 
 class Lease:
-    """A connection for one request; use it as a context manager, which gives it back or closes it."""
+    """A connection in the hands of one request; use it as a context manager, which gives it back or closes it."""
 
     def __init__(self, pool: Pool, route: Route, waiter: Waiter) -> None:
+        """Take an idle connection, or make one."""
         self._pool = pool
         self._route = route
         self._waiter = waiter
         self._response: ResponseLike | None = None
-        self._key = _key_of(route)
+        self._key = route if route.tls is None and route.proxy is None else _key_of(route)
         connection = pool.take(self._key) if defaults.keep_alive else None
-        self._is_reused = connection is not None
+        self._is_used = connection is not None
         self._connection: Any = open_connection(route, waiter) if connection is None else connection
         if connection is not None:
             connection.waiter = waiter
-
-    def __enter__(self) -> Self:
-        return self
 
     def exchange(self, method: str, target: str, fields: Fields, body: Body | None) -> ResponseLike:
         """Send a request and read the head of its response.
@@ -209,36 +197,30 @@ class Lease:
         Raises:
             Exception: Whatever kept the response from coming.
         """
-        if self._is_reused and may_repeat(method, body):
-            if self._exchange_over_used(method, target, fields, body):
-                assert self._response is not None, "that is what it says"
-                return self._response
-            self._connection.close()
-            self._is_reused, self._connection = False, open_connection(self._route, self._waiter)
-        self._response = exchange(self._connection, method, target, fields, body)
-        return self._response
-
-    def _exchange_over_used(self, method: str, target: str, fields: Fields, body: Body | None) -> bool:
-        """The same over a connection that may have died meanwhile; False when it has."""
+        may_replace = self._is_used and may_repeat(method, body)
         try:
-            response = exchange(self._connection, method, target, fields, body)
+            response = self._response = exchange(self._connection, method, target, fields, body)
         except (ConnectionError, ssl.SSLError):
-            if self._connection.has_answer:
+            if not may_replace or self._connection.has_answer:
                 raise
-            return False
-        has_given_up = response.head.status == REQUEST_TIMEOUT
-        if has_given_up and "close" in response.head.headers.get("Connection", "").lower():
-            return False
-        self._response = response
-        return True
+        else:
+            if not may_replace or not _has_given_up(response):
+                return response
+        self._connection.close()
+        self._is_used, self._response = False, None
+        self._connection = open_connection(self._route, self._waiter)
+        response = self._response = exchange(self._connection, method, target, fields, body)
+        return response
+
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         connection, response = self._connection, self._response
         if kind is None and response is not None and response.is_reusable and self._is_worth_keeping(connection):
-            connection.rest()
-            self._pool.put(self._key, connection, idle_time(response.head.headers.get("Keep-Alive", "")))
+            self._pool.put(self._key, connection, idle_time(response.head.headers.get("Keep-Alive")))
         else:
             connection.close()
 
@@ -250,6 +232,13 @@ class Lease:
         return defaults.keep_alive and isinstance(connection, HTTPConnection) and connection.is_intact
 
 
+def _has_given_up(response: ResponseLike) -> bool:
+    """Whether the server closes a connection on which it waited for a request too long."""
+    if response.head.status != REQUEST_TIMEOUT:
+        return False
+    return "close" in response.head.headers.get("Connection", "").lower()
+
+
 def _key_of(route: Route) -> Hashable:
     """What a connection must have in common with a route to serve it (P3)."""
     proxy_tls = None if route.proxy is None else route.proxy.tls
@@ -259,11 +248,11 @@ def _key_of(route: Route) -> Hashable:
     return route, context, None if proxy_tls is None else pending_context(proxy_tls).key
 
 
-def idle_time(keep_alive: str) -> float:
+def idle_time(keep_alive: str | None) -> float:
     """How long a connection is worth keeping, in seconds: a second less than the server keeps it, if it tells.
 
     Args:
-        keep_alive: The response's Keep-Alive field (RFC 2068, section 19.7.1.1).
+        keep_alive: The response's Keep-Alive field (RFC 2068, section 19.7.1.1), or None.
     """
     told = re.search(_TOLD_TIME, keep_alive) if keep_alive else None
     return IDLE_TIME if told is None else min(IDLE_TIME, int(told[1]) - 1.0)

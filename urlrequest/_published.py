@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ._events import Outcome
     from ._head import ResponseHead
     from ._headers import Headers
+    from ._target import Target
 
 __all__ = ["Published"]
 
@@ -26,10 +27,10 @@ class Published:
     _error: BaseException | None = None
     _content: bytes | None = None
     _resp_head: ResponseHead | None = None
-    _resp_url: str | None = None
+    _resp_target: Target | None = None
 
-    def _publish_response(self, url: str, head: ResponseHead) -> None:
-        self._resp_url, self._resp_head = url, head
+    def _publish_response(self, target: Target, head: ResponseHead) -> None:
+        self._resp_target, self._resp_head = target, head
 
     def _publish_outcome(self, outcome: Outcome) -> None:
         self._content, self._result = outcome.content, outcome.result
@@ -87,7 +88,7 @@ class Published:
     @property
     def resp_url(self) -> str | None:
         """The URL that answered, without userinfo; None until the first callback."""
-        return self._resp_url
+        return None if self._resp_target is None else self._resp_target.url
 
     @property
     def _content_type(self) -> str | None:

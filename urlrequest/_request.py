@@ -23,7 +23,8 @@ from ._lifecycle import Lifecycle, State
 from ._live import live_requests
 from ._log import log
 from ._mailbox import Mailbox
-from ._plan import Options, find_target
+from ._options import Options
+from ._plan import find_target
 from ._published import Published
 from ._session import Common, Session, check_session, default_session, timekeeper
 from ._thread_like import ThreadLike
@@ -168,13 +169,13 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         self.session: Common = session if isinstance(session, Session) else default_session
         self.host = ""
         # The classes have these, too; but of what is set later, each instance would keep the names (1.3 KB in CPython).
-        self._answering_url = self._head = self._resp_url = self._resp_head = self._content = self._result = None
+        self._target = self._head = self._resp_target = self._resp_head = self._content = self._result = None
         self._made_at = monotonic()
         self._lifecycle = Lifecycle()
         self._waiter = Waiter()
         self.mailbox = Mailbox(self, self._bind(timeout, deadline, hook, session))
         options = Options(
-            url, req_body, req_headers, chunk_size, method, decode, file_path, ca_file, verify, proxy_host, proxy_port,
+            url, decode, ca_file, verify, req_body, req_headers, chunk_size, method, file_path, proxy_host, proxy_port,
             proxy_headers, user_agent, cookies, auth, client_cert, ssl_context, follow_redirects, retries, trust_env,
             params, json, files, progress_interval, max_size, resume, checksum,
         )  # fmt: skip
@@ -429,14 +430,13 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         self._publish_head()
         self._publish_outcome(outcome)
         self._lifecycle.finish()
-        has_gone_wrong = isinstance(outcome, _GONE_WRONG)
-        if has_gone_wrong and not self.is_awaited and not self._has_callback(outcome.callback):
+        if isinstance(outcome, _GONE_WRONG) and not self.is_awaited and not self._has_callback(outcome.callback):
             what = outcome.error or f"{self.resp_status} {self.resp_reason}"
             log("WARNING", "%r ended, and no callback was there to be told: %s", self, what)
 
     def _publish_head(self) -> None:
-        if self._head is not None and self._answering_url is not None:
-            self._publish_response(self._answering_url, self._head)
+        if self._head is not None and self._target is not None:
+            self._publish_response(self._target, self._head)
 
     def _let_go(self) -> None:
         """Keep nothing alive that a finished request does not need (contract 3.7)."""

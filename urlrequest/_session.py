@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ._plan import Options
+    from ._options import Options
     from ._request import UrlRequest
     from .hooks import Hook
 

@@ -80,18 +80,19 @@ class NetworkStream:
         self._expects_silence = True
         sock = self._socket
         self.waiter.check()
-        rest = memoryview(octets)
+        rest: bytes | bytearray | memoryview = octets if len(octets) <= SEND_SIZE else memoryview(octets)
         while rest:
             try:
-                sent = sock.send(rest[:SEND_SIZE])
+                sent = sock.send(rest if len(rest) <= SEND_SIZE else rest[:SEND_SIZE])
             except (BlockingIOError, ssl.SSLWantWriteError):
                 wanted = WRITE
             except ssl.SSLWantReadError:
                 wanted = READ
             else:
-                rest = rest[sent:]
-                if rest:
-                    self.waiter.check()
+                if sent == len(rest):
+                    break
+                rest = memoryview(rest)[sent:]
+                self.waiter.check()
                 continue
             # The end of the stream would be ready to be read for ever.
             interest = wanted | READ if watch and not self._has_peer_finished else wanted
@@ -136,7 +137,10 @@ class NetworkStream:
             octets, self.early_answer = self.early_answer, b""
             return octets
         if self._expects_silence:
-            self._await_answer()
+            # Sleep at once after a request: trying to read first would only cost a system call.
+            self._expects_silence = False
+            if not (self._is_tls and self._socket.pending()):  # type: ignore[attr-defined]  # an SSLSocket
+                self._wait(READ, "waiting for an answer from")
         else:
             self.waiter.check()
         if self._late_error is not None:
@@ -149,7 +153,8 @@ class NetworkStream:
             except ssl.SSLWantWriteError:
                 self._wait(WRITE, "receiving from")
             else:
-                self.has_received = self.has_received or bool(octets)  # the end of the stream is no answer
+                if octets:  # the end of the stream is no answer
+                    self.has_received = True
                 return octets
 
     def receive_into(self, room: memoryview) -> int:
@@ -190,17 +195,12 @@ class NetworkStream:
         assert error is not None, "that is what it is called for"
         raise error
 
-    def _await_answer(self) -> None:
-        """Sleep at once after a request: trying to read first would only cost a system call."""
-        self._expects_silence = False
-        if not (self._is_tls and self._socket.pending()):  # type: ignore[attr-defined]  # an SSLSocket
-            self._wait(READ, "waiting for an answer from")
-
     def _wait(self, wanted: int, what: str) -> int:
+        waiter = self.waiter
         descriptor = self._socket.fileno()
-        until = self.waiter.step_end()
+        until = None if waiter.timeout is None else waiter.step_end()
         while True:
-            ready = self.waiter.wait({descriptor: wanted}, until, f"{what} {self.peer}")
+            ready = waiter.wait({descriptor: wanted}, until, f"{what} {self.peer}")
             if ready:
                 return ready[descriptor]
 

@@ -129,19 +129,13 @@ def decode_text(content: bytes, content_type: str | None) -> str | bytes:
         content_type: The field's value; None where there is none, then it is text if it decodes.
     """
     kind = _kind_of(content_type)
-    if kind.is_binary:
+    encoding = None if kind.is_binary else _find_encoding(content, kind)
+    if encoding is None:
         return content
-    encoding = _find_encoding(content, kind)
     try:
-        return content.decode(encoding) if encoding == "utf-8" or _is_charset(encoding) else content
+        return content.decode(encoding)
     except (LookupError, ValueError):
         return content
-
-
-def _is_charset(name: str) -> bool:
-    """Whether text may be decoded by that name. Raises LookupError for a name that nobody knows."""
-    # The codec registry remembers every name it was asked for, and would be asked for whatever servers invent.
-    return re.fullmatch(_CHARSET, name) is not None and codecs.lookup(name).name not in _NO_CHARSETS
 
 
 def find_charset(content_type: str | None) -> str | None:
@@ -180,13 +174,13 @@ def parse_json(text: str | bytes) -> Any:
 class _Kind:
     """What a Content-Type says."""
 
-    __slots__ = ("charset", "is_binary", "is_json")
+    __slots__ = ("encoding", "is_binary", "is_json")
 
     def __init__(self, content_type: str) -> None:
         media_type = content_type.partition(";")[0].strip().lower()
         self.is_binary = _is_binary(media_type)
         self.is_json = media_type == "application/json"
-        self.charset = find_charset(content_type)
+        self.encoding = _find_codec(find_charset(content_type))  # None: it names a charset that is not known here
 
 
 def _kind_of(content_type: str | None) -> _Kind:
@@ -196,6 +190,20 @@ def _kind_of(content_type: str | None) -> _Kind:
 
 
 _known_kind = lru_cache(maxsize=128)(_Kind)
+
+
+def _find_codec(charset: str | None) -> str | None:
+    """The name of the codec for a charset; utf-8 where there is none, None where it is not known."""
+    if charset is None:
+        return "utf-8"
+    # The codec registry remembers every name it was asked for, and would be asked for whatever servers invent.
+    if not re.fullmatch(_CHARSET, charset):
+        return None
+    try:
+        name = codecs.lookup(charset).name
+    except (LookupError, ValueError):
+        return None
+    return None if name in _NO_CHARSETS else charset
 
 
 def _is_binary(media_type: str) -> bool:
@@ -213,8 +221,8 @@ def _is_binary(media_type: str) -> bool:
     )
 
 
-def _find_encoding(content: bytes, kind: _Kind) -> str:
-    """The name of an encoding, or something that is none; decode_text() tells them apart."""
+def _find_encoding(content: bytes, kind: _Kind) -> str | None:
+    """The name of the codec for a text, or None."""
     if content.startswith(_ANY_MARK):
         return next(encoding for mark, encoding in _MARKS if content.startswith(mark))
     # JSON text has no zeros among its characters: where its octets have some, no charset can say otherwise.
@@ -224,4 +232,4 @@ def _find_encoding(content: bytes, kind: _Kind) -> str:
         encoding = json.detect_encoding(content)
         if encoding != "utf-8":
             return encoding
-    return kind.charset or "utf-8"
+    return kind.encoding

@@ -28,7 +28,7 @@ class ThreadLike(threading.Thread):
         # Thread's own constructor makes an event, a lock and a weak reference for a thread that is never started: more
         # than a quarter of the memory of a request that waits (measured: 1.7 of 5.0 KB).
         self.name = name
-        self._worker: tuple[int, int] | None = None  # ident and native id of the thread that runs this
+        self._worker: int | None = None  # ident of the thread that runs this
         self._has_ended = False
         self._bell = Flag(is_set=True)
 
@@ -59,12 +59,13 @@ class ThreadLike(threading.Thread):
     @property
     def ident(self) -> int | None:
         """The identifier of the thread that runs the request; None while it waits for one."""
-        return None if self._worker is None else self._worker[0]
+        return self._worker
 
     @property
     def native_id(self) -> int | None:
-        """The system's identifier of that thread."""
-        return None if self._worker is None else self._worker[1]
+        """The system's identifier of that thread; None when it has ended, too."""
+        threads = {thread.ident: thread.native_id for thread in threading.enumerate()}
+        return threads.get(self._worker)
 
     @property
     def daemon(self) -> bool:
@@ -77,7 +78,7 @@ class ThreadLike(threading.Thread):
 
     def _begin(self) -> None:
         """The worker has come to this request."""
-        self._worker = (threading.get_ident(), threading.get_native_id())
+        self._worker = threading.get_ident()
 
     def _end(self) -> None:
         """Nothing more will be done for this request on any worker."""

@@ -17,7 +17,8 @@ from ._chunks import ChunkSink
 from ._coding import knows_codings
 from ._events import answer_class
 from ._head import content_length
-from ._plan import Options, Plan, follow_plan, make_plan, wire_form
+from ._plan import Plan, follow_plan, make_plan, wire_form
+from ._pool import Lease
 from ._progress import Meter, SizeLimit, UploadMeter
 from ._retry import back_off, is_worth_retrying, may_repeat, retry_after, wants_retry
 from ._sink import FileSink, MemorySink, Sink
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from ._decoder import Decoder
     from ._events import Answer, ProgressRun
     from ._head import ResponseHead
-    from ._pool import Lease, Pool
+    from ._options import Options
+    from ._pool import Pool
     from ._redirect import Hop, NextRequest
     from ._response import ResponseLike
     from ._waiter import Waiter
@@ -118,8 +120,7 @@ def _fetch(
         with lease:
             following = _find_redirect(plan, response.head) if plan.redirect_limit else None
             if following is None and (file is None or file.accepts(response.head)):
-                with MemorySink() as memory:
-                    return _finish(response, plan, memory, file, options, waiter, witness)
+                return _finish(response, plan, file, options, waiter, witness)
             _discard(response)
         if following is None:
             plan = plan._replace(fields=_without_range(plan.fields))
@@ -127,7 +128,9 @@ def _fetch(
         if hops == plan.redirect_limit:
             raise TooManyRedirects(f"{plan.target} redirects again, after {hops} redirects; no more are allowed")
         hops += 1
-        witness.see_hop(_hop(plan, response.head))
+        from ._redirect import Hop  # as in _find_redirect()
+
+        witness.see_hop(Hop(plan.target.url, response.head.status, response.head.headers))
         plan = follow_plan(plan, following, options, witness.connection_class(following.target.scheme))
 
 
@@ -145,12 +148,6 @@ def _find_redirect(plan: Plan, head: ResponseHead) -> NextRequest | None:
     from ._redirect import find_redirect  # most requests follow none
 
     return find_redirect(plan.method, plan.target, head)
-
-
-def _hop(plan: Plan, head: ResponseHead) -> Hop:
-    from ._redirect import Hop  # as above
-
-    return Hop(plan.target.url, head.status, head.headers)
 
 
 def _without_range(fields: Fields) -> Fields:
@@ -206,7 +203,7 @@ def _exchange(plan: Plan, supplies: Supplies, waiter: Waiter) -> tuple[Lease, Re
 
 def _exchange_once(plan: Plan, supplies: Supplies, waiter: Waiter) -> tuple[Lease, ResponseLike]:
     waiter.check()
-    lease = supplies.pool.lease(plan.route, waiter)
+    lease = Lease(supplies.pool, plan.route, waiter)
     try:
         cookies = None if supplies.cookies is None else supplies.cookies.cookies_for(plan.target)
         response = lease.exchange(plan.method, *wire_form(plan, cookies), plan.body)
@@ -241,39 +238,35 @@ def _discard(response: ResponseLike) -> None:
 
 
 def _finish(
-    response: ResponseLike,
-    plan: Plan,
-    memory: MemorySink,
-    file: FileSink | None,
-    options: Options,
-    waiter: Waiter,
-    witness: Witness,
+    response: ResponseLike, plan: Plan, file: FileSink | None, options: Options, waiter: Waiter, witness: Witness
 ) -> Answer:
     """Receive the final response, and make of it what the user asked for."""
     head = response.head
     witness.see_head(head)
     is_wanted = 200 <= head.status < 300
     has_content = is_wanted and _has_content(plan.method, head.status)
-    checksum = plan.checksum if has_content and file is None else None
-    destination: Sink = memory
+    checksum = plan.checksum if has_content else None
+    content = result = b""
     if is_wanted and file is not None:
-        destination = file
+        _receive(response, file, plan, witness, file.offset)
+        waiter.check()
+        if has_content:
+            if not witness.begin_commit():
+                raise RequestCancelled("the request was cancelled")
+            file.commit()
     elif is_wanted and witness.wants_chunks():
-        destination = ChunkSink(witness.see_chunk, checksum)
-    _receive(response, destination, plan, witness, file.offset if destination is file and file is not None else 0)
-    waiter.check()
-    if file is not None and destination is file and has_content:
-        if not witness.begin_commit():
-            raise RequestCancelled("the request was cancelled")
-        file.commit()
-    content = memory.content()
-    if destination is not memory and isinstance(destination, ChunkSink):
-        destination.verify()
-    elif checksum is not None:
-        digest = new_digest(checksum)
-        digest.update(content)
-        compare_digest(digest, checksum)
-    result: Any = _make_result(content, response, options, witness) if destination is memory else b""
+        chunks = ChunkSink(witness.see_chunk, checksum)
+        _receive(response, chunks, plan, witness)
+        waiter.check()
+        chunks.verify()
+    else:
+        content = _collect(response, plan, witness)
+        waiter.check()
+        if checksum is not None:
+            digest = new_digest(checksum)
+            digest.update(content)
+            compare_digest(digest, checksum)
+        result = _make_result(content, response, options, witness)
     return answer_class(head.status)(head=head, content=content, result=result)
 
 
@@ -282,20 +275,29 @@ def _has_content(method: str, status: int) -> bool:
     return method != "HEAD" and status != 204
 
 
-def _receive(response: ResponseLike, sink: Sink, plan: Plan, witness: Witness, offset: int) -> None:
+def _collect(response: ResponseLike, plan: Plan, witness: Witness) -> bytes:
+    """The whole content, in memory."""
+    if not (plan.max_size is not None or witness.wants_progress() or _is_coded(response, plan)):
+        whole = response.take_whole()
+        if whole is not None:
+            return whole
+    with MemorySink() as memory:
+        _receive(response, memory, plan, witness)
+        return memory.content()
+
+
+def _is_coded(response: ResponseLike, plan: Plan) -> bool:
+    """Whether there are content codings to be undone."""
+    codings = response.head.headers.get("Content-Encoding")
+    return bool(codings) and plan.decodes_content and knows_codings(codings)
+
+
+def _receive(response: ResponseLike, sink: Sink, plan: Plan, witness: Witness, offset: int = 0) -> None:
     """Bring the whole content to the sink, and tell how far it is.
 
     Args:
         offset: Octets that are there already.
     """
-    codings = response.head.headers.get("Content-Encoding")
-    is_coded = bool(codings) and plan.decodes_content and knows_codings(codings)
-    if not is_coded and plan.max_size is None and not witness.wants_progress():
-        whole = response.take_whole()
-        if whole is not None:
-            sink.expect(len(whole))
-            sink.write(whole)
-            return
     total = content_length(response.head)
     limit = SizeLimit(plan.max_size)
     if response.expected is not None:
@@ -303,11 +305,11 @@ def _receive(response: ResponseLike, sink: Sink, plan: Plan, witness: Witness, o
     limit.add(offset)
     total = None if total is None else offset + total
     meter = Meter(plan.chunk_size, total, plan.progress_interval, witness, offset)
-    if is_coded:
+    if _is_coded(response, plan):
         sink.expect(None)
         from ._decoder import Decoder  # many responses are not coded
 
-        _receive_coded(response, Decoder(codings), sink, meter, limit)
+        _receive_coded(response, Decoder(response.head.headers["Content-Encoding"]), sink, meter, limit)
     else:
         sink.expect(response.expected)
         _receive_plain(response, sink, meter, limit)

@@ -179,7 +179,8 @@ class Waiter:
         end = earliest(until, self.deadline.at)
         seconds = _LONGEST_WAIT if end is None else min(max(0.0, end - monotonic()), _LONGEST_WAIT)
         ready = _poll(interest, descriptor, seconds)
-        if ready.pop(descriptor, None):
+        if descriptor in ready:
+            del ready[descriptor]
             self.arm().silence()
         self.check()
         if not ready and not is_pause and until is not None and monotonic() >= until:
@@ -204,13 +205,15 @@ class Waiter:
             _spare_alarms.append(alarm)
 
 
-def is_ready(descriptor: int) -> bool:
+def _is_ready_with_poll(descriptor: int) -> bool:
     """Whether a descriptor can be read without waiting."""
-    if not hasattr(select, "poll"):
-        return bool(select.select([descriptor], [], [], 0)[0])
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(0))
+
+
+def _is_ready_with_select(descriptor: int) -> bool:
+    return bool(select.select([descriptor], [], [], 0)[0])
 
 
 def _poll_with_poll(interest: Mapping[int, int], alarm: int, seconds: float) -> dict[int, int]:
@@ -219,11 +222,11 @@ def _poll_with_poll(interest: Mapping[int, int], alarm: int, seconds: float) -> 
     for descriptor, wanted in interest.items():
         poll.register(descriptor, (select.POLLIN if wanted & READ else 0) | (select.POLLOUT if wanted & WRITE else 0))
     # Rounded up: waking a moment too early would make a busy loop of the last millisecond.
-    ready = poll.poll(seconds * 1000 + 0.5)
-    return {
-        descriptor: (READ if event & ~select.POLLOUT else 0) | (WRITE if event & ~select.POLLIN else 0)
-        for descriptor, event in ready
-    }  # an error or a hang-up is ready for both: the next call on the socket tells which
+    ready = {}
+    for descriptor, event in poll.poll(seconds * 1000 + 0.5):
+        # An error or a hang-up is ready for both: the next call on the socket tells which.
+        ready[descriptor] = (READ if event & ~select.POLLOUT else 0) | (WRITE if event & ~select.POLLIN else 0)
+    return ready
 
 
 def _poll_with_select(interest: Mapping[int, int], alarm: int, seconds: float) -> dict[int, int]:
@@ -237,4 +240,6 @@ def _poll_with_select(interest: Mapping[int, int], alarm: int, seconds: float) -
     return ready
 
 
-_poll = _poll_with_poll if hasattr(select, "poll") else _poll_with_select
+_HAS_POLL = hasattr(select, "poll")
+_poll = _poll_with_poll if _HAS_POLL else _poll_with_select
+is_ready = _is_ready_with_poll if _HAS_POLL else _is_ready_with_select

@@ -1,6 +1,6 @@
 """Witnessed: what `perform()` tells a request on the worker, and asks it: the points where a subclass takes part.
 
-Thread safety. `_answering_url`, `_head` and `_history` are written by the worker, before the event that tells of them
+Thread safety. `_target`, `_head` and `_history` are written by the worker, before the event that tells of them
 is posted; the dispatch thread reads them when it delivers that event.
 """
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ._head import ResponseHead
     from ._plan import Plan
     from ._redirect import Hop
+    from ._target import Target
 
 __all__ = ["Witnessed"]
 
@@ -29,7 +30,7 @@ class Witnessed:
     url: str
     debug: bool
 
-    _answering_url: str | None = None  # of the whole plan, which holds the body, nothing else is kept
+    _target: Target | None = None  # of the whole plan, which holds the body, nothing else is kept
     _head: ResponseHead | None = None
     _history: tuple[Hop, ...] = ()
 
@@ -76,8 +77,7 @@ class Witnessed:
         return self._get_connection_for_scheme(scheme)
 
     def see_plan(self, plan: Plan) -> None:
-        url = plan.target.url
-        self._answering_url = self.url if url == self.url else url  # one text instead of two
+        self._target = plan.target
         if self.debug:
             self._log("%s %s", plan.method, plan.target.url)
 

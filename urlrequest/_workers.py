@@ -20,7 +20,6 @@ from __future__ import annotations
 import threading
 from heapq import heapify, heappop, heappush
 from itertools import chain, count
-from typing import NamedTuple
 
 from ._lifecycle import Flag
 
@@ -47,26 +46,19 @@ IDLE_TIME = 10.0  # seconds a worker waits for another job before it ends
 SPARE_PLACES = 64  # empty ones that are not worth tidying up
 
 
-class _Place:
-    """A job's place in the line, empty once the job was withdrawn: nothing keeps a cancelled request alive."""
-
-    __slots__ = ("host", "job")
-
-    def __init__(self, job: Job, host: str) -> None:
-        self.job: Job | None = job
-        self.host = host
-
-
-class _Task(NamedTuple):
-    """A job that has a slot.
+class _Task:
+    """A job and its place in the line, empty once the job was withdrawn: nothing keeps a cancelled request alive.
 
     Attributes:
         arrival: Its number in the order of arrivals.
     """
 
-    job: Job
-    host: str
-    arrival: int
+    __slots__ = ("arrival", "host", "job")
+
+    def __init__(self, job: Job, arrival: int) -> None:
+        self.job: Job | None = job
+        self.host = job.host
+        self.arrival = arrival
 
 
 class _Worker:
@@ -98,9 +90,10 @@ class _Worker:
     def _run(self) -> None:
         task = self.take()
         while task is not None:
-            host = task.host
-            task.job.work()
-            task = None  # a sleeping worker keeps nothing alive
+            host, job = task.host, task.job
+            assert job is not None, "what has a slot is not withdrawn"
+            job.work()
+            task = job = None  # a sleeping worker keeps nothing alive
             task = self._workers.next_task(self, host)
 
 
@@ -121,9 +114,9 @@ class Workers:
         self._running_at: dict[str, int] = {}
         self._idle: list[_Worker] = []
         self._is_dismissed = False
-        self._waiting: dict[Job, _Place] = {}  # those that nobody has withdrawn
-        self._line: list[tuple[int, _Place]] = []  # a heap, by arrival
-        self._held: dict[str, list[tuple[int, _Place]]] = {}  # heaps of those whose turn came when their host was full
+        self._waiting: dict[Job, _Task] = {}  # those that nobody has withdrawn
+        self._line: list[tuple[int, _Task]] = []  # a heap, by arrival
+        self._held: dict[str, list[tuple[int, _Task]]] = {}  # heaps of those whose turn came when their host was full
         self._arrivals = count()
         self._numbers = count(1)
 
@@ -135,39 +128,40 @@ class Workers:
         Raises:
             RuntimeError: The system gives no thread, and there is no other job behind which this one could wait.
         """
-        host = job.host
         with self._lock:
-            task = _Task(job, host, next(self._arrivals))
-            if not self._take_slot(host):
+            task = _Task(job, next(self._arrivals))
+            if not self._has_slot(task.host):
                 self._line_up(task)
                 return False
+            self._take_slot(task.host)
             worker = self._idle.pop() if self._idle else None
-        return self._set_to_work(worker, task)
-
-    def _has_host_slot(self, host: str) -> bool:
-        return self._limit_per_host is None or self._running_at.get(host, 0) < self._limit_per_host
-
-    def _take_slot(self, host: str) -> bool:
-        assert self._lock.locked()
-        if self._running >= self._limit or not self._has_host_slot(host):
-            return False
-        self._running += 1
-        self._running_at[host] = self._running_at.get(host, 0) + 1
+        if worker is None:
+            return self._start_worker(task)
+        worker.hand(task)
         return True
 
+    def _has_slot(self, host: str) -> bool:
+        if self._running >= self._limit:
+            return False
+        return self._limit_per_host is None or self._running_at.get(host, 0) < self._limit_per_host
+
+    def _take_slot(self, host: str) -> None:
+        self._running += 1
+        self._running_at[host] = self._running_at.get(host, 0) + 1
+
     def _return_slot(self, host: str) -> None:
-        assert self._lock.locked()
         self._running -= 1
         self._running_at[host] -= 1
         if not self._running_at[host]:
             del self._running_at[host]
-        self._recall(host)
+        if self._held:
+            self._recall(host)
 
     def _line_up(self, task: _Task) -> None:
         assert self._lock.locked()
-        place = _Place(task.job, task.host)
-        self._waiting[task.job] = place
-        heappush(self._line, (task.arrival, place))
+        assert task.job is not None, "nobody can have withdrawn what was not in the line"
+        self._waiting[task.job] = task
+        heappush(self._line, (task.arrival, task))
         places = len(self._line) + sum(map(len, self._held.values()))
         if places > 2 * len(self._waiting) + SPARE_PLACES:
             self._tidy_line()
@@ -179,30 +173,28 @@ class Workers:
         heapify(self._line)
         self._held.clear()
 
-    def _set_to_work(self, worker: _Worker | None, task: _Task) -> bool:
-        if worker is None:
-            try:
-                _Worker(self).start(task, f"urlrequest-worker-{next(self._numbers)}")
-            except RuntimeError:
-                with self._lock:
-                    worker = self._idle.pop() if self._idle else None  # one may have come free meanwhile
-                    if worker is None:
-                        self._return_slot(task.host)
-                        if not self._running:
-                            raise
-                        self._line_up(task)
-                        return False
-            else:
-                return True
-        worker.hand(task)
+    def _start_worker(self, task: _Task) -> bool:
+        """Have a task done by a new thread, or let it wait where there is none; whether it has a slot."""
+        try:
+            _Worker(self).start(task, f"urlrequest-worker-{next(self._numbers)}")
+        except RuntimeError:
+            with self._lock:
+                worker = self._idle.pop() if self._idle else None  # one may have come free meanwhile
+                if worker is None:
+                    self._return_slot(task.host)
+                    if not self._running:
+                        raise
+                    self._line_up(task)
+                    return False
+            worker.hand(task)
         return True
 
     def withdraw(self, job: Job) -> bool:
         """Take back a job that waits; False when it has a worker already, or had one. Any thread; never blocks."""
-        place = self._waiting.pop(job, None)
-        if place is None:
+        task = self._waiting.pop(job, None)
+        if task is None:
             return False
-        place.job = None
+        task.job = None
         return True
 
     def next_task(self, worker: _Worker, host: str) -> _Task | None:
@@ -213,7 +205,7 @@ class Workers:
         """
         with self._lock:
             self._return_slot(host)
-            task = self._pop_waiting()
+            task = self._pop_waiting() if self._line else None
             if task is not None or self._is_dismissed:
                 return task
             self._idle.append(worker)
@@ -230,15 +222,15 @@ class Workers:
         """The first waiting job whose host has a slot; it has the slot then."""
         assert self._lock.locked()
         while self._line and self._running < self._limit:
-            arrival, place = heappop(self._line)
-            job, host = place.job, place.host
-            if job is not None and not self._has_host_slot(host):
-                heappush(self._held.setdefault(host, []), (arrival, place))
-            elif job is not None and self.withdraw(job):
-                self._take_slot(host)
-                return _Task(job, host, arrival)
+            entry = heappop(self._line)
+            task, job = entry[1], entry[1].job
+            if job is not None and not self._has_slot(task.host):
+                heappush(self._held.setdefault(task.host, []), entry)
+            elif job is not None and self._waiting.pop(job, None) is not None:
+                self._take_slot(task.host)
+                return task
             else:
-                self._recall(host)
+                self._recall(task.host)
         return None
 
     def _recall(self, host: str) -> None:
@@ -267,8 +259,11 @@ class Workers:
                 worker = self._idle.pop() if task is not None and self._idle else None
             if task is None:
                 return
+            if worker is not None:
+                worker.hand(task)
+                continue
             try:
-                is_running = self._set_to_work(worker, task)
+                is_running = self._start_worker(task)
             except RuntimeError:
                 # The next job that comes or ends takes it along.
                 with self._lock:

@@ -43,8 +43,8 @@ def connections(server: Server) -> list[int]:
 def wait_readable(session: Session) -> None:
     """Wait until something has happened on the session's idle connection."""
     (stack,) = session.pool._idle.values()
-    (idle,) = stack
-    with socket.socket(fileno=os.dup(idle.connection.sock.fileno())) as sock:
+    (connection,) = stack
+    with socket.socket(fileno=os.dup(connection.sock.fileno())) as sock:
         sock.settimeout(10)
         sock.recv(1, socket.MSG_PEEK)
 

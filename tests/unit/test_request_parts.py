@@ -13,6 +13,7 @@ from urlrequest._callbacks import _NAMES, Callbacks
 from urlrequest._events import Cancel, Error, Failure, Outcome, Redirect, Success
 from urlrequest._head import ResponseHead
 from urlrequest._published import Published
+from urlrequest._target import parse_target
 from urlrequest._thread_like import ThreadLike
 
 PATIENCE = 30.0  # seconds; only a failing test waits that long
@@ -223,7 +224,8 @@ def test_2_2_join_sleeps_in_slices(thread: ThreadLike, monkeypatch: pytest.Monke
 def published(content: bytes | None, content_type: str | None = None) -> Published:
     made = Published()
     if content_type is not None:
-        made._publish_response("u", ResponseHead("1.1", 200, "OK", Headers({"content-type": content_type})))
+        head = ResponseHead("1.1", 200, "OK", Headers({"content-type": content_type}))
+        made._publish_response(parse_target("u"), head)
     made._publish_outcome(Success(content=content))
     return made
 
@@ -241,7 +243,7 @@ def test_3_4_nothing_before() -> None:
 def test_11_2_response() -> None:
     """Contract 11.2: status, reason, fields and URL of the response, and the outcome, can be read."""
     made, headers, error = Published(), Headers({"A": "1"}), OSError()
-    made._publish_response("http://h/", ResponseHead("1.1", 404, "Gone", headers))
+    made._publish_response(parse_target("http://h/"), ResponseHead("1.1", 404, "Gone", headers))
     made._publish_outcome(Error(error=error))
 
     assert (404, "Gone", "http://h/") == (made.resp_status, made.resp_reason, made.resp_url)
