@@ -353,6 +353,13 @@ def test_1_3_names_are_light(statement: str) -> None:
     assert set() == modules_after(statement).intersection(HEAVY)
 
 
+def test_1_3_asking_for_codings_is_light() -> None:
+    """Contract 1.3: a request that says what it can decode imports no decoder for zstd, which few responses need."""
+    loaded = modules_after("from urlrequest._coding import accepted_codings; accepted_codings()")
+
+    assert set() == loaded.intersection({"_zstd", "backports.zstd", "zstandard", "urlrequest._decoder"})
+
+
 def test_1_4_all_names_can_be_had() -> None:
     """Contract 1.4: each public name is there, is listed, and stays the same object."""
     assert set(urlrequest.__all__) <= set(dir(urlrequest))

@@ -15,6 +15,7 @@ import ssl
 import threading
 import warnings
 from contextlib import contextmanager
+from functools import lru_cache
 from time import monotonic
 
 from .errors import InsecureRequestWarning
@@ -66,6 +67,10 @@ class TlsSettings:
         return hash(self._all)
 
 
+# One object for equal settings: plans, contexts and connections are looked up by them, which is faster by identity.
+_known_settings = lru_cache(maxsize=_CONTEXT_LIMIT)(TlsSettings)
+
+
 def check_tls(ca_file: object, verify: object, client_cert: object, ssl_context: object) -> TlsSettings:
     """Return the settings given by the user.
 
@@ -83,7 +88,7 @@ def check_tls(ca_file: object, verify: object, client_cert: object, ssl_context:
             client_cert = _path("client_cert", client_cert)
     if ssl_context is not None and not isinstance(ssl_context, ssl.SSLContext):
         raise TypeError(f"ssl_context is {type(ssl_context).__name__}; an ssl.SSLContext is needed")
-    return TlsSettings(ca_file, client_cert, ssl_context, verify=verify is None or bool(verify))
+    return _known_settings(ca_file, client_cert, ssl_context, verify=verify is None or bool(verify))
 
 
 def _path(name: str, value: object) -> str:
