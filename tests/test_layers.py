@@ -168,6 +168,7 @@ HEAVY = [
     "pygame",
     "urlrequest._cli",
     "urlrequest._body",
+    "urlrequest._chunks",
     "urlrequest._cookies",
     "urlrequest._decoder",
     "urlrequest._international",

@@ -13,7 +13,6 @@ from __future__ import annotations
 from contextlib import suppress
 
 from ._checksum import compare_digest, new_digest
-from ._chunks import ChunkSink
 from ._coding import knows_codings
 from ._events import answer_class
 from ._head import content_length
@@ -56,10 +55,7 @@ if TYPE_CHECKING:
         def see_hop(self, hop: Hop) -> None: ...
         def see_head(self, head: ResponseHead) -> None: ...
         def see_progress(self, run: ProgressRun) -> None: ...
-        def see_chunk(self, octets: bytes) -> None:
-            """Take a piece of the body; blocks while the user is behind."""
-            ...
-
+        def see_chunk(self, octets: bytes) -> None: ...  # blocks while the user is behind
         def begin_commit(self) -> bool:
             """Whether a verified file may be put in its place: False when the request was cancelled."""
             ...
@@ -255,6 +251,8 @@ def _finish(
                 raise RequestCancelled("the request was cancelled")
             file.commit()
     elif is_wanted and witness.wants_chunks():
+        from ._chunks import ChunkSink  # few requests hand their body over as it arrives
+
         chunks = ChunkSink(witness.see_chunk, checksum)
         _receive(response, chunks, plan, witness)
         waiter.check()
