@@ -88,7 +88,10 @@ def check_tls(ca_file: object, verify: object, client_cert: object, ssl_context:
             client_cert = _path("client_cert", client_cert)
     if ssl_context is not None and not isinstance(ssl_context, ssl.SSLContext):
         raise TypeError(f"ssl_context is {type(ssl_context).__name__}; an ssl.SSLContext is needed")
-    return _known_settings(ca_file, client_cert, ssl_context, verify=verify is None or bool(verify))
+    has_checks = verify is None or bool(verify)
+    if ssl_context is not None:
+        return TlsSettings(ca_file, client_cert, ssl_context, verify=has_checks)  # the user's is not to be kept alive
+    return _known_settings(ca_file, client_cert, verify=has_checks)
 
 
 def _path(name: str, value: object) -> str:

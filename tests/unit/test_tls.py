@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import gc
 import os
 import re
 import ssl
 import threading
 import warnings
+import weakref
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -424,3 +426,15 @@ def test_13_1_a_forked_child_waits_for_nobody(ca_file: str) -> None:
         assert pending is not pending_context(TlsSettings(ca_file))
         assert isinstance(context_for(TlsSettings(ca_file)), ssl.SSLContext)
     assert done is context_for(TlsSettings(verify=False))
+
+
+def test_an_ssl_context_is_not_kept_alive() -> None:
+    """Settings are kept for the next request, but not with a context of the user's, which may hold a megabyte."""
+    context = ssl.create_default_context()
+    watch = weakref.ref(context)
+    check_tls(None, True, None, context)
+    del context
+    gc.collect()
+
+    assert watch() is None
+    assert check_tls("a.pem", True, None, None) is check_tls("a.pem", True, None, None)
