@@ -64,6 +64,7 @@ LAYERS = {
     "_body": "resources",
     "_tls": "resources",
     "_target": "pure",
+    "_international": "pure",
     "_message": "pure",
     "_head": "pure",
     "_proxy": "pure",
@@ -72,6 +73,7 @@ LAYERS = {
     "_retry": "pure",
     "_checksum": "pure",
     "_coding": "pure",
+    "_decoder": "pure",
     "_text": "pure",
     "_lifecycle": "vocabulary",
     "_alarm": "vocabulary",
@@ -107,6 +109,7 @@ ARROWS: set[tuple[str, str]] = {
     ("_connection", "_waiter"),
     ("_dispatch", "_mailbox"),
     ("_chunks", "_sink"),
+    ("_decoder", "_coding"),
     ("_cli_output", "_part"),
     ("_cli_output", "_sink"),
     ("_multipart", "_body"),
@@ -128,6 +131,7 @@ ARROWS: set[tuple[str, str]] = {
     ("_stream", "_resumption"),
     ("_stream", "_tls_over_tls"),
     ("_stream", "_waiter"),
+    ("_target", "_international"),
     ("_transfer", "_plan"),
     ("_transfer", "_progress"),
 }
@@ -146,6 +150,7 @@ TYPE_ONLY: set[tuple[str, str]] = {
 HEAVY = [
     "asyncio",
     "certifi",
+    "encodings.idna",
     "hashlib",
     "json",
     "logging",
@@ -163,9 +168,15 @@ HEAVY = [
     "wx",
     "pygame",
     "urlrequest._cli",
+    "urlrequest._body",
+    "urlrequest._chunks",
     "urlrequest._cookies",
+    "urlrequest._decoder",
+    "urlrequest._international",
     "urlrequest._multipart",
     "urlrequest._part",
+    "urlrequest._proxy",
+    "urlrequest._redirect",
     "urlrequest._socks",
     "urlrequest.testing",
     *(f"urlrequest.hooks.{place}" for place in PLACES.values()),
@@ -342,6 +353,13 @@ def test_1_3_import_is_light() -> None:
 def test_1_3_names_are_light(statement: str) -> None:
     """Contract 1.3 and 8.4: naming what is public brings no toolkit, and nothing that only few requests need."""
     assert set() == modules_after(statement).intersection(HEAVY)
+
+
+def test_1_3_asking_for_codings_is_light() -> None:
+    """Contract 1.3: a request that says what it can decode imports no decoder for zstd, which few responses need."""
+    loaded = modules_after("from urlrequest._coding import accepted_codings; accepted_codings()")
+
+    assert set() == loaded.intersection({"_zstd", "backports.zstd", "zstandard", "urlrequest._decoder"})
 
 
 def test_1_4_all_names_can_be_had() -> None:

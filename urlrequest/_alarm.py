@@ -75,7 +75,8 @@ class EventAlarm:
             self.silence()
 
     def __del__(self) -> None:
-        os.close(self.descriptor)
+        if hasattr(self, "descriptor"):  # else there was none left
+            os.close(self.descriptor)
 
 
 def _open_event() -> int:
@@ -106,8 +107,9 @@ class SocketAlarm:
             pass  # it was not ringing
 
     def __del__(self) -> None:
-        self._ear.close()
-        self._bell.close()
+        if hasattr(self, "_ear"):  # as above
+            self._ear.close()
+            self._bell.close()
 
 
 class LockBell:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
 
 from ._alarm import give_bell_back, take_bell
 from ._deadline import Deadline, earliest
@@ -18,24 +17,26 @@ from ._dispatch import SLICE, DispatchQueue
 from ._lifecycle import LONGEST_SLEEP
 from .errors import RequestCancelled
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
+    from typing import Any, Protocol
 
     from ._request import UrlRequest
 
+    class _Loop(Protocol):
+        """What awaiting needs of an event loop."""
+
+        def make_event(self) -> Any:
+            """An event with `set()` and an awaitable `wait()`; `set()` on the loop's thread only."""
+            ...
+
+        def call_soon(self, call: Callable[[], object]) -> None:
+            """Have something called on the loop's thread, if it still runs. Any thread; never blocks."""
+            ...
+
+
 __all__ = ["as_completed", "await_request"]
-
-
-class _Loop(Protocol):
-    """What awaiting needs of an event loop."""
-
-    def make_event(self) -> Any:
-        """An event with `set()` and an awaitable `wait()`; `set()` on the loop's thread only."""
-        ...
-
-    def call_soon(self, call: Callable[[], object]) -> None:
-        """Have something called on the loop's thread, if it still runs. Any thread; never blocks."""
-        ...
 
 
 class _Asyncio:

@@ -8,21 +8,26 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .errors import IncompleteContent
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from typing import Any, Protocol
+
+    class _Readable(Protocol):
+        def read(self, size: int, /) -> Any: ...
+
 
 __all__ = ["Body", "make_body", "make_json_body"]
 
 PIECE_SIZE = 256 * 1024  # octets read from a file at a time
 
-_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s\";]+)", re.IGNORECASE)
+_CHARSET = r";\s*charset\s*=\s*\"?([^\s\";]+)"
 
 
-class Body(NamedTuple):
+class Body:
     """A request's content.
 
     Attributes:
@@ -33,11 +38,26 @@ class Body(NamedTuple):
         is_watched: Whoever takes a piece says by that that the one before was sent; so none may be taken early.
     """
 
-    pieces: Callable[[], Iterator[bytes | memoryview]]
-    length: int | None
-    content_type: str | None = None
-    is_replayable: bool = False
-    is_watched: bool = False
+    __slots__ = ("content_type", "is_replayable", "is_watched", "length", "pieces")
+
+    def __init__(
+        self,
+        pieces: Callable[[], Iterator[bytes | memoryview]],
+        length: int | None,
+        content_type: str | None = None,
+        *,
+        is_replayable: bool = False,
+        is_watched: bool = False,
+    ) -> None:
+        self.pieces = pieces
+        self.length = length
+        self.content_type = content_type
+        self.is_replayable = is_replayable
+        self.is_watched = is_watched
+
+    def watched(self, pieces: Callable[[], Iterator[bytes | memoryview]]) -> Body:
+        """The same content, in pieces of which somebody counts those that are taken."""
+        return Body(pieces, self.length, self.content_type, is_replayable=self.is_replayable, is_watched=True)
 
 
 def make_body(source: object, content_type: str | None) -> Body:
@@ -89,7 +109,7 @@ def _memory_of(source: Any) -> memoryview | None:
 
 
 def _charset(content_type: str | None) -> str:
-    named = _CHARSET.search(content_type or "")
+    named = re.search(_CHARSET, content_type or "", re.IGNORECASE)
     if named is None:
         return "utf-8"
     try:
@@ -130,10 +150,6 @@ def _encoded(items: Iterable[Any], charset: str) -> Iterator[bytes | memoryview]
             yield memoryview(item).cast("B")
         else:
             raise TypeError(f"req_body yielded {type(item).__name__}; bytes are needed")
-
-
-class _Readable(Protocol):
-    def read(self, size: int, /) -> Any: ...
 
 
 def _file_body(file: Any, charset: str) -> Body:

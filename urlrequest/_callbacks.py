@@ -6,10 +6,10 @@ event is delivered. They run on the dispatch thread only, with no lock held.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from ._events import Outcome
 

@@ -11,9 +11,7 @@ import http.client
 import ssl
 from collections.abc import Generator
 from time import monotonic
-from typing import TYPE_CHECKING, Any
 
-from ._body import Body
 from ._dial import connect_socket, dial
 from ._message import head_octets
 from ._response import Response, await_continue
@@ -23,10 +21,13 @@ from ._tls import PendingContext, TlsSettings, context_for, pending_context, war
 from ._waiter import Waiter
 from .errors import IncompleteContent, ProtocolError, ProxyError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Hashable, Iterator
+    from typing import Any
 
+    from ._body import Body
     from ._proxy import Proxy
 
 __all__ = ["Fields", "HTTPConnection", "HTTPSConnection"]
@@ -163,7 +164,7 @@ class HTTPConnection(http.client.HTTPConnection):
         self._send_error, self.is_intact, self._sent_method = None, True, method
         if self.sock is not None:
             self.sock.has_received = False
-        if not isinstance(headers, list) or not (body is None or isinstance(body, Body)):
+        if not isinstance(headers, list) or not (body is None or _is_body(body)):
             fields: Any = headers or {}
             super().request(method, url, body, fields, encode_chunked=encode_chunked)
             return
@@ -266,6 +267,12 @@ class HTTPSConnection(HTTPConnection):
         if key is not None:  # servers send tickets before their first answer
             keep_session(key, self.sock.tls_session)
         return response
+
+
+def _is_body(body: object) -> bool:
+    from ._body import Body  # most requests have none
+
+    return isinstance(body, Body)
 
 
 def _send(stream: NetworkStream, head: bytes, body: Body, fields: Fields) -> bool:

@@ -5,10 +5,10 @@ Thread safety. CookieJar guards itself with a lock of its own; workers alone com
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from http.cookiejar import CookieJar
+    from typing import Any
 
     from ._head import ResponseHead
     from ._target import Target

@@ -11,13 +11,16 @@ import os
 import socket
 from collections import deque
 from time import monotonic
-from typing import TYPE_CHECKING, Any
 
-from ._resolve import Address, resolve
+from ._resolve import resolve
 from ._waiter import WRITE, Waiter
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
+
+    from ._resolve import Address
 
 __all__ = ["connect_socket", "dial"]
 

@@ -18,13 +18,13 @@ import sys
 import threading
 from collections import deque
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from ._alarm import give_bell_back, take_bell
 from ._deadline import Deadline, earliest
 from ._lifecycle import LONGEST_SLEEP, Flag
 from ._mailbox import BATCH
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 

@@ -6,9 +6,10 @@ arguments that follow the request (contract 3.2), so that delivery is one line.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, ClassVar
+
     from ._head import ResponseHead
 
 __all__ = [
@@ -50,10 +51,13 @@ class ProgressRun:
         return ProgressRun(first, self.step, 1, self.total, is_upload=self.is_upload)
 
 
-class Chunk(NamedTuple):
+class Chunk:
     """A piece of a body, for on_chunk."""
 
-    octets: bytes
+    __slots__ = ("octets",)
+
+    def __init__(self, octets: bytes) -> None:
+        self.octets = octets
 
 
 class Outcome:

@@ -11,14 +11,15 @@ import os
 import sys
 from collections.abc import Sequence
 from time import monotonic
-from typing import TYPE_CHECKING, Any, overload
 
 from . import _alarm, _resolve, _resumption, _tls
 from ._dispatch import unhooked, wait_for
 from ._session import sessions, timekeeper
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any, overload
 
     from ._request import UrlRequest
 
@@ -35,10 +36,13 @@ class LiveRequests(Sequence["UrlRequest"]):
     def __len__(self) -> int:
         return len(live_requests)
 
-    @overload
-    def __getitem__(self, index: int) -> UrlRequest: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[UrlRequest]: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def __getitem__(self, index: int) -> UrlRequest: ...
+        @overload
+        def __getitem__(self, index: slice) -> list[UrlRequest]: ...
+
     def __getitem__(self, index: int | slice) -> Any:
         return list(live_requests)[index]
 

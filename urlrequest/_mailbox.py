@@ -24,41 +24,40 @@ from __future__ import annotations
 import threading
 from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol
 
 from ._events import Chunk, ProgressRun
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Protocol
+
     from ._dispatch import DispatchQueue
 
-__all__ = ["BATCH", "Mailbox", "Receiver", "Seat"]
+    class Receiver(Protocol):
+        """Who a mailbox's events are for: the request."""
+
+        @property
+        def is_cancelled(self) -> bool: ...
+        @property
+        def is_settled(self) -> bool: ...
+        def has_callback(self) -> bool: ...  # for the outcome
+        def deliver_progress(self, current: int, total: int) -> None: ...
+        def deliver_upload_progress(self, sent: int, total: int) -> None: ...
+        def deliver_chunk(self, octets: bytes) -> None: ...
+        def deliver_outcome(self) -> None:
+            """Publish the outcome and run its callbacks. Dispatch thread, once."""
+            ...
+
+        def publish_outcome(self) -> bool:
+            """Publish the outcome, unless it has a callback to run; whether it was published. Any thread."""
+            ...
+
+
+__all__ = ["BATCH", "Mailbox", "Seat"]
 
 PROGRESS_LIMIT = 1024  # events
 CHUNK_OCTETS = 1024 * 1024  # octets of a body that may wait for on_chunk
 BATCH = 64  # events of one request before the next one's turn
-
-
-class Receiver(Protocol):
-    """Who a mailbox's events are for: the request."""
-
-    @property
-    def is_cancelled(self) -> bool: ...
-    @property
-    def is_settled(self) -> bool: ...
-    def has_callback(self) -> bool:
-        """Whether a callback is there for the outcome."""
-        ...
-
-    def deliver_progress(self, current: int, total: int) -> None: ...
-    def deliver_upload_progress(self, sent: int, total: int) -> None: ...
-    def deliver_chunk(self, octets: bytes) -> None: ...
-    def deliver_outcome(self) -> None:
-        """Publish the outcome and run its callbacks. Dispatch thread, once."""
-        ...
-
-    def publish_outcome(self) -> bool:
-        """Publish the outcome, unless it has a callback to run; whether it was published. Any thread."""
-        ...
 
 
 class _Nobody:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
 
 from ._headers import Headers
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Any
 
     from ._body import Body
     from ._target import Target
@@ -33,9 +34,10 @@ __all__ = [
 
 CONTINUE_SIZE = 1024 * 1024  # octets; a larger body is announced before it is sent
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_FORBIDDEN = re.compile("[\r\n\0]")
-_LENGTH = re.compile(r"[0-9]{1,18}")
+# Compiled with their first use: most requests have neither fields nor a method of their own.
+_TCHARS = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_FORBIDDEN = "[\r\n\0]"
+_LENGTH = r"[0-9]{1,18}"
 
 # What every request needs, whether its caller wants it or not (RFC 9112, sections 3.2 and 6.1).
 _NECESSARY = frozenset({"host", "content-length", "transfer-encoding"})
@@ -54,7 +56,7 @@ def check_method(method: object, *, has_body: bool) -> str:
         return "POST" if has_body else "GET"
     if not isinstance(method, str):
         raise TypeError(f"method is {type(method).__name__}; text such as 'GET' is needed")
-    if not _TOKEN.fullmatch(method):
+    if not re.fullmatch(_TCHARS, method):
         raise ValueError(f"method is {method[:40]!r}; a token such as 'GET' is needed")
     return method.upper()
 
@@ -76,7 +78,7 @@ def read_fields(given: object, what: str) -> tuple[list[tuple[str, str]], set[st
         text = name.decode("latin-1") if isinstance(name, bytes) else name
         if not isinstance(text, str):
             raise TypeError(f"{what} has a name of type {type(name).__name__}; text is needed")
-        if not _TOKEN.fullmatch(text):
+        if not re.fullmatch(_TCHARS, text):
             raise ValueError(f"{what} has the name {text[:40]!r}, which is not a token (RFC 9110, section 5.1)")
         if value is None:
             suppressed.add(text.lower())
@@ -107,7 +109,7 @@ def _field_value(name: str, value: object, what: str) -> str:
         value = str(int(value))  # an enum of numbers has its own way of becoming text
     if not isinstance(value, str):
         raise TypeError(f"{what} has a value of type {type(value).__name__} for {name}; text is needed")
-    if _FORBIDDEN.search(value):
+    if re.search(_FORBIDDEN, value):
         raise ValueError(f"{what} has CR, LF or NUL in the value of {name}")
     return value
 
@@ -164,7 +166,7 @@ def _framing(method: str, fields: list[tuple[str, str]], body: Body | None) -> l
     """How the server is told where the body ends. What the caller says of it must be true."""
     said = Headers(field for field in fields if field[0].lower() in {"content-length", "transfer-encoding"})
     length, coding = said.get("Content-Length"), said.get("Transfer-Encoding")
-    if length is not None and not _LENGTH.fullmatch(length):
+    if length is not None and not re.fullmatch(_LENGTH, length):
         raise ValueError(f"req_headers has the Content-Length {length[:40]!r}; a number of octets is needed")
     if coding is not None and (coding.lower() != "chunked" or body is None or length is not None):
         raise ValueError(f"req_headers has the Transfer-Encoding {coding[:40]!r}; it is added where it is needed")

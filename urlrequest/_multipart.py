@@ -55,7 +55,7 @@ def make_multipart(files: object, fields: object) -> Body:
         yield end
 
     is_replayable = all(part.content.is_replayable for part in parts)
-    return Body(pieces, total, f"multipart/form-data; boundary={boundary}", is_replayable)
+    return Body(pieces, total, f"multipart/form-data; boundary={boundary}", is_replayable=is_replayable)
 
 
 def _pairs(given: Any, what: str) -> list[tuple[str, Any]]:

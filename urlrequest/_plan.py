@@ -6,26 +6,25 @@ Whatever is wrong with an argument is told here, so that nothing has been sent t
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
-from ._body import make_body, make_json_body
 from ._checksum import check_checksum
 from ._coding import accepted_codings
 from ._deadline import check_seconds
 from ._message import build_fields, check_method, cookie_text, join_cookies, read_fields, with_userinfo
 from ._options import PLAIN
-from ._proxy import choose_proxy
-from ._redirect import CONTENT_FIELDS, CREDENTIAL_FIELDS, resolve_reference
 from ._route import Route
 from ._sink import check_file_path
-from ._target import parse_target
+from ._target import Target, parse_target
 from ._tls import check_tls
 from ._version import __version__
 from .errors import UnsafeRedirect
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from ._body import Body
     from ._connection import Fields
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from ._options import Options
     from ._proxy import Proxy
     from ._redirect import NextRequest
-    from ._target import Target
     from ._tls import TlsSettings
 
 __all__ = ["Plan", "find_target", "follow_plan", "make_plan", "wire_form"]
@@ -41,6 +39,9 @@ __all__ = ["Plan", "find_target", "follow_plan", "make_plan", "wire_form"]
 USER_AGENT = f"urlrequest/{__version__}"
 REDIRECT_LIMIT = 20  # of follow_redirects=True
 LONGEST_KEPT = 2048  # characters of a path; a plan with a longer one is made each time
+
+# What is for one origin alone.
+CREDENTIAL_FIELDS = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 
 class Plan(NamedTuple):
@@ -97,7 +98,8 @@ def _combine(
     options: Options, target: Target, connection_class: type, tls: TlsSettings | None, is_coding_welcome: bool
 ) -> Plan:
     if options.params is not None:
-        target = target._replace(path=_with_query(target.path, options.params))
+        path = _with_query(target.path, options.params)
+        target = Target(target.scheme, target.host, target.port, path, target.userinfo)
     given = _merge_fields(options)
     body = _make_body(options, given[0])
     method = check_method(options.method, has_body=body is not None)
@@ -162,6 +164,8 @@ def find_target(url: object, base_url: object) -> Target:
     """
     if base_url is None or not isinstance(url, str):
         return parse_target(url)
+    from ._redirect import resolve_reference  # most requests name a whole URL
+
     return resolve_reference(parse_target(base_url), url)
 
 
@@ -184,6 +188,8 @@ def _make_body(options: Options, fields: Fields) -> Body | None:
     source = options.req_body
     if source is None and options.json is None and options.files is None:
         return None
+    from ._body import make_body, make_json_body  # most requests have none
+
     content_type = next((value for name, value in fields if name.lower() == "content-type"), None)
     if options.json is not None:
         if source is not None or options.files is not None:
@@ -258,6 +264,8 @@ def _tls_settings(options: Options, target: Target) -> TlsSettings | None:
 def _choose_proxy(options: Options, target: Target) -> Proxy | None:
     if not options.proxy_host and not options.trust_env:
         return None
+    from ._proxy import choose_proxy  # most requests go straight
+
     is_trusted = bool(options.trust_env)
     proxy = choose_proxy(
         options.proxy_host, options.proxy_port, options.proxy_headers, target, is_environment_trusted=is_trusted
@@ -274,6 +282,8 @@ def follow_plan(plan: Plan, following: NextRequest, options: Options, connection
     Raises:
         UnsafeRedirect: The body is wanted again, but can be read only once.
     """
+    from ._redirect import CONTENT_FIELDS  # here, as in find_target()
+
     if following.keeps_body and plan.body is not None and not plan.body.is_replayable:
         raise UnsafeRedirect(f"the redirect to {following.target} needs the body again, which can be read only once")
     dropped = set() if following.keeps_body else set(CONTENT_FIELDS)

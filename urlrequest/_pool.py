@@ -17,7 +17,6 @@ import re
 import ssl
 import threading
 from time import monotonic
-from typing import TYPE_CHECKING, Any
 
 from ._connection import HTTPConnection
 from ._defaults import defaults
@@ -25,9 +24,11 @@ from ._retry import may_repeat
 from ._route import exchange, open_connection
 from ._tls import pending_context
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
     from types import TracebackType
+    from typing import Any
 
     from typing_extensions import Self
 
@@ -45,7 +46,7 @@ IDLE_TIME = 60.0  # seconds; servers close after some 60 to 75
 BURST_TIME = 30.0  # seconds for those beyond MOST_IDLE_PER_ROUTE: many workers' connections, between two requests
 REQUEST_TIMEOUT = 408
 
-_TOLD_TIME = re.compile(r"timeout\s*=\s*\"?([0-9]{1,6})", re.IGNORECASE)
+_TOLD_TIME = r"(?i)timeout\s*=\s*\"?([0-9]{1,6})"  # compiled with its first use: many servers do not tell
 
 
 class Pool:
@@ -253,5 +254,5 @@ def idle_time(keep_alive: str | None) -> float:
     Args:
         keep_alive: The response's Keep-Alive field (RFC 2068, section 19.7.1.1), or None.
     """
-    told = _TOLD_TIME.search(keep_alive) if keep_alive else None
+    told = re.search(_TOLD_TIME, keep_alive) if keep_alive else None
     return IDLE_TIME if told is None else min(IDLE_TIME, int(told[1]) - 1.0)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import Protocol
 
 from ._events import ProgressRun
 from .errors import ContentTooLarge
 
-__all__ = ["Meter", "ProgressWitness", "SizeLimit", "UploadMeter"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class ProgressWitness(Protocol):
+        """Who is told how far a body is."""
+
+        def wants_progress(self) -> bool: ...
+        def see_progress(self, run: ProgressRun) -> None: ...
 
 
-class ProgressWitness(Protocol):
-    """Who is told how far a body is."""
-
-    def wants_progress(self) -> bool: ...
-    def see_progress(self, run: ProgressRun) -> None: ...
+__all__ = ["Meter", "SizeLimit", "UploadMeter"]
 
 
 class _Pace:

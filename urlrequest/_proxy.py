@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ._message import basic_credentials, read_fields
 from ._target import parse_port, parse_target
 from .errors import InvalidURL
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._target import Target
     from ._tls import TlsSettings

@@ -6,11 +6,12 @@ request's) last, and read by anybody; each attribute is a single reference.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from ._text import decode_text, parse_json
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ._events import Outcome
     from ._head import ResponseHead
     from ._headers import Headers

@@ -9,18 +9,18 @@ Invariants:
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urljoin
 
 from ._target import Target, parse_target
 from .errors import InvalidURL, UnsafeRedirect
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._head import ResponseHead
 
-__all__ = ["CREDENTIAL_FIELDS", "Hop", "NextRequest", "find_redirect", "resolve_reference"]
+__all__ = ["CONTENT_FIELDS", "Hop", "NextRequest", "find_redirect", "resolve_reference"]
 
-CREDENTIAL_FIELDS = frozenset({"authorization", "cookie", "proxy-authorization"})
 CONTENT_FIELDS = frozenset(
     {
         "content-encoding",
@@ -75,7 +75,9 @@ def resolve_reference(base: Target, reference: str) -> Target:
     except ValueError as error:
         raise InvalidURL(f"the URL cannot be joined to {base}: {error}") from None
     has_own_origin = following.origin != base.origin
-    return following if has_own_origin or following.userinfo is not None else following._replace(userinfo=base.userinfo)
+    if has_own_origin or following.userinfo is not None:
+        return following
+    return Target(following.scheme, following.host, following.port, following.path, base.userinfo)
 
 
 def _join(base: Target, text: str) -> str:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from itertools import count
 from time import monotonic
-from typing import TYPE_CHECKING, Any
 
 from ._callbacks import Callbacks
 from ._deadline import Deadline, check_seconds
@@ -31,11 +30,14 @@ from ._transfer import perform
 from ._waiter import Waiter
 from ._witnessed import Witnessed
 from .errors import DeadlineExceeded, InvalidURL
-from .hooks import Hook, check_hook, current_hook
+from .hooks import check_hook, current_hook
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+    from typing import Any
 
+    from .hooks import Hook
 
 __all__ = ["UrlRequest"]
 
@@ -180,10 +182,10 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
 
     def _bind(self, timeout: object, deadline: object, hook: object, session: object) -> DispatchQueue:
         """Set the clock, and choose the queue that brings the events home (contract 8.1)."""
-        shared = self.session
+        shared, own = self.session, None
         try:
             if hook is not None:
-                check_hook(hook)
+                own = check_hook(hook)
             if session is not None:
                 check_session(session)
             longest_step = shared.timeout if timeout is None else timeout
@@ -194,7 +196,7 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
                 self._waiter.deadline = Deadline(check_seconds("deadline", longest))
         except (TypeError, ValueError, RuntimeError) as error:
             self._argument_error = error
-        chosen = hook if hook is not None and isinstance(hook, Hook) else shared.hook or current_hook()
+        chosen = own if own is not None else shared.hook or current_hook()
         return unhooked if chosen is None else chosen.queue
 
     def _admit(self) -> None:

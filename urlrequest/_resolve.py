@@ -12,19 +12,21 @@ from __future__ import annotations
 import socket
 import threading
 from collections import deque
+from importlib import import_module
 from time import monotonic
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from ._waiter import Waiter
 
-__all__ = ["Address", "resolve"]
+    Address = tuple[int, int, int, str, Any]  # as of socket.getaddrinfo()
+
+__all__ = ["resolve"]
 
 THREAD_LIMIT = 16
-
-Address = tuple[int, int, int, str, Any]  # as of socket.getaddrinfo()
 
 
 class _Lookup:
@@ -58,6 +60,8 @@ def resolve(host: str, port: int, waiter: Waiter) -> Sequence[Address]:
         OSError: `socket.gaierror`, from the system's resolver.
         RequestCancelled, DeadlineExceeded, TimeoutError: From the waiter.
     """
+    # The system's call imports it all the same; without a descriptor left it would fail there, and for good.
+    import_module("encodings.idna")
     if is_ip_literal(host):
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     began, until = monotonic(), waiter.step_end()

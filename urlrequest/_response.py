@@ -13,16 +13,46 @@ from __future__ import annotations
 import http.client
 import re
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol
 
 from ._head import HEAD_LIMIT, Framing, ResponseHead, frame, parse_head
 from ._headers import Headers
 from .errors import IncompleteContent, ProtocolError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Protocol
+
     from ._stream import NetworkStream
 
-__all__ = ["ForeignResponse", "Response", "ResponseLike", "await_continue"]
+    class ResponseLike(Protocol):
+        """What a request needs of a response, whoever made it.
+
+        Attributes:
+            expected: Octets of content in all, or None when nobody knows.
+            is_complete: The content was read to its end.
+        """
+
+        head: ResponseHead
+        expected: int | None
+        is_complete: bool
+
+        @property
+        def is_reusable(self) -> bool: ...  # whether the connection may serve another request
+
+        def take_whole(self) -> bytes | None:
+            """The content, if all of it came along with the head; None: it must be read."""
+            ...
+
+        def read_piece(self) -> bytes:
+            """Some octets of content, as soon as there are any; b"" at its end."""
+            ...
+
+        def read_into(self, room: memoryview) -> int:
+            """The same, into `room`; 0 at the end."""
+            ...
+
+
+__all__ = ["ForeignResponse", "Response", "await_continue"]
 
 INTERIM_LIMIT = 16  # responses with a status below 200 before the final one
 CONTINUE_TIME = 1.0  # seconds for a 100 after Expect; then the body is sent all the same
@@ -32,39 +62,9 @@ PIECE_SIZE = 256 * 1024  # octets read at a time where the length is not known
 DIRECT_SIZE = 64 * 1024  # octets; a longer part of a chunk goes straight to its place
 
 _END_OF_HEAD = re.compile(rb"\n\r?\n")  # whatever precedes it; a search is ten times faster with a fixed beginning
-_INTERIM = re.compile(rb"HTTP/1\.[0-9] 1(?!01)[0-9][0-9][ \r\n]")
+_INTERIM = rb"HTTP/1\.[0-9] 1(?!01)[0-9][0-9][ \r\n]"  # compiled with its first use, for large uploads
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
 _LINE = re.compile(rb"[^\r\n]*\r?\n")
-
-
-class ResponseLike(Protocol):
-    """What a request needs of a response, whoever made it.
-
-    Attributes:
-        expected: Octets of content in all, or None when nobody knows.
-        is_complete: The content was read to its end.
-    """
-
-    head: ResponseHead
-    expected: int | None
-    is_complete: bool
-
-    @property
-    def is_reusable(self) -> bool:
-        """Whether the connection may serve another request."""
-        ...
-
-    def take_whole(self) -> bytes | None:
-        """The content, if all of it came along with the head; None: it must be read."""
-        ...
-
-    def read_piece(self) -> bytes:
-        """Some octets of content, as soon as there are any; b"" at its end."""
-        ...
-
-    def read_into(self, room: memoryview) -> int:
-        """The same, into `room`; 0 at the end."""
-        ...
 
 
 class Response:
@@ -296,7 +296,7 @@ def await_continue(stream: NetworkStream) -> bool:
             if not more:
                 break
             octets += more
-        elif _INTERIM.match(octets):
+        elif re.match(_INTERIM, octets):
             has_leave = has_leave or octets.startswith(b"100", len("HTTP/1.1 "))
             octets = octets[end.end() :]
         else:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from time import time
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Hashable
+    from typing import Any
 
 __all__ = ["forget_session", "keep_session", "kept_session", "session_key"]
 

@@ -13,10 +13,10 @@ import socket
 import ssl
 from email.utils import parsedate_to_datetime
 from time import time
-from typing import TYPE_CHECKING
 
 from .errors import DeadlineExceeded, ProxyError, RequestCancelled
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._body import Body
     from ._head import ResponseHead
@@ -32,8 +32,6 @@ LONGEST_RETRY_AFTER = 3600.0  # seconds that a server may ask for
 
 # Connection failures that are no ConnectionError: the network or the name server is away for the moment.
 _PASSING_ERRNOS = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, getattr(errno, "EHOSTDOWN", -1)})
-
-_SECONDS = re.compile(r"[0-9]{1,6}")
 
 
 def may_repeat(method: str, body: Body | None) -> bool:
@@ -73,7 +71,7 @@ def back_off(attempt: int) -> float:
 def retry_after(head: ResponseHead) -> float | None:
     """Seconds that the server asks for (RFC 9110, section 10.2.3); None when it does not."""
     value = head.headers.get("Retry-After", "").strip(" \t")
-    if _SECONDS.fullmatch(value):
+    if re.fullmatch("[0-9]{1,6}", value):
         return min(float(value), LONGEST_RETRY_AFTER)
     try:
         moment = parsedate_to_datetime(value).timestamp()

@@ -7,7 +7,7 @@ blocks, and what it returns is counted all the same. Runs on the worker.
 from __future__ import annotations
 
 import http.client
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 from ._connection import SMALL_BODY, HTTPConnection, HTTPSConnection
 from ._headers import Headers
@@ -15,7 +15,10 @@ from ._response import ForeignResponse, Response
 from ._tls import TlsSettings, context_for, pending_context, warn_if_insecure
 from .errors import ProxyError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ._body import Body
     from ._connection import Fields
     from ._proxy import Proxy

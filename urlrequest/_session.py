@@ -7,16 +7,17 @@ themselves. A session may be used from any thread.
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any
 
 from ._pool import MOST_IDLE, Pool
 from ._timekeeper import Timekeeper
 from ._transfer import Supplies
 from ._workers import Workers
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from http.cookiejar import CookieJar
     from types import TracebackType
+    from typing import Any
 
     from typing_extensions import Self
 

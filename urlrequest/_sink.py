@@ -17,11 +17,11 @@ import sys
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from time import sleep
-from typing import TYPE_CHECKING
 
 from ._checksum import compare_digest, new_digest
 from ._defaults import defaults
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 

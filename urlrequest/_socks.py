@@ -6,11 +6,11 @@ Names go to the proxy as they are, so that it resolves them. Runs on the worker,
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING
 
 from ._resolve import is_ip_literal
 from .errors import ProxyError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._stream import NetworkStream
 

@@ -12,11 +12,14 @@ import re
 import socket
 import ssl
 from time import monotonic
-from typing import Any
 
 from ._resumption import forget_session, kept_session, session_key
 from ._tls_over_tls import TlsOverTls
 from ._waiter import READ, WRITE, Waiter, is_ready
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["NetworkStream", "secure"]
 
@@ -24,9 +27,9 @@ SEND_SIZE = 256 * 1024  # octets handed to the system at a time
 RECEIVE_SIZE = 64 * 1024  # octets asked for when the size is not known
 GATHER_SIZE = 512 * 1024  # octets of a body that are enough to be handed on
 
-# 101 is final (RFC 9110, section 15.2.2).
-_INTERIM = re.compile(rb"HTTP/1\.[0-9] 1(?!01)[0-9]{2}[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n")
-_MAYBE_INTERIM = re.compile(rb"H?T?T?P?/?1?\.?[0-9]? ?|HTTP/1\.[0-9] 1(?!01)[^\0]{0,4096}")
+# 101 is final (RFC 9110, section 15.2.2). Compiled with their first use, which few requests make of them.
+_INTERIM = rb"HTTP/1\.[0-9] 1(?!01)[0-9]{2}[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n"
+_MAYBE_INTERIM = rb"H?T?T?P?/?1?\.?[0-9]? ?|HTTP/1\.[0-9] 1(?!01)[^\0]{0,4096}"
 
 
 class NetworkStream:
@@ -110,11 +113,13 @@ class NetworkStream:
         self.has_received = self.has_received or bool(octets)
         self._has_peer_finished = not octets  # it may read on; if not, the next send tells what is wrong
         self.early_answer = self._drop_interim(self.early_answer + octets)
-        return bool(self.early_answer) and (self._has_peer_finished or not _MAYBE_INTERIM.fullmatch(self.early_answer))
+        return bool(self.early_answer) and (
+            self._has_peer_finished or not re.fullmatch(_MAYBE_INTERIM, self.early_answer)
+        )
 
     def _drop_interim(self, octets: bytes) -> bytes:
         """Pass over interim responses, as a late 100: they are no answer. A flood of them is left to the reader."""
-        while self._interim_left and (interim := _INTERIM.match(octets)):
+        while self._interim_left and (interim := re.match(_INTERIM, octets)):
             self._interim_left -= 1
             octets = octets[interim.end() :]
         return octets

@@ -15,16 +15,16 @@ Invariants:
 from __future__ import annotations
 
 import re
-import unicodedata
-
-# The first name resolution imports it all the same; without descriptors left it would fail there, and for good.
-from encodings import idna
 from functools import lru_cache
 from ipaddress import IPv6Address
-from typing import NamedTuple
+from string import ascii_letters, digits, hexdigits
 from urllib.parse import quote, unquote_to_bytes
 
 from .errors import InvalidURL
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = ["Target", "parse_host", "parse_port", "parse_target"]
 
@@ -43,23 +43,18 @@ _EDGES = "".join(map(chr, range(0x21)))
 # Sent as it stands: printable ASCII, "%" too, as what is percent-encoded already stays so (contract 9.2).
 _SAFE = "".join(map(chr, range(0x21, 0x7F)))
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
-_PORT_AHEAD = re.compile(r"[0-9]+(?=[/?#]|\Z)")
-_DIGITS = re.compile(r"[0-9]{1,5}")
-_AUTHORITY_END = re.compile(r"[/?#]")
-_QUERY = re.compile(r"[?#]")
-_NAME = re.compile(r"[A-Za-z0-9._-]+")
-_ZONE = re.compile(r"[A-Za-z0-9._~-]+")
-# What the system's resolver takes for a number (inet_aton): decimal, octal or hexadecimal.
-_NUMERIC_LABEL = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
-_IPV4_PART = re.compile(r"0|[1-9][0-9]{0,2}")
-# The label separators of IDNA besides the full stop (RFC 3490, section 3.1).
-_IDNA_DOTS = str.maketrans("\u3002\uff0e\uff61", "...")
+_CONTROLS = frozenset(map(chr, [*range(0x20), 0x7F]))
+_SCHEME_CHARACTERS = frozenset(ascii_letters + digits + "+.-")
+_NAME_CHARACTERS = frozenset(ascii_letters + digits + "._-")
+_IPV4_PARTS = frozenset(map(str, range(256)))
+_AUTHORITY_ENDS = "/?#"
+_PORT_AHEAD = r"[0-9]+(?=[/?#]|\Z)"  # compiled with its first use: few URLs come without a scheme
 
 
-class Target(NamedTuple):
+class Target:
     """The target URI of a request, taken apart. Its `str()` is for messages: no userinfo, and cut when it is long.
+
+    Nothing changes it, as all who ask for the same text share it.
 
     Attributes:
         scheme: In lower case.
@@ -71,11 +66,14 @@ class Target(NamedTuple):
         userinfo: User and password, percent-decoded; None where the URL has none.
     """
 
-    scheme: str
-    host: str
-    port: int | None
-    path: str
-    userinfo: tuple[str, str] | None
+    __slots__ = ("host", "path", "port", "scheme", "userinfo")
+
+    def __init__(self, scheme: str, host: str, port: int | None, path: str, userinfo: tuple[str, str] | None) -> None:
+        self.scheme: Final = scheme
+        self.host: Final = host
+        self.port: Final = port
+        self.path: Final = path
+        self.userinfo: Final = userinfo
 
     @property
     def authority(self) -> str:
@@ -169,8 +167,9 @@ def parse_port(value: object) -> int:
 
 def _parse(text: str) -> Target:
     text = text.strip(_EDGES)
-    if control := _CONTROL.search(text):
-        raise _Flaw(f"the URL has a control character ({control[0]!r})")
+    if not _CONTROLS.isdisjoint(text):
+        control = next(character for character in text if character in _CONTROLS)
+        raise _Flaw(f"the URL has a control character ({control!r})")
     scheme, authority, rest = _split(text)
     path = _percent_encode(rest.partition("#")[0])
     userinfo = _decode_userinfo(authority)
@@ -187,24 +186,27 @@ _parse_cached = lru_cache(maxsize=256)(_parse)
 def _split(text: str) -> tuple[str, str, str]:
     """Scheme, authority ('' where there is none) and what follows it."""
     name, colon, rest = text.partition(":")
-    if colon and _SCHEME.fullmatch(name):
+    if colon and _is_scheme(name):
         if rest.startswith("//"):
             scheme, rest = name.lower(), rest[2:]
-        elif _PORT_AHEAD.match(rest):
+        elif re.match(_PORT_AHEAD, rest):
             scheme, rest = "http", text
         else:
             return name.lower(), "", rest
-    elif rest.startswith("//") and not _AUTHORITY_END.search(name):
+    elif rest.startswith("//") and not any(end in name for end in _AUTHORITY_ENDS):
         raise _Flaw("the scheme of the URL has a character that no scheme has")
     else:
         scheme, rest = "http", text.removeprefix("//")
-    end = _AUTHORITY_END.search(rest)
-    length = end.start() if end else len(rest)
+    length = min((rest.index(end) for end in _AUTHORITY_ENDS if end in rest), default=len(rest))
     authority = rest[:length]
     # Browsers end the host at a backslash, others do not: what they disagree on is refused.
     if " " in authority or ("\\" in authority and scheme in _DEFAULT_PORTS):
         raise _Flaw("the host has a character that no host has")
     return scheme, authority, rest[length:]
+
+
+def _is_scheme(name: str) -> bool:
+    return name[:1].isalpha() and _SCHEME_CHARACTERS.issuperset(name)
 
 
 def _split_host(authority: str) -> tuple[str, str]:
@@ -227,7 +229,7 @@ def _split_foreign_host(authority: str) -> tuple[str, int | None]:
     """Host as it stands and port, for a scheme whose hosts follow rules of their own."""
     text = authority.rpartition("@")[2]
     host, colon, port = text.rpartition(":")
-    if colon and _PORT_AHEAD.fullmatch(port):
+    if colon and re.fullmatch(_PORT_AHEAD, port):
         return host, _port_number(port)
     return text, None
 
@@ -242,7 +244,7 @@ def _decode_userinfo(authority: str) -> tuple[str, str] | None:
     except UnicodeError:
         raise _Flaw("user or password of the URL is not utf-8") from None
     # RFC 7617, section 2.
-    if any(map(_CONTROL.search, decoded)):
+    if not _CONTROLS.isdisjoint("".join(decoded)):
         raise _Flaw("user or password of the URL has a control character")
     return decoded
 
@@ -257,10 +259,10 @@ def _percent_encode(path: str) -> str:
 
 
 def _port_number(text: str) -> int:
-    digits = text.lstrip("0")
-    if not _DIGITS.fullmatch(digits) or int(digits) > _HIGHEST_PORT:
+    number = text.lstrip("0")
+    if not (number.isascii() and number.isdigit() and len(number) <= 5 and int(number) <= _HIGHEST_PORT):
         raise _Flaw("the port is not 1 to 65535")
-    return int(digits)
+    return int(number)
 
 
 def _normalise_host(text: str) -> str:
@@ -275,7 +277,12 @@ def _normalise_host(text: str) -> str:
         raise _Flaw(f"the host is longer than {_LONGEST_HOST} octets")
     if text.isascii():
         return _normalise_name(text)
-    name = _normalise_name(_encode_idna(text))
+    from ._international import encode_name  # few hosts have such a name
+
+    try:
+        name = _normalise_name(encode_name(text))
+    except ValueError as error:
+        raise _Flaw(str(error)) from None
     if _is_numeric(name):
         raise _Flaw("the host is an IPv4 address in other digits than 0 to 9")
     return name
@@ -285,7 +292,7 @@ def _normalise_name(text: str) -> str:
     """A host of ASCII characters in lower case; one trailing dot stays, as it keeps search domains out."""
     if not text:
         raise _Flaw("the URL has no host")
-    if not _NAME.fullmatch(text):
+    if not _NAME_CHARACTERS.issuperset(text):
         raise _Flaw("the host has a character that no host has")
     name = text.removesuffix(".")
     if len(name) > _LONGEST_HOST:
@@ -302,36 +309,26 @@ def _normalise_name(text: str) -> str:
 
 
 def _is_numeric(host: str) -> bool:
-    return _NUMERIC_LABEL.fullmatch(host.removesuffix(".").rpartition(".")[2]) is not None
+    """Whether the system's resolver (inet_aton) takes it for a number: decimal, octal or hexadecimal."""
+    label = host.removesuffix(".").rpartition(".")[2].lower()
+    return label.isdigit() or (label.startswith("0x") and all(digit in hexdigits for digit in label[2:]))
 
 
 def _is_ipv4(host: str) -> bool:
     parts = host.split(".")
-    return len(parts) == 4 and all(_IPV4_PART.fullmatch(part) and int(part) <= 255 for part in parts)
+    return len(parts) == 4 and all(part in _IPV4_PARTS for part in parts)
 
 
 def _normalise_ipv6(text: str, *, is_encoded: bool) -> str:
     address, percent, zone = text.partition("%")
     if is_encoded:
         zone = zone.removeprefix("25")
-    if percent and not _ZONE.fullmatch(zone):
+    if percent and not (zone and _NAME_CHARACTERS.issuperset(zone.replace("~", ""))):
         raise _Flaw("the zone of the IPv6 address is empty or has a character that no zone has")
     try:
         return f"{IPv6Address(address)}{percent}{zone}"
     except ValueError:
         raise _Flaw("the host is no IPv6 address") from None
-
-
-def _encode_idna(text: str) -> str:
-    """The A-labels of an international name (RFC 3490, which is what the standard library has)."""
-    dotted = text.translate(_IDNA_DOTS)
-    # U+2025 becomes two dots. Other delimiters (U+2100 has a slash) stay visible in the A-labels.
-    if unicodedata.normalize("NFKC", dotted).count(".") != dotted.count("."):
-        raise _Flaw("the host has a character that stands for a dot")
-    try:
-        return idna.Codec().encode(dotted)[0].decode("ascii")
-    except UnicodeError:
-        raise _Flaw("the host is no international name") from None
 
 
 def _show(text: str) -> str:
@@ -340,8 +337,8 @@ def _show(text: str) -> str:
     if at:
         # Where userinfo begins is anybody's guess here, so all before the last "@" goes.
         scheme, slashes, _ = before.partition("://")
-        shown = f"{scheme}://***@{shown}" if slashes and _SCHEME.fullmatch(scheme) else f"***@{shown}"
-    return _cut(repr(_QUERY.split(shown, maxsplit=1)[0]))
+        shown = f"{scheme}://***@{shown}" if slashes and _is_scheme(scheme) else f"***@{shown}"
+    return _cut(repr(shown.partition("#")[0].partition("?")[0]))
 
 
 def _cut(text: str) -> str:

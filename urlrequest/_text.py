@@ -12,7 +12,10 @@ from __future__ import annotations
 import codecs
 import re
 from functools import lru_cache
-from typing import Any, NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["decode_text", "find_charset", "is_json", "parse_json"]
 
@@ -26,14 +29,14 @@ _MARKS = (
 )
 _ANY_MARK = tuple(mark for mark, _ in _MARKS)
 
-_CHARSET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,39}")
+_CHARSET = r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,39}"
 # Codecs of Python that are no charsets; punycode, for one, takes quadratic time.
 _NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
 
 _LONGEST_KNOWN = 256  # characters of a Content-Type that is kept
 
 # A parameter of a media type (RFC 9110, section 5.6.6), or something else up to the next semicolon.
-_PARAMETER = re.compile(r';[ \t]*([^;="\s]*)[ \t]*(?:=[ \t]*("(?:[^"\\]|\\.)*"|[^;]*))?')
+_PARAMETER = r';[ \t]*([^;="\s]*)[ \t]*(?:=[ \t]*("(?:[^"\\]|\\.)*"|[^;]*))?'
 
 _BINARY_TYPES = frozenset({"binary/octet-stream", "model/gltf-binary"})
 _BINARY_KINDS = frozenset({"image", "audio", "video", "font"})
@@ -137,7 +140,9 @@ def decode_text(content: bytes, content_type: str | None) -> str | bytes:
 
 def find_charset(content_type: str | None) -> str | None:
     """The charset parameter of a Content-Type, as it stands; None where it has none. The first of several counts."""
-    for parameter in _PARAMETER.finditer(content_type or ""):
+    if not content_type or ";" not in content_type:
+        return None
+    for parameter in re.finditer(_PARAMETER, content_type):
         name, value = parameter.groups()
         if name.lower() == "charset" and value is not None:
             # Single quotes are no quotes to RFC 9110, but no charset has them either.
@@ -166,23 +171,25 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError("the JSON text nests too deeply") from None
 
 
-class _Kind(NamedTuple):
+class _Kind:
     """What a Content-Type says."""
 
-    is_binary: bool
-    is_json: bool
-    encoding: str | None  # None: it names a charset that is not known here
+    __slots__ = ("encoding", "is_binary", "is_json")
+
+    def __init__(self, content_type: str) -> None:
+        media_type = content_type.partition(";")[0].strip().lower()
+        self.is_binary = _is_binary(media_type)
+        self.is_json = media_type == "application/json"
+        self.encoding = _find_codec(find_charset(content_type))  # None: it names a charset that is not known here
 
 
 def _kind_of(content_type: str | None) -> _Kind:
     """Take a Content-Type apart; what servers send over and over is done once."""
     text = content_type or ""
-    return _known_kind(text) if len(text) <= _LONGEST_KNOWN else _make_kind(text)
+    return _known_kind(text) if len(text) <= _LONGEST_KNOWN else _Kind(text)
 
 
-def _make_kind(content_type: str) -> _Kind:
-    media_type = content_type.partition(";")[0].strip().lower()
-    return _Kind(_is_binary(media_type), media_type == "application/json", _find_codec(find_charset(content_type)))
+_known_kind = lru_cache(maxsize=128)(_Kind)
 
 
 def _find_codec(charset: str | None) -> str | None:
@@ -190,16 +197,13 @@ def _find_codec(charset: str | None) -> str | None:
     if charset is None:
         return "utf-8"
     # The codec registry remembers every name it was asked for, and would be asked for whatever servers invent.
-    if not _CHARSET.fullmatch(charset):
+    if not re.fullmatch(_CHARSET, charset):
         return None
     try:
         name = codecs.lookup(charset).name
     except (LookupError, ValueError):
         return None
     return None if name in _NO_CHARSETS else charset
-
-
-_known_kind = lru_cache(maxsize=128)(_make_kind)
 
 
 def _is_binary(media_type: str) -> bool:

@@ -8,10 +8,13 @@ its wait.
 from __future__ import annotations
 
 import threading
-from typing import NoReturn
 
 from ._deadline import Deadline, earliest
 from ._lifecycle import LONGEST_SLEEP, Flag
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 __all__ = ["ThreadLike"]
 

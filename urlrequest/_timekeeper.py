@@ -16,10 +16,10 @@ from __future__ import annotations
 import threading
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from ._lifecycle import Flag
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 

@@ -15,11 +15,12 @@ import ssl
 import threading
 import warnings
 from contextlib import contextmanager
+from functools import lru_cache
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import InsecureRequestWarning
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
@@ -40,13 +41,34 @@ _contexts: dict[Hashable, PendingContext] = {}
 _warned_hosts: set[str] = set()
 
 
-class TlsSettings(NamedTuple):
-    """What the user asked for (contract 13). Connections with different settings are never shared."""
+class TlsSettings:
+    """What the user asked for (contract 13), as a value. Connections with different settings are never shared."""
 
-    ca_file: str | None = None
-    verify: bool = True
-    client_cert: str | tuple[str, ...] | None = None
-    ssl_context: ssl.SSLContext | None = None
+    __slots__ = ("_all", "ca_file", "client_cert", "ssl_context", "verify")
+
+    def __init__(
+        self,
+        ca_file: str | None = None,
+        client_cert: str | tuple[str, ...] | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        *,
+        verify: bool = True,
+    ) -> None:
+        self.ca_file = ca_file
+        self.verify = verify
+        self.client_cert = client_cert
+        self.ssl_context = ssl_context
+        self._all = (ca_file, verify, client_cert, ssl_context)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TlsSettings) and self._all == other._all
+
+    def __hash__(self) -> int:
+        return hash(self._all)
+
+
+# One object for equal settings: plans, contexts and connections are looked up by them, which is faster by identity.
+_known_settings = lru_cache(maxsize=_CONTEXT_LIMIT)(TlsSettings)
 
 
 def check_tls(ca_file: object, verify: object, client_cert: object, ssl_context: object) -> TlsSettings:
@@ -66,7 +88,10 @@ def check_tls(ca_file: object, verify: object, client_cert: object, ssl_context:
             client_cert = _path("client_cert", client_cert)
     if ssl_context is not None and not isinstance(ssl_context, ssl.SSLContext):
         raise TypeError(f"ssl_context is {type(ssl_context).__name__}; an ssl.SSLContext is needed")
-    return TlsSettings(ca_file, verify is None or bool(verify), client_cert, ssl_context)
+    has_checks = verify is None or bool(verify)
+    if ssl_context is not None:
+        return TlsSettings(ca_file, client_cert, ssl_context, verify=has_checks)  # the user's is not to be kept alive
+    return _known_settings(ca_file, client_cert, verify=has_checks)
 
 
 def _path(name: str, value: object) -> str:

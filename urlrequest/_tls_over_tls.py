@@ -11,7 +11,10 @@ Invariant:
 from __future__ import annotations
 
 import ssl
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["TlsOverTls"]
 

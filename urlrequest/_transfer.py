@@ -11,42 +11,65 @@ Invariants:
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ._checksum import compare_digest, new_digest
-from ._chunks import ChunkSink
-from ._coding import Decoder, knows_codings
+from ._coding import knows_codings
 from ._events import answer_class
 from ._head import content_length
 from ._plan import Plan, follow_plan, make_plan, wire_form
 from ._pool import Lease
 from ._progress import Meter, SizeLimit, UploadMeter
-from ._redirect import Hop, find_redirect
 from ._retry import back_off, is_worth_retrying, may_repeat, retry_after, wants_retry
 from ._sink import FileSink, MemorySink, Sink
 from ._text import decode_text
 from .errors import RequestCancelled, TooManyRedirects
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any, Protocol
 
     from ._body import Body
     from ._connection import Fields
     from ._cookies import CookieStore
+    from ._decoder import Decoder
     from ._events import Answer, ProgressRun
     from ._head import ResponseHead
     from ._options import Options
     from ._pool import Pool
+    from ._redirect import Hop, NextRequest
     from ._response import ResponseLike
     from ._waiter import Waiter
 
-__all__ = ["Supplies", "Witness", "perform"]
+    class Witness(Protocol):
+        """Who is told what happens, on the worker: the request."""
+
+        def connection_class(self, scheme: str) -> type:
+            """The connection class for a scheme, or `UnsupportedScheme`."""
+            ...
+
+        def wants_progress(self) -> bool: ...
+        def wants_upload_progress(self) -> bool: ...
+        def wants_chunks(self) -> bool: ...
+        def see_plan(self, plan: Plan) -> None: ...
+        def see_hop(self, hop: Hop) -> None: ...
+        def see_head(self, head: ResponseHead) -> None: ...
+        def see_progress(self, run: ProgressRun) -> None: ...
+        def see_chunk(self, octets: bytes) -> None: ...  # blocks while the user is behind
+        def begin_commit(self) -> bool:
+            """Whether a verified file may be put in its place: False when the request was cancelled."""
+            ...
+
+        def decode_result(self, result: Any, resp: Any) -> Any: ...
+
+
+__all__ = ["Supplies", "perform"]
 
 UPLOAD_PIECE = 64 * 1024  # octets sent between two upload progress events
 DISCARD_LIMIT = 16 * 1024  # octets of a body that nobody wants and that are read to keep the connection
 
 
-class Supplies(NamedTuple):
+class Supplies:
     """What requests of a session share.
 
     Attributes:
@@ -54,33 +77,11 @@ class Supplies(NamedTuple):
         cookies: Cookies of the session, or None.
     """
 
-    pool: Pool
-    cookies: CookieStore | None = None
+    __slots__ = ("cookies", "pool")
 
-
-class Witness(Protocol):
-    """Who is told what happens, on the worker: the request."""
-
-    def connection_class(self, scheme: str) -> type:
-        """The connection class for a scheme, or `UnsupportedScheme`."""
-        ...
-
-    def wants_progress(self) -> bool: ...
-    def wants_upload_progress(self) -> bool: ...
-    def wants_chunks(self) -> bool: ...
-    def see_plan(self, plan: Plan) -> None: ...
-    def see_hop(self, hop: Hop) -> None: ...
-    def see_head(self, head: ResponseHead) -> None: ...
-    def see_progress(self, run: ProgressRun) -> None: ...
-    def see_chunk(self, octets: bytes) -> None:
-        """Take a piece of the body; blocks while the user is behind."""
-        ...
-
-    def begin_commit(self) -> bool:
-        """Whether a verified file may be put in its place: False when the request was cancelled."""
-        ...
-
-    def decode_result(self, result: Any, resp: Any) -> Any: ...
+    def __init__(self, pool: Pool, cookies: CookieStore | None = None) -> None:
+        self.pool = pool
+        self.cookies = cookies
 
 
 def perform(options: Options, supplies: Supplies, waiter: Waiter, witness: Witness) -> Answer:
@@ -113,7 +114,7 @@ def _fetch(
         witness.see_plan(plan)
         lease, response = _exchange(plan, supplies, waiter)
         with lease:
-            following = find_redirect(plan.method, plan.target, response.head) if plan.redirect_limit else None
+            following = _find_redirect(plan, response.head) if plan.redirect_limit else None
             if following is None and (file is None or file.accepts(response.head)):
                 return _finish(response, plan, file, options, waiter, witness)
             _discard(response)
@@ -123,6 +124,8 @@ def _fetch(
         if hops == plan.redirect_limit:
             raise TooManyRedirects(f"{plan.target} redirects again, after {hops} redirects; no more are allowed")
         hops += 1
+        from ._redirect import Hop  # as in _find_redirect()
+
         witness.see_hop(Hop(plan.target.url, response.head.status, response.head.headers))
         plan = follow_plan(plan, following, options, witness.connection_class(following.target.scheme))
 
@@ -135,6 +138,12 @@ def _open_file(path: str, plan: Plan, waiter: Waiter) -> FileSink:
         with suppress(OSError):  # what is wrong with the path itself, the other sink says
             return PartSink(path, plan.checksum, plan.target.url, waiter.check)
     return FileSink(path, plan.checksum)
+
+
+def _find_redirect(plan: Plan, head: ResponseHead) -> NextRequest | None:
+    from ._redirect import find_redirect  # most requests follow none
+
+    return find_redirect(plan.method, plan.target, head)
 
 
 def _without_range(fields: Fields) -> Fields:
@@ -156,7 +165,7 @@ def _watched(body: Body, interval: float | None, witness: Witness) -> Body:
                 meter.count(len(part))
         meter.finish()
 
-    return body._replace(pieces=pieces, is_watched=True)
+    return body.watched(pieces)
 
 
 def _exchange(plan: Plan, supplies: Supplies, waiter: Waiter) -> tuple[Lease, ResponseLike]:
@@ -242,6 +251,8 @@ def _finish(
                 raise RequestCancelled("the request was cancelled")
             file.commit()
     elif is_wanted and witness.wants_chunks():
+        from ._chunks import ChunkSink  # few requests hand their body over as it arrives
+
         chunks = ChunkSink(witness.see_chunk, checksum)
         _receive(response, chunks, plan, witness)
         waiter.check()
@@ -294,6 +305,8 @@ def _receive(response: ResponseLike, sink: Sink, plan: Plan, witness: Witness, o
     meter = Meter(plan.chunk_size, total, plan.progress_interval, witness, offset)
     if _is_coded(response, plan):
         sink.expect(None)
+        from ._decoder import Decoder  # many responses are not coded
+
         _receive_coded(response, Decoder(response.head.headers["Content-Encoding"]), sink, meter, limit)
     else:
         sink.expect(response.expected)

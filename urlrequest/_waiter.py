@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import select
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from ._alarm import give_alarm_back, take_alarm
 from ._deadline import NO_DEADLINE, Deadline, earliest
 from .errors import DeadlineExceeded, RequestCancelled
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

@@ -6,14 +6,15 @@ is posted; the dispatch thread reads them when it delivers that event.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from ._connection import HTTPConnection, HTTPSConnection
 from ._log import log
 from ._text import is_json, parse_json
 from .errors import UnsupportedScheme
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ._head import ResponseHead
     from ._plan import Plan
     from ._redirect import Hop

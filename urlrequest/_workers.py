@@ -20,31 +20,34 @@ from __future__ import annotations
 import threading
 from heapq import heapify, heappop, heappush
 from itertools import chain, count
-from typing import Protocol
 
 from ._lifecycle import Flag
 
-__all__ = ["Job", "Workers"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Job(Protocol):
+        """A request that waits for a worker."""
+
+        @property
+        def host(self) -> str:
+            """What the limit per host goes by; asked once."""
+            ...
+
+        def work(self) -> None:
+            """Do the job, on a worker. Must not raise."""
+            ...
+
+        def tell(self) -> None:
+            """Say that it is done, on its worker, which is free then: whoever hears of it may use that at once."""
+            ...
+
+
+__all__ = ["Workers"]
 
 IDLE_TIME = 10.0  # seconds a worker waits for another job before it ends
 SPARE_PLACES = 64  # empty ones that are not worth tidying up
-
-
-class Job(Protocol):
-    """A request that waits for a worker."""
-
-    @property
-    def host(self) -> str:
-        """What the limit per host goes by; asked once."""
-        ...
-
-    def work(self) -> None:
-        """Do the job, on a worker. Must not raise."""
-        ...
-
-    def tell(self) -> None:
-        """Say that it is done, on the worker, which is free then: whoever hears of it may have it do the next job."""
-        ...
 
 
 class _Task:

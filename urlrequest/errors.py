@@ -27,8 +27,8 @@ A message says what was attempted, where, and the figure; it never holds credent
 from __future__ import annotations
 
 from http.client import HTTPException
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

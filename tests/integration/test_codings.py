@@ -215,7 +215,7 @@ LIMIT = 64 * MEGABYTE
 VICTIM = """
 import resource, sys, time
 from urlrequest import UrlRequest
-import urlrequest._coding, urlrequest._text, zlib, gzip
+import urlrequest._decoder, urlrequest._coding, urlrequest._text, zlib, gzip
 urlrequest._coding.accepted_codings()
 UrlRequest(sys.argv[1] + "/small").wait(timeout=20)
 with open("/proc/self/statm") as file:

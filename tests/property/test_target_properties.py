@@ -32,6 +32,10 @@ plain = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=CONT
 HOST = re.compile(r"[a-z0-9._-]{1,254}|[0-9a-f:.]+(%[A-Za-z0-9._~-]+)?")
 
 
+def parts(target: Target) -> tuple[object, ...]:
+    return target.scheme, target.host, target.port, target.path, target.userinfo
+
+
 def parsed(url: object) -> Target | None:
     """The target, or None where the text is no URL."""
     try:
@@ -79,7 +83,7 @@ def test_plain_urls_come_apart_as_they_were_put_together(scheme: str, host: str,
     """Scheme, host, port and path read back as written when nothing in them needs to change."""
     tail = "" if port is None else f":{port}"
 
-    assert Target(scheme, host, port, f"/{path}", None) == parse_target(f"{scheme}://{host}{tail}/{path}")
+    assert (scheme, host, port, f"/{path}", None) == parts(parse_target(f"{scheme}://{host}{tail}/{path}"))
 
 
 @unhurried
@@ -88,7 +92,7 @@ def test_9_1_no_scheme_means_http(host: str, port: int | None, path: str) -> Non
     """The same text without its scheme is the same target."""
     rest = f"{host}{'' if port is None else f':{port}'}/{path}"
 
-    assert parse_target(f"http://{rest}") == parse_target(rest) == parse_target(f"//{rest}")
+    assert parts(parse_target(f"http://{rest}")) == parts(parse_target(rest)) == parts(parse_target(f"//{rest}"))
 
 
 @unhurried

@@ -64,11 +64,12 @@ def test_rings_are_one(bell: Bell) -> None:
 def test_6_1_waiting_needs_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
     """Contract 6.1: where no descriptor is left, `wait()` ends all the same, and the error is told."""
 
-    def refuse() -> Bell:
+    def refuse(*_: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
     _alarm.forget_alarms()
-    monkeypatch.setattr(_alarm, "_make_alarm", refuse)
+    monkeypatch.setattr("os.eventfd", refuse, raising=False)
+    monkeypatch.setattr("socket.socketpair", refuse)
     errors: list[BaseException] = []
     request = UrlRequest("http://127.0.0.1:9/", on_error=lambda _, error: errors.append(error))
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from urlrequest import _coding
-from urlrequest._coding import Decoder, accepted_codings, knows_codings
+from urlrequest import _coding, _decoder
+from urlrequest._coding import accepted_codings, knows_codings
+from urlrequest._decoder import Decoder
 from urlrequest.errors import ContentDecodingError, ContentTooLarge
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def decode(codings: str, content: bytes, size: int = 8192) -> bytes:
 @pytest.fixture
 def looked_again() -> Iterator[None]:
     """Decoders are looked for anew within the test, and again after it."""
-    finders = (_coding.accepted_codings, _coding._find_brotli, _coding._find_zstd)
+    finders = (_coding.accepted_codings, _coding.find_brotli, _decoder._find_zstd)
     for finder in finders:
         finder.cache_clear()
     yield
@@ -337,7 +338,7 @@ def test_17_6_zstd_bomb(zstd: Callable[[bytes], bytes]) -> None:
 @pytest.mark.usefixtures("looked_again")
 def test_4_6_without_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the standard library alone gzip and deflate are asked for, and the others are unknown."""
-    for name in ("brotli", "brotlicffi", "compression.zstd", "backports.zstd", "zstandard"):
+    for name in ("brotli", "brotlicffi", "_zstd", "compression.zstd", "backports.zstd", "zstandard"):
         monkeypatch.setitem(sys.modules, name, None)
 
     assert "gzip, deflate" == accepted_codings()

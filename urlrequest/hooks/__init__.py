@@ -1,23 +1,24 @@
 """Hooks: how callbacks get to the thread of an event loop (contract 8).
 
-A hook binds a dispatch queue to a loop. Each loop's hook lies in a module of its own, which is imported when it is
-first asked for, so that this package imports no toolkit.
+A hook binds a dispatch queue to a loop. Each hook lies in a module of its own, which is imported when it is first asked
+for, so that this package imports no toolkit, and none of them for a program without a loop.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from ._base import Hook
-from ._base import check_hook as check_hook
 from ._detect import PLACES, hook_class, install, uninstall
+from ._detect import check_hook as check_hook
 from ._detect import current_hook as current_hook
-from ._manual import ManualHook
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ._asyncio import AsyncioHook
+    from ._base import Hook
     from ._glib import GLibHook
     from ._kivy import KivyHook
+    from ._manual import ManualHook
     from ._pygame import PygameHook
     from ._qt import QtHook
     from ._tk import TkHook

@@ -15,19 +15,20 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary, WeakMethod, ref
 
 from urlrequest._dispatch import DispatchQueue, unhooked
 from urlrequest._log import log
 from urlrequest.errors import HookError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, ClassVar
 
     from typing_extensions import Self
 
-__all__ = ["REST", "Hook", "YieldingHook", "check_hook", "toolkit", "weakly"]
+__all__ = ["REST", "Hook", "YieldingHook", "toolkit", "weakly"]
 
 REST = 1  # milliseconds for others between two budgets
 
@@ -178,12 +179,6 @@ class YieldingHook(Hook):
     def _resume(self) -> None:
         self._pauses = False
         self._come()
-
-
-def check_hook(hook: object) -> None:
-    """Raise TypeError for what is neither a hook nor None."""
-    if hook is not None and not isinstance(hook, Hook):
-        raise TypeError(f"hook is {type(hook).__name__}; a urlrequest.hooks.Hook is needed")
 
 
 def toolkit(module: str, package: str) -> Any:

@@ -11,23 +11,23 @@ from __future__ import annotations
 import sys
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from urlrequest._defaults import defaults
 from urlrequest._log import log
 
-from ._base import check_hook
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._base import Hook
 
-__all__ = ["PLACES", "current_hook", "detect_hook", "hook_class", "install", "uninstall"]
+__all__ = ["PLACES", "check_hook", "current_hook", "detect_hook", "hook_class", "install", "uninstall"]
 
 # Where the hooks are: they are imported when they are first asked for.
 PLACES = {
     "AsyncioHook": "_asyncio",
     "GLibHook": "_glib",
+    "Hook": "_base",
     "KivyHook": "_kivy",
+    "ManualHook": "_manual",
     "PygameHook": "_pygame",
     "QtHook": "_qt",
     "TkHook": "_tk",
@@ -72,6 +72,19 @@ def uninstall() -> None:
     """Undo `install()`: requests made from now on detect their loop again."""
     global _installed
     _installed = None
+
+
+def check_hook(hook: object) -> Hook | None:
+    """Return a hook or None.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    from ._base import Hook  # programs without a loop need none
+
+    if hook is not None and not isinstance(hook, Hook):
+        raise TypeError(f"hook is {type(hook).__name__}; a urlrequest.hooks.Hook is needed")
+    return hook
 
 
 def current_hook() -> Hook | None:
