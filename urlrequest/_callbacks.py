@@ -6,12 +6,15 @@ event is delivered. They run on the dispatch thread only, with no lock held.
 
 from __future__ import annotations
 
+from time import monotonic
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ._events import Outcome
+    from ._events import Outcome, ProgressRun
+    from ._lifecycle import Lifecycle
 
 __all__ = ["Callbacks"]
 
@@ -82,16 +85,25 @@ class Callbacks:
         """Whether somebody is to be told of an outcome."""
         return bool(self.on_finish or getattr(self, name))
 
-    def _run_progress(self, current: int, total: int) -> None:
-        callback = self.on_progress
-        if callback:
-            callback(self, current, total)
+    def _run_progress(self, run: ProgressRun, most: int, until: float | None, lifecycle: Lifecycle) -> int:
+        """Run the callback for the events of a run; how many there were.
 
-    def deliver_upload_progress(self, sent: int, total: int) -> None:
-        """Run on_upload_progress."""
-        callback = self.on_upload_progress
-        if callback:
-            callback(self, sent, total)
+        Whatever a callback may do is looked at before the next event: it may replace the callback, cancel the request,
+        or wait for it, which delivers the rest of the run in here.
+        """
+        name, total = run.callback, run.total
+        done = 0
+        while run.count and done < most and not lifecycle.is_cancelled:
+            current = run.first
+            run.first += run.step
+            run.count -= 1
+            done += 1
+            callback = getattr(self, name)
+            if callback:
+                callback(self, current, total)
+            if until is not None and monotonic() >= until:
+                break
+        return done
 
     def _run_callbacks(self, outcome: Outcome) -> None:
         """Run the outcome's callback, then on_finish, whatever the first one raises (contract 3.6)."""

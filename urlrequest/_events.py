@@ -41,6 +41,11 @@ class ProgressRun:
         self.total = total
         self.is_upload = is_upload
 
+    @property
+    def callback(self) -> str:
+        """The attribute of the request that holds the callback."""
+        return "on_upload_progress" if self.is_upload else "on_progress"
+
     def head(self, count: int) -> ProgressRun:
         """The run's first events."""
         return ProgressRun(self.first, self.step, count, self.total, is_upload=self.is_upload)

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import threading
 from threading import Lock
-from time import monotonic
 
 from ._events import Chunk, ProgressRun
 
@@ -41,8 +40,10 @@ if TYPE_CHECKING:
         @property
         def is_settled(self) -> bool: ...
         def has_callback(self) -> bool: ...  # for the outcome
-        def deliver_progress(self, current: int, total: int) -> None: ...
-        def deliver_upload_progress(self, sent: int, total: int) -> None: ...
+        def deliver_progress(self, run: ProgressRun, most: int, until: float | None) -> int:
+            """Run the callback for the next events of a run, each taken out of it before; how many there were."""
+            ...
+
         def deliver_chunk(self, octets: bytes) -> None: ...
         def deliver_outcome(self) -> None:
             """Publish the outcome and run its callbacks. Dispatch thread, once."""
@@ -112,7 +113,7 @@ class Mailbox:
         self._chunks_delivered = self._octets_delivered = 0  # counted by the holder of the turn
         self._current = _NO_EVENTS  # what is being delivered; belongs to the turn
         self._posted = 0  # progress events put in; counted by the worker
-        self._delivered = 0  # progress events taken out; counted by the holder of the turn
+        self._delivered = 0  # progress events of runs taken out; counted by the holder of the turn
         self._turn = Lock()
         self._owner: int | None = None  # ident of the thread that has the turn
         self.is_ending = False
@@ -123,7 +124,7 @@ class Mailbox:
 
     def post_progress(self, run: ProgressRun) -> None:
         """Add progress events. Worker only."""
-        room = PROGRESS_LIMIT - (self._posted - self._delivered)
+        room = PROGRESS_LIMIT - self._undelivered
         if run.count > room:
             if room > 1:
                 self._put(run.head(room - 1))
@@ -198,6 +199,11 @@ class Mailbox:
         return self._current.count > 0 or bool(self._runs)
 
     @property
+    def _undelivered(self) -> int:
+        """How many progress events there are; to the worker, which looks while they are delivered, not too few."""
+        return self._posted - self._delivered + self._current.count
+
+    @property
     def is_ready(self) -> bool:
         """Whether there is something to deliver."""
         return not self.is_ending and (self._has_progress or self._receiver.is_settled)
@@ -206,7 +212,7 @@ class Mailbox:
     def pending_count(self) -> int:
         """How many events there are to deliver, about."""
         chunks = self._chunks_posted - self._chunks_delivered
-        return self._posted - self._delivered + chunks + self._receiver.is_settled
+        return self._undelivered + chunks + self._receiver.is_settled
 
     def ends_for(self, thread: int) -> bool:
         """Whether a thread that waits need wait no longer; inside a terminal callback it must not (contract 6.3)."""
@@ -284,24 +290,9 @@ class Mailbox:
                 self._chunks_delivered += 1
                 self._receiver.deliver_chunk(following.octets)
                 return 1
-            self._current = following
-        return self._run_progress(self._current, most, until)
-
-    def _run_progress(self, run: ProgressRun, most: int, until: float | None) -> int:
-        receiver = self._receiver
-        deliver = receiver.deliver_upload_progress if run.is_upload else receiver.deliver_progress
-        done = 0
-        while run.count and done < most and not receiver.is_cancelled:
-            current = run.first
-            # Taken out before the callback runs: it may wait for its own request, which delivers the rest of the run.
-            run.first += run.step
-            run.count -= 1
-            self._delivered += 1
-            done += 1
-            deliver(current, run.total)
-            if until is not None and monotonic() >= until:
-                break
-        return done
+            self._current = following  # before it is counted as delivered: never are fewer counted than there are
+            self._delivered += following.count
+        return self._receiver.deliver_progress(self._current, most, until)
 
     # Waiting threads
 

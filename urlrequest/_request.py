@@ -393,11 +393,11 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         """Whether a callback is there for the outcome."""
         return self._has_callback(self._lifecycle.callback)
 
-    def deliver_progress(self, current: int, total: int) -> None:
-        """Run on_progress."""
-        if self._resp_head is None:
+    def deliver_progress(self, run: ProgressRun, most: int, until: float | None) -> int:
+        """Run on_progress, or on_upload_progress, for the next events of a run."""
+        if self._resp_head is None and not run.is_upload:
             self._publish_head()
-        self._run_progress(current, total)
+        return self._run_progress(run, most, until, self._lifecycle)
 
     def deliver_chunk(self, octets: bytes) -> None:
         """Run on_chunk, and let the worker read on."""

@@ -8,13 +8,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from urlrequest._callbacks import Callbacks
 from urlrequest._dispatch import DispatchQueue
 from urlrequest._events import Cancel, Outcome, ProgressRun, Success
 from urlrequest._lifecycle import Lifecycle, State
 from urlrequest._mailbox import PROGRESS_LIMIT, Mailbox, Seat
 
 
-class Request:
+class Request(Callbacks):
     """A request without a network: the real lifecycle and the real mailbox."""
 
     def __init__(self, queue: DispatchQueue, *, has_callbacks: bool) -> None:
@@ -23,6 +24,7 @@ class Request:
         self.progress: list[int] = []
         self.ends: list[Outcome] = []
         self.raises = False
+        self.on_progress = lambda _, current, _total: self._note(current)
         self.mailbox = Mailbox(self, queue)
 
     @property
@@ -36,7 +38,10 @@ class Request:
     def has_callback(self) -> bool:
         return self.has_callbacks and not self.lifecycle.is_finished
 
-    def deliver_progress(self, current: int, total: int) -> None:
+    def deliver_progress(self, run: ProgressRun, most: int, until: float | None) -> int:
+        return self._run_progress(run, most, until, self.lifecycle)
+
+    def _note(self, current: int) -> None:
         assert not self.ends, "progress after the end"
         assert not self.lifecycle.is_cancelled, "progress after a cancel"
         self.progress.append(current)

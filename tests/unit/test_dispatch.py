@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from urlrequest._callbacks import Callbacks
 from urlrequest._dispatch import DispatchQueue, wait_for
 from urlrequest._events import ProgressRun
 from urlrequest._lifecycle import Flag
@@ -15,19 +16,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Request:
+class Request(Callbacks):
     """A receiver with its mailbox in a queue; it notes its events in a common log."""
 
     def __init__(self, name: str, queue: DispatchQueue, log: list[Any], *, callbacks: bool = True) -> None:
         self.name, self.log, self.callbacks = name, log, callbacks
         self.is_cancelled = self.is_settled = False
         self.during: Callable[[Any], object] = lambda event: None
+        self.on_progress = lambda _, current, _total: self._note(current)
         self.mailbox = Mailbox(self, queue)
 
     def has_callback(self) -> bool:
         return self.callbacks
 
-    def deliver_progress(self, current: int, total: int) -> None:
+    def deliver_progress(self, run: ProgressRun, most: int, until: float | None) -> int:
+        return self._run_progress(run, most, until, self)
+
+    def _note(self, current: int) -> None:
         self.log.append((self.name, current))
         self.during(current)
 
@@ -222,7 +227,7 @@ def test_8_5_budget(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Contract 8.5: a drain stops when its time is up, after whole events, and says that more is pending."""
     now = 100.0
     monkeypatch.setattr("urlrequest._dispatch.monotonic", lambda: now)
-    monkeypatch.setattr("urlrequest._mailbox.monotonic", lambda: now)
+    monkeypatch.setattr("urlrequest._callbacks.monotonic", lambda: now)
     request = loop.request()
     request.progress(100)
 
@@ -239,7 +244,7 @@ def test_8_5_budget_holds_over_requests(loop: Loop, monkeypatch: pytest.MonkeyPa
     """Contract 8.5: the time is that of the whole drain, however many requests have something."""
     now = 100.0
     monkeypatch.setattr("urlrequest._dispatch.monotonic", lambda: now)
-    monkeypatch.setattr("urlrequest._mailbox.monotonic", lambda: now)
+    monkeypatch.setattr("urlrequest._callbacks.monotonic", lambda: now)
 
     def slow(event: Any) -> None:
         nonlocal now

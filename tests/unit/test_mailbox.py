@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from urlrequest._callbacks import Callbacks
 from urlrequest._dispatch import DispatchQueue
 from urlrequest._events import ProgressRun
 from urlrequest._mailbox import BATCH, PROGRESS_LIMIT, Mailbox, Seat
@@ -13,10 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Receiver:
+class Receiver(Callbacks):
     """Stands for a request: notes what is delivered, and does what a test wants meanwhile."""
 
     def __init__(self, *, callbacks: bool = True) -> None:
+        self.on_progress = lambda _, current, _total: self._note(current)
         self.is_cancelled = False
         self.is_settled = False
         self.callbacks = callbacks
@@ -26,13 +28,15 @@ class Receiver:
     def has_callback(self) -> bool:
         return self.callbacks
 
-    def deliver_progress(self, current: int, total: int) -> None:
-        self.delivered.append(current)
-        self.during(current)
+    def _note(self, event: Any) -> None:
+        self.delivered.append(event)
+        self.during(event)
+
+    def deliver_progress(self, run: ProgressRun, most: int, until: float | None) -> int:
+        return self._run_progress(run, most, until, self)
 
     def deliver_chunk(self, octets: bytes) -> None:
-        self.delivered.append(octets)
-        self.during(octets)
+        self._note(octets)
 
     def deliver_outcome(self) -> None:
         self.delivered.append("end")
@@ -415,6 +419,25 @@ def test_d4_visitors_are_told_of_an_end_that_was_published(silent: Desk) -> None
 
 
 # D5
+
+
+def test_5_4_the_limit_holds_while_a_run_is_delivered(desk: Desk) -> None:
+    """Contract 5.4, D5: of a run that is being delivered, what is left counts."""
+    pending: list[int] = []
+
+    def post_more(event: Any) -> None:
+        if event == 9:
+            desk.progress(PROGRESS_LIMIT, 20)
+            pending.append(desk.mailbox.pending_count)
+
+    desk.receiver.during = post_more
+    desk.progress(0, PROGRESS_LIMIT)
+    desk.queue.drain()
+    desk.mailbox.deliver_all()
+
+    assert [PROGRESS_LIMIT] == pending
+    newest = PROGRESS_LIMIT + 19
+    assert [*range(PROGRESS_LIMIT + 9), newest] == desk.delivered
 
 
 def test_5_4_limit(desk: Desk) -> None:

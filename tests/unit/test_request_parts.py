@@ -10,8 +10,9 @@ import pytest
 
 from urlrequest import Headers
 from urlrequest._callbacks import _NAMES, Callbacks
-from urlrequest._events import Cancel, Error, Failure, Outcome, Redirect, Success
+from urlrequest._events import Cancel, Error, Failure, Outcome, ProgressRun, Redirect, Success
 from urlrequest._head import ResponseHead
+from urlrequest._lifecycle import Lifecycle
 from urlrequest._published import Published
 from urlrequest._target import parse_target
 from urlrequest._thread_like import ThreadLike
@@ -47,8 +48,8 @@ def test_2_3_falsy_callbacks_are_none(value: Any) -> None:
     for outcome in (Success(), Cancel()):
         assert not made._has_callback(outcome.callback)
         made._run_callbacks(outcome)
-    made._run_progress(0, 0)
-    made.deliver_upload_progress(0, 0)
+    for is_upload in (False, True):
+        assert 2 == made._run_progress(ProgressRun(0, 1, 2, -1, is_upload=is_upload), 9, None, Lifecycle())
 
 
 @pytest.mark.parametrize(
@@ -99,10 +100,112 @@ def test_3_7_callbacks_may_be_replaced() -> None:
 
     made.on_success = new
     made._run_callbacks(Success())
-    made.on_progress = lambda _, current, total: log.append(f"{current}/{total}")
-    made._run_progress(1, 2)
 
-    assert ["new", "newer", "1/2"] == log
+    assert ["new", "newer"] == log
+
+
+# Progress
+
+
+def run_of(count: int, *, is_upload: bool = False) -> ProgressRun:
+    return ProgressRun(8, 8, count, 99, is_upload=is_upload)
+
+
+@pytest.mark.parametrize("name", ["on_progress", "on_upload_progress"])
+def test_3_2_a_run_of_progress(name: str) -> None:
+    """Contract 3.2: each event of a run is told to the callback of its direction; a turn takes what it may take."""
+    log: list[Any] = []
+    made = callbacks(**{name: lambda *got: log.append(got)})
+    run = run_of(3, is_upload=name == "on_upload_progress")
+
+    assert 2 == made._run_progress(run, 2, None, Lifecycle())
+    assert [(made, 8, 99), (made, 16, 99)] == log
+    assert (24, 1) == (run.first, run.count)
+    assert 1 == made._run_progress(run, 2, None, Lifecycle())
+    assert (made, 24, 99) == log[-1]
+    assert 0 == made._run_progress(run, 2, None, Lifecycle())
+
+
+def test_3_7_on_progress_may_be_replaced_within_a_run() -> None:
+    """Contract 3.7: what counts is the attribute at the time of each event; with none the events pass unheard."""
+    log: list[str] = []
+
+    def first(*_: Any) -> None:
+        log.append("first")
+        made.on_progress = second
+
+    def second(_: Any, current: int, _total: int) -> None:
+        log.append(f"second {current}")
+        made.on_progress = None if current == 24 else second
+
+    made = callbacks(on_progress=first)
+    assert 5 == made._run_progress(run_of(5), 9, None, Lifecycle())
+
+    assert ["first", "second 16", "second 24"] == log
+
+
+def test_7_3_a_cancel_within_a_run() -> None:
+    """Contract 7.3: no event of a run follows the one whose callback cancelled the request."""
+    lifecycle, log = Lifecycle(), list[int]()
+
+    def take(_: Any, current: int, _total: int) -> None:
+        log.append(current)
+        if current == 16:
+            lifecycle.cancel()
+
+    made = callbacks(on_progress=take)
+
+    assert 2 == made._run_progress(run_of(5), 9, None, lifecycle)
+    assert 0 == made._run_progress(run_of(5), 9, None, lifecycle)
+    assert [8, 16] == log
+
+
+def test_6_3_a_run_that_a_callback_delivers_on() -> None:
+    """Contract 6.3: an event is out of its run before its callback is called, which may deliver the rest."""
+    log: list[int] = []
+    run = run_of(4)
+
+    def take(_: Any, current: int, _total: int) -> None:
+        log.append(current)
+        if current == 16:
+            assert 2 == made._run_progress(run, 9, None, Lifecycle())
+
+    made = callbacks(on_progress=take)
+
+    assert 2 == made._run_progress(run, 9, None, Lifecycle())
+    assert [8, 16, 24, 32] == log
+
+
+def test_3_6_an_exception_within_a_run() -> None:
+    """Contract 3.6: a callback that raises loses its own event and no other."""
+    log: list[int] = []
+
+    def take(_: Any, current: int, _total: int) -> None:
+        log.append(current)
+        if current == 16:
+            raise ZeroDivisionError
+
+    made, run = callbacks(on_progress=take), run_of(3)
+    with pytest.raises(ZeroDivisionError):
+        made._run_progress(run, 9, None, Lifecycle())
+    assert 1 == made._run_progress(run, 9, None, Lifecycle())
+
+    assert [8, 16, 24] == log
+
+
+def test_8_5_the_budget_within_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 8.5: after each event the time is looked at; one event is delivered in any case."""
+    now = 0.0
+
+    def take(*_: Any) -> None:
+        nonlocal now
+        now += 1.0
+
+    monkeypatch.setattr("urlrequest._callbacks.monotonic", lambda: now)
+    made = callbacks(on_progress=take)
+
+    assert 3 == made._run_progress(run_of(9), 9, 2.5, Lifecycle())
+    assert 1 == made._run_progress(run_of(9), 9, 2.5, Lifecycle())
 
 
 def test_3_7_callbacks_are_let_go_of() -> None:
