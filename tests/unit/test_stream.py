@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from urlrequest import _stream
 from urlrequest._stream import NetworkStream
 from urlrequest._waiter import Waiter
+from urlrequest.errors import RequestCancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,6 +24,9 @@ class ScriptedSocket:
 
     def __init__(self, *steps: Any) -> None:
         self.steps = list(steps)
+        self.low_water_marks: list[int] = []
+        self.refuses_options = False
+        self.on_block: Callable[[], object] = lambda: None
         self._near, self._far = socket.socketpair()
         self._far.send(b"!")
 
@@ -34,6 +40,7 @@ class ScriptedSocket:
     def _next(self) -> bytes:
         step = self.steps.pop(0)
         if isinstance(step, Exception):
+            self.on_block()
             raise step
         assert isinstance(step, bytes), step
         return step
@@ -48,6 +55,12 @@ class ScriptedSocket:
 
     def pending(self) -> int:
         return 0
+
+    def setsockopt(self, level: int, option: int, octets: int) -> None:
+        assert (socket.SOL_SOCKET, socket.SO_RCVLOWAT) == (level, option)
+        if self.refuses_options:
+            raise OSError(errno.ENOPROTOOPT, "there is no such option")
+        self.low_water_marks.append(octets)
 
 
 @pytest.fixture
@@ -99,10 +112,75 @@ def test_enough_is_enough(open_stream: Callable[..., NetworkStream], monkeypatch
     assert b"f" == receive(stream)
 
 
-def test_without_tls_one_call_takes_all(open_stream: Callable[..., NetworkStream]) -> None:
-    """A plain socket has handed over all that it has: asking again would only be told so."""
-    stream = open_stream(b"ab", b"cd", is_tls=False)
+def test_17_2_a_slow_stream_is_handed_on_as_it_comes(open_stream: Callable[..., NetworkStream]) -> None:
+    """Contract 17.2: octets that come a while after the last ones wait for no others."""
+    stream = open_stream(b"ab", BlockingIOError(), b"never", is_tls=False)
+    stream._handed_on -= 1.0
     assert b"ab" == receive(stream)
+
+
+@pytest.fixture
+def long_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes in a moment comes within half a minute, so that no slow machine matters."""
+    monkeypatch.setattr(_stream, "GATHER_TIME", 30.0)
+
+
+@pytest.mark.usefixtures("long_moment")
+def test_a_fast_stream_is_gathered(open_stream: Callable[..., NetworkStream]) -> None:
+    """Contract 5.3: without TLS, what comes in a moment after the last hand-over is handed on together."""
+    stream = open_stream(b"ab", b"cd", BlockingIOError(), b"e", BlockingIOError(), b"fgh", is_tls=False)
+    assert b"ab" == receive(stream, 2)
+    assert b"cdefgh" == receive(stream, 6)
+
+
+@pytest.mark.usefixtures("long_moment")
+def test_a_wait_for_more_is_for_what_is_missing(open_stream: Callable[..., NetworkStream]) -> None:
+    """Nobody is woken for less than what is waited for; afterwards for any octet again."""
+    stream = open_stream(b"ab", b"cd", BlockingIOError(), b"efgh", is_tls=False)
+    receive(stream, 2)
+    receive(stream, 6)
+
+    assert [4, 1] == stream._socket.low_water_marks  # type: ignore[attr-defined]  # a ScriptedSocket
+
+
+@pytest.mark.usefixtures("long_moment")
+def test_a_system_that_cannot_count(open_stream: Callable[..., NetworkStream]) -> None:
+    """Where the option is refused, the first octet ends the wait, and no more is lost than time."""
+    stream = open_stream(b"ab", b"cd", BlockingIOError(), b"ef", is_tls=False)
+    stream._socket.refuses_options = True  # type: ignore[attr-defined]
+    receive(stream, 2)
+    assert b"cdef" == receive(stream, 4)
+
+
+@pytest.mark.usefixtures("long_moment")
+def test_7_1_a_cancel_while_more_is_awaited(open_stream: Callable[..., NetworkStream]) -> None:
+    """Contract 7.1: a cancel ends this wait as any other, and the socket is left as it was."""
+    stream = open_stream(b"ab", b"cd", BlockingIOError(), is_tls=False)
+    receive(stream, 2)
+    stream._socket.on_block = stream.waiter.cancel  # type: ignore[attr-defined]
+    with pytest.raises(RequestCancelled):
+        receive(stream)
+
+    assert 1 == stream._socket.low_water_marks[-1]  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("long_moment")
+def test_11_3_the_end_ends_the_wait_for_more() -> None:
+    """Contract 11.3: a peer that closes is noticed at once, however much less it sent than was waited for."""
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    stream = NetworkStream(near, Waiter(), "host:80")
+    far.send(b"ab")
+    assert b"ab" == receive(stream, 2)
+    far.send(b"cd")
+    closing = threading.Timer(0.05, far.close)
+    closing.start()
+
+    assert b"cd" == receive(stream)
+    assert b"" == receive(stream)
+    closing.join()
+    stream.close()
+    stream.waiter.release()
 
 
 def test_11_3_the_end_comes_after_what_was_gathered(open_stream: Callable[..., NetworkStream]) -> None:
