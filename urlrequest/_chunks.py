@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from functools import cache
 
 from ._checksum import compare_digest, new_digest
@@ -30,17 +31,22 @@ class ChunkSink(Sink):
         self._hand_over = hand_over
         self._checksum = checksum
         self._digest = None if checksum is None else new_digest(checksum)
-        self._buffer = memoryview(bytearray(CHUNK_SIZE))
+        self._store = _new_store()
         _have_memory_kept()
 
     def expect(self, length: int | None) -> None:
         pass
 
     def room(self) -> memoryview:
-        return self._buffer[:]
+        return self._store.getbuffer()
 
     def filled(self, count: int) -> None:
-        self.write(bytes(self._buffer[:count]))
+        if count == CHUNK_SIZE:
+            octets, self._store = self._store.getvalue(), _new_store()  # the room itself: nothing is copied
+        else:
+            with self._store.getbuffer() as room:
+                octets = bytes(room[:count])
+        self.write(octets)
 
     def write(self, octets: bytes) -> None:
         if octets:
@@ -56,6 +62,10 @@ class ChunkSink(Sink):
         """
         if self._digest is not None and self._checksum is not None:
             compare_digest(self._digest, self._checksum)
+
+
+def _new_store() -> io.BytesIO:
+    return io.BytesIO(bytes(CHUNK_SIZE))
 
 
 @cache

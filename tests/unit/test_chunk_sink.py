@@ -24,6 +24,22 @@ def test_17_2_pieces_are_our_own() -> None:
     assert {bytes} == {type(piece) for piece in pieces}
 
 
+def test_17_2_large_pieces_are_our_own() -> None:
+    """Contract 17.2: the same where the room was filled to its end, and the piece is the room itself."""
+    pieces: list[bytes] = []
+    sink = ChunkSink(pieces.append)
+    for octet in (b"a", b"b"):
+        with sink.room() as room:
+            room[:] = octet * CHUNK_SIZE
+        sink.filled(CHUNK_SIZE)
+    with sink.room() as room:
+        room[:4] = b"rest"
+    sink.filled(4)
+
+    assert [b"a" * CHUNK_SIZE, b"b" * CHUNK_SIZE, b"rest"] == pieces
+    assert {bytes} == {type(piece) for piece in pieces}
+
+
 def test_17_2_no_empty_piece() -> None:
     """Contract 17.2: on_chunk is not called for nothing."""
     pieces: list[bytes] = []
