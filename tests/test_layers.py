@@ -76,6 +76,7 @@ LAYERS = {
     "_decoder": "pure",
     "_text": "pure",
     "_lifecycle": "vocabulary",
+    "_record": "vocabulary",
     "_alarm": "vocabulary",
     "_events": "vocabulary",
     "_headers": "vocabulary",

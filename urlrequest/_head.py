@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
 from ._headers import Headers
+from ._record import Record
 from .errors import ProtocolError
 
 __all__ = ["Framing", "ResponseHead", "content_length", "frame", "parse_head"]
@@ -29,16 +29,19 @@ _FOLD = re.compile(r"\r?\n[ \t]+")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 
 
-class ResponseHead(NamedTuple):
+class ResponseHead(Record):
     """What precedes the content (RFC 9112, sections 4 and 5)."""
 
-    version: str
-    status: int
-    reason: str
-    headers: Headers
+    __slots__ = ("headers", "reason", "status", "version")
+
+    def __init__(self, version: str, status: int, reason: str, headers: Headers) -> None:
+        self.version = version
+        self.status = status
+        self.reason = reason
+        self.headers = headers
 
 
-class Framing(NamedTuple):
+class Framing(Record):
     """Where the content ends, and whether another response may follow (RFC 9112, sections 6.3 and 9.3).
 
     Attributes:
@@ -47,9 +50,12 @@ class Framing(NamedTuple):
         keeps_alive: The connection may be used again once the content was read.
     """
 
-    length: int | None
-    is_chunked: bool
-    keeps_alive: bool
+    __slots__ = ("is_chunked", "keeps_alive", "length")
+
+    def __init__(self, length: int | None, is_chunked: bool, keeps_alive: bool) -> None:
+        self.length = length
+        self.is_chunked = is_chunked
+        self.keeps_alive = keeps_alive
 
 
 def parse_head(octets: bytes) -> ResponseHead:

@@ -2,48 +2,26 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from collections import namedtuple
 
 __all__ = ["PLAIN", "Options"]
 
 
-class Options(NamedTuple):
+class Options(
+    namedtuple(  # noqa: PYI024 - each may be anything, and `typing` is slow to import
+        "Options",
+        [
+            "url", "decode", "ca_file", "verify",
+            "req_body", "req_headers", "chunk_size", "method", "file_path", "proxy_host", "proxy_port", "proxy_headers",
+            "user_agent", "cookies", "auth", "client_cert", "ssl_context", "follow_redirects", "retries", "trust_env",
+            "params", "json", "files", "progress_interval", "max_size", "resume", "checksum",
+            "base_url", "session_headers", "session_cookies",
+        ],
+    )
+):  # fmt: skip
     """The constructor's arguments as the user passed them (contract 2.1); first what most requests differ in."""
 
-    url: Any
-    decode: Any = True
-    ca_file: Any = None
-    verify: Any = True
-    req_body: Any = None
-    req_headers: Any = None
-    chunk_size: Any = 8192
-    method: Any = None
-    file_path: Any = None
-    proxy_host: Any = None
-    proxy_port: Any = None
-    proxy_headers: Any = None
-    user_agent: Any = None
-    cookies: Any = None
-    auth: Any = None
-    client_cert: Any = None
-    ssl_context: Any = None
-    follow_redirects: Any = None
-    retries: Any = None
-    trust_env: Any = None
-    params: Any = None
-    json: Any = None
-    files: Any = None
-    progress_interval: Any = None
-    max_size: Any = None
-    resume: Any = False
-    checksum: Any = None
-    base_url: Any = None
-    session_headers: Any = None
-    session_cookies: Any = None
+    __slots__ = ()
 
     @property
     def is_plain(self) -> bool:
@@ -62,4 +40,4 @@ class Options(NamedTuple):
         return self._replace(**copies) if copies else self
 
 
-PLAIN = Options(None)
+PLAIN = Options(*[None] * len(Options._fields))._replace(decode=True, verify=True, chunk_size=8192, resume=False)

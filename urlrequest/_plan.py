@@ -6,7 +6,6 @@ Whatever is wrong with an argument is told here, so that nothing has been sent t
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from ._checksum import check_checksum
@@ -14,6 +13,7 @@ from ._coding import accepted_codings
 from ._deadline import check_seconds
 from ._message import build_fields, check_method, cookie_text, join_cookies, read_fields, with_userinfo
 from ._options import PLAIN
+from ._record import Record
 from ._route import Route
 from ._sink import check_file_path
 from ._target import Target, parse_target
@@ -44,7 +44,7 @@ LONGEST_KEPT = 2048  # characters of a path; a plan with a longer one is made ea
 CREDENTIAL_FIELDS = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 
-class Plan(NamedTuple):
+class Plan(Record):
     """One request, ready to be sent.
 
     Attributes:
@@ -60,21 +60,44 @@ class Plan(NamedTuple):
         secrets: Names of the fields that are for this origin alone, in lower case.
     """
 
-    method: str
-    target: Target
-    fields: Fields
-    body: Body | None
-    route: Route
-    chunk_size: int | None
-    file_path: str | None
-    decodes_content: bool
-    redirect_limit: int
-    retries: int
-    progress_interval: float | None
-    max_size: int | None
-    is_resumed: bool
-    checksum: str | None
-    secrets: frozenset[str] = CREDENTIAL_FIELDS
+    __slots__ = (
+        "body", "checksum", "chunk_size", "decodes_content", "fields", "file_path", "is_resumed", "max_size",
+        "method", "progress_interval", "redirect_limit", "retries", "route", "secrets", "target",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        method: str,
+        target: Target,
+        fields: Fields,
+        body: Body | None,
+        route: Route,
+        chunk_size: int | None,
+        file_path: str | None,
+        decodes_content: bool,
+        redirect_limit: int,
+        retries: int,
+        progress_interval: float | None,
+        max_size: int | None,
+        is_resumed: bool,
+        checksum: str | None,
+        secrets: frozenset[str] = CREDENTIAL_FIELDS,
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.fields = fields
+        self.body = body
+        self.route = route
+        self.chunk_size = chunk_size
+        self.file_path = file_path
+        self.decodes_content = decodes_content
+        self.redirect_limit = redirect_limit
+        self.retries = retries
+        self.progress_interval = progress_interval
+        self.max_size = max_size
+        self.is_resumed = is_resumed
+        self.checksum = checksum
+        self.secrets = secrets
 
 
 def make_plan(options: Options, *, has_progress: bool, connection_class_for: Callable[[str], type]) -> Plan:
@@ -292,7 +315,7 @@ def follow_plan(plan: Plan, following: NextRequest, options: Options, connection
         dropped |= plan.secrets
         fields = [("Host", following.target.authority), *(field for field in fields if field[0].lower() != "host")]
     fields = [field for field in fields if field[0].lower() not in dropped]
-    return plan._replace(
+    return plan.replaced(
         method=following.method,
         target=following.target,
         fields=with_userinfo(fields, following.target),

@@ -180,7 +180,7 @@ class Lease:
         self._route = route
         self._waiter = waiter
         self._response: ResponseLike | None = None
-        self._key = route if route.tls is None and route.proxy is None else _key_of(route)
+        self._key = _key_of(route)
         connection = pool.take(self._key) if defaults.keep_alive else None
         self._is_used = connection is not None
         self._connection: Any = open_connection(route, waiter) if connection is None else connection
@@ -243,9 +243,9 @@ def _key_of(route: Route) -> Hashable:
     """What a connection must have in common with a route to serve it (P3)."""
     proxy_tls = None if route.proxy is None else route.proxy.tls
     if route.tls is None and proxy_tls is None:
-        return route
+        return route.key
     context = None if route.tls is None else pending_context(route.tls).key
-    return route, context, None if proxy_tls is None else pending_context(proxy_tls).key
+    return route.key, context, None if proxy_tls is None else pending_context(proxy_tls).key
 
 
 def idle_time(keep_alive: str | None) -> float:

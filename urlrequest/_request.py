@@ -175,7 +175,7 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         options = Options(
             url, decode, ca_file, verify, req_body, req_headers, chunk_size, method, file_path, proxy_host, proxy_port,
             proxy_headers, user_agent, cookies, auth, client_cert, ssl_context, follow_redirects, retries, trust_env,
-            params, json, files, progress_interval, max_size, resume, checksum,
+            params, json, files, progress_interval, max_size, resume, checksum, None, None, None,
         )  # fmt: skip
         self._options: Options | None = self.session.complete(options).detached()
         self._admit()
@@ -262,8 +262,7 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         """Run this request's callbacks on the calling thread until it is finished (contract 6).
 
         Args:
-            delay: The longest sleep between two looks, in seconds. It is no polling interval: an answer is seen at
-                once.
+            delay: The longest sleep between two looks, in seconds; no polling interval: an answer is seen at once.
             timeout: When to give up, in seconds; None: never.
         Returns:
             True when the request is finished, whatever its outcome; False when the time ran out.
@@ -290,8 +289,7 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         Any thread, signal handlers included; returns at once.
 
         Returns:
-            Whether this call decided the outcome; False when the terminal callback has begun, or it was cancelled
-            before.
+            Whether this call decided the outcome; False once the terminal callback has begun, or after a cancel.
         """
         if not self._lifecycle.cancel():
             return False

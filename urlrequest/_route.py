@@ -7,16 +7,17 @@ blocks, and what it returns is counted all the same. Runs on the worker.
 from __future__ import annotations
 
 import http.client
-from typing import NamedTuple
 
 from ._connection import SMALL_BODY, HTTPConnection, HTTPSConnection
 from ._headers import Headers
+from ._record import Record
 from ._response import ForeignResponse, Response
 from ._tls import TlsSettings, context_for, pending_context, warn_if_insecure
 from .errors import ProxyError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Hashable
     from typing import Any
 
     from ._body import Body
@@ -28,14 +29,29 @@ if TYPE_CHECKING:
 __all__ = ["Route", "exchange", "open_connection"]
 
 
-class Route(NamedTuple):
+class Route(Record):
     """Everything that makes one connection different from another."""
 
-    connection_class: type
-    host: str
-    port: int | None
-    tls: TlsSettings | None = None
-    proxy: Proxy | None = None
+    __slots__ = ("connection_class", "host", "port", "proxy", "tls")
+
+    def __init__(
+        self,
+        connection_class: type,
+        host: str,
+        port: int | None,
+        tls: TlsSettings | None = None,
+        proxy: Proxy | None = None,
+    ) -> None:
+        self.connection_class = connection_class
+        self.host = host
+        self.port = port
+        self.tls = tls
+        self.proxy = proxy
+
+    @property
+    def key(self) -> Hashable:
+        """All of it, to look connections up."""
+        return self.connection_class, self.host, self.port, self.tls, self.proxy
 
     @property
     def is_tunnelled(self) -> bool:

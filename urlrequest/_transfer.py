@@ -97,11 +97,11 @@ def perform(options: Options, supplies: Supplies, waiter: Waiter, witness: Witne
     has_progress = witness.wants_progress() or witness.wants_chunks()
     plan = make_plan(options, has_progress=has_progress, connection_class_for=witness.connection_class)
     if plan.body is not None and witness.wants_upload_progress():
-        plan = plan._replace(body=_watched(plan.body, plan.progress_interval, witness))
+        plan = plan.replaced(body=_watched(plan.body, plan.progress_interval, witness))
     if plan.file_path is None:
         return _fetch(plan, None, options, supplies, waiter, witness)
     with _open_file(plan.file_path, plan, waiter) as file:
-        plan = plan._replace(fields=[*plan.fields, *file.range_fields()])
+        plan = plan.replaced(fields=[*plan.fields, *file.range_fields()])
         return _fetch(plan, file, options, supplies, waiter, witness)
 
 
@@ -119,7 +119,7 @@ def _fetch(
                 return _finish(response, plan, file, options, waiter, witness)
             _discard(response)
         if following is None:
-            plan = plan._replace(fields=_without_range(plan.fields))
+            plan = plan.replaced(fields=_without_range(plan.fields))
             continue
         if hops == plan.redirect_limit:
             raise TooManyRedirects(f"{plan.target} redirects again, after {hops} redirects; no more are allowed")

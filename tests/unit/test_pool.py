@@ -193,29 +193,29 @@ ROUTE = Route(HTTPSConnection, "a.test", 443, TlsSettings("ca.pem"), PROXY)
 @pytest.mark.parametrize(
     "other",
     [
-        ROUTE._replace(connection_class=HTTPConnection),
-        ROUTE._replace(host="b.test"),
-        ROUTE._replace(host="a.test."),
-        ROUTE._replace(port=444),
-        ROUTE._replace(tls=None),
-        ROUTE._replace(tls=TlsSettings("other.pem")),
-        ROUTE._replace(tls=TlsSettings("ca.pem", verify=False)),
-        ROUTE._replace(tls=TlsSettings("ca.pem", client_cert="me.pem")),
-        ROUTE._replace(proxy=None),
-        ROUTE._replace(proxy=PROXY._replace(scheme="https")),
-        ROUTE._replace(proxy=PROXY._replace(scheme="socks5")),
-        ROUTE._replace(proxy=PROXY._replace(host="other.test")),
-        ROUTE._replace(proxy=PROXY._replace(port=3129)),
-        ROUTE._replace(proxy=PROXY._replace(fields=(("Proxy-Authorization", "Basic y"),))),
-        ROUTE._replace(proxy=PROXY._replace(fields=())),
-        ROUTE._replace(proxy=PROXY._replace(userinfo=("u", "p"))),
-        ROUTE._replace(proxy=PROXY._replace(tls=TlsSettings())),
+        ROUTE.replaced(connection_class=HTTPConnection),
+        ROUTE.replaced(host="b.test"),
+        ROUTE.replaced(host="a.test."),
+        ROUTE.replaced(port=444),
+        ROUTE.replaced(tls=None),
+        ROUTE.replaced(tls=TlsSettings("other.pem")),
+        ROUTE.replaced(tls=TlsSettings("ca.pem", verify=False)),
+        ROUTE.replaced(tls=TlsSettings("ca.pem", client_cert="me.pem")),
+        ROUTE.replaced(proxy=None),
+        ROUTE.replaced(proxy=PROXY._replace(scheme="https")),
+        ROUTE.replaced(proxy=PROXY._replace(scheme="socks5")),
+        ROUTE.replaced(proxy=PROXY._replace(host="other.test")),
+        ROUTE.replaced(proxy=PROXY._replace(port=3129)),
+        ROUTE.replaced(proxy=PROXY._replace(fields=(("Proxy-Authorization", "Basic y"),))),
+        ROUTE.replaced(proxy=PROXY._replace(fields=())),
+        ROUTE.replaced(proxy=PROXY._replace(userinfo=("u", "p"))),
+        ROUTE.replaced(proxy=PROXY._replace(tls=TlsSettings())),
     ],
 )
 def test_13_3_pool_key_matrix(other: Route) -> None:
     """Security B15, F34 and F35: connections that differ in any one thing are never taken for each other."""
     pool, (one,) = Pool(), connections(1)
-    pool.put(ROUTE, one, 60)
+    pool.put(ROUTE.key, one, 60)
 
-    assert pool.take(other) is None
-    assert one is pool.take(ROUTE)
+    assert pool.take(other.key) is None
+    assert one is pool.take(ROUTE.key)
