@@ -178,7 +178,7 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
             params, json, files, progress_interval, max_size, resume, checksum, None, None, None,
         )  # fmt: skip
         self._options: Options | None = self.session.complete(options).detached()
-        self._admit()
+        self._admit(self._options.base_url)
 
     def _bind(self, timeout: object, deadline: object, hook: object, session: object) -> DispatchQueue:
         """Set the clock, and choose the queue that brings the events home (contract 8.1)."""
@@ -199,12 +199,11 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         chosen = own if own is not None else shared.hook or current_hook()
         return unhooked if chosen is None else chosen.queue
 
-    def _admit(self) -> None:
+    def _admit(self, base_url: str | None) -> None:
         """Go to a worker, or to the end of the line."""
         live_requests[self] = None
-        assert self._options is not None, "options are kept until the request has run"
         try:
-            self.host = find_target(self.url, self._options.base_url).host
+            self.host = find_target(self.url, base_url).host
         except InvalidURL:
             pass  # the worker will say so
         try:
