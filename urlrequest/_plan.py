@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 from ._checksum import check_checksum
 from ._coding import accepted_codings
+from ._connection import HTTPSConnection
 from ._deadline import check_seconds
 from ._message import build_fields, check_method, cookie_text, join_cookies, read_fields, with_userinfo
 from ._options import PLAIN
@@ -17,7 +18,7 @@ from ._record import Record
 from ._route import Route
 from ._sink import check_file_path
 from ._target import Target, parse_target
-from ._tls import check_tls
+from ._tls import check_tls, pending_context
 from ._version import __version__
 from .errors import UnsafeRedirect
 
@@ -120,6 +121,8 @@ def make_plan(options: Options, *, has_progress: bool, connection_class_for: Cal
 def _combine(
     options: Options, target: Target, connection_class: type, tls: TlsSettings | None, is_coding_welcome: bool
 ) -> Plan:
+    if tls is not None and issubclass(connection_class, HTTPSConnection):
+        pending_context(tls).begin()  # it takes longer than all else that comes before it is needed
     if options.params is not None:
         path = _with_query(target.path, options.params)
         target = Target(target.scheme, target.host, target.port, path, target.userinfo)

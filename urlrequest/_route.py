@@ -7,6 +7,7 @@ blocks, and what it returns is counted all the same. Runs on the worker.
 from __future__ import annotations
 
 import http.client
+from importlib import import_module
 
 from ._connection import SMALL_BODY, HTTPConnection, HTTPSConnection
 from ._headers import Headers
@@ -77,6 +78,7 @@ def open_connection(route: Route, waiter: Waiter) -> Any:
     if route.tls is not None and isinstance(connection, HTTPSConnection):
         connection.pending_context = pending_context(route.tls)
         connection.pending_context.begin()
+        import_module("json")  # most answers need it, and here it is imported while certificates are read
     is_ours = isinstance(connection, HTTPConnection)
     if is_ours:
         connection.waiter = waiter
