@@ -94,7 +94,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 class Lifecycle:
     """One request's state and outcome. All methods are safe from any thread and from signal handlers."""
 
-    __slots__ = ("_decided", "_final", "_outcome", "_progress", "is_cancelled", "is_finished")
+    __slots__ = ("_decided", "_final", "_outcome", "_progress", "is_cancelled", "is_finished", "is_settled")
 
     def __init__(self) -> None:
         self._progress = State.QUEUED  # as far as the worker got; written by the worker alone
@@ -102,6 +102,7 @@ class Lifecycle:
         self._final: Outcome | None = None  # the one that counts
         self._decided = Lock()
         self.is_cancelled = False
+        self.is_settled = False  # there is an outcome to deliver, or it has been delivered
         self.is_finished = False
 
     @property
@@ -115,11 +116,6 @@ class Lifecycle:
         """The name of the callback for the outcome, as it stands now."""
         return Cancel.callback if self.is_cancelled or self._outcome is None else self._outcome.callback
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether there is an outcome to deliver, or it has been delivered."""
-        return self.is_cancelled or self._progress is State.SETTLED
-
     def advance(self, to: State) -> bool:
         """Worker only: enter a state. False when the request was cancelled: only tidying up is left then."""
         if self.is_cancelled:
@@ -132,6 +128,7 @@ class Lifecycle:
         """Worker only: offer the outcome. False when a cancel came first."""
         self._outcome = outcome
         if self.advance(State.SETTLED):
+            self.is_settled = True
             return True
         self._outcome = None
         return False
@@ -140,7 +137,7 @@ class Lifecycle:
         """Decide that the outcome is `Cancel`. True for the one call that decided it."""
         if not self._decided.acquire(blocking=False):
             return False
-        self.is_cancelled = True
+        self.is_cancelled = self.is_settled = True
         return True
 
     def decide(self) -> Outcome:
@@ -149,7 +146,7 @@ class Lifecycle:
             outcome = self._outcome
             assert outcome is not None or self.is_cancelled, "there is nothing to decide before the request is settled"
             if not self._decided.acquire(blocking=False):
-                self.is_cancelled = True  # the canceller may not have come to this line yet
+                self.is_cancelled = self.is_settled = True  # the canceller may not have come to this line yet
                 outcome = Cancel()
             self._final = outcome
         assert self._final is not None, "what is settled and not cancelled has an outcome"

@@ -112,7 +112,7 @@ def make_plan(options: Options, *, has_progress: bool, connection_class_for: Cal
     target = find_target(options.url, options.base_url)
     connection_class = connection_class_for(target.scheme)
     is_coding_welcome = not has_progress and bool(options.decode) and options.file_path is None
-    tls = _tls_settings(options, target)
+    tls = _tls_settings(options) if target.scheme == "https" else None
     if options.is_plain and target.userinfo is None and len(target.path) <= LONGEST_KEPT:
         return _known_plan(target, connection_class, tls, is_coding_welcome)
     return _combine(options, target, connection_class, tls, is_coding_welcome)
@@ -281,9 +281,7 @@ def _make_route(options: Options, target: Target, connection_class: type, tls: T
     return Route(connection_class, host, port, tls, proxy)
 
 
-def _tls_settings(options: Options, target: Target) -> TlsSettings | None:
-    if target.scheme != "https":
-        return None
+def _tls_settings(options: Options) -> TlsSettings:
     return check_tls(options.ca_file, options.verify, options.client_cert, options.ssl_context)
 
 
@@ -318,12 +316,13 @@ def follow_plan(plan: Plan, following: NextRequest, options: Options, connection
         dropped |= plan.secrets
         fields = [("Host", following.target.authority), *(field for field in fields if field[0].lower() != "host")]
     fields = [field for field in fields if field[0].lower() not in dropped]
+    tls = _tls_settings(options) if following.target.scheme == "https" else None
     return plan.replaced(
         method=following.method,
         target=following.target,
         fields=with_userinfo(fields, following.target),
         body=plan.body if following.keeps_body else None,
-        route=_make_route(options, following.target, connection_class, _tls_settings(options, following.target)),
+        route=_make_route(options, following.target, connection_class, tls),
     )
 
 

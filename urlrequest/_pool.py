@@ -204,7 +204,7 @@ class Lease:
             if not may_replace or self._connection.has_answer:
                 raise
         else:
-            if not may_replace or not _has_given_up(response):
+            if not may_replace or response.head.status != REQUEST_TIMEOUT or not _is_last(response):
                 return response
         self._connection.close()
         self._is_used, self._response = False, None
@@ -219,8 +219,10 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         connection, response = self._connection, self._response
-        if kind is None and response is not None and response.is_reusable and self._is_worth_keeping(connection):
-            self._pool.put(self._key, connection, idle_time(response.head.headers.get("Keep-Alive")))
+        is_kept = kind is None and isinstance(connection, HTTPConnection) and connection.is_intact
+        if is_kept and response is not None and response.is_reusable and defaults.keep_alive:
+            told = response.head.headers.get("Keep-Alive")
+            self._pool.put(self._key, connection, IDLE_TIME if told is None else idle_time(told))
         else:
             connection.close()
 
@@ -228,14 +230,9 @@ class Lease:
         """Close the connection: something went wrong with it."""
         self._connection.close()
 
-    def _is_worth_keeping(self, connection: Any) -> bool:
-        return defaults.keep_alive and isinstance(connection, HTTPConnection) and connection.is_intact
 
-
-def _has_given_up(response: ResponseLike) -> bool:
-    """Whether the server closes a connection on which it waited for a request too long."""
-    if response.head.status != REQUEST_TIMEOUT:
-        return False
+def _is_last(response: ResponseLike) -> bool:
+    """Whether the server says that it closes the connection."""
     return "close" in response.head.headers.get("Connection", "").lower()
 
 
@@ -248,11 +245,11 @@ def _key_of(route: Route) -> Hashable:
     return route.key, context, None if proxy_tls is None else pending_context(proxy_tls).key
 
 
-def idle_time(keep_alive: str | None) -> float:
+def idle_time(keep_alive: str) -> float:
     """How long a connection is worth keeping, in seconds: a second less than the server keeps it, if it tells.
 
     Args:
-        keep_alive: The response's Keep-Alive field (RFC 2068, section 19.7.1.1), or None.
+        keep_alive: The response's Keep-Alive field (RFC 2068, section 19.7.1.1).
     """
-    told = re.search(_TOLD_TIME, keep_alive) if keep_alive else None
+    told = re.search(_TOLD_TIME, keep_alive)
     return IDLE_TIME if told is None else min(IDLE_TIME, int(told[1]) - 1.0)

@@ -29,8 +29,9 @@ class Published:
     _resp_head: ResponseHead | None = None
     _resp_target: Target | None = None
 
-    def _publish_response(self, target: Target, head: ResponseHead) -> None:
-        self._resp_target, self._resp_head = target, head
+    def _publish_response(self, target: Target | None, head: ResponseHead | None) -> None:
+        if head is not None:
+            self._resp_target, self._resp_head = target, head
 
     def _publish_outcome(self, outcome: Outcome) -> None:
         self._content, self._result = outcome.content, outcome.result

@@ -393,13 +393,13 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
     def deliver_progress(self, run: ProgressRun, most: int, until: float | None) -> int:
         """Run on_progress, or on_upload_progress, for the next events of a run."""
         if self._resp_head is None and not run.is_upload:
-            self._publish_head()
+            self._publish_response(self._target, self._head)
         return self._run_progress(run, most, until, self._lifecycle)
 
     def deliver_chunk(self, octets: bytes) -> None:
         """Run on_chunk, and let the worker read on."""
         if self._resp_head is None:
-            self._publish_head()
+            self._publish_response(self._target, self._head)
         callback = self.on_chunk
         try:
             if callback:
@@ -428,16 +428,12 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
 
     def _publish(self, outcome: Outcome) -> None:
         """Show the outcome, `is_finished` last: it is what a polling thread looks at."""
-        self._publish_head()
+        self._publish_response(self._target, self._head)
         self._publish_outcome(outcome)
         self._lifecycle.finish()
         if isinstance(outcome, _GONE_WRONG) and not self.is_awaited and not self._has_callback(outcome.callback):
             what = outcome.error or f"{self.resp_status} {self.resp_reason}"
             log("WARNING", "%r ended, and no callback was there to be told: %s", self, what)
-
-    def _publish_head(self) -> None:
-        if self._head is not None and self._target is not None:
-            self._publish_response(self._target, self._head)
 
     def _let_go(self) -> None:
         """Keep nothing alive that a finished request does not need (contract 3.7)."""

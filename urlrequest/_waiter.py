@@ -104,7 +104,7 @@ class Waiter:
         # The object itself would be held by the traceback of what is raised here, and its descriptor kept open.
         descriptor = (self._alarm or self.arm()).descriptor
         self.check()
-        end = earliest(until, self.deadline.at)
+        end = until if self.deadline.at is None else earliest(until, self.deadline.at)
         seconds = _LONGEST_WAIT if end is None else min(max(0.0, end - monotonic()), _LONGEST_WAIT)
         ready = _poll(interest, descriptor, seconds)
         if descriptor in ready:
