@@ -61,11 +61,11 @@ class Common:
     deadline: float | None = None
     is_closed = False
 
-    def __init__(self, max_requests: int, max_per_host: int | None, max_idle: int) -> None:
+    def __init__(self, max_requests: int, max_per_host: int | None, max_idle: int | None) -> None:
         self._max_requests, self._max_per_host = _check_limits(max_requests, max_per_host)
-        self._max_idle = _check_max_idle(max_idle)
+        self._max_idle = None if max_idle is None else _check_max_idle(max_idle)
         self.workers = Workers(max_requests, max_per_host)
-        self.pool = Pool(max_idle)
+        self.pool = Pool(self.max_idle)
         self.supplies = Supplies(self.pool)
         sessions.add(self)
 
@@ -78,6 +78,7 @@ class Common:
     def max_requests(self, limit: int) -> None:
         self._max_requests, _ = _check_limits(limit, None)
         self.workers.change_limits(self._max_requests, self._max_per_host)
+        self.pool.change_limit(self.max_idle)
 
     @property
     def max_per_host(self) -> int | None:
@@ -91,8 +92,8 @@ class Common:
 
     @property
     def max_idle(self) -> int:
-        """How many connections are kept for later."""
-        return self._max_idle
+        """How many connections are kept for later; unless it was said, as many as can be in use, or 64."""
+        return max(MOST_IDLE, self._max_requests) if self._max_idle is None else self._max_idle
 
     @max_idle.setter
     def max_idle(self, limit: int) -> None:
@@ -145,7 +146,7 @@ class Session(Common):
         auth: Any = None,
         max_requests: int = MAX_REQUESTS,
         max_per_host: int | None = None,
-        max_idle: int = MOST_IDLE,
+        max_idle: int | None = None,
     ) -> None:
         """Make a session; it opens nothing yet.
 
@@ -154,7 +155,7 @@ class Session(Common):
                 that servers set are kept in any case.
             max_requests: How many requests run at a time; the others wait in order, without a thread.
             max_per_host: How many of them for one host; None: no limit.
-            max_idle: How many connections are kept for later.
+            max_idle: How many connections are kept for later; None: `max_requests`, but 64 at the least.
         Raises:
             ValueError: A limit is below 1 (max_idle: below 0).
         """
@@ -253,5 +254,5 @@ def _check_max_idle(limit: int) -> int:
     return limit
 
 
-default_session = Common(MAX_REQUESTS, None, MOST_IDLE)
+default_session = Common(MAX_REQUESTS, None, None)
 """For requests that name no session: it keeps connections and no cookies (contract 17.9)."""

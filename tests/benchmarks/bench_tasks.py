@@ -112,7 +112,7 @@ def burst(contender: str, url: str, ca_file: str, count: int, limit: int | None 
     def watch() -> None:
         nonlocal peak
         while not is_over.wait(0.005):
-            peak = max(peak, len(os.listdir("/proc/self/task")))
+            peak = max(peak, _threads())
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -124,6 +124,12 @@ def burst(contender: str, url: str, ca_file: str, count: int, limit: int | None 
     player.close()
     assert done == count, f"{contender}: {done} of {count}"
     return {"seconds": elapsed, "threads": peak - 1}
+
+
+def _threads() -> int:
+    """Threads of this process. To list them would hold them up."""
+    status = Path("/proc/self/stat").read_text(encoding="ascii")
+    return int(status.rpartition(")")[2].split()[17])  # proc_pid_stat(5): the 20th field; the name may have spaces
 
 
 def memory(contender: str, url: str, ca_file: str, count: int) -> dict[str, float]:

@@ -309,6 +309,16 @@ def test_17_9_sessions_share_no_connections(server: Server) -> None:
     assert [0, 1, 0] == connections(server)
 
 
+def test_17_9_max_idle_follows_max_requests() -> None:
+    """Unless it was said, as many connections stay as can be in use: none is closed between two of many requests."""
+    with Session(max_requests=100) as session, Session(max_requests=100, max_idle=3) as other:
+        assert [100, 3] == [session.max_idle, other.max_idle]
+        session.max_requests = other.max_requests = 200
+        assert [200, 3] == [session.max_idle, other.max_idle]
+        session.max_requests = 1
+        assert 64 == session.max_idle == session.pool._limit
+
+
 def test_17_9_max_idle_counts(server: Server) -> None:
     """`max_idle` is how many connections stay, and may be changed at any time."""
     server.respond("/", "hello")
