@@ -97,7 +97,7 @@ class DispatchQueue:
             if self._ready:
                 self._arm()  # for the others, should a callback of this one not return for a while (D3)
             left -= max(1, seat.serve(min(left, BATCH), until))
-            if until is not None and monotonic() >= until:
+            if not self._ready or (until is not None and monotonic() >= until):
                 return
 
     def _arm(self) -> bool:

@@ -55,10 +55,11 @@ class Flag:
 
     def clear(self) -> None:
         """Clear the flag, whether it was set or not."""
-        try:
-            self._lock.release()
-        except RuntimeError:
-            pass  # it was clear
+        if self._lock.locked():  # as a rule an error would cost more than to look
+            try:
+                self._lock.release()
+            except RuntimeError:
+                pass  # another thread has just cleared it
 
     def is_set(self) -> bool:
         return self._lock.locked()

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import codecs
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from json import JSONDecoder
     from typing import Any
 
 __all__ = ["decode_text", "find_charset", "is_json", "parse_json"]
@@ -161,14 +162,21 @@ def parse_json(text: str | bytes) -> Any:
     Raises:
         ValueError: It does not parse, nests too deeply, or has a number of too many digits.
     """
-    import json  # here, as most requests of some programs are for files
-
-    if isinstance(text, str):
-        text = text.removeprefix("\ufeff")
     try:
+        if isinstance(text, str):
+            return _json_decoder().decode(text.removeprefix("\ufeff"))
+        import json  # here, as in _json_decoder()
+
         return json.loads(text)
     except RecursionError:
         raise ValueError("the JSON text nests too deeply") from None
+
+
+@cache
+def _json_decoder() -> JSONDecoder:
+    from json import JSONDecoder  # here, as most requests of some programs are for files
+
+    return JSONDecoder()
 
 
 class _Kind:
