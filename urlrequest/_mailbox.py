@@ -132,7 +132,7 @@ class Mailbox:
                 self._drop_newest(is_upload=run.is_upload)
             run = run.last()
         self._put(run)
-        self._announce()
+        self.announce()
 
     def _put(self, run: ProgressRun) -> None:
         self._posted += run.count
@@ -155,7 +155,7 @@ class Mailbox:
         self._octets_posted += len(octets)
         self._chunks_posted += 1
         self._runs.append(Chunk(octets))
-        self._announce()
+        self.announce()
 
     def has_room(self, octets: int) -> bool:
         """Whether a piece of the body may wait to be delivered, besides those that do (contract 17.2)."""
@@ -164,14 +164,17 @@ class Mailbox:
         return not chunks or (chunks < PROGRESS_LIMIT and waiting + octets <= CHUNK_OCTETS)
 
     def post_outcome(self) -> None:
-        """Tell that the request is settled. Worker or canceller.
+        """Tell that the request is settled. Worker or canceller."""
+        self.publish()
+        self.announce()
 
-        With no callback left to run the request is finished here and now: whoever polls or joins needs no loop
-        (contract 3.4).
+    def publish(self) -> None:
+        """Finish a settled request here and now if no callback is left to run (contract 3.4), but announce nothing.
+
+        Whoever polls or joins needs no loop then.
         """
         has_progress = self._has_progress and not self._receiver.is_cancelled
         if has_progress or self._receiver.has_callback() or not self._turn.acquire(blocking=False):
-            self._announce()
             return
         try:
             # Between settling and this look, a thread that progress had woken may have delivered the outcome, or a
@@ -181,9 +184,8 @@ class Mailbox:
                 self._close()
         finally:
             self._turn.release()
-            self._announce()
 
-    def _announce(self, *, but: Seat | None = None) -> None:
+    def announce(self, *, but: Seat | None = None) -> None:
         """Have somebody come for the events, or notice the end; `but` has noticed."""
         if self._visits:
             for seat in tuple(self._visits):
@@ -247,9 +249,9 @@ class Mailbox:
     def _look_again(self, seat: Seat | None) -> None:
         """Announce what came while events were delivered (D1), or the end, which the deliverer knows of."""
         if self.is_over:
-            self._announce(but=seat)
+            self.announce(but=seat)
         elif self.is_ready:
-            self._announce()
+            self.announce()
 
     def deliver_all(self) -> None:
         """Run all callbacks that are pending now, on this thread."""
@@ -310,7 +312,7 @@ class Mailbox:
         if self.is_over:
             self._home.withdraw()  # a program that only ever waits drains no queue, which would hold the request
         elif self.is_ready:
-            self._announce()
+            self.announce()
 
 
 class Seat:

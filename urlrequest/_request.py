@@ -316,14 +316,17 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
                 self._settle(Error(error=error, head=self._head))
 
     def tell(self) -> None:
-        """Announce the outcome, and let go of what only the worker needed; joining threads go on."""
+        """Announce the outcome: joining threads go on, and whoever delivers it finds that the request has ended."""
+        is_ours = not self._lifecycle.is_cancelled  # else the canceller has announced it
         try:
-            if not self._lifecycle.is_cancelled:  # else the canceller has announced it
-                self.mailbox.post_outcome()
-        except BaseException as error:  # noqa: BLE001 - no worker may end of it
-            self._report(error)
-        finally:
+            if is_ours:
+                self.mailbox.publish()
             self._end()
+            if is_ours:
+                self.mailbox.announce()
+        except BaseException as error:  # noqa: BLE001 - no worker may end of it
+            self._end()
+            self._report(error)
 
     def run(self) -> None:
         """Perform the request, on the worker. A subclass may override it and call it."""
