@@ -27,11 +27,13 @@ __all__ = [
     "give_alarm_back",
     "give_bell_back",
     "part_alarms",
+    "sleep_time",
     "take_alarm",
     "take_bell",
 ]
 
 MOST_SPARE = 64  # alarms; beyond it the oldest falls out and closes itself
+LONGEST_SLEEP = 24 * 60 * 60.0  # seconds; poll() takes no more than 2**31 milliseconds
 
 _events: weakref.WeakSet[EventAlarm] = weakref.WeakSet()
 
@@ -69,14 +71,19 @@ class EventAlarm:
             pass  # it was not ringing
 
     def sleep(self, seconds: float | None) -> None:
-        """Sleep until it rings, or the time is over; None: no limit. It is silent then."""
+        """Sleep until it rings, or the time is over; None: for a day. It is silent then."""
         # Rounded up: waking a moment too early would make a busy loop of the last millisecond.
-        if self._poll.poll(None if seconds is None else max(0.0, seconds) * 1000 + 0.5):
+        if self._poll.poll(sleep_time(seconds) * 1000 + 0.5):
             self.silence()
 
     def __del__(self) -> None:
         if hasattr(self, "descriptor"):  # else there was none left
             os.close(self.descriptor)
+
+
+def sleep_time(seconds: float | None) -> float:
+    """How long to sleep in one go, in seconds, when so many are left; None: for ever. Whoever wakes looks again."""
+    return LONGEST_SLEEP if seconds is None else min(max(0.0, seconds), LONGEST_SLEEP)
 
 
 def _open_event() -> int:

@@ -80,7 +80,7 @@ class DispatchQueue:
         try:
             self._deliver(budget)
         finally:
-            has_more = bool(self._ready) and self._arm()
+            has_more = self._arm()
         return has_more
 
     def _deliver(self, budget: float | None) -> None:

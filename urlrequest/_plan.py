@@ -121,8 +121,6 @@ def make_plan(options: Options, *, has_progress: bool, connection_class_for: Cal
 def _combine(
     options: Options, target: Target, connection_class: type, tls: TlsSettings | None, is_coding_welcome: bool
 ) -> Plan:
-    if tls is not None and issubclass(connection_class, HTTPSConnection):
-        pending_context(tls).begin()  # it takes longer than all else that comes before it is needed
     if options.params is not None:
         path = _with_query(target.path, options.params)
         target = Target(target.scheme, target.host, target.port, path, target.userinfo)
@@ -165,7 +163,12 @@ def _combine(
 
 @lru_cache(maxsize=256)
 def _known_plan(target: Target, connection_class: type, tls: TlsSettings | None, is_coding_welcome: bool) -> Plan:
-    """The plan of a plain request: programs make the same one over and over."""
+    """The plan of a plain request: programs make the same one over and over.
+
+    Before the first of its kind, the certificates begin to be read: that takes longer than all that comes until then.
+    """
+    if tls is not None and issubclass(connection_class, HTTPSConnection):
+        pending_context(tls).begin()
     return _combine(PLAIN, target, connection_class, tls, is_coding_welcome)
 
 

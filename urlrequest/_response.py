@@ -170,7 +170,7 @@ class Response:
 
     @property
     def is_reusable(self) -> bool:
-        return self.is_complete and self._framing.keeps_alive and self._at == len(self._rest)
+        return self.is_complete and self._framing.keeps_alive and not self.has_leftover
 
     @property
     def has_leftover(self) -> bool:

@@ -222,11 +222,10 @@ class NetworkStream:
         raise error
 
     def _wait(self, wanted: int, what: str) -> int:
-        waiter = self.waiter
         descriptor = self._socket.fileno()
-        until = None if waiter.timeout is None else waiter.step_end()
+        until = self.waiter.step_end()
         while True:
-            ready = waiter.wait({descriptor: wanted}, until, f"{what} {self.peer}")
+            ready = self.waiter.wait({descriptor: wanted}, until, f"{what} {self.peer}")
             if ready:
                 return ready[descriptor]
 

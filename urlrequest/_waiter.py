@@ -17,7 +17,7 @@ from __future__ import annotations
 import select
 from time import monotonic
 
-from ._alarm import give_alarm_back, take_alarm
+from ._alarm import give_alarm_back, sleep_time, take_alarm
 from ._deadline import NO_DEADLINE, Deadline, earliest
 from .errors import DeadlineExceeded, RequestCancelled
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["READ", "WRITE", "Waiter", "is_ready"]
 
 READ, WRITE = 1, 2
-_LONGEST_WAIT = 24 * 60 * 60.0  # seconds; poll() takes no more than 2**31 milliseconds
 
 
 class Waiter:
@@ -104,9 +103,8 @@ class Waiter:
         # The object itself would be held by the traceback of what is raised here, and its descriptor kept open.
         descriptor = (self._alarm or self.arm()).descriptor
         self.check()
-        end = until if self.deadline.at is None else earliest(until, self.deadline.at)
-        seconds = _LONGEST_WAIT if end is None else min(max(0.0, end - monotonic()), _LONGEST_WAIT)
-        ready = _poll(interest, descriptor, seconds)
+        end = earliest(until, self.deadline.at)
+        ready = _poll(interest, descriptor, sleep_time(None if end is None else end - monotonic()))
         if descriptor in ready:
             del ready[descriptor]
             self.arm().silence()

@@ -142,10 +142,7 @@ class Workers:
                 return False
             self._take_slot(task.host)
             worker = self._idle.pop() if self._idle else None
-        if worker is None:
-            return self._start_worker(task)
-        worker.hand(task)
-        return True
+        return self._set_to_work(worker, task)
 
     def _has_slot(self, host: str) -> bool:
         if self._running >= self._limit:
@@ -180,20 +177,23 @@ class Workers:
         heapify(self._line)
         self._held.clear()
 
-    def _start_worker(self, task: _Task) -> bool:
-        """Have a task done by a new thread, or let it wait where there is none; whether it has a slot."""
-        try:
-            _Worker(self).start(task, f"urlrequest-worker-{next(self._numbers)}")
-        except RuntimeError:
-            with self._lock:
-                worker = self._idle.pop() if self._idle else None  # one may have come free meanwhile
-                if worker is None:
-                    self._return_slot(task.host)
-                    if not self._running:
-                        raise
-                    self._line_up(task)
-                    return False
-            worker.hand(task)
+    def _set_to_work(self, worker: _Worker | None, task: _Task) -> bool:
+        """Have a task done, by a new thread if nobody is idle; False: there is none, and the task waits."""
+        if worker is None:
+            try:
+                _Worker(self).start(task, f"urlrequest-worker-{next(self._numbers)}")
+            except RuntimeError:
+                with self._lock:
+                    worker = self._idle.pop() if self._idle else None  # one may have come free meanwhile
+                    if worker is None:
+                        self._return_slot(task.host)
+                        if not self._running:
+                            raise
+                        self._line_up(task)
+                        return False
+            else:
+                return True
+        worker.hand(task)
         return True
 
     def withdraw(self, job: Job) -> bool:
@@ -272,11 +272,8 @@ class Workers:
                 worker = self._idle.pop() if task is not None and self._idle else None
             if task is None:
                 return
-            if worker is not None:
-                worker.hand(task)
-                continue
             try:
-                is_running = self._start_worker(task)
+                is_running = self._set_to_work(worker, task)
             except RuntimeError:
                 # The next job that comes or ends takes it along.
                 with self._lock:

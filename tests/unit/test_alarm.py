@@ -50,6 +50,16 @@ def test_the_sleep_ends_by_itself(bell: Bell, seconds: float) -> None:
     assert max(0.0, seconds) <= time.monotonic() - began < PATIENCE
 
 
+@pytest.mark.parametrize("seconds", [3e6, 1e300, float("inf")])
+def test_6_2_no_time_is_too_long(bell: Bell, seconds: float) -> None:
+    """Contract 6.2: the longest sleep between two looks may be as long as one likes."""
+    bell.ring()
+    bell.sleep(seconds)
+    request = UrlRequest("http://127.0.0.1:9/", on_error=lambda *_: None)
+
+    assert request.wait(delay=seconds, timeout=seconds)
+
+
 def test_rings_are_one(bell: Bell) -> None:
     """Many rings wake once: the second sleep is not ended by the first one's rings."""
     for _ in range(3):
