@@ -17,9 +17,10 @@ import socket
 import tempfile
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from . import UrlRequest, testing
+from . import UrlRequest, g_requests, testing
 from ._cli_screen import ProgressBar, Screen
 from ._version import __version__
 from .errors import DeadlineExceeded
@@ -282,6 +283,18 @@ def _add_routes(server: testing.Server) -> None:
     server.route("/report.bin", lambda _: testing.Reply(200, _paced_report(), length))
 
 
+@contextmanager
+def _all_ended() -> Iterator[None]:
+    """End what an interrupt leaves running: no worker may need the folder any more when it is removed."""
+    try:
+        yield
+    finally:
+        for request in list(g_requests):
+            if isinstance(request, WatchedRequest):
+                request.cancel()
+                request.join(PATIENCE)
+
+
 def run_demo(stream: TextIO) -> bool:
     """Show all scenes, on the calling thread.
 
@@ -294,7 +307,7 @@ def run_demo(stream: TextIO) -> bool:
     screen.line(f"urlrequest {__version__} on Python {platform.python_version()}", "1")
     screen.line("Eight requests to a server within this process. Callbacks run on the thread that waits;")
     screen.line("the work is done on another one. Times are counted from the making of the request.")
-    with tempfile.TemporaryDirectory(prefix="urlrequest-demo-") as folder, testing.Server() as server:
+    with tempfile.TemporaryDirectory(prefix="urlrequest-demo-") as folder, testing.Server() as server, _all_ended():
         _add_routes(server)
         stage = Stage(screen, server, folder)
         for number, (title, scene) in enumerate(SCENES, 1):

@@ -8,13 +8,14 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import urlrequest
-from urlrequest import _demo
+from urlrequest import _demo, testing
 from urlrequest._cli_screen import ProgressBar, Screen
 
 if TYPE_CHECKING:
@@ -80,6 +81,32 @@ def test_demo_is_interrupted(tmp_path: Path) -> None:
 
     assert (130, b"urlrequest: interrupted\n") == (process.returncode, told)
     assert [] == list(tmp_path.iterdir())
+
+
+def test_interrupt_ends_requests_before_their_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that is interrupted has ended, by being cancelled, before its folder and its server go."""
+    requests: list[_demo.WatchedRequest] = []
+    was_alive: list[bool] = []
+    clean_up = tempfile.TemporaryDirectory.cleanup
+
+    def interrupt(stage: _demo.Stage) -> list[_demo.Promise]:
+        stage.server.play(testing.signal("asked"), testing.wait_closed("closed"))
+        requests.append(_demo.WatchedRequest(stage.server.url, file_path=stage.path("held.bin")))
+        stage.server.wait("asked", PATIENCE)
+        raise KeyboardInterrupt
+
+    def watch(folder: tempfile.TemporaryDirectory[str]) -> None:
+        was_alive.append(requests[0].is_alive())
+        clean_up(folder)
+
+    monkeypatch.setattr(tempfile.TemporaryDirectory, "cleanup", watch)
+    monkeypatch.setattr(_demo, "SCENES", [("One", interrupt)])
+
+    with pytest.raises(KeyboardInterrupt):
+        _demo.run_demo(io.StringIO())
+
+    assert requests[0].is_cancelled
+    assert [False] == was_alive
 
 
 def test_broken_promise_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
