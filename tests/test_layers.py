@@ -108,7 +108,7 @@ ARROWS: set[tuple[str, str]] = {
     ("_connection", "_stream"),
     ("_connection", "_tls"),
     ("_connection", "_waiter"),
-    ("_dispatch", "_mailbox"),
+    ("_mailbox", "_dispatch"),
     ("_chunks", "_sink"),
     ("_decoder", "_coding"),
     ("_cli_output", "_part"),

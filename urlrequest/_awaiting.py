@@ -81,7 +81,7 @@ async def _finish(request: UrlRequest) -> UrlRequest:
 
     queue = DispatchQueue(lambda: loop.call_soon(ring))
     thread = threading.get_ident()
-    seat = request.mailbox.visit(queue)
+    visit = request.mailbox.visit(queue)
     request.is_awaited = True
     try:
         while True:
@@ -91,7 +91,7 @@ async def _finish(request: UrlRequest) -> UrlRequest:
             await _wait_or_cancel(bell, request, queue)
             bell = loop.make_event()
     finally:
-        request.mailbox.leave(seat)
+        request.mailbox.leave(visit)
     if request.is_cancelled:
         raise RequestCancelled(f"{request!r} was cancelled")
     if request.error is not None:
@@ -126,14 +126,14 @@ def as_completed(requests: Iterable[UrlRequest], timeout: float | None = None) -
     bell = take_bell()
     queue = DispatchQueue(bell.ring)
     waiting = {request.mailbox: request for request in requests}
-    seats = {mailbox: mailbox.visit(queue) for mailbox in waiting}
+    visits = {mailbox: mailbox.visit(queue) for mailbox in waiting}
     try:
         while waiting:
             queue.drain(SLICE)
             finished = [request for mailbox, request in waiting.items() if mailbox.ends_for(thread)]
             for request in finished:
                 del waiting[request.mailbox]
-                request.mailbox.leave(seats.pop(request.mailbox))
+                request.mailbox.leave(visits.pop(request.mailbox))
                 yield request
             if finished:
                 continue
@@ -141,6 +141,6 @@ def as_completed(requests: Iterable[UrlRequest], timeout: float | None = None) -
                 raise TimeoutError(f"{len(waiting)} requests were not finished within {timeout:g} s")
             bell.sleep(earliest(LONGEST_SLEEP, deadline.remaining()))
     finally:
-        for mailbox, seat in seats.items():
-            mailbox.leave(seat)
+        for mailbox, visit in visits.items():
+            mailbox.leave(visit)
         give_bell_back(bell)

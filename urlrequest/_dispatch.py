@@ -1,12 +1,14 @@
 """DispatchQueue: the mailboxes with something to deliver, and the thread that is woken to deliver it.
 
-Draining a queue serves one mailbox after the other, a batch of events each.
+Draining a queue serves one seat after the other, a batch of events each.
 
 Thread safety. Any thread pushes, a canceller in a signal handler too; one thread drains as a rule, but more may. The
-queue is a deque, whose single operations are atomic, and `_is_armed` a flag (see `Flag`): nothing here waits for a
-lock, and callbacks run with no lock held.
+queue is a deque, whose single operations are atomic, `_is_armed` a flag (see `Flag`), and `Seat._place` a lock that is
+tried: nothing here waits for a lock, and callbacks run with no lock held.
 
-Invariant:
+Invariants:
+    D2  A seat is in its queue at most once: `Seat._place` is held meanwhile, and released before its mailbox is looked
+        at.
     D3  Whenever a callback runs or the queue is left alone with a seat in it, a wake-up is on its way; so a callback
         may run a loop of its own (a modal dialog), which drains the rest. Only the idle-to-armed edge calls the wake-up
         (`DispatchQueue._is_armed`), and a drain goes idle before it looks at the queue.
@@ -17,22 +19,54 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
+from threading import Lock
 from time import monotonic
 
 from ._alarm import give_bell_back, take_bell
 from ._deadline import Deadline, earliest
 from ._lifecycle import LONGEST_SLEEP, Flag
-from ._mailbox import BATCH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ._mailbox import Mailbox, Seat
+    from ._mailbox import Mailbox
 
-__all__ = ["DispatchQueue", "unhooked", "wait_for"]
+__all__ = ["BATCH", "DispatchQueue", "Seat", "unhooked", "wait_for"]
 
+BATCH = 64  # events of one request before the next one's turn
 SLICE = 0.008  # seconds a waiting thread delivers before it looks at its own time limit
+
+
+class Seat:
+    """A place in one queue, taken while there is something to deliver."""
+
+    __slots__ = ("_place", "_queue")
+
+    def __init__(self, queue: DispatchQueue) -> None:
+        self._queue = queue
+        self._place = Lock()  # held while the seat is in the queue
+
+    def line_up(self) -> None:
+        """Get into the queue, unless the seat is there. Any thread; never blocks."""
+        if self._place.acquire(blocking=False):
+            self._queue.push(self)
+
+    def withdraw(self) -> None:
+        """Leave the queue: there is nothing to deliver any more."""
+        if self._place.locked():
+            self._queue.withdraw(self)
+
+    if TYPE_CHECKING:
+
+        @property
+        def pending_count(self) -> int:
+            """How many events there are to deliver, about."""
+            ...
+
+        def serve(self, most: int, until: float | None) -> int:
+            """Give the place up, then deliver a batch as `Mailbox.deliver()` does; the queue took the seat out."""
+            ...
 
 
 class DispatchQueue:
@@ -86,7 +120,7 @@ class DispatchQueue:
     def _deliver(self, budget: float | None) -> None:
         if budget is None:
             # Every seat is looked at, so that one whose events another thread has delivered does not stay for ever.
-            until, left = None, sum(max(1, seat.mailbox.pending_count) for seat in tuple(self._ready))
+            until, left = None, sum(max(1, seat.pending_count) for seat in tuple(self._ready))
         else:
             until, left = monotonic() + budget, sys.maxsize
         while left > 0:
@@ -150,7 +184,7 @@ def wait_for(mailboxes: Sequence[Mailbox], *, delay: float | None, timeout: floa
     deadline = None if timeout is None else Deadline(timeout)
     bell = take_bell()
     queue = DispatchQueue(bell.ring)
-    seats = [mailbox.visit(queue) for mailbox in unfinished]
+    visits = [mailbox.visit(queue) for mailbox in unfinished]
     longest = earliest(delay, LONGEST_SLEEP)
     try:
         while True:
@@ -166,6 +200,6 @@ def wait_for(mailboxes: Sequence[Mailbox], *, delay: float | None, timeout: floa
             else:
                 bell.sleep(earliest(longest, deadline.remaining()))
     finally:
-        for seat in seats:
-            seat.mailbox.leave(seat)
+        for visit in visits:
+            visit.mailbox.leave(visit)
         give_bell_back(bell)

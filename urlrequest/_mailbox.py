@@ -1,7 +1,7 @@
 """Mailbox: one request's undelivered events, and how they are delivered.
 
-A mailbox has a seat in the queue of its hook, and one more in the queue of every thread that waits for the request. An
-event puts the seats into their queues (see `_dispatch`), whose draining comes back here.
+A mailbox has its seat in the queue of its hook, and a visit has one in the queue of each thread that waits for the
+request. An event puts the seats into their queues (see `_dispatch`), whose draining comes back here.
 
 Thread safety. The worker alone posts progress; the worker or a canceller posts the end. Any thread may deliver. What
 they share are lists, whose single operations are atomic, and locks that are tried, never waited for: so `cancel()` may
@@ -12,8 +12,6 @@ one of the two always sees the other, and nobody rings for a worker that is awak
 Invariants:
     D1  One thread at a time delivers events of one request: the one that acquired `Mailbox._turn`. Whoever finds it
         taken leaves, and the holder looks again after releasing it, so that no event is left without a wake-up.
-    D2  A seat is in its queue at most once: `Seat._place` is held meanwhile, and released before its mailbox is looked
-        at.
     D4  While a thread waits for a request, only waiting threads deliver its events (contract 6.3).
     D5  Undelivered progress events are at most `PROGRESS_LIMIT`; beyond it the newest replaces the last (contract
         5.4).
@@ -24,6 +22,7 @@ from __future__ import annotations
 import threading
 from threading import Lock
 
+from ._dispatch import BATCH, Seat
 from ._events import Chunk, ProgressRun
 
 TYPE_CHECKING = False
@@ -54,11 +53,10 @@ if TYPE_CHECKING:
             ...
 
 
-__all__ = ["BATCH", "Mailbox", "Seat"]
+__all__ = ["Mailbox", "Visit"]
 
 PROGRESS_LIMIT = 1024  # events
 CHUNK_OCTETS = 1024 * 1024  # octets of a body that may wait for on_chunk
-BATCH = 64  # events of one request before the next one's turn
 
 
 class _Nobody:
@@ -75,7 +73,7 @@ _NOBODY: Any = _Nobody()
 _NO_EVENTS = ProgressRun(0, 0, 0, 0)
 
 
-class Mailbox:
+class Mailbox(Seat):
     """One request's undelivered events.
 
     Attributes:
@@ -89,7 +87,6 @@ class Mailbox:
         "_chunks_posted",
         "_current",
         "_delivered",
-        "_home",
         "_octets_delivered",
         "_octets_posted",
         "_owner",
@@ -104,10 +101,10 @@ class Mailbox:
     )
 
     def __init__(self, receiver: Receiver, queue: DispatchQueue) -> None:
+        super().__init__(queue)
         self._receiver = receiver
-        self._home = Seat(self, queue, is_visit=False)
         # Lists, not deques: they hold little as a rule, and an empty deque takes more than all the rest of this.
-        self._visits: list[Seat] = []  # of the threads that wait
+        self._visits: list[Visit] = []  # of the threads that wait
         self._runs: list[ProgressRun | Chunk] = []
         self._chunks_posted = self._octets_posted = 0  # counted by the worker
         self._chunks_delivered = self._octets_delivered = 0  # counted by the holder of the turn
@@ -185,14 +182,14 @@ class Mailbox:
         finally:
             self._turn.release()
 
-    def announce(self, *, but: Seat | None = None) -> None:
+    def announce(self, *, but: Visit | None = None) -> None:
         """Have somebody come for the events, or notice the end; `but` has noticed."""
         if self._visits:
-            for seat in tuple(self._visits):
-                if seat is not but:
-                    seat.announce()
+            for visit in tuple(self._visits):
+                if visit is not but:
+                    visit.line_up()
         elif not self.is_over:
-            self._home.announce()
+            self.line_up()
 
     # Delivering
 
@@ -220,20 +217,25 @@ class Mailbox:
         """Whether a thread that waits need wait no longer; inside a terminal callback it must not (contract 6.3)."""
         return self.is_over or (self.is_ending and self._owner == thread)
 
-    def deliver(self, most: int, until: float | None, seat: Seat | None = None) -> int:
+    def serve(self, most: int, until: float | None) -> int:
+        """Deliver a batch at home."""
+        self._place.release()  # D2
+        return self.deliver(most, until)
+
+    def deliver(self, most: int, until: float | None, visit: Visit | None = None) -> int:
         """Run callbacks of this request on this thread.
 
         Args:
             most: How many events at the most.
             until: When to stop, on `time.monotonic()`; one event is delivered in any case.
-            seat: Of the thread if it waits for this request, which it may do inside one of the request's own callbacks.
+            visit: The thread's if it waits for this request, which it may do inside one of the request's own callbacks.
         Returns:
             How many events were delivered; 0 too when another thread delivers.
         """
-        if self.is_over or (seat is None and self._visits):
+        if self.is_over or (visit is None and self._visits):
             return 0  # D4
         thread = threading.get_ident()
-        is_nested = seat is not None and self._owner == thread
+        is_nested = visit is not None and self._owner == thread
         if not is_nested:
             if not self._turn.acquire(blocking=False):
                 return 0
@@ -244,12 +246,12 @@ class Mailbox:
             if not is_nested:
                 self._owner = None
                 self._turn.release()
-            self._look_again(seat)
+            self._look_again(visit)
 
-    def _look_again(self, seat: Seat | None) -> None:
+    def _look_again(self, visit: Visit | None) -> None:
         """Announce what came while events were delivered (D1), or the end, which the deliverer knows of."""
         if self.is_over:
-            self.announce(but=seat)
+            self.announce(but=visit)
         elif self.is_ready:
             self.announce()
 
@@ -298,44 +300,36 @@ class Mailbox:
 
     # Waiting threads
 
-    def visit(self, queue: DispatchQueue) -> Seat:
+    def visit(self, queue: DispatchQueue) -> Visit:
         """Have a waiting thread's queue told of events from now on."""
-        seat = Seat(self, queue, is_visit=True)
-        self._visits.append(seat)  # before the look: an event that comes behind it is announced to the seat
+        visit = Visit(self, queue)
+        self._visits.append(visit)  # before the look: an event that comes behind it is announced to the visit
         if self.is_over or self.is_ready:
-            seat.announce()
-        return seat
+            visit.line_up()
+        return visit
 
-    def leave(self, seat: Seat) -> None:
+    def leave(self, visit: Visit) -> None:
         """End a visit; what is left to deliver goes to the others, or home."""
-        self._visits.remove(seat)
+        self._visits.remove(visit)
         if self.is_over:
-            self._home.withdraw()  # a program that only ever waits drains no queue, which would hold the request
+            self.withdraw()  # a program that only ever waits drains no queue, which would hold the request
         elif self.is_ready:
             self.announce()
 
 
-class Seat:
-    """A mailbox's place in one queue."""
+class Visit(Seat):
+    """A waiting thread's seat."""
 
-    __slots__ = ("_is_visit", "_place", "_queue", "mailbox")
+    __slots__ = ("mailbox",)
 
-    def __init__(self, mailbox: Mailbox, queue: DispatchQueue, *, is_visit: bool) -> None:
+    def __init__(self, mailbox: Mailbox, queue: DispatchQueue) -> None:
+        super().__init__(queue)
         self.mailbox = mailbox
-        self._is_visit = is_visit
-        self._queue = queue
-        self._place = Lock()  # held while the seat is in the queue
 
-    def announce(self) -> None:
-        if self._place.acquire(blocking=False):
-            self._queue.push(self)
-
-    def withdraw(self) -> None:
-        """Leave the queue: there is nothing to deliver any more."""
-        if self._place.locked():
-            self._queue.withdraw(self)
+    @property
+    def pending_count(self) -> int:
+        return self.mailbox.pending_count
 
     def serve(self, most: int, until: float | None) -> int:
-        """Deliver a batch; called by the queue that just took this seat out."""
         self._place.release()  # D2
-        return self.mailbox.deliver(most, until, self if self._is_visit else None)
+        return self.mailbox.deliver(most, until, self)

@@ -12,7 +12,7 @@ from urlrequest._callbacks import Callbacks
 from urlrequest._dispatch import DispatchQueue
 from urlrequest._events import Cancel, Outcome, ProgressRun, Success
 from urlrequest._lifecycle import Lifecycle, State
-from urlrequest._mailbox import PROGRESS_LIMIT, Mailbox, Seat
+from urlrequest._mailbox import PROGRESS_LIMIT, Mailbox, Visit
 
 
 class Request(Callbacks):
@@ -83,7 +83,7 @@ class MailboxMachine(RuleBasedStateMachine):
         self.posted = 0
         self.must_come: list[int] = []  # the first event, and whatever was posted last
         self.is_worker_done = self.was_cancelled_in_time = False
-        self.open_visits: list[Seat] = []
+        self.open_visits: list[Visit] = []
         self.queues: dict[int, DispatchQueue] = {}
 
     def _wake(self) -> None:
@@ -136,7 +136,7 @@ class MailboxMachine(RuleBasedStateMachine):
             pass
 
     @rule(target=visits)
-    def come(self) -> Seat:
+    def come(self) -> Visit:
         queue = DispatchQueue(lambda: None)
         seat = self.request.mailbox.visit(queue)
         self.queues[id(seat)] = queue
@@ -144,12 +144,12 @@ class MailboxMachine(RuleBasedStateMachine):
         return seat
 
     @rule(seat=visits, budget=st.sampled_from([None, 0.0, 1.0]))
-    def drain_visit(self, seat: Seat, budget: float | None) -> None:
+    def drain_visit(self, seat: Visit, budget: float | None) -> None:
         if seat in self.open_visits:
             self._drain(self.queues[id(seat)], budget)
 
     @rule(seat=visits)
-    def go(self, seat: Seat) -> None:
+    def go(self, seat: Visit) -> None:
         if seat in self.open_visits:
             self.open_visits.remove(seat)
             self.request.mailbox.leave(seat)

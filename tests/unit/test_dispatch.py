@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from urlrequest._callbacks import Callbacks
-from urlrequest._dispatch import DispatchQueue, wait_for
+from urlrequest._dispatch import BATCH, DispatchQueue, wait_for
 from urlrequest._events import ProgressRun
 from urlrequest._lifecycle import Flag
-from urlrequest._mailbox import BATCH, Mailbox
+from urlrequest._mailbox import Mailbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable

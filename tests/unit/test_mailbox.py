@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from urlrequest._callbacks import Callbacks
-from urlrequest._dispatch import DispatchQueue
+from urlrequest._dispatch import BATCH, DispatchQueue
 from urlrequest._events import ProgressRun
-from urlrequest._mailbox import BATCH, PROGRESS_LIMIT, Mailbox, Seat
+from urlrequest._mailbox import PROGRESS_LIMIT, Mailbox, Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +73,7 @@ class Desk:
         self.receiver.is_cancelled = True
         self.settle()
 
-    def visit(self) -> tuple[DispatchQueue, Seat]:
+    def visit(self) -> tuple[DispatchQueue, Visit]:
         queue = DispatchQueue(lambda: None)
         return queue, self.mailbox.visit(queue)
 
@@ -338,7 +338,7 @@ def test_d2_an_event_during_the_last_look(desk: Desk) -> None:
     desk.receiver.during = lambda event: desk.settle() if event == 0 else None
     assert desk.queue.drain(0)
 
-    assert [desk.mailbox._home] == list(desk.queue._ready)
+    assert [desk.mailbox] == list(desk.queue._ready)
     desk.queue.drain()
     assert [0, "end"] == desk.delivered
 
@@ -347,7 +347,7 @@ def test_d2_place_is_free_before_the_look(desk: Desk) -> None:
     """D2: the mailbox is looked at with the place free, so that an event behind the look is announced."""
     seen: list[bool] = []
     desk.progress(0)
-    desk.receiver.during = lambda event: seen.append(desk.mailbox._home._place.locked())
+    desk.receiver.during = lambda event: seen.append(desk.mailbox._place.locked())
     desk.queue.drain()
 
     assert [False] == seen
