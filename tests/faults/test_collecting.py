@@ -1,4 +1,4 @@
-"""What the garbage collector finds when a request has ended in the middle of its body."""
+"""What is left for the garbage collector when a request has ended."""
 
 from __future__ import annotations
 
@@ -13,9 +13,60 @@ from urlrequest import UrlRequest
 from urlrequest.testing import reset, send
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from urlrequest.testing import Server
 
 LARGE = b"x" * 70_000
+
+
+def nothing(*_: object) -> None:
+    """Do nothing, as a callback."""
+
+
+def collected() -> list[str]:
+    """The names of our classes whose objects only the collector frees."""
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        gc.collect()
+        return sorted(type(found).__name__ for found in gc.garbage if type(found).__module__.startswith("urlrequest."))
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+
+
+@pytest.mark.parametrize(
+    ("path", "options"),
+    [
+        ("/large", {"on_success": nothing}),
+        ("/large", {"on_progress": nothing, "on_finish": nothing}),
+        ("/large", {"on_chunk": nothing}),
+        ("/large", {"file_path": "large.bin"}),
+        ("/missing", {"on_failure": nothing}),
+        ("/moved", {"follow_redirects": True, "timeout": 20, "deadline": 20}),
+    ],
+    ids=["success", "progress", "chunks", "file", "failure", "redirect"],
+)
+def test_3_7_nothing_is_left_to_collect(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, options: dict[str, Any]
+) -> None:
+    """Contract 3.7: without an error nothing of a request needs the collector, which many of them would keep busy."""
+    monkeypatch.chdir(tmp_path)
+    server.respond("/large", LARGE)
+    server.respond("/moved", status=302, headers={"Location": "/large"})
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):  # the worker may still have the last one
+            request = UrlRequest(server.url + path, **options)
+            request.wait()
+            request.join()
+            assert request.error is None
+        del request
+
+        assert [] == collected()
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(
