@@ -36,7 +36,7 @@ FAILURE: Final = 1  # a status that is no success
 ERROR: Final = 3  # no complete response, or no place for it
 INTERRUPTED: Final = 130  # as shells count: 128 and the number of SIGINT
 
-ENDING_TIME = 0.2  # seconds for the workers to remove their temporary files
+ENDING_TIME = 2.0  # seconds at most for the workers to remove their temporary files, on a busy machine too
 CHUNK_SIZE = 64 * 1024  # octets from one step of the progress bar to the next
 
 
