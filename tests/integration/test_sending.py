@@ -452,6 +452,25 @@ def test_39_generator_that_is_not_what_its_length_says(server: Server, recorder:
     assert "5" in str(request.error)
 
 
+@pytest.mark.parametrize("change", [b"more and more", b""], ids=["grown", "shrunk"])
+def test_39_file_that_changes_between_two_attempts(
+    server: Server, recorder: Any, tmp_path: Path, change: bytes
+) -> None:
+    """Row 39: a small form's file that is not what its length says is never sent: its end would be another request."""
+    path = tmp_path / "file"
+    path.write_bytes(b"some")
+
+    def fail(_: RecordedRequest) -> Reply:
+        path.write_bytes(change)
+        return Reply(503, headers={"Retry-After": "0"})
+
+    server.route("/", fail)
+    request = recorder.run(server.url, method="PUT", files={"f": path}, retries=1, timeout=15)
+
+    assert ("error", True) == (recorder.terminal, isinstance(request.error, IncompleteContent))
+    assert 1 == len(server.requests)
+
+
 def test_10_3_a_true_length_of_the_callers(echo: Server, recorder: Any) -> None:
     """Contract 10.3: a generator whose length the caller knows is sent with it."""
     recorder.run(echo.url, req_body=iter([b"ab", b"cde"]), req_headers={"content-length": 5})
