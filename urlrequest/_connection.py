@@ -108,9 +108,8 @@ class HTTPConnection(http.client.HTTPConnection):
             sock.setblocking(False)
             self._await_context()  # files that cannot be used are an error before anything is sent
             if self._proxy is not None and self._proxy.tls is not None:
-                context = context_for(self._proxy.tls)
                 warn_if_insecure(self._proxy.tls, self.host)
-                sock = secure(sock, self.host, self.port, context, self.waiter)
+                sock = secure(sock, self.host, self.port, context_for(self._proxy.tls), self.waiter)
             if self._tunnel is not None:
                 self._open_tunnel(sock, *self._tunnel)
             sock = self.secure_socket(sock)
@@ -161,6 +160,8 @@ class HTTPConnection(http.client.HTTPConnection):
         Raises:
             OSError: The connection cannot be opened.
         """
+        if isinstance(headers, dict) and _is_body(body):  # from a subclass that adds fields of its own
+            headers = list(headers.items())
         if not isinstance(headers, list) or not (body is None or _is_body(body)):
             fields: Any = headers or {}
             super().request(method, url, body, fields, encode_chunked=encode_chunked)

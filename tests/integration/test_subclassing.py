@@ -303,6 +303,16 @@ def test_18_1_own_request_on_a_used_connection(server: Server) -> None:
     assert [("1", 0)] * 2 == [(request.header("X-Own"), request.connection) for request in server.requests]
 
 
+@pytest.mark.parametrize("make", [lambda: b"octets", lambda: iter([b"oct", b"ets"])], ids=["sized", "chunked"])
+def test_18_1_own_request_with_a_body(server: Server, recorder: Any, make: Any) -> None:
+    """Contract 18.1: a body comes to such a subclass as well, and is framed as its fields say."""
+    server.route("/", lambda request: Reply(body=request.body))
+    results = [recorder.run(server.url, cls=requesting(WithMapping), req_body=make()).result for _ in range(2)]
+
+    assert ["octets"] * 2 == results
+    assert [("1", 0)] * 2 == [(request.header("X-Own"), request.connection) for request in server.requests]
+
+
 class WithToken(urlrequest.HTTPConnection):
     """Adds a field to those that it is given."""
 
