@@ -108,9 +108,8 @@ class HTTPConnection(http.client.HTTPConnection):
             sock.setblocking(False)
             self._await_context()  # files that cannot be used are an error before anything is sent
             if self._proxy is not None and self._proxy.tls is not None:
-                context = context_for(self._proxy.tls)
                 warn_if_insecure(self._proxy.tls, self.host)
-                sock = secure(sock, self.host, self.port, context, self.waiter)
+                sock = secure(sock, self.host, self.port, context_for(self._proxy.tls), self.waiter)
             if self._tunnel is not None:
                 self._open_tunnel(sock, *self._tunnel)
             sock = self.secure_socket(sock)
@@ -161,17 +160,16 @@ class HTTPConnection(http.client.HTTPConnection):
         Raises:
             OSError: The connection cannot be opened.
         """
-        self._send_error, self.is_intact, self._sent_method = None, True, method
-        if self.sock is not None:
-            self.sock.has_received = False
+        if isinstance(headers, dict) and _is_body(body):  # from a subclass that adds fields of its own
+            headers = list(headers.items())
         if not isinstance(headers, list) or not (body is None or _is_body(body)):
             fields: Any = headers or {}
             super().request(method, url, body, fields, encode_chunked=encode_chunked)
             return
+        self._begin(method)
         if self.sock is None:
             self.connect()
         stream: NetworkStream = self.sock  # pyright: ignore[reportAssignmentType]  # connect() has made it
-        stream.waiter = self.waiter
         began = monotonic()
         try:
             head = head_octets(method, url, headers)
@@ -201,10 +199,17 @@ class HTTPConnection(http.client.HTTPConnection):
             self._forget_exchange()
         return response
 
-    def putrequest(self, *arguments: Any, **options: Any) -> None:
+    def putrequest(self, method: str, url: str, *arguments: Any, **options: Any) -> None:
         """Begin a request by hand, as of `http.client`."""
+        self._begin(method)
         self._has_record = True
-        super().putrequest(*arguments, **options)
+        super().putrequest(method, url, *arguments, **options)
+
+    def _begin(self, method: str) -> None:
+        """Get ready for an exchange, whoever sends the request."""
+        self._send_error, self.is_intact, self._sent_method = None, True, method
+        if self.sock is not None:
+            self.sock.has_received, self.sock.waiter = False, self.waiter
 
     @property
     def has_answer(self) -> bool:
@@ -280,7 +285,10 @@ def _send(stream: NetworkStream, head: bytes, body: Body, fields: Fields) -> boo
     pieces = body.pieces()
     declared = next((int(value) for name, value in fields if name.lower() == "content-length"), None)
     if declared is not None and body.length is not None and body.length <= SMALL_BODY and not body.is_watched:
-        return stream.send_all(b"".join((head, *pieces)), watch=True)
+        content = b"".join(pieces)
+        if len(content) != declared:  # a file has changed; what is too much would be taken for the next request
+            raise IncompleteContent(f"req_body has {len(content)} octets, not the {declared} of its Content-Length")
+        return stream.send_all(head + content, watch=True)
     try:
         if not stream.send_all(head, watch=True):
             return False

@@ -335,7 +335,8 @@ def wire_form(plan: Plan, cookies: str | None) -> tuple[str, Fields]:
     Args:
         cookies: Those of the session for this target.
     """
-    fields = plan.fields if cookies is None else join_cookies(plan.fields, cookies)
+    # A copy, as other requests have the same plan, and a connection class of the user's may add to the fields.
+    fields = [*plan.fields] if cookies is None else join_cookies(plan.fields, cookies)
     proxy = plan.route.proxy
     if proxy is None:
         return plan.target.path, fields

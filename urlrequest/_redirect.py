@@ -28,6 +28,7 @@ CONTENT_FIELDS = frozenset(
         "content-length",
         "content-location",
         "content-type",
+        "expect",
         "transfer-encoding",
     }
 )
@@ -74,10 +75,11 @@ def resolve_reference(base: Target, reference: str) -> Target:
         raise
     except ValueError as error:
         raise InvalidURL(f"the URL cannot be joined to {base}: {error}") from None
-    has_own_origin = following.origin != base.origin
-    if has_own_origin or following.userinfo is not None:
+    has_authority = _SCHEME.match(text) or text.startswith("//")
+    if has_authority and (following.origin != base.origin or following.userinfo is not None):
         return following
-    return Target(following.scheme, following.host, following.port, following.path, base.userinfo)
+    # The host as it was: no text of a URL that is sent has the zone of an IPv6 address (RFC 6874, section 4).
+    return Target(base.scheme, base.host, base.port, following.path, base.userinfo)
 
 
 def _join(base: Target, text: str) -> str:

@@ -173,7 +173,7 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         self._waiter = Waiter()
         self.mailbox = Mailbox(self, self._bind(timeout, deadline, hook, session))
         options = Options(
-            url, decode, ca_file, verify, req_body, req_headers, chunk_size, method, file_path, proxy_host, proxy_port,
+            url, decode, ca_file, verify, chunk_size, req_body, req_headers, method, file_path, proxy_host, proxy_port,
             proxy_headers, user_agent, cookies, auth, client_cert, ssl_context, follow_redirects, retries, trust_env,
             params, json, files, progress_interval, max_size, resume, checksum, None, None, None,
         )  # fmt: skip

@@ -26,6 +26,7 @@ __all__ = ["NetworkStream", "secure"]
 
 SEND_SIZE = 256 * 1024  # octets handed to the system at a time
 RECEIVE_SIZE = 64 * 1024  # octets asked for when the size is not known
+INTERIM_LIMIT = 16  # interim responses that are passed over while a request is sent
 GATHER_SIZE = 512 * 1024  # octets of a body that are enough to be handed on
 GATHER_TIME = 0.001  # seconds from one hand-over to the next, if that has less
 
@@ -50,7 +51,7 @@ class NetworkStream:
         self.waiter = waiter
         self.peer = peer
         self.early_answer = b""
-        self._interim_left = 16  # interim responses that are passed over while sending
+        self._interim_left = INTERIM_LIMIT
         self._has_peer_finished = False
         self.has_received = False
         self._socket = sock
@@ -142,6 +143,7 @@ class NetworkStream:
         if self._expects_silence:
             # Sleep at once after a request: trying to read first would only cost a system call.
             self._expects_silence = False
+            self._interim_left = INTERIM_LIMIT
             if not (self._is_tls and self._socket.pending()):  # type: ignore[attr-defined]  # an SSLSocket
                 self._wait(READ, "waiting for an answer from")
         else:

@@ -11,6 +11,7 @@ Invariants:
 from __future__ import annotations
 
 from contextlib import suppress
+from http.client import HTTPException
 
 from ._checksum import compare_digest, new_digest
 from ._coding import knows_codings
@@ -186,7 +187,8 @@ def _exchange(plan: Plan, supplies: Supplies, waiter: Waiter) -> tuple[Lease, Re
             pause = back_off(attempt) if asked is None else asked
             if not _has_time_for(pause, waiter):
                 return lease, response
-            with lease:
+            # What is wrong with an answer that is given up keeps nobody from asking again.
+            with suppress(OSError, HTTPException), lease:
                 _discard(response)
         waiter.pause(pause)
     try:

@@ -10,7 +10,7 @@ from urlrequest import Session, UrlRequest, _retry
 from urlrequest._deadline import Deadline
 from urlrequest._waiter import Waiter
 from urlrequest.errors import DeadlineExceeded
-from urlrequest.testing import RecordedRequest, Reply, Server, close, hold, receive_head, reset, send, signal
+from urlrequest.testing import RecordedRequest, Reply, Server, close, finish, hold, receive_head, reset, send, signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,6 +110,15 @@ def test_17_5_broken_connections(server: Server, ending: Any) -> None:
     """A connection that ends without an answer is worth another attempt."""
     server.play(ending)
     server.play(receive_head(), ending, read_request=False)
+    server.respond("/", "done")
+
+    assert "done" == run(server.url).result
+
+
+@pytest.mark.parametrize("ending", [finish(), reset()], ids=["FIN", "RST"])
+def test_17_5_an_answer_that_breaks_off(server: Server, ending: Any) -> None:
+    """So is one whose answer asks for another attempt and then breaks off: nobody wants the rest of it."""
+    server.play(send(b"HTTP/1.1 503 Later\r\nContent-Length: 9\r\nRetry-After: 0\r\n\r\nhalf"), ending)
     server.respond("/", "done")
 
     assert "done" == run(server.url).result

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import urlrequest
-from urlrequest import Headers, UrlRequest, _plan
+from urlrequest import Headers, Session, UrlRequest, _plan
 from urlrequest.errors import IncompleteContent, InvalidURL, UnsupportedScheme
 from urlrequest.testing import (
+    RecordedRequest,
     Reply,
     Server,
     close,
@@ -25,6 +26,7 @@ from urlrequest.testing import (
     receive_head,
     receive_some,
     reset,
+    routes,
     send,
     signal,
     wait_for,
@@ -209,6 +211,44 @@ def test_2_4_nothing_is_mutated(echo: Server, recorder: Any) -> None:
     assert (True, f" {echo.url}/ä ") == (same, request.url)
     assert ({"X": "2"}, {"a": "changed"}, {"c": "d"}, {"P": "1"}) == (headers, body, cookies, proxy)
     assert ("1", b"a=b") == (echo.requests[0].header("X"), echo.requests[0].body)
+
+
+def test_2_4_later_changes_of_what_waits(echo: Server) -> None:
+    """Contract 2.4, 17.9: JSON and the session's own fields and cookies stay as they were when the request was made."""
+    headers, cookies, value = {"X": "1"}, {"c": "1"}, {"n": 1}
+    with Session(headers=headers, cookies=cookies, max_requests=1, timeout=15) as session:
+        echo.play(signal("first"), wait_for("changed"), send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), routes())
+        first = session.request(echo.url)
+        second = session.request(echo.url, json=value)
+        headers["X"] = cookies["c"] = "2"
+        value["n"] = 2
+        echo.signal("changed")
+        assert first.wait(timeout=20)
+        assert second.wait(timeout=20)
+
+    sent = echo.requests[1]
+    assert (b'{"n": 1}', "1", "c=1") == (sent.body, sent.header("X"), sent.header("Cookie"))
+
+
+class Array(bytearray):
+    """Octets that are compared one by one, as arrays of numpy are."""
+
+    def __eq__(self, other: object) -> Any:
+        return Comparison()
+
+    __hash__ = None  # type: ignore[assignment]  # as of bytearray
+
+
+class Comparison:
+    def __bool__(self) -> bool:
+        raise ValueError("the truth value of an array is ambiguous")
+
+
+def test_10_2_a_body_that_refuses_to_be_compared(echo: Server, recorder: Any) -> None:
+    """Contract 10.2: an array is octets like any other, though it cannot be asked whether it is None."""
+    recorder.run(echo.url, req_body=Array(b"octets"))
+
+    assert ("success", b"octets") == (recorder.terminal, echo.requests[0].body)
 
 
 # 9 URL
@@ -410,6 +450,25 @@ def test_39_generator_that_is_not_what_its_length_says(server: Server, recorder:
 
     assert ("error", True) == (recorder.terminal, isinstance(request.error, IncompleteContent))
     assert "5" in str(request.error)
+
+
+@pytest.mark.parametrize("change", [b"more and more", b""], ids=["grown", "shrunk"])
+def test_39_file_that_changes_between_two_attempts(
+    server: Server, recorder: Any, tmp_path: Path, change: bytes
+) -> None:
+    """Row 39: a small form's file that is not what its length says is never sent: its end would be another request."""
+    path = tmp_path / "file"
+    path.write_bytes(b"some")
+
+    def fail(_: RecordedRequest) -> Reply:
+        path.write_bytes(change)
+        return Reply(503, headers={"Retry-After": "0"})
+
+    server.route("/", fail)
+    request = recorder.run(server.url, method="PUT", files={"f": path}, retries=1, timeout=15)
+
+    assert ("error", True) == (recorder.terminal, isinstance(request.error, IncompleteContent))
+    assert 1 == len(server.requests)
 
 
 def test_10_3_a_true_length_of_the_callers(echo: Server, recorder: Any) -> None:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 import urlrequest
-from urlrequest import UrlRequest
+from urlrequest import Session, UrlRequest
 from urlrequest._deadline import Deadline
 from urlrequest.errors import DeadlineExceeded, IncompleteContent, UnsupportedScheme
-from urlrequest.testing import Reply, Server, send, signal, wait_for
+from urlrequest.testing import Reply, Server, hold, receive, send, signal, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -266,6 +266,68 @@ def test_18_1_a_connection_by_hand(server: Server) -> None:
 
     assert [(200, "5", b"hello"), (200, "6", b"octets"), (200, "2", b"ab")] == bodies
     assert isinstance(connection, http.client.HTTPConnection)
+
+
+def test_18_1_head_by_hand(server: Server) -> None:
+    """Contract 18.1: a request that is put together by hand is framed by its own method, and by no other's."""
+    server.respond("/", "hello")
+    connection = urlrequest.HTTPConnection("127.0.0.1", server.port, timeout=5)
+    bodies = []
+    for method in ("HEAD", "GET", "HEAD"):
+        connection.putrequest(method, "/")
+        connection.endheaders()
+        bodies.append(connection.getresponse().read())
+    connection.close()
+
+    assert ([b"", b"hello", b""], 1) == (bodies, server.connection_count)
+
+
+class WithMapping(urlrequest.HTTPConnection):
+    """Sends with a field of its own, as a subclass of http.client's class would."""
+
+    def request(self, method: str, url: str, body: Any = None, headers: Any = (), **options: Any) -> None:
+        super().request(method, url, body, {**dict(headers), "X-Own": "1"}, **options)
+
+
+def test_18_1_own_request_on_a_used_connection(server: Server) -> None:
+    """Contract 18.1: where a subclass sends the request itself, cancel and timeout end it on a used connection too."""
+    server.play(send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), receive(), hold())
+    cls = requesting(WithMapping)
+    with Session() as session:
+        first = cls(server.url, session=session)
+        assert first.wait(timeout=20)
+        second = cls(server.url, session=session, timeout=0.05, on_error=lambda *_: None)
+        assert second.wait(timeout=20)
+
+    assert ("ok", True) == (first.result, isinstance(second.error, TimeoutError))
+    assert [("1", 0)] * 2 == [(request.header("X-Own"), request.connection) for request in server.requests]
+
+
+@pytest.mark.parametrize("make", [lambda: b"octets", lambda: iter([b"oct", b"ets"])], ids=["sized", "chunked"])
+def test_18_1_own_request_with_a_body(server: Server, recorder: Any, make: Any) -> None:
+    """Contract 18.1: a body comes to such a subclass as well, and is framed as its fields say."""
+    server.route("/", lambda request: Reply(body=request.body))
+    results = [recorder.run(server.url, cls=requesting(WithMapping), req_body=make()).result for _ in range(2)]
+
+    assert ["octets"] * 2 == results
+    assert [("1", 0)] * 2 == [(request.header("X-Own"), request.connection) for request in server.requests]
+
+
+class WithToken(urlrequest.HTTPConnection):
+    """Adds a field to those that it is given."""
+
+    def request(self, method: str, url: str, body: Any = None, headers: Any = (), **options: Any) -> None:
+        headers.append(("X-Token", "secret"))
+        super().request(method, url, body, headers, **options)
+
+
+def test_18_1_fields_that_a_connection_adds(server: Server, recorder: Any) -> None:
+    """What a connection class adds to one request's fields is in no other request."""
+    server.respond("/", "hello")
+    for _ in range(3):
+        recorder.run(server.url, cls=requesting(WithToken))
+
+    assert [["secret"]] * 3 == [request.header_values("X-Token") for request in server.requests]
 
 
 # decode_result and run

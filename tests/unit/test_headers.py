@@ -197,6 +197,35 @@ def test_11_1_copies_are_whole(duplicate: Any, headers: Headers) -> None:
     assert ["1", "2"] == headers.get_all("x-a")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda headers: headers.add("X-New", "w"),
+        lambda headers: headers.add("x-kind", "w"),
+        lambda headers: headers.__setitem__("x-KIND", "w"),
+        lambda headers: headers.__setitem__("X-New", "w"),
+        lambda headers: headers.setdefault("X-New", "w"),
+        lambda headers: headers.update({"x-KIND": "w", "X-New": "w"}),
+        lambda headers: headers.__delitem__("x-kind"),
+        lambda headers: headers.pop("x-kind"),
+        lambda headers: headers.popitem(),
+        lambda headers: headers.clear(),
+    ],
+    ids=count(),
+)
+def test_a_change_is_of_one_response_alone(change: Any) -> None:
+    """Responses with fields of the same names are kept apart, those before a change and those after it."""
+    before, changed = (Headers([("Server", "s"), ("X-Kind", "v")]) for _ in range(2))
+    change(changed)
+    after = Headers([("Server", "s"), ("X-Kind", "v")])
+
+    for headers in (before, after):
+        assert {"Server": "s", "X-Kind": "v"} == headers
+        assert "v" == headers["x-kind"]
+        assert "X-New" not in headers
+        assert "v" == headers.setdefault("X-KIND", "w")
+
+
 def test_or_joins_without_changing_either(headers: Headers) -> None:
     """`|` gives a new object in which the right side wins."""
     joined = headers | {"X-a": "9", "B": "2"}

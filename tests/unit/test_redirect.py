@@ -136,6 +136,19 @@ def test_17_4_userinfo_stays_at_its_origin() -> None:
 
 
 @pytest.mark.parametrize(
+    ("reference", "host"),
+    [("/x", "fe80::1%eth0"), ("x?y", "fe80::1%eth0"), ("http://[fe80::1]/x", "fe80::1"), ("//[fe80::1]/x", "fe80::1")],
+)
+def test_9_2_zone_of_an_address(reference: str, host: str) -> None:
+    """Contract 9.2: a relative Location leads to the same host, whose zone no text that is sent has."""
+    base = parse_target("http://user:secret@[fe80::1%25eth0]:8080/a")
+    following = resolve_reference(base, reference)
+    is_same = "%" in host
+
+    assert (host, is_same, is_same) == (following.host, following.origin == base.origin, following.userinfo is not None)
+
+
+@pytest.mark.parametrize(
     ("base", "reference", "url"),
     [
         ("http+unix://service/v1/", "status", "http+unix://service/v1/status"),

@@ -53,6 +53,10 @@ class ScriptedSocket:
     def recv(self, _size: int) -> bytes:
         return self._next()
 
+    def send(self, octets: bytes) -> int:
+        self._next()
+        return len(octets)
+
     def pending(self) -> int:
         return 0
 
@@ -210,3 +214,16 @@ def test_a_late_error_holds_no_room(open_stream: Callable[..., NetworkStream]) -
         stream.receive_into(view)
     room.clear()  # BufferError while somebody has a view
     assert not room
+
+
+def test_49_each_request_may_have_interim_responses(open_stream: Callable[..., NetworkStream]) -> None:
+    """Row 49: those that came while earlier requests were sent over the connection do not count."""
+    exchange = (BlockingIOError(), b"HTTP/1.1 103 Early Hints\r\n\r\n", b"", b"answer")
+    count = _stream.INTERIM_LIMIT + 1
+    stream = open_stream(*exchange * count, is_tls=False)
+    answers = []
+    for _ in range(count):
+        assert stream.send_all(b"request", watch=True)
+        answers.append(stream.receive())
+
+    assert [b"answer"] * count == answers

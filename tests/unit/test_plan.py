@@ -1,0 +1,91 @@
+"""make_plan(): which plans are kept and shared, and which are never."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from urlrequest import HTTPConnection, HTTPSConnection, _plan
+from urlrequest._options import PLAIN
+from urlrequest._plan import Plan, make_plan, wire_form
+
+CLASSES = {"http": HTTPConnection, "https": HTTPSConnection}
+
+
+class OwnConnection(HTTPConnection):
+    """Of a class of the user's."""
+
+
+def plan_of(*, url: str = "http://a.test/", has_progress: bool = False, is_own: bool = False, **options: Any) -> Plan:
+    def connection_class_for(scheme: str) -> type:
+        return OwnConnection if is_own else CLASSES[scheme]
+
+    asked = PLAIN._replace(url=url, **options)
+    return make_plan(asked, has_progress=has_progress, connection_class_for=connection_class_for)
+
+
+def test_plain_requests_share_a_plan() -> None:
+    """Nothing is worked out twice for a request that asks for nothing but a URL."""
+    assert plan_of() is plan_of()
+
+
+@pytest.mark.parametrize(
+    "difference",
+    [
+        {"url": "http://a.test/other"},
+        {"url": "http://b.test/"},
+        {"url": "https://a.test/"},
+        {"url": "https://a.test/", "verify": False},
+        {"url": "http://user:secret@a.test/"},
+        {"has_progress": True},
+        {"decode": False},
+        {"is_own": True},
+        {"chunk_size": 8},
+        {"chunk_size": None},
+        {"req_body": b""},
+        {"req_headers": {}},
+        {"method": "GET"},
+        {"file_path": "x"},
+        {"proxy_host": "proxy.test"},
+        {"user_agent": ""},
+        {"cookies": ""},
+        {"auth": ("user", "secret")},
+        {"follow_redirects": False},
+        {"retries": 0},
+        {"trust_env": False},
+        {"params": ""},
+        {"json": 1},
+        {"files": {}},
+        {"progress_interval": 1},
+        {"max_size": 10},
+        {"resume": True},
+        {"base_url": "http://a.test/"},
+        {"session_headers": {}},
+        {"session_cookies": ""},
+    ],
+    ids=str,
+)
+def test_others_have_their_own(difference: dict[str, Any]) -> None:
+    """Whatever a request asks for itself, another one does not get, in either order."""
+    plain, own = plan_of(), plan_of(**difference)
+
+    assert own is not plain
+    assert plan_of() is plain
+
+
+@pytest.mark.parametrize("url", ["http://user:secret@a.test/", f"http://a.test/{'x' * _plan.LONGEST_KEPT}"])
+def test_9_3_what_is_not_kept(url: str) -> None:
+    """Contract 9.3: no plan with a password outlives its request, nor does one that takes much memory."""
+    before = _plan._known_plan.cache_info().currsize
+    plan_of(url=url)
+
+    assert before == _plan._known_plan.cache_info().currsize
+
+
+def test_what_is_sent_is_a_copy() -> None:
+    """Whoever sends a request may change the fields, and no other request has the changes."""
+    _, fields = wire_form(plan_of(), None)
+    fields.append(("Authorization", "secret"))
+
+    assert "Authorization" not in dict(wire_form(plan_of(), None)[1])
