@@ -20,6 +20,7 @@ from time import monotonic
 
 from ._connection import HTTPConnection
 from ._defaults import defaults
+from ._message import is_last
 from ._retry import may_repeat
 from ._route import exchange, open_connection
 from ._tls import pending_context
@@ -180,6 +181,7 @@ class Lease:
         self._route = route
         self._waiter = waiter
         self._response: ResponseLike | None = None
+        self._is_last = False  # the request says that it closes the connection
         self._key = _key_of(route)
         connection = pool.take(self._key) if defaults.keep_alive else None
         self._is_used = connection is not None
@@ -198,13 +200,14 @@ class Lease:
             Exception: Whatever kept the response from coming.
         """
         may_replace = self._is_used and may_repeat(method, body)
+        self._is_last = is_last(fields)
         try:
             response = self._response = exchange(self._connection, method, target, fields, body)
         except (ConnectionError, ssl.SSLError):
             if not may_replace or self._connection.has_answer:
                 raise
         else:
-            if not may_replace or response.head.status != REQUEST_TIMEOUT or not _is_last(response):
+            if not may_replace or response.head.status != REQUEST_TIMEOUT or not is_last(response.head.headers.items()):
                 return response
         self._connection.close()
         self._is_used, self._response = False, None
@@ -219,7 +222,7 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         connection, response = self._connection, self._response
-        is_kept = kind is None and isinstance(connection, HTTPConnection) and connection.is_intact
+        is_kept = kind is None and not self._is_last and isinstance(connection, HTTPConnection) and connection.is_intact
         if is_kept and response is not None and response.is_reusable and defaults.keep_alive:
             told = response.head.headers.get("Keep-Alive")
             self._pool.put(self._key, connection, IDLE_TIME if told is None else idle_time(told))
@@ -229,11 +232,6 @@ class Lease:
     def give_up(self) -> None:
         """Close the connection: something went wrong with it."""
         self._connection.close()
-
-
-def _is_last(response: ResponseLike) -> bool:
-    """Whether the server says that it closes the connection."""
-    return "close" in response.head.headers.get("Connection", "").lower()
 
 
 def _key_of(route: Route) -> Hashable:

@@ -11,7 +11,20 @@ import pytest
 
 from urlrequest import HTTPConnection, Session, UrlRequest, _resumption, defaults
 from urlrequest.errors import IncompleteContent
-from urlrequest.testing import Server, close, finish, hold, receive, reset, routes, send, signal, start_tls, wait_for
+from urlrequest.testing import (
+    Server,
+    close,
+    finish,
+    hold,
+    receive,
+    reset,
+    routes,
+    send,
+    signal,
+    start_tls,
+    wait_closed,
+    wait_for,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,6 +118,15 @@ def test_17_10_what_cannot_be_reused(server: Server, session: Session, reply: by
 
     assert "hello" == get(session, server.url).result
     assert [0, 1] == connections(server)
+
+
+@pytest.mark.parametrize("field", [("Connection", "close"), ("connection", "Upgrade, Close")])
+def test_17_10_the_request_says_that_it_is_the_last(server: Server, session: Session, field: tuple[str, str]) -> None:
+    """`Connection: close` in a request ends the connection, whatever the server makes of it (RFC 9112, section 9.6)."""
+    server.play(send(REPLY), wait_closed())
+
+    assert "ok" == get(session, server.url, req_headers=[field]).result
+    server.wait("closed", 20)
 
 
 def test_17_10_a_body_that_was_not_read_to_its_end(server: Server, session: Session) -> None:
