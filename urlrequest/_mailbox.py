@@ -62,9 +62,12 @@ BATCH = 64  # events of one request before the next one's turn
 
 
 class _Nobody:
-    """Stands in for a request that is finished, and asked no more than this."""
+    """Stands in for a request that is finished, and asked no more than this.
 
-    is_cancelled = False
+    It is cancelled: to whoever takes the turn when the request is over, there is nothing left to deliver.
+    """
+
+    is_cancelled = True
     is_settled = True
 
     def has_callback(self) -> bool:
