@@ -150,9 +150,11 @@ def wait_for(mailboxes: Sequence[Mailbox], *, delay: float | None, timeout: floa
     deadline = None if timeout is None else Deadline(timeout)
     bell = take_bell()
     queue = DispatchQueue(bell.ring)
-    seats = [mailbox.visit(queue) for mailbox in unfinished]
+    seats: list[Seat] = []
     longest = earliest(delay, LONGEST_SLEEP)
     try:
+        for mailbox in unfinished:  # Ctrl-C in here must not leave those behind that are there already
+            seats.append(mailbox.visit(queue))  # noqa: PERF401 - a list that is made in one go is lost then
         while True:
             queue.drain(SLICE)
             while unfinished and unfinished[0].ends_for(thread):
