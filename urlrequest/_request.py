@@ -212,7 +212,12 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
             self._settle(Error(error=error))
             self.tell()
             return
-        if is_running or self._waiter.deadline.at is None:
+        if is_running:
+            return
+        if self._lifecycle.is_cancelled and self.session.workers.withdraw(self):
+            self._end()  # the canceller came before there was anything to withdraw
+            return
+        if self._waiter.deadline.at is None:
             return
         try:
             timekeeper.call_at(self._waiter.deadline.at, self, self.expire)
@@ -220,7 +225,7 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
             if self.session.workers.withdraw(self):
                 self._settle(Error(error=error))
                 self.tell()
-        if self._has_ended:  # before the alarm was set
+        if self._options is None:  # it ended before the alarm was set; this is what its end begins with
             timekeeper.drop(self)
 
     def expire(self) -> None:
