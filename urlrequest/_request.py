@@ -165,10 +165,9 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         self.chunk_size, self.decode, self.debug, self.file_path = chunk_size, decode, debug, file_path
         self.ca_file, self.verify, self.timeout, self.deadline = ca_file, verify, timeout, deadline
         self.session: Common = session if isinstance(session, Session) else default_session
-        self.host = ""
         # The classes have these, too; but of what is set later, each instance would keep the names (1.3 KB in CPython).
         self._target = self._head = self._resp_target = self._resp_head = self._content = self._result = None
-        self._made_at = monotonic()
+        self.host, self._made_at = "", monotonic()
         self._lifecycle = Lifecycle()
         self._waiter = Waiter()
         self.mailbox = Mailbox(self, self._bind(timeout, deadline, hook, session))
@@ -212,12 +211,9 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
             self._settle(Error(error=error))
             self.tell()
             return
-        if is_running:
-            return
-        if self._lifecycle.is_cancelled and self.session.workers.withdraw(self):
+        if not is_running and self._lifecycle.is_cancelled and self.session.workers.withdraw(self):
             self._end()  # the canceller came before there was anything to withdraw
-            return
-        if self._waiter.deadline.at is None:
+        if is_running or self._waiter.deadline.at is None:
             return
         try:
             timekeeper.call_at(self._waiter.deadline.at, self, self.expire)

@@ -338,18 +338,18 @@ def test_2_2_run_that_does_nothing(server: Server, recorder: Any) -> None:
 
 def test_2_2_the_end_is_announced_when_it_has_come(server: Server) -> None:
     """Contract 2.2, 8.4: the wake-up for the outcome finds the request ended and its slot free."""
-    server.respond("/", "x")
+    server.play(wait_for("go"), send(HEAD + b"ok"))
     seen: list[Any] = []
     woken = threading.Event()
 
     class Witness(hooks.Hook):
         def wakeup(self) -> None:
-            (request,) = g_requests
-            seen.append((request.is_alive(), request.session.workers._running))
+            seen.append((request.is_alive(), session.workers._running))
             woken.set()
 
     with Session(server.url) as session:
         request = session.request("/", on_success=lambda *_: None, hook=Witness())
+        server.signal("go")
         assert woken.wait(30)
         request.wait()
 
