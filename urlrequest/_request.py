@@ -342,11 +342,11 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too: the caller must hear of the end
             self._settle(Error(error=error, head=self._head))
 
-    def fail_forked(self) -> None:
-        """Settle the request in a forked child, where no worker performs it."""
-        self._lifecycle = Lifecycle()
-        self.mailbox = Mailbox(self, unhooked)
-        self._settle(Error(error=OSError("the process was forked; the request goes on in the parent")))
+    def fail_forked(self, thread: int) -> None:
+        """Settle the request in a forked child, where no worker performs it, and `thread` is the only one."""
+        if not self.mailbox.ends_for(thread):  # else its terminal callback is what forked, and goes on here
+            self._lifecycle, self.mailbox = Lifecycle(), Mailbox(self, unhooked)
+            self._settle(Error(error=OSError("the process was forked; the request goes on in the parent")))
         self.tell()
 
     def _settle(self, outcome: Outcome) -> None:

@@ -470,6 +470,23 @@ def test_fork_with_requests_under_way(busy: Session, server: Server) -> None:
     assert b"/waiting" == waiting.content
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_116_a_terminal_callback_that_forks(server: Server) -> None:
+    """Faults 116: a request whose own terminal callback forks has its outcome in the child too, and ends there."""
+    server.respond("/", "x")
+    children: list[int] = []
+    request = UrlRequest(server.url, on_success=lambda *_: children.append(os.fork()))
+    waited = request.wait(timeout=30)
+    seen = (waited, request.is_finished, request.error, request.result, request.is_alive(), request in g_requests)
+    is_right = seen == (True, True, None, "x", False, False)
+    if not children[0]:
+        os._exit(0 if is_right else 1)
+
+    assert is_right
+    assert 0 == os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1])
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no signals of this kind")
 @pytest.mark.parametrize("method", ["wait", "join"])
 @pytest.mark.usefixtures("ctrl_c")
