@@ -69,3 +69,19 @@ def test_6_1_an_error_without_a_text_is_told(monkeypatch: pytest.MonkeyPatch) ->
 
     assert request.wait(timeout=PATIENCE)
     assert isinstance(request.error, WithoutText)
+
+
+def test_6_1_a_log_record_may_be_sent_by_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 6.1: a handler that makes a request and waits for it does not get the worker it runs on."""
+    answered: list[bool] = []
+
+    def send(_: logging.LogRecord) -> bool:
+        answered.append(UrlRequest("http://127.0.0.1:9/", on_error=lambda *_: None).wait(timeout=PATIENCE))
+        return False
+
+    monkeypatch.setattr(logging.getLogger("urlrequest"), "filters", [send])
+    request = UrlRequest("http://127.0.0.1:9/")
+
+    assert request.wait(timeout=2 * PATIENCE)
+    request.join(2 * PATIENCE)
+    assert [True] == answered
