@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
     from typing import Any, Protocol
 
+    from ._mailbox import Mailbox, Visit
     from ._request import UrlRequest
 
     class _Loop(Protocol):
@@ -126,8 +127,10 @@ def as_completed(requests: Iterable[UrlRequest], timeout: float | None = None) -
     bell = take_bell()
     queue = DispatchQueue(bell.ring)
     waiting = {request.mailbox: request for request in requests}
-    visits = {mailbox: mailbox.visit(queue) for mailbox in waiting}
+    visits: dict[Mailbox, Visit] = {}
     try:
+        for mailbox in waiting:
+            visits[mailbox] = mailbox.visit(queue)
         while waiting:
             queue.drain(SLICE)
             finished = [request for mailbox, request in waiting.items() if mailbox.ends_for(thread)]

@@ -30,7 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ._mailbox import Mailbox
+    from ._mailbox import Mailbox, Visit
 
 __all__ = ["BATCH", "DispatchQueue", "Seat", "unhooked", "wait_for"]
 
@@ -184,9 +184,11 @@ def wait_for(mailboxes: Sequence[Mailbox], *, delay: float | None, timeout: floa
     deadline = None if timeout is None else Deadline(timeout)
     bell = take_bell()
     queue = DispatchQueue(bell.ring)
-    visits = [mailbox.visit(queue) for mailbox in unfinished]
+    visits: list[Visit] = []
     longest = earliest(delay, LONGEST_SLEEP)
     try:
+        for mailbox in unfinished:  # Ctrl-C in here must not leave those behind that are there already
+            visits.append(mailbox.visit(queue))  # noqa: PERF401 - a list that is made in one go is lost then
         while True:
             queue.drain(SLICE)
             while unfinished and unfinished[0].ends_for(thread):

@@ -115,7 +115,8 @@ class Lifecycle:
     @property
     def callback(self) -> str:
         """The name of the callback for the outcome, as it stands now."""
-        return Cancel.callback if self.is_cancelled or self._outcome is None else self._outcome.callback
+        outcome = self._outcome  # read once: whoever delivers it lets go of it
+        return Cancel.callback if self.is_cancelled or outcome is None else outcome.callback
 
     def advance(self, to: State) -> bool:
         """Worker only: enter a state. False when the request was cancelled: only tidying up is left then."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from time import monotonic
 
@@ -100,7 +101,7 @@ def _in_forked_child() -> None:
         session.forget()
     unhooked.forget()
     for request in list(live_requests):
-        request.fail_forked()
+        request.fail_forked(threading.get_ident())
     _alarm.part_alarms()  # last: the requests have given theirs back, which are the parent's too
 
 

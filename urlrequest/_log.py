@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 __all__ = ["log"]
 
 
 def log(level: str, message: str, *arguments: object, exc_info: bool = False) -> None:
     """Log a message.
+
+    What a filter or a handler of the application's raises goes to `threading.excepthook`: no request may fail of it.
 
     Args:
         level: "DEBUG", "WARNING" or "ERROR".
@@ -17,4 +21,8 @@ def log(level: str, message: str, *arguments: object, exc_info: bool = False) ->
     except (ImportError, OSError):
         return  # no descriptor is left to read it with, or the interpreter ends: no request may fail of that
     number: int = getattr(logging, level)
-    logging.getLogger("urlrequest").log(number, message, *arguments, exc_info=exc_info, stacklevel=2)
+    try:
+        logging.getLogger("urlrequest").log(number, message, *arguments, exc_info=exc_info, stacklevel=2)
+    except Exception as error:  # noqa: BLE001 - it may raise anything
+        thread = threading.current_thread()
+        threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, thread)))

@@ -60,9 +60,12 @@ CHUNK_OCTETS = 1024 * 1024  # octets of a body that may wait for on_chunk
 
 
 class _Nobody:
-    """Stands in for a request that is finished, and asked no more than this."""
+    """Stands in for a request that is finished, and asked no more than this.
 
-    is_cancelled = False
+    It is cancelled: to whoever takes the turn when the request is over, there is nothing left to deliver.
+    """
+
+    is_cancelled = True
     is_settled = True
 
     def has_callback(self) -> bool:

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ["UrlRequest"]
 
-
 _numbers = count(1)
 _GONE_WRONG = (Error, Failure, Redirect)
 
@@ -165,12 +164,10 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         self.chunk_size, self.decode, self.debug, self.file_path = chunk_size, decode, debug, file_path
         self.ca_file, self.verify, self.timeout, self.deadline = ca_file, verify, timeout, deadline
         self.session: Common = session if isinstance(session, Session) else default_session
-        self.host = ""
         # The classes have these, too; but of what is set later, each instance would keep the names (1.3 KB in CPython).
         self._target = self._head = self._resp_target = self._resp_head = self._content = self._result = None
-        self._made_at = monotonic()
-        self._lifecycle = Lifecycle()
-        self._waiter = Waiter()
+        self.host, self._made_at = "", monotonic()
+        self._lifecycle, self._waiter = Lifecycle(), Waiter()
         self.mailbox = Mailbox(self, self._bind(timeout, deadline, hook, session))
         options = Options(
             url, decode, ca_file, verify, chunk_size, req_body, req_headers, method, file_path, proxy_host, proxy_port,
@@ -209,26 +206,24 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         try:
             is_running = self.session.workers.admit(self)
         except RuntimeError as error:  # the system gives no more threads
-            self._settle(Error(error=error))
-            self.tell()
+            self._fail(error)
             return
+        if not is_running and self._lifecycle.is_cancelled and self.session.workers.withdraw(self):
+            self._end()  # the canceller came before there was anything to withdraw
         if is_running or self._waiter.deadline.at is None:
             return
         try:
             timekeeper.call_at(self._waiter.deadline.at, self, self.expire)
         except RuntimeError as error:
             if self.session.workers.withdraw(self):
-                self._settle(Error(error=error))
-                self.tell()
-        if self._has_ended:  # before the alarm was set
+                self._fail(error)
+        if self._options is None:  # it ended before the alarm was set; this is what its end begins with
             timekeeper.drop(self)
 
     def expire(self) -> None:
         """End the request at its deadline if it still waits for a worker. On the timekeeper's thread."""
         if self.session.workers.withdraw(self):
-            limit = self._waiter.deadline.seconds
-            self._settle(Error(error=DeadlineExceeded(f"the request had no worker within its deadline of {limit:g} s")))
-            self.tell()
+            self._fail(DeadlineExceeded(f"it had no worker within its deadline of {self._waiter.deadline.seconds:g} s"))
 
     # What the user asks
 
@@ -314,18 +309,18 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
                 self._report(error)
             else:
                 self._settle(Error(error=error, head=self._head))
+        self._attempt(self.mailbox.publish)  # while the worker is not free: logging may take its time
 
     def tell(self) -> None:
         """Announce the outcome: joining threads go on, and whoever delivers it finds that the request has ended."""
-        is_ours = not self._lifecycle.is_cancelled  # else the canceller has announced it
+        self._end()
+        if not self._lifecycle.is_cancelled:  # else the canceller has announced it
+            self._attempt(self.mailbox.announce)
+
+    def _attempt(self, step: Callable[[], None]) -> None:
         try:
-            if is_ours:
-                self.mailbox.publish()
-            self._end()
-            if is_ours:
-                self.mailbox.announce()
+            step()
         except BaseException as error:  # noqa: BLE001 - no worker may end of it
-            self._end()
             self._report(error)
 
     def run(self) -> None:
@@ -341,11 +336,17 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too: the caller must hear of the end
             self._settle(Error(error=error, head=self._head))
 
-    def fail_forked(self) -> None:
-        """Settle the request in a forked child, where no worker performs it."""
-        self._lifecycle = Lifecycle()
-        self.mailbox = Mailbox(self, unhooked)
-        self._settle(Error(error=OSError("the process was forked; the request goes on in the parent")))
+    def fail_forked(self, thread: int) -> None:
+        """Settle the request in a forked child, where no worker performs it, and `thread` is the only one."""
+        if not self.mailbox.ends_for(thread):  # else its terminal callback is what forked, and goes on here
+            self._lifecycle, self.mailbox = Lifecycle(), Mailbox(self, unhooked)
+            self._fail(OSError("the process was forked; the request goes on in the parent"))
+        self._end()
+
+    def _fail(self, error: Exception) -> None:
+        """End the request without a worker."""
+        self._settle(Error(error=error))
+        self._attempt(self.mailbox.publish)
         self.tell()
 
     def _settle(self, outcome: Outcome) -> None:

@@ -51,10 +51,13 @@ class ThreadLike(threading.Thread):
         if self.ident == threading.get_ident():
             raise RuntimeError("cannot join the current thread")
         deadline = Deadline(None if timeout is None else max(0.0, timeout))
-        while not self._bell.wait_to_set(earliest(LONGEST_SLEEP, deadline.remaining())):
-            if deadline.has_passed():
-                return
-        self._bell.clear()  # for the next to join
+        try:
+            while not self._bell.wait_to_set(earliest(LONGEST_SLEEP, deadline.remaining())):
+                if deadline.has_passed():
+                    return
+        finally:
+            if not self.is_alive():
+                self._bell.clear()  # for the next to join; Ctrl-C may come the moment it is set
 
     @property
     def ident(self) -> int | None:

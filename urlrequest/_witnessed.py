@@ -92,4 +92,4 @@ class Witnessed:
             self._log("%d %s", head.status, head.reason)
 
     def _log(self, message: str, *arguments: object) -> None:
-        log("DEBUG", "%s: %s", self.name, message % arguments)
+        log("DEBUG", f"%s: {message}", self.name, *arguments)  # not made here: an error may have no text

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
             ...
 
         def work(self) -> None:
-            """Do the job, on a worker. Must not raise."""
+            """Do the job, on a worker, with whatever may take its time. Must not raise."""
             ...
 
         def tell(self) -> None:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from urlrequest import Session, UrlRequest, cancel_all, g_requests, wait_all
+from urlrequest import Session, UrlRequest, cancel_all, g_requests, hooks, wait_all
+from urlrequest._session import timekeeper
+from urlrequest._thread_like import ThreadLike
 from urlrequest.errors import DeadlineExceeded
 from urlrequest.testing import Reply, Server, hold, send, signal, wait_for
 
@@ -81,6 +83,45 @@ def test_7_2_cancel_of_a_waiting_request(busy: Session, server: Server, recorder
 
     assert "cancel" == recorder.terminal
     assert ["/first", "/behind"] == [request.path for request in server.requests]
+
+
+def test_7_2_cancel_of_a_request_on_its_way_to_the_line(busy: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 7.2: a cancel of another thread that comes before the request stands in the line has taken it out."""
+    admit = busy.workers.admit
+
+    def admit_cancelled(job: Any) -> bool:
+        job.cancel()
+        return admit(job)
+
+    monkeypatch.setattr(busy.workers, "admit", admit_cancelled)
+
+    assert not busy.request("/x").is_alive()
+
+
+def test_15_2_cancel_while_the_deadline_is_set(busy: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 3.7, 15.2: a cancel that looks for the call at the deadline just before it is there leaves none."""
+    looked, go = threading.Event(), threading.Event()
+    cancellers: list[threading.Thread] = []
+    end, call_at = ThreadLike._end, timekeeper.call_at
+
+    def end_late(request: Any) -> None:
+        looked.set()
+        go.wait(30)
+        end(request)
+
+    def call_late(when: float, key: Any, call: Callable[[], object]) -> None:
+        cancellers.append(threading.Thread(target=key.cancel))
+        cancellers[0].start()
+        looked.wait(30)
+        call_at(when, key, call)
+
+    monkeypatch.setattr(ThreadLike, "_end", end_late)
+    monkeypatch.setattr(timekeeper, "call_at", call_late)
+    request = busy.request("/x", deadline=1000)
+    go.set()
+    cancellers[0].join(30)
+
+    assert request not in timekeeper._alarms
 
 
 def test_15_2_deadline_of_a_waiting_request(busy: Session, server: Server, recorder: Any) -> None:
@@ -295,6 +336,26 @@ def test_2_2_run_that_does_nothing(server: Server, recorder: Any) -> None:
     assert isinstance(request.error, RuntimeError)
 
 
+def test_2_2_the_end_is_announced_when_it_has_come(server: Server) -> None:
+    """Contract 2.2, 8.4: the wake-up for the outcome finds the request ended and its slot free."""
+    server.play(wait_for("go"), send(HEAD + b"ok"))
+    seen: list[Any] = []
+    woken = threading.Event()
+
+    class Witness(hooks.Hook):
+        def wakeup(self) -> None:
+            seen.append((request.is_alive(), session.workers._running))
+            woken.set()
+
+    with Session(server.url) as session:
+        request = session.request("/", on_success=lambda *_: None, hook=Witness())
+        server.signal("go")
+        assert woken.wait(30)
+        request.wait()
+
+    assert [(False, 0)] == seen
+
+
 def test_2_2_a_thread_that_does_not_start(server: Server, recorder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system gives no thread the request is an error, not an exception of the constructor."""
 
@@ -407,6 +468,23 @@ def test_fork_with_requests_under_way(busy: Session, server: Server) -> None:
 
     assert waiting.wait(timeout=20)
     assert b"/waiting" == waiting.content
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_116_a_terminal_callback_that_forks(server: Server) -> None:
+    """Faults 116: a request whose own terminal callback forks has its outcome in the child too, and ends there."""
+    server.respond("/", "x")
+    children: list[int] = []
+    request = UrlRequest(server.url, on_success=lambda *_: children.append(os.fork()))
+    waited = request.wait(timeout=30)
+    seen = (waited, request.is_finished, request.error, request.result, request.is_alive(), request in g_requests)
+    is_right = seen == (True, True, None, "x", False, False)
+    if not children[0]:
+        os._exit(0 if is_right else 1)
+
+    assert is_right
+    assert 0 == os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no signals of this kind")

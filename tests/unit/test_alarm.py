@@ -6,11 +6,12 @@ import errno
 import os
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
-from urlrequest import UrlRequest, _alarm
+from urlrequest import Session, UrlRequest, _alarm, as_completed, wait_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,6 +87,30 @@ def test_6_1_waiting_needs_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> Non
     assert request.wait(timeout=PATIENCE)
     assert [request.error] == errors
     assert isinstance(request.error, OSError)
+
+
+@pytest.mark.skipif(not hasattr(os, "eventfd"), reason="bells are locks here")
+def test_waits_share_a_bell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that wait one after the other sleep on one descriptor: the bell is given back, and taken again."""
+    _alarm.forget_alarms()
+    bells: list[Bell] = []
+    sleep = _alarm.EventAlarm.sleep
+
+    def see(bell: _alarm.EventAlarm, seconds: float | None) -> None:
+        bells.append(bell)
+        sleep(bell, seconds)
+
+    monkeypatch.setattr(_alarm.EventAlarm, "sleep", see)
+    with Session(max_requests=1) as session:
+        session.workers.change_limits(0, None)  # no request gets a worker
+        request = session.request("http://127.0.0.1:9/", on_finish=lambda _: None)
+        for wait in (request.wait, partial(wait_all, [request])):
+            assert not wait(timeout=0.01)
+        with pytest.raises(TimeoutError):
+            list(as_completed([request], timeout=0.01))
+
+    assert 3 <= len(bells)
+    assert 1 == len(set(bells))
 
 
 @pytest.mark.skipif(not hasattr(os, "eventfd"), reason="alarms are sockets here")

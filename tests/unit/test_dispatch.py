@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import urlrequest
 from urlrequest._callbacks import Callbacks
 from urlrequest._dispatch import BATCH, DispatchQueue, wait_for
 from urlrequest._events import ProgressRun
 from urlrequest._lifecycle import Flag
-from urlrequest._mailbox import Mailbox
+from urlrequest._mailbox import Mailbox, Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -488,6 +489,30 @@ def test_6_2_control_c_ends_a_wait(loop: Loop) -> None:
     assert not request.mailbox._visits
     request.settle()
     assert wait_for([request.mailbox], delay=None, timeout=None)
+
+
+@pytest.mark.parametrize("wait", [urlrequest.wait_all, lambda requests: list(urlrequest.as_completed(requests))])
+def test_6_2_control_c_as_a_wait_begins(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch, wait: Callable[[Any], object]
+) -> None:
+    """Contract 6.2, faults 119: Ctrl-C before a thread waits for all of many requests leaves no visitor behind."""
+    requests = [loop.request("a"), loop.request("b")]
+
+    visit = Mailbox.visit
+
+    def interrupt(mailbox: Mailbox, queue: DispatchQueue) -> Visit:
+        if mailbox is requests[1].mailbox:
+            raise KeyboardInterrupt
+        return visit(mailbox, queue)
+
+    monkeypatch.setattr(Mailbox, "visit", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        wait(requests)
+    monkeypatch.undo()
+    requests[0].settle()
+    loop.queue.drain()
+
+    assert [("a", "end")] == loop.log
 
 
 def test_3_4_waiting_for_what_ends_without_a_callback(loop: Loop) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import threading
 from itertools import count, product
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from urlrequest._lifecycle import TRANSITIONS, Flag, Lifecycle, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
 WAYS = {
     State.QUEUED: [],
@@ -219,6 +221,30 @@ def test_callback_of_the_outcome(outcome: Outcome, callback: str) -> None:
 
     lifecycle.cancel()
     assert "on_cancel" == lifecycle.callback
+
+
+def test_the_callback_is_asked_for_while_another_thread_delivers() -> None:
+    """A worker that asks for the callback while the outcome is let go of is told the one or the other name."""
+    names: list[str] = []
+    for step in range(50):
+        lifecycle = lifecycle_in(State.SETTLED)
+        lifecycle.decide()
+        steps = count()
+
+        def trace(frame: FrameType, event: str, _: object) -> Any:
+            frame.f_trace_opcodes = True
+            if event == "opcode" and next(steps) == step:  # noqa: B023 - called before the next turn
+                lifecycle.finish()  # noqa: B023 - likewise
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            names.append(lifecycle.callback)
+        finally:
+            sys.settrace(before)
+
+    assert {"on_success", "on_cancel"} == set(names)
 
 
 def test_3_7_a_finished_lifecycle_keeps_nothing() -> None:

@@ -179,6 +179,24 @@ def test_3_4_a_cancel_drops_progress_and_finishes(silent: Desk) -> None:
     assert ["published"] == silent.delivered
 
 
+def test_7_3_a_cancel_overtakes_who_comes_to_deliver(silent: Desk) -> None:
+    """Contract 3.1, 7.3: a cancel that finishes the request just before a thread takes the turn leaves it nothing."""
+    silent.progress(0)
+    lock = threading.Lock()
+
+    class Overtaken:
+        def acquire(self, *, blocking: bool) -> bool:
+            silent.mailbox._turn = lock
+            elsewhere(silent.cancel)
+            return lock.acquire(blocking=blocking)
+
+    turn: Any = Overtaken()
+    silent.mailbox._turn = turn
+
+    assert not silent.queue.drain()
+    assert ["published"] == silent.delivered
+
+
 def test_3_1_an_outcome_that_was_delivered_is_not_published_again(desk: Desk) -> None:
     """Contract 3.1: a thread that progress had woken may deliver the outcome before its worker comes to post it."""
     desk.receiver.is_settled = True
