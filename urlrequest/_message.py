@@ -188,7 +188,8 @@ def _framing(method: str, fields: list[tuple[str, str]], body: Body | None) -> l
 
 def is_last(fields: Iterable[tuple[str, str]]) -> bool:
     """Whether these fields say that the connection ends with their message (RFC 9112, section 9.6)."""
-    return any(name.lower() == "connection" and "close" in value.lower() for name, value in fields)
+    options = [value for name, value in fields if name.lower() == "connection"]
+    return bool(options) and "close" in ",".join(options).lower()
 
 
 def cookie_text(cookies: object) -> str:

@@ -33,14 +33,18 @@ class Options(
     def is_plain(self) -> bool:
         """Whether nothing is asked for but a URL: then there is nothing to check, and nothing of the user's to keep."""
         # By identity: what the user passed may be equal to anything, or refuse to be compared, as arrays of numpy do.
-        return self.chunk_size == PLAIN.chunk_size and all(map(is_, self[5:], PLAIN[5:]))
+        return self.chunk_size == PLAIN.chunk_size and all(map(is_, self[5:], _NOTHING))
 
     def detached(self) -> Options:
         """The same with containers of our own: the user may change theirs while the request runs."""
-        if self.is_plain:
+        if (
+            self.req_body is self.req_headers is self.proxy_headers is self.cookies is self.params is self.json
+            is self.files is self.session_headers is self.session_cookies is None
+        ):  # fmt: skip
             return self
         copies = {name: value.copy() for name in _CONTAINERS if isinstance(value := getattr(self, name), dict | list)}
         return self._replace(**copies) if copies else self
 
 
 PLAIN = Options(*[None] * len(Options._fields))._replace(decode=True, verify=True, chunk_size=8192, resume=False)
+_NOTHING = PLAIN[5:]
