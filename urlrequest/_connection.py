@@ -9,25 +9,23 @@ from __future__ import annotations
 
 import http.client
 import ssl
-from collections.abc import Generator
 from time import monotonic
 
 from ._dial import connect_socket, dial
 from ._message import head_octets
-from ._response import Response, await_continue
+from ._response import Response
 from ._resumption import keep_session, session_key
 from ._stream import NetworkStream, secure
 from ._tls import PendingContext, TlsSettings, context_for, pending_context, warn_if_insecure
 from ._waiter import Waiter
-from .errors import IncompleteContent, ProtocolError, ProxyError
+from .errors import ProtocolError, ProxyError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Hashable
     from typing import Any
 
-    from ._body import Body
     from ._proxy import Proxy
 
 __all__ = ["Fields", "HTTPConnection", "HTTPSConnection"]
@@ -35,7 +33,6 @@ __all__ = ["Fields", "HTTPConnection", "HTTPSConnection"]
 Fields = list[tuple[str, str]]
 
 _RESTING = Waiter()  # of connections that serve no request
-SMALL_BODY = 64 * 1024  # octets; a body up to this is sent in one piece with the head
 
 
 class HTTPConnection(http.client.HTTPConnection):
@@ -105,7 +102,8 @@ class HTTPConnection(http.client.HTTPConnection):
         """Open the connection, through a proxy if one is set."""
         sock = self.open_socket()
         try:
-            sock.setblocking(False)
+            if sock.gettimeout() != 0:  # of a class of the user's
+                sock.setblocking(False)
             self._await_context()  # files that cannot be used are an error before anything is sent
             if self._proxy is not None and self._proxy.tls is not None:
                 warn_if_insecure(self._proxy.tls, self.host)
@@ -173,7 +171,12 @@ class HTTPConnection(http.client.HTTPConnection):
         began = monotonic()
         try:
             head = head_octets(method, url, headers)
-            self.is_intact = stream.send_all(head) if body is None else _send(stream, head, body, headers)
+            if body is None:
+                self.is_intact = stream.send_all(head)
+            else:
+                from ._sending import send_with_body  # most requests have none
+
+                self.is_intact = send_with_body(stream, head, body, headers)
         except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
             # The server may have answered before it closed (measured: an early 413 can still be read then).
             self.is_intact, self._send_error = False, error
@@ -278,52 +281,6 @@ def _is_body(body: object) -> bool:
     from ._body import Body  # most requests have none
 
     return isinstance(body, Body)
-
-
-def _send(stream: NetworkStream, head: bytes, body: Body, fields: Fields) -> bool:
-    """Send a whole message; False when an answer came first."""
-    pieces = body.pieces()
-    declared = next((int(value) for name, value in fields if name.lower() == "content-length"), None)
-    if declared is not None and body.length is not None and body.length <= SMALL_BODY and not body.is_watched:
-        content = b"".join(pieces)
-        if len(content) != declared:  # a file has changed; what is too much would be taken for the next request
-            raise IncompleteContent(f"req_body has {len(content)} octets, not the {declared} of its Content-Length")
-        return stream.send_all(head + content, watch=True)
-    try:
-        if not stream.send_all(head, watch=True):
-            return False
-        if _expects_continue(fields) and not await_continue(stream):
-            return False
-        return _send_pieces(stream, pieces, declared)
-    finally:
-        # An error keeps this frame alive, and by that the files which the pieces come from.
-        if isinstance(pieces, Generator):
-            pieces.close()
-
-
-def _send_pieces(stream: NetworkStream, pieces: Iterator[bytes | memoryview], declared: int | None) -> bool:
-    sent = 0
-    for piece in pieces if declared is not None else _chunked(pieces):
-        sent += len(piece)
-        if declared is not None and sent > declared:
-            raise IncompleteContent(f"req_body has more than the {declared} octets of its Content-Length")
-        if not stream.send_all(piece, watch=True):
-            return False
-    if declared is not None and sent < declared:
-        raise IncompleteContent(f"req_body ended after {sent} of the {declared} octets of its Content-Length")
-    return True
-
-
-def _expects_continue(fields: Fields) -> bool:
-    return any(name.lower() == "expect" and value.lower() == "100-continue" for name, value in fields)
-
-
-def _chunked(pieces: Iterator[bytes | memoryview]) -> Iterator[bytes | memoryview]:
-    """The chunked transfer coding (RFC 9112, section 7.1)."""
-    for piece in pieces:
-        if piece:  # an empty chunk would be the last one
-            yield b"".join((b"%x\r\n" % len(piece), piece, b"\r\n"))
-    yield b"0\r\n\r\n"
 
 
 def _bracketed(host: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import http.client
 from importlib import import_module
 
-from ._connection import SMALL_BODY, HTTPConnection, HTTPSConnection
+from ._connection import HTTPConnection, HTTPSConnection
 from ._headers import Headers
 from ._record import Record
 from ._response import ForeignResponse, Response
@@ -106,6 +106,8 @@ def _request_foreign(connection: Any, method: str, target: str, fields: Fields, 
     headers = dict(Headers(field for field in fields if field[0].lower() != "transfer-encoding"))
     content: Any = None
     if body is not None:
+        from ._sending import SMALL_BODY  # most requests have none
+
         is_small = body.length is not None and body.length <= SMALL_BODY
         content = b"".join(body.pieces()) if is_small else map(bytes, body.pieces())
     connection.request(method, target, body=content, headers=headers)

@@ -29,19 +29,19 @@ __all__ = ["Session", "check_session", "default_session", "sessions", "timekeepe
 
 MAX_REQUESTS = 64  # running at once; the others wait
 
-_SETTINGS = (
-    "ca_file",
-    "client_cert",
-    "ssl_context",
-    "proxy_host",
-    "proxy_port",
-    "proxy_headers",
-    "trust_env",
-    "follow_redirects",
-    "retries",
-    "user_agent",
-    "auth",
-)
+_SETTINGS = {  # of requests, and what says nothing of them
+    "ca_file": None,
+    "client_cert": None,
+    "ssl_context": None,
+    "proxy_host": None,
+    "proxy_port": None,
+    "proxy_headers": None,
+    "trust_env": False,
+    "follow_redirects": False,
+    "retries": 0,
+    "user_agent": None,
+    "auth": None,
+}
 
 timekeeper = Timekeeper()
 sessions: weakref.WeakSet[Common] = weakref.WeakSet()
@@ -213,20 +213,19 @@ class Session(Common):
 
     def complete(self, options: Options) -> Options:
         """The options with this session's settings where the user named none."""
-        named = options._asdict()
-        has_proxy = options.proxy_host is not None
-        common = {
-            name: getattr(self, name)
-            for name in _SETTINGS
-            if named[name] is None and not (has_proxy and name in {"proxy_port", "proxy_headers"})
+        settings = {
+            name: value
+            for name, default in _SETTINGS.items()
+            if (value := getattr(self, name)) is not default and getattr(options, name) is None
         }
-        return options._replace(
-            **common,
-            verify=self.verify if options.verify is True else options.verify,  # True is what it is when nobody names it
-            base_url=self.base_url,
-            session_headers=self.headers,
-            session_cookies=self._cookie_text,
-        )
+        if options.proxy_host is not None:  # a proxy of its own
+            settings.pop("proxy_port", None)
+            settings.pop("proxy_headers", None)
+        if options.verify is True:  # what it is when nobody names it
+            settings["verify"] = self.verify
+        settings["base_url"], settings["session_headers"] = self.base_url, self.headers
+        settings["session_cookies"] = self._cookie_text
+        return options._replace(**settings)
 
 
 def check_session(session: object) -> None:

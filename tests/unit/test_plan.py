@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from urlrequest import HTTPConnection, HTTPSConnection, _plan
+from urlrequest import HTTPConnection, HTTPSConnection, Session, _plan
 from urlrequest._options import PLAIN
 from urlrequest._plan import Plan, make_plan, wire_form
 
@@ -28,6 +28,31 @@ def plan_of(*, url: str = "http://a.test/", has_progress: bool = False, is_own: 
 def test_plain_requests_share_a_plan() -> None:
     """Nothing is worked out twice for a request that asks for nothing but a URL."""
     assert plan_of() is plan_of()
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_shared"),
+    [
+        ({}, True),
+        ({"max_requests": 9, "timeout": 9}, True),
+        ({"base_url": "http://a.test"}, False),
+        ({"headers": {"X": "1"}}, False),
+        ({"cookies": "a=b"}, False),
+        ({"retries": 1}, False),
+        ({"follow_redirects": True}, False),
+        ({"trust_env": True}, False),
+        ({"user_agent": ""}, False),
+        ({"verify": False}, True),  # settings of TLS are for https
+    ],
+    ids=str,
+)
+def test_17_9_requests_of_a_session(settings: dict[str, Any], is_shared: bool) -> None:
+    """What a session says of its requests keeps their plan from being shared, and what it does not say does not."""
+    with Session(**settings) as session:
+        asked = session.complete(PLAIN._replace(url="http://a.test/"))
+        plan = make_plan(asked, has_progress=False, connection_class_for=lambda scheme: CLASSES[scheme])
+
+    assert is_shared == (plan is plan_of())
 
 
 @pytest.mark.parametrize(
