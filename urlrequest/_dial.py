@@ -17,7 +17,7 @@ from ._waiter import WRITE, Waiter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
     from ._resolve import Address
@@ -53,9 +53,9 @@ def dial(host: str, port: int, waiter: Waiter) -> socket.socket:
 class _Race:
     """Connection attempts of which the first to succeed wins."""
 
-    def __init__(self, peer: str, addresses: Iterable[Address], waiter: Waiter) -> None:
+    def __init__(self, peer: str, addresses: Sequence[Address], waiter: Waiter) -> None:
         self._peer = peer
-        self._untried = deque(_interleaved(addresses))
+        self._untried = deque(addresses if len(addresses) < 2 else _interleaved(addresses))
         self._waiter = waiter
         self._attempts: dict[int, tuple[socket.socket, Any]] = {}  # by descriptor
         self._errors: list[OSError] = []

@@ -12,7 +12,6 @@ from __future__ import annotations
 import socket
 import threading
 from collections import deque
-from importlib import import_module
 from time import monotonic
 
 TYPE_CHECKING = False
@@ -60,9 +59,13 @@ def resolve(host: str, port: int, waiter: Waiter) -> Sequence[Address]:
         OSError: `socket.gaierror`, from the system's resolver.
         RequestCancelled, DeadlineExceeded, TimeoutError: From the waiter.
     """
+    is_literal = is_ip_literal(host)
+    if is_literal and "%" not in host:
+        return [_address_of(host, port)]
     # The system's call imports it all the same; without a descriptor left it would fail there, and for good.
-    import_module("encodings.idna")
-    if is_ip_literal(host):
+    import encodings.idna  # noqa: F401
+
+    if is_literal:  # what number an interface has is the system's to say
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     began, until = monotonic(), waiter.step_end()
     waiter.arm()  # a look-up that is faster than the first wait must not ring in vain
@@ -90,6 +93,13 @@ def is_ip_literal(host: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def _address_of(literal: str, port: int) -> Address:
+    """The address that a literal is, as `getaddrinfo()` has it, which takes longer and imports what only names need."""
+    if ":" in literal:
+        return socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (literal, port, 0, 0)
+    return socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (literal, port)
 
 
 def _explained(error: Exception, host: str) -> Exception:

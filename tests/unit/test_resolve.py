@@ -15,6 +15,7 @@ from urlrequest.errors import DeadlineExceeded, RequestCancelled
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_getaddrinfo = socket.getaddrinfo  # the system's; tests replace it
 PATIENCE = 30.0  # seconds; only a failing test waits that long
 ADDRESS = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 80))
 
@@ -223,14 +224,22 @@ def test_16_1_other_errors_come_through(system: System) -> None:
     assert isinstance(Asker("h.test").result(), UnicodeError)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "fe80::1%1"])
-def test_addresses_are_not_looked_up(system: System, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An address literal needs no thread."""
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_addresses_are_what_they_say(host: str) -> None:
+    """An address literal is what the system makes of it."""
+    expected = _getaddrinfo(host, 80, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+
+    assert expected == resolve(host, 80, Waiter())
+
+
+def test_addresses_are_not_looked_up(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address literal needs no thread; the system is asked for what number an interface has, and nothing else."""
     asked: list[Any] = []
     monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments, **options: asked.append((arguments, options)) or [])
-    resolve(host, 80, Waiter())
+    for host in ("127.0.0.1", "::1", "fe80::1%1"):
+        resolve(host, 80, Waiter())
 
-    assert [((host, 80), {"type": socket.SOCK_STREAM, "flags": socket.AI_NUMERICHOST})] == asked
+    assert [(("fe80::1%1", 80), {"type": socket.SOCK_STREAM, "flags": socket.AI_NUMERICHOST})] == asked
     assert 0 == _resolve._thread_count
 
 
