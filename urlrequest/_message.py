@@ -37,7 +37,6 @@ CONTINUE_SIZE = 1024 * 1024  # octets; a larger body is announced before it is s
 
 # Compiled with their first use: most requests have neither fields nor a method of their own.
 _TCHARS = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_FORBIDDEN = "[\r\n\0]"
 _LENGTH = r"[0-9]{1,18}"
 
 # What every request needs, whether its caller wants it or not (RFC 9112, sections 3.2 and 6.1).
@@ -57,9 +56,15 @@ def check_method(method: object, *, has_body: bool) -> str:
         return "POST" if has_body else "GET"
     if not isinstance(method, str):
         raise TypeError(f"method is {type(method).__name__}; text such as 'GET' is needed")
-    if not re.fullmatch(_TCHARS, method):
+    if not _is_token(method):
         raise ValueError(f"method is {method[:40]!r}; a token such as 'GET' is needed")
     return method.upper()
+
+
+@lru_cache(maxsize=256)
+def _is_token(text: str) -> bool:
+    """Whether it may be a method or a field's name (RFC 9110, section 5.6.2); programs use the same over and over."""
+    return re.fullmatch(_TCHARS, text) is not None
 
 
 def read_fields(given: object, what: str) -> tuple[list[tuple[str, str]], set[str]]:
@@ -79,7 +84,7 @@ def read_fields(given: object, what: str) -> tuple[list[tuple[str, str]], set[st
         text = name.decode("latin-1") if isinstance(name, bytes) else name
         if not isinstance(text, str):
             raise TypeError(f"{what} has a name of type {type(name).__name__}; text is needed")
-        if not re.fullmatch(_TCHARS, text):
+        if not _is_token(text):
             raise ValueError(f"{what} has the name {text[:40]!r}, which is not a token (RFC 9110, section 5.1)")
         if value is None:
             suppressed.add(text.lower())
@@ -110,7 +115,7 @@ def _field_value(name: str, value: object, what: str) -> str:
         value = str(int(value))  # an enum of numbers has its own way of becoming text
     if not isinstance(value, str):
         raise TypeError(f"{what} has a value of type {type(value).__name__} for {name}; text is needed")
-    if re.search(_FORBIDDEN, value):
+    if "\r" in value or "\n" in value or "\0" in value:
         raise ValueError(f"{what} has CR, LF or NUL in the value of {name}")
     return value
 
@@ -134,9 +139,6 @@ def build_fields(
         auth: (user, password), an object with `username` and `password`, or a callable that changes the fields.
     """
     fields, suppressed = given
-    is_plain = body is None and cookies is None and auth is None and target.userinfo is None
-    if is_plain and not (fields or suppressed):
-        return list(_bare_fields(target.authority, method, tuple(defaults)))
     names = {name.lower() for name, _ in fields} | (suppressed - _NECESSARY)
     ours = [("Host", target.authority), *defaults, *_framing(method, fields, body)]
     fields = [field for field in ours if field[0].lower() not in names] + fields
@@ -153,20 +155,17 @@ def build_fields(
     return fields
 
 
-@lru_cache(maxsize=256)
-def _bare_fields(authority: str, method: str, defaults: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
-    """The fields of a request for which the caller asked nothing special."""
-    return [("Host", authority), *defaults, *_framing(method, [], None)]
-
-
 def _framing_fields(fields: list[tuple[str, str]]) -> set[tuple[str, str]]:
     return {(name.lower(), value) for name, value in fields if name.lower() in {"content-length", "transfer-encoding"}}
 
 
 def _framing(method: str, fields: list[tuple[str, str]], body: Body | None) -> list[tuple[str, str]]:
     """How the server is told where the body ends. What the caller says of it must be true."""
-    said = Headers(field for field in fields if field[0].lower() in {"content-length", "transfer-encoding"})
-    length, coding = said.get("Content-Length"), said.get("Transfer-Encoding")
+    said = [field for field in fields if field[0].lower() in {"content-length", "transfer-encoding"}]
+    if body is None and not said:  # as a rule
+        return [("Content-Length", "0")] if method in _METHODS_WITH_CONTENT else []
+    joined = Headers(said)
+    length, coding = joined.get("Content-Length"), joined.get("Transfer-Encoding")
     if length is not None and not re.fullmatch(_LENGTH, length):
         raise ValueError(f"req_headers has the Content-Length {length[:40]!r}; a number of octets is needed")
     if coding is not None and (coding.lower() != "chunked" or body is None or length is not None):
