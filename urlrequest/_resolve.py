@@ -63,7 +63,7 @@ def resolve(host: str, port: int, waiter: Waiter) -> Sequence[Address]:
     if is_literal and "%" not in host:
         return [_address_of(host, port)]
     # The system's call imports it all the same; without a descriptor left it would fail there, and for good.
-    import encodings.idna  # noqa: F401
+    import encodings.idna  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
     if is_literal:  # what number an interface has is the system's to say
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
