@@ -54,9 +54,11 @@ class EventAlarm:
 
     def part(self) -> None:
         """Be another one from now on, under the same descriptor. In a forked child, which has the parent's."""
+        os.close(self.descriptor)  # first, as there may be no room for one more
         event = _open_event()
-        os.dup2(event, self.descriptor, inheritable=False)
-        os.close(event)
+        if event != self.descriptor:
+            os.dup2(event, self.descriptor, inheritable=False)
+            os.close(event)
 
     def ring(self) -> None:
         try:

@@ -6,6 +6,7 @@ import errno
 import os
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -142,3 +143,31 @@ def test_7_1_a_request_is_cancelled_while_its_thread_sleeps(server: Server) -> N
     thread.join(PATIENCE)
 
     assert ["cancel"] == ended
+
+
+@pytest.mark.skipif(not hasattr(os, "eventfd"), reason="Linux only")
+def test_116_a_child_without_a_spare_descriptor_has_alarms_of_its_own() -> None:
+    """Faults 116: they are the child's own even where no more descriptors may be opened, and lie where they lay."""
+    import resource
+
+    alarm = _alarm.EventAlarm()
+    where, shared = alarm.descriptor, os.dup(alarm.descriptor)  # as the parent has it
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    others = []
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (shared + 10, hard))
+        with suppress(OSError):
+            while True:
+                others.append(os.dup(shared))
+        alarm.part()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for other in others:
+            os.close(other)
+    alarm.ring()
+
+    with pytest.raises(BlockingIOError):
+        os.eventfd_read(shared)
+    assert where == alarm.descriptor
+    assert 1 == os.eventfd_read(where)
+    os.close(shared)
