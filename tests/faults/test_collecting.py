@@ -25,11 +25,11 @@ def nothing(*_: object) -> None:
 
 
 def collected() -> list[str]:
-    """The names of our classes whose objects only the collector frees."""
+    """The names of the library's classes (not of its test server) whose objects only the collector frees."""
     gc.set_debug(gc.DEBUG_SAVEALL)
     try:
         gc.collect()
-        return sorted(type(found).__name__ for found in gc.garbage if type(found).__module__.startswith("urlrequest."))
+        return sorted(type(found).__name__ for found in gc.garbage if type(found).__module__.startswith("urlrequest._"))
     finally:
         gc.set_debug(0)
         gc.garbage.clear()
