@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 MOST_SPARE = 64  # alarms; beyond it the oldest falls out and closes itself
-LONGEST_SLEEP = 24 * 60 * 60.0  # seconds; poll() takes no more than 2**31 milliseconds
+LONGEST_POLL = 24 * 60 * 60.0  # seconds; poll() takes no more than 2**31 milliseconds
 
 _events: weakref.WeakSet[EventAlarm] = weakref.WeakSet()
 
@@ -85,7 +85,7 @@ class EventAlarm:
 
 def sleep_time(seconds: float | None) -> float:
     """How long to sleep in one go, in seconds, when so many are left; None: for ever. Whoever wakes looks again."""
-    return LONGEST_SLEEP if seconds is None else min(max(0.0, seconds), LONGEST_SLEEP)
+    return LONGEST_POLL if seconds is None else min(max(0.0, seconds), LONGEST_POLL)
 
 
 def _open_event() -> int:

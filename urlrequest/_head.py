@@ -14,7 +14,11 @@ from ._headers import Headers
 from ._record import Record
 from .errors import ProtocolError
 
-__all__ = ["Framing", "ResponseHead", "content_length", "frame", "parse_head"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Framing", "ResponseHead", "content_length", "frame", "is_last", "parse_head"]
 
 HEAD_LIMIT = 256 * 1024  # octets, interim responses included
 LINE_LIMIT = 64 * 1024  # octets
@@ -163,5 +167,16 @@ def _keeps_alive(head: ResponseHead) -> bool:
         return head.version != "1.0"
     if connection == "keep-alive":
         return True
-    options = {option.strip(" \t") for option in connection.lower().split(",")}
+    options = _options(connection)
     return "close" not in options and (head.version != "1.0" or "keep-alive" in options)
+
+
+def is_last(fields: Iterable[tuple[str, str]]) -> bool:
+    """Whether the fields of a message say that it is the last on its connection (RFC 9112, section 9.6)."""
+    said = [value for name, value in fields if name.lower() == "connection"]
+    return bool(said) and "close" in _options(",".join(said))
+
+
+def _options(connection: str) -> set[str]:
+    """What a Connection field lists (RFC 9110, section 7.6.1)."""
+    return {option.strip(" \t") for option in connection.lower().split(",")}

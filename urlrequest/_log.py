@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-__all__ = ["log"]
+__all__ = ["log", "report"]
 
 
 def log(level: str, message: str, *arguments: object, exc_info: bool = False) -> None:
@@ -24,5 +24,9 @@ def log(level: str, message: str, *arguments: object, exc_info: bool = False) ->
     try:
         logging.getLogger("urlrequest").log(number, message, *arguments, exc_info=exc_info, stacklevel=2)
     except Exception as error:  # noqa: BLE001 - it may raise anything
-        thread = threading.current_thread()
-        threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, thread)))
+        report(error, threading.current_thread())
+
+
+def report(error: BaseException, thread: threading.Thread) -> None:
+    """Tell of an error for which nobody waits, as of any thread's."""
+    threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, thread)))

@@ -27,7 +27,6 @@ __all__ = [
     "check_method",
     "cookie_text",
     "head_octets",
-    "is_last",
     "join_cookies",
     "read_fields",
     "with_userinfo",
@@ -183,12 +182,6 @@ def _framing(method: str, fields: list[tuple[str, str]], body: Body | None) -> l
     if body.length is not None and coding is None:
         return [("Content-Length", str(body.length)), *ours]
     return ours if length is not None else [("Transfer-Encoding", "chunked"), *ours]
-
-
-def is_last(fields: Iterable[tuple[str, str]]) -> bool:
-    """Whether these fields say that the connection ends with their message (RFC 9112, section 9.6)."""
-    options = [value for name, value in fields if name.lower() == "connection"]
-    return bool(options) and "close" in ",".join(options).lower()
 
 
 def cookie_text(cookies: object) -> str:

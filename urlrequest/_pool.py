@@ -20,7 +20,7 @@ from time import monotonic
 
 from ._connection import HTTPConnection
 from ._defaults import defaults
-from ._message import is_last
+from ._head import is_last
 from ._retry import may_repeat
 from ._route import exchange, open_connection
 from ._tls import pending_context

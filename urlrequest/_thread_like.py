@@ -11,6 +11,7 @@ import threading
 
 from ._deadline import Deadline, earliest
 from ._lifecycle import LONGEST_SLEEP, Flag
+from ._log import report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,5 +90,4 @@ class ThreadLike(threading.Thread):
         self._bell.clear()
 
     def _report(self, error: BaseException) -> None:
-        """Tell of an error for which nobody waits, as of any thread's."""
-        threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, self)))
+        report(error, self)

@@ -362,4 +362,4 @@ def test_waits_of_any_length(monkeypatch: pytest.MonkeyPatch) -> None:
     Waiter().wait({}, time.monotonic() + 1e300, "a test")
     Waiter().wait({}, None, "a test")
 
-    assert [_alarm.LONGEST_SLEEP] * 2 == asked
+    assert [_alarm.LONGEST_POLL] * 2 == asked
