@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
-from urlrequest import UrlRequest, _alarm, testing
-from urlrequest._lifecycle import Flag
+from urlrequest import UrlRequest, testing
+from urlrequest._concurrency import wakeup
+from urlrequest._delivery.lifecycle import Flag
 from urlrequest.testing import Server
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a thread behind; with the marker `no_leaks` an open descriptor too."""
     checks_descriptors = request.node.get_closest_marker("no_leaks") is not None and DESCRIPTORS.is_dir()
     threads = set(threading.enumerate())
-    _alarm.forget_alarms()  # kept for the next requests
+    wakeup.forget_alarms()  # kept for the next requests
     before = open_descriptors() if checks_descriptors else {}
     yield
     left = threads_left(threads)
@@ -195,7 +196,7 @@ def ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             over.wait(0.1)
 
     monkeypatch.setattr(Flag, "wait_to_set", watched(Flag.wait_to_set))
-    monkeypatch.setattr(_alarm.EventAlarm, "sleep", watched(_alarm.EventAlarm.sleep))
+    monkeypatch.setattr(wakeup.EventAlarm, "sleep", watched(wakeup.EventAlarm.sleep))
     before = signal.signal(signal.SIGINT, interrupt)
     thread = threading.Thread(target=press)
     thread.start()
@@ -230,7 +231,7 @@ def descriptors_left(known: dict[str, str]) -> dict[str, str]:
     """Give what was opened in a test time to be closed, and return what is not."""
     limit = time.monotonic() + ENDING_TIME
     while True:
-        _alarm.forget_alarms()
+        wakeup.forget_alarms()
         gc.collect()
         left = {number: what for number, what in open_descriptors().items() if known.get(number) != what}
         if not left or time.monotonic() > limit:
@@ -244,7 +245,7 @@ def is_worker(thread: threading.Thread) -> bool:
 
 def is_idle(worker: threading.Thread) -> bool:
     """Whether a worker waits for requests: of the library's code it then runs the workers' own file and its bell."""
-    return set(library_files(worker)) <= {"_workers.py", "_lifecycle.py"}
+    return set(library_files(worker)) <= {"worker_pool.py", "lifecycle.py"}
 
 
 def library_files(thread: threading.Thread) -> Iterator[str]:

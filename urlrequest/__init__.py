@@ -2,7 +2,7 @@
 
 Example::
 
-    from urlrequest import UrlRequest
+    from . import UrlRequest
 
     request = UrlRequest("http://example.org/data.json", on_success=lambda request, result: print(result))
     request.wait()  # in a script; in a GUI program the event loop runs the callback

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ._awaiting import as_completed
-from ._connection import HTTPConnection, HTTPSConnection
+from ._client.active import cancel_all, g_requests, wait_all
+from ._client.request import UrlRequest
+from ._client.session import Session
 from ._defaults import defaults
-from ._dispatch import unhooked
-from ._headers import Headers
-from ._live import cancel_all, g_requests, wait_all
-from ._request import UrlRequest
-from ._session import Session
+from ._delivery.awaiting import as_completed
+from ._delivery.queue import unhooked
+from ._http.headers import Headers
+from ._http1.connection import HTTPConnection, HTTPSConnection
 from .hooks import install, uninstall
 
 __all__ = [

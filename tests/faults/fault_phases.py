@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fault_rows import chunked, reply
 
-from urlrequest import UrlRequest, _waiter
+from urlrequest import UrlRequest
+from urlrequest._net import cancel_scope
 from urlrequest.testing import Server, hold, receive_head, send, signal, trickle, wait_closed, wait_for
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Scene:
 
     def __enter__(self) -> Self:
         self.server = self._stack.enter_context(Server(tls=self._context if self.is_tls else None))
-        wait = _waiter.Waiter.wait
+        wait = cancel_scope.Waiter.wait
 
         def noting(waiter: Any, interest: Any, until: Any, what: str, **more: Any) -> Any:
             with self._waited:
@@ -54,7 +55,7 @@ class Scene:
                 self._waited.notify_all()
             return wait(waiter, interest, until, what, **more)
 
-        self.monkeypatch.setattr(_waiter.Waiter, "wait", noting)
+        self.monkeypatch.setattr(cancel_scope.Waiter, "wait", noting)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -6,8 +6,8 @@ from time import monotonic
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from urlrequest._deadline import Deadline
-from urlrequest._waiter import Waiter
+from urlrequest._concurrency.deadline import Deadline
+from urlrequest._net.cancel_scope import Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

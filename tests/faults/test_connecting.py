@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fault_rows import Target, assert_ended, reply
 
-from urlrequest import _dial, _resolve, _waiter
+from urlrequest._net import cancel_scope, connect, resolver
 from urlrequest.errors import InvalidURL
 from urlrequest.testing import Server, send
 
@@ -99,7 +99,7 @@ def test_7_2_a_lookup_that_is_faster_than_the_wait(
     """Row 2: a name that is found before the worker begins to wait for it wakes the worker all the same."""
     names["fast.test"] = [v4("127.0.0.1", server.port)]
     server.play(send(reply()))
-    wait = _waiter.Waiter.wait
+    wait = cancel_scope.Waiter.wait
 
     def late(waiter: Any, interest: Any, until: Any, what: str, **more: Any) -> Any:
         if what.startswith("resolving"):
@@ -108,7 +108,7 @@ def test_7_2_a_lookup_that_is_faster_than_the_wait(
                     thread.join(20)
         return wait(waiter, interest, until, what, **more)
 
-    monkeypatch.setattr(_waiter.Waiter, "wait", late)
+    monkeypatch.setattr(cancel_scope.Waiter, "wait", late)
     request = recorder.run(f"http://fast.test:{server.port}/", deadline=20)
 
     assert "hello" == request.result
@@ -121,7 +121,7 @@ def test_2_lookups_of_one_name_are_shared(
     asked, go = [], threading.Event()
     answer = socket.getaddrinfo
     waits = threading.Semaphore(0)
-    wait = _waiter.Waiter.wait
+    wait = cancel_scope.Waiter.wait
 
     def noting(waiter: Any, interest: Any, until: Any, what: str, **more: Any) -> Any:
         if what.startswith("resolving"):
@@ -133,7 +133,7 @@ def test_2_lookups_of_one_name_are_shared(
         go.wait(20)
         return answer(host, port, **options)
 
-    monkeypatch.setattr(_waiter.Waiter, "wait", noting)
+    monkeypatch.setattr(cancel_scope.Waiter, "wait", noting)
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     requests = [recorder.get(f"http://shared.test:{dead_port}/") for _ in range(5)]
     for _ in requests:
@@ -160,7 +160,7 @@ def test_2_many_silent_lookups_do_not_stop_others(
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     server.play(send(reply()))
-    waiting = [recorder.get(f"http://name{number}.test/") for number in range(_resolve.THREAD_LIMIT + 4)]
+    waiting = [recorder.get(f"http://name{number}.test/") for number in range(resolver.THREAD_LIMIT + 4)]
     assert "hello" == recorder.run(server.url).result
     go.set()
     for request in waiting:
@@ -220,7 +220,7 @@ def test_15_3_refused_addresses_cost_nothing(
     names: dict[str, Any], server: Server, recorder: Any, dead_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Contract 15.3: after a refusal the next address is tried at once."""
-    monkeypatch.setattr(_dial, "ATTEMPT_DELAY", 60.0)  # longer than the recorder waits
+    monkeypatch.setattr(connect, "ATTEMPT_DELAY", 60.0)  # longer than the recorder waits
     names["many.test"] = [v4("127.0.0.1", dead_port)] * 8 + [v4("127.0.0.1", server.port)]
     server.play(send(reply()))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import urlrequest
 from urlrequest import UrlRequest, hooks
-from urlrequest._dispatch import unhooked
+from urlrequest._delivery.queue import unhooked
 from urlrequest.testing import Reply, Server
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import pytest
 from proxy_programs import free_port, mortal
 
 import urlrequest
-from urlrequest import _part
+from urlrequest._content import resumable_file
 from urlrequest.testing import RecordedRequest, Reply
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Origin:
 
 def part_names(path: Path) -> tuple[Path, Path]:
     """The part file and the note beside a target, wherever the library puts them."""
-    sink = _part.PartSink(str(path), None, "http://nowhere.invalid/", lambda: None)
+    sink = resumable_file.PartSink(str(path), None, "http://nowhere.invalid/", lambda: None)
     part, note = Path(sink._temporary), Path(sink._note_path)
     sink._remove()
     return part, note

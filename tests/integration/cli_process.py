@@ -19,7 +19,9 @@ __all__ = ["BODY", "COMMAND", "PATIENCE", "WITHOUT_TQDM", "head", "needs_posix",
 
 COMMAND = [sys.executable, "-m", "urlrequest"]
 # The same where tqdm is not installed.
-WITHOUT_TQDM = "import sys; sys.modules['tqdm'] = None; from urlrequest._cli import main; sys.exit(main(sys.argv[1:]))"
+WITHOUT_TQDM = (
+    "import sys; sys.modules['tqdm'] = None; from urlrequest._cli.main import main; sys.exit(main(sys.argv[1:]))"
+)
 PATIENCE = 60  # seconds; only a failing test waits that long
 BODY = bytes(range(256)) * 400
 

@@ -14,8 +14,8 @@ import pytest
 from cli_process import BODY, COMMAND, PATIENCE, WITHOUT_TQDM, head, needs_posix, on_terminal, run, start
 
 import urlrequest
-from urlrequest._cli_progress import Lines, size_text
-from urlrequest._cli_verbose import describe_error, printable, without_userinfo
+from urlrequest._cli.progress import Lines, size_text
+from urlrequest._cli.verbose import describe_error, printable, without_userinfo
 from urlrequest.testing import Reply, Server, hold, reset, send, signal, trickle, wait_for
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ import pytest
 from bodies_site import OLD, Origin
 from cli_process import BODY, PATIENCE, head, needs_posix, on_terminal, run, start
 
-from urlrequest._cli_progress import Lines, Progress
-from urlrequest._part import part_names
+from urlrequest._cli.progress import Lines, Progress
+from urlrequest._content.resumable_file import part_names
 from urlrequest.testing import RecordedRequest, Reply, Server, hold, send, signal, wait_for
 
 CHECKSUM = f"sha256:{hashlib.sha256(BODY).hexdigest()}"

@@ -11,7 +11,7 @@ import pytest
 from bodies_site import MEGABYTE, start_child
 
 from urlrequest import errors
-from urlrequest._coding import accepted_codings
+from urlrequest._content.codings import accepted_codings
 from urlrequest.testing import Reply, Server, send
 
 if TYPE_CHECKING:
@@ -215,8 +215,8 @@ LIMIT = 64 * MEGABYTE
 VICTIM = """
 import resource, sys, time
 from urlrequest import UrlRequest
-import urlrequest._decoder, urlrequest._coding, urlrequest._text, zlib, gzip
-urlrequest._coding.accepted_codings()
+import urlrequest._content.decoder, urlrequest._content.codings, urlrequest._content.text, zlib, gzip
+urlrequest._content.codings.accepted_codings()
 UrlRequest(sys.argv[1] + "/small").wait(timeout=20)
 with open("/proc/self/statm") as file:
     size = int(file.read().split()[0]) * resource.getpagesize()

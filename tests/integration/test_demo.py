@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import urlrequest
-from urlrequest import _demo, testing
-from urlrequest._cli_screen import ProgressBar, Screen
+from urlrequest import testing
+from urlrequest._cli import demo
+from urlrequest._cli.demo_screen import ProgressBar, Screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,13 +86,13 @@ def test_demo_is_interrupted(tmp_path: Path) -> None:
 
 def test_interrupt_ends_requests_before_their_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request that is interrupted has ended, by being cancelled, before its folder and its server go."""
-    requests: list[_demo.WatchedRequest] = []
+    requests: list[demo.WatchedRequest] = []
     was_alive: list[bool] = []
     clean_up = tempfile.TemporaryDirectory.cleanup
 
-    def interrupt(stage: _demo.Stage) -> list[_demo.Promise]:
+    def interrupt(stage: demo.Stage) -> list[demo.Promise]:
         stage.server.play(testing.signal("asked"), testing.wait_closed("closed"))
-        requests.append(_demo.WatchedRequest(stage.server.url, file_path=stage.path("held.bin")))
+        requests.append(demo.WatchedRequest(stage.server.url, file_path=stage.path("held.bin")))
         stage.server.wait("asked", PATIENCE)
         raise KeyboardInterrupt
 
@@ -100,10 +101,10 @@ def test_interrupt_ends_requests_before_their_folder(monkeypatch: pytest.MonkeyP
         clean_up(folder)
 
     monkeypatch.setattr(tempfile.TemporaryDirectory, "cleanup", watch)
-    monkeypatch.setattr(_demo, "SCENES", [("One", interrupt)])
+    monkeypatch.setattr(demo, "SCENES", [("One", interrupt)])
 
     with pytest.raises(KeyboardInterrupt):
-        _demo.run_demo(io.StringIO())
+        demo.run_demo(io.StringIO())
 
     assert requests[0].is_cancelled
     assert [False] == was_alive
@@ -111,11 +112,11 @@ def test_interrupt_ends_requests_before_their_folder(monkeypatch: pytest.MonkeyP
 
 def test_broken_promise_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo is a success only if every scene went as promised."""
-    scenes = [("One", lambda _: [_demo.Promise("kept", True)]), ("Two", lambda _: [_demo.Promise("not kept", False)])]
-    monkeypatch.setattr(_demo, "SCENES", scenes)
+    scenes = [("One", lambda _: [demo.Promise("kept", True)]), ("Two", lambda _: [demo.Promise("not kept", False)])]
+    monkeypatch.setattr(demo, "SCENES", scenes)
     stream = io.StringIO()
 
-    assert not _demo.run_demo(stream)
+    assert not demo.run_demo(stream)
     assert "   BROKEN: not kept\n" in stream.getvalue()
     assert stream.getvalue().endswith("1 of 2 went as promised, in 0.0 s.\n")
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from urlrequest import Session, UrlRequest, cancel_all, g_requests, hooks, wait_all
-from urlrequest._session import timekeeper
-from urlrequest._thread_like import ThreadLike
+from urlrequest._client.session import timekeeper
+from urlrequest._client.thread_facade import ThreadLike
 from urlrequest.errors import DeadlineExceeded
 from urlrequest.testing import Reply, Server, hold, send, signal, wait_for
 
@@ -416,7 +416,8 @@ def test_exit_with_requests_under_way(server: Server, tmp_path: Path) -> None:
     server.play(send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"), signal("half"), hold())
     script = """if True:
         import sys, time
-        from urlrequest import Session, _live
+        from urlrequest import Session
+        from urlrequest._client import active
         seen, session = [], Session(max_requests=1)
         options = {"on_progress": lambda request, current, total: seen.append(current), "chunk_size": 1}
         request = session.request(sys.argv[1], file_path=sys.argv[2], **options)
@@ -424,7 +425,7 @@ def test_exit_with_requests_under_way(server: Server, tmp_path: Path) -> None:
             request._dispatch_result()
             time.sleep(0.001)
         waiting = [session.request(sys.argv[1]) for _ in range(100)]
-        _live.EXIT_TIME = 60  # it is not meant to be used up
+        active.EXIT_TIME = 60  # it is not meant to be used up
         print(time.time())
     """
     done = run_script(script, server.url, str(tmp_path / "file"))

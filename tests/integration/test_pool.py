@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from urlrequest import HTTPConnection, Session, UrlRequest, _resumption, defaults
+from urlrequest import HTTPConnection, Session, UrlRequest, defaults
+from urlrequest._net import tls_sessions
 from urlrequest.errors import IncompleteContent
 from urlrequest.testing import (
     Server,
@@ -191,7 +192,7 @@ def test_17_10_what_ends_in_the_same_moment_is_replaced(
     get(session, server.url)
     server.signal("idle")
     # The moment between the look at the connection and its closing.
-    monkeypatch.setattr("urlrequest._stream.NetworkStream.is_readable", lambda stream: False)
+    monkeypatch.setattr("urlrequest._net.stream.NetworkStream.is_readable", lambda stream: False)
 
     assert "hello" == get(session, server.url).result
     assert 2 == server.connection_count
@@ -206,7 +207,7 @@ def test_17_10_post_is_never_repeated(
     server.play(send(REPLY), receive(), ending)
     server.respond("/", "hello")
     get(session, server.url)
-    monkeypatch.setattr("urlrequest._stream.NetworkStream.is_readable", lambda stream: False)
+    monkeypatch.setattr("urlrequest._net.stream.NetworkStream.is_readable", lambda stream: False)
     request = get(session, server.url, on_error=print, **options)
 
     assert isinstance(request.error, ConnectionError)
@@ -380,7 +381,7 @@ def test_15_fork_uses_its_own_connections(server: Server, session: Session) -> N
 
 @pytest.fixture
 def _no_tls_sessions() -> None:
-    _resumption.forget_sessions()
+    tls_sessions.forget_sessions()
 
 
 @pytest.mark.usefixtures("_no_tls_sessions")
@@ -409,7 +410,7 @@ def test_13_3_an_unchecked_tls_session_is_not_resumed(tls_server: Server, sessio
 
     assert isinstance(get(session, tls_server.url, on_error=print).error, ssl.SSLCertVerificationError)
     get(session, tls_server.url, ca_file=ca_file)
-    keys = list(_resumption._sessions)
+    keys = list(tls_sessions._sessions)
     assert 2 == len(keys)
     assert {ssl.CERT_NONE, ssl.CERT_REQUIRED} == {key[1] for key in keys}
 
@@ -424,16 +425,16 @@ def test_tls_sessions_that_fail_are_dropped(
     with Server(tls=first) as server:
         server.respond("/", "hello", headers={"Connection": "close"})
         get(session, server.url, ca_file=ca_file)
-        assert 1 == len(_resumption._sessions)
+        assert 1 == len(tls_sessions._sessions)
         monkeypatch.setattr(
-            "urlrequest._tls_over_tls.ssl.SSLSocket.do_handshake",
+            "urlrequest._net.tls_in_tls.ssl.SSLSocket.do_handshake",
             lambda sock: (_ for _ in ()).throw(ssl.SSLError(1, "no")),
         )
         request = session.request(server.url, ca_file=ca_file, on_error=print)
         request.wait()
 
     assert isinstance(request.error, ssl.SSLError)
-    assert 0 == len(_resumption._sessions)
+    assert 0 == len(tls_sessions._sessions)
 
 
 def test_tls_sessions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -442,17 +443,17 @@ def test_tls_sessions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     class Session:
         has_ticket, id, timeout, ticket_lifetime_hint = True, b"", 300, 0
 
-    _resumption.forget_sessions()
-    monkeypatch.setattr(_resumption, "SESSION_LIMIT", 2)
+    tls_sessions.forget_sessions()
+    monkeypatch.setattr(tls_sessions, "SESSION_LIMIT", 2)
     kept: Any = Session()
     for key in "abc":
-        _resumption.keep_session(key, kept)
+        tls_sessions.keep_session(key, kept)
 
-    assert [None, kept, kept] == [_resumption.kept_session(key) for key in "abc"]
-    now = _resumption.time()
-    monkeypatch.setattr(_resumption, "time", lambda: now + 301)
-    assert _resumption.kept_session("c") is None
-    _resumption.forget_sessions()
+    assert [None, kept, kept] == [tls_sessions.kept_session(key) for key in "abc"]
+    now = tls_sessions.time()
+    monkeypatch.setattr(tls_sessions, "time", lambda: now + 301)
+    assert tls_sessions.kept_session("c") is None
+    tls_sessions.forget_sessions()
 
 
 def test_17_10_unasked_octets_within_a_tls_record(

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 import urlrequest
-from urlrequest import Headers, UrlRequest, _tls, errors
+from urlrequest import Headers, UrlRequest, errors
+from urlrequest._net import tls_contexts
 from urlrequest.errors import InsecureRequestWarning
 from urlrequest.testing import Reply, Server, hold, receive, send
 
@@ -242,8 +243,9 @@ def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 EXITING = """
 import os, sys, threading
-from urlrequest import UrlRequest, _live
-_live.EXIT_TIME = 60  # it is not meant to be used up
+from urlrequest import UrlRequest
+from urlrequest._client import active
+active.EXIT_TIME = 60  # it is not meant to be used up
 started = threading.Event()
 request = UrlRequest(sys.argv[1], file_path=sys.argv[2], on_progress=lambda *_: started.set(),
                      on_cancel=lambda _: print("callback"))
@@ -309,7 +311,7 @@ def test_121_the_system_clock_does_not_matter() -> None:
 
 def test_24_unverified_then_verified(monkeypatch: pytest.MonkeyPatch, tls_server: Server, recorder: Any) -> None:
     """Contract 13.2, 13.3, row 24: what was reached unverified does not open the host for those who verify."""
-    monkeypatch.setattr(_tls, "_warned_hosts", set())
+    monkeypatch.setattr(tls_contexts, "_warned_hosts", set())
     tls_server.respond("/", "hello")
     with pytest.warns(InsecureRequestWarning):
         unverified = recorder.run(tls_server.url, verify=False)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from urlrequest import Session, UrlRequest, _retry
-from urlrequest._deadline import Deadline
-from urlrequest._waiter import Waiter
+from urlrequest import Session, UrlRequest
+from urlrequest._concurrency.deadline import Deadline
+from urlrequest._http import retry
+from urlrequest._net.cancel_scope import Waiter
 from urlrequest.errors import DeadlineExceeded
 from urlrequest.testing import RecordedRequest, Reply, Server, close, finish, hold, receive_head, reset, send, signal
 
@@ -23,7 +24,7 @@ PAUSE = 0.01  # seconds
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Short pauses; the lengths of all that were made, in seconds."""
     made: list[float] = []
-    monkeypatch.setattr(_retry, "FIRST_PAUSE", PAUSE)
+    monkeypatch.setattr(retry, "FIRST_PAUSE", PAUSE)
     pause = Waiter.pause
 
     def noted(waiter: Any, seconds: float) -> None:
@@ -214,7 +215,7 @@ def test_15_2_deadline_spans_the_attempts(refusing: str, recorder: Any, monkeypa
         waiter.deadline.at -= seconds
         paused.append(seconds)
 
-    monkeypatch.setattr(_retry, "FIRST_PAUSE", 8.0)
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 8.0)
     monkeypatch.setattr(Waiter, "pause", pass_time)
     request = recorder.run(refusing, retries=1000, deadline=27)
 

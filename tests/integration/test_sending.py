@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import urlrequest
-from urlrequest import Headers, Session, UrlRequest, _plan
+from urlrequest import Headers, Session, UrlRequest
+from urlrequest._engine import prepare
 from urlrequest.errors import IncompleteContent, InvalidURL, UnsupportedScheme
 from urlrequest.testing import (
     RecordedRequest,
@@ -558,7 +559,7 @@ def test_10_4_user_agent(echo: Server, recorder: Any, options: dict[str, Any], s
     """Contract 10.4: ours, the argument, or the caller's header, which wins."""
     recorder.run(echo.url, **options)
 
-    assert (sent, AGENT) == (echo.requests[0].header_values("User-Agent"), _plan.USER_AGENT)
+    assert (sent, AGENT) == (echo.requests[0].header_values("User-Agent"), prepare.USER_AGENT)
 
 
 @pytest.mark.parametrize(

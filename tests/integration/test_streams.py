@@ -13,9 +13,9 @@ import pytest
 
 import urlrequest
 from urlrequest import UrlRequest, defaults, errors
-from urlrequest._chunks import CHUNK_SIZE
-from urlrequest._deadline import Deadline
-from urlrequest._waiter import Waiter
+from urlrequest._concurrency.deadline import Deadline
+from urlrequest._content.chunk_sink import CHUNK_SIZE
+from urlrequest._net.cancel_scope import Waiter
 from urlrequest.testing import Reply, Server, hold, reset, send, signal, trickle, wait_for
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import pytest
 
 import urlrequest
 from urlrequest import Session, UrlRequest
-from urlrequest._deadline import Deadline
+from urlrequest._concurrency.deadline import Deadline
 from urlrequest.errors import DeadlineExceeded, IncompleteContent, UnsupportedScheme
 from urlrequest.testing import Reply, Server, hold, receive, send, signal, wait_for
 

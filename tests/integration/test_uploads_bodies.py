@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from bodies_site import nginx
 
-from urlrequest import UrlRequest, _connection, _response, defaults, errors
+from urlrequest import UrlRequest, defaults, errors
+from urlrequest._http1 import connection, response_reader
 from urlrequest.testing import Reply, Server, hold, receive, receive_head, receive_some, reset, send, signal, wait_for
 
 if TYPE_CHECKING:
@@ -289,14 +290,14 @@ def test_39_file_that_changes(server: Server, tmp_path: Path, change: bytes) -> 
     def announce(request: Any, sent: int, total: int) -> None:
         pass
 
-    real = _connection.head_octets
+    real = connection.head_octets
 
     def changing(*arguments: Any) -> bytes:
         path.write_bytes(change)
         return real(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_connection, "head_octets", changing)
+        patch.setattr(connection, "head_octets", changing)
         request = UrlRequest(server.url, files={"f": path}, on_upload_progress=announce)
         assert request.wait(timeout=20)
 
@@ -512,9 +513,9 @@ def test_17_5_retry_sends_the_body_again(
     monkeypatch: pytest.MonkeyPatch, server: Server, tmp_path: Path, kind: str
 ) -> None:
     """Contract 17.5: an idempotent request whose body can be read again is tried again, all of it."""
-    from urlrequest import _transfer
+    from urlrequest._engine import perform
 
-    monkeypatch.setattr(_transfer, "back_off", lambda attempt: 0.001)
+    monkeypatch.setattr(perform, "back_off", lambda attempt: 0.001)
     server.play(receive(), reset(), read_request=False)
     server.play(receive(), send(OK), read_request=False)
     request = UrlRequest(server.url, method="PUT", retries=1, **makers(tmp_path)[kind])
@@ -544,7 +545,7 @@ def test_17_5_no_retry_of_what_is_gone(server: Server) -> None:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that is slow to answer is waited for."""
-    monkeypatch.setattr(_response, "CONTINUE_TIME", 60.0)
+    monkeypatch.setattr(response_reader, "CONTINUE_TIME", 60.0)
 
 
 @pytest.mark.usefixtures("patient")
@@ -630,7 +631,7 @@ def test_36_server_that_ignores_it(
     monkeypatch: pytest.MonkeyPatch, server: Server, tls_server: Server, ca_file: str, is_tls: bool
 ) -> None:
     """Row 36: after a second without an answer the body is sent; session tickets of TLS are no answer."""
-    monkeypatch.setattr(_response, "CONTINUE_TIME", 0.05)
+    monkeypatch.setattr(response_reader, "CONTINUE_TIME", 0.05)
     chosen = tls_server if is_tls else server
     chosen.play(receive_head(), receive_some(len(LARGE)), send(OK), read_request=False)
     request = UrlRequest(chosen.url, req_body=LARGE, ca_file=ca_file if is_tls else None)
@@ -641,7 +642,7 @@ def test_36_server_that_ignores_it(
 
 def test_36_waits_a_second() -> None:
     """Row 36: the time for a 100 is one second."""
-    assert 1.0 == _response.CONTINUE_TIME
+    assert 1.0 == response_reader.CONTINUE_TIME
 
 
 def test_36_cancel_while_waiting_for_leave(server: Server, recorder: Any) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from urlrequest._decoder import Decoder
-from urlrequest._text import decode_text, find_charset, is_json, parse_json
+from urlrequest._content.decoder import Decoder
+from urlrequest._content.text import decode_text, find_charset, is_json, parse_json
 from urlrequest.errors import ContentDecodingError, ContentTooLarge
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from urlrequest import Headers
-from urlrequest._head import parse_head
-from urlrequest._message import head_octets, read_fields
+from urlrequest._http.request_head import head_octets, read_fields
+from urlrequest._http.response_head import parse_head
 
 # A busy machine is no failure.
 unhurried = settings(deadline=None)

@@ -8,11 +8,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from urlrequest._callbacks import Callbacks
-from urlrequest._dispatch import DispatchQueue
-from urlrequest._events import Cancel, Outcome, ProgressRun, Success
-from urlrequest._lifecycle import Lifecycle, State
-from urlrequest._mailbox import PROGRESS_LIMIT, Mailbox, Visit
+from urlrequest._client.callbacks import Callbacks
+from urlrequest._delivery.events import Cancel, Outcome, ProgressRun, Success
+from urlrequest._delivery.lifecycle import Lifecycle, State
+from urlrequest._delivery.mailbox import PROGRESS_LIMIT, Mailbox, Visit
+from urlrequest._delivery.queue import DispatchQueue
 
 
 class Request(Callbacks):

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from urlrequest._response import Response
-from urlrequest._sink import MemorySink
-from urlrequest._stream import NetworkStream
-from urlrequest._waiter import Waiter
+from urlrequest._content.sinks import MemorySink
+from urlrequest._http1.response_reader import Response
+from urlrequest._net.cancel_scope import Waiter
+from urlrequest._net.stream import NetworkStream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

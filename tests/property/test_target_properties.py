@@ -6,7 +6,7 @@ from urllib.parse import quote
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from urlrequest._target import Target, parse_host, parse_port, parse_target
+from urlrequest._http.target import Target, parse_host, parse_port, parse_target
 from urlrequest.errors import InvalidURL
 
 # A busy machine is no failure.

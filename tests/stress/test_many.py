@@ -10,8 +10,8 @@ import pytest
 
 import urlrequest
 from urlrequest import UrlRequest, cancel_all, wait_all
-from urlrequest._live import live_requests
-from urlrequest._mailbox import PROGRESS_LIMIT, Mailbox
+from urlrequest._client.active import live_requests
+from urlrequest._delivery.mailbox import PROGRESS_LIMIT, Mailbox
 from urlrequest.hooks import ManualHook
 from urlrequest.testing import Reply, Server
 
@@ -146,7 +146,7 @@ def test_126_a_storm_of_cancels(when: str) -> None:
         assert {("cancel", "finish")} == log.kinds()
     del requests, request
     if before:
-        urlrequest._alarm.forget_alarms()
+        urlrequest._concurrency.wakeup.forget_alarms()
         gc.collect()
         assert descriptors() <= before + 64  # idle connections that the pool keeps
 

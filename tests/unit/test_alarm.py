@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from urlrequest import Session, UrlRequest, _alarm, as_completed, wait_all
+from urlrequest import Session, UrlRequest, as_completed, wait_all
+from urlrequest._concurrency import wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from urlrequest._alarm import Bell
+    from urlrequest._concurrency.wakeup import Bell
     from urlrequest.testing import Server
 
 PATIENCE = 30.0  # seconds; only a failing test waits that long
-BELLS: list[Callable[[], Bell]] = [_alarm.LockBell, *([_alarm.EventAlarm] if hasattr(os, "eventfd") else [])]
+BELLS: list[Callable[[], Bell]] = [wakeup.LockBell, *([wakeup.EventAlarm] if hasattr(os, "eventfd") else [])]
 
 
 @pytest.fixture(params=BELLS)
@@ -79,7 +80,7 @@ def test_6_1_waiting_needs_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> Non
     def refuse(*_: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    _alarm.forget_alarms()
+    wakeup.forget_alarms()
     monkeypatch.setattr("os.eventfd", refuse, raising=False)
     monkeypatch.setattr("socket.socketpair", refuse)
     errors: list[BaseException] = []
@@ -93,15 +94,15 @@ def test_6_1_waiting_needs_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.skipif(not hasattr(os, "eventfd"), reason="bells are locks here")
 def test_waits_share_a_bell(monkeypatch: pytest.MonkeyPatch) -> None:
     """Threads that wait one after the other sleep on one descriptor: the bell is given back, and taken again."""
-    _alarm.forget_alarms()
+    wakeup.forget_alarms()
     bells: list[Bell] = []
-    sleep = _alarm.EventAlarm.sleep
+    sleep = wakeup.EventAlarm.sleep
 
-    def see(bell: _alarm.EventAlarm, seconds: float | None) -> None:
+    def see(bell: wakeup.EventAlarm, seconds: float | None) -> None:
         bells.append(bell)
         sleep(bell, seconds)
 
-    monkeypatch.setattr(_alarm.EventAlarm, "sleep", see)
+    monkeypatch.setattr(wakeup.EventAlarm, "sleep", see)
     with Session(max_requests=1) as session:
         session.workers.change_limits(0, None)  # no request gets a worker
         request = session.request("http://127.0.0.1:9/", on_finish=lambda _: None)
@@ -117,7 +118,7 @@ def test_waits_share_a_bell(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(not hasattr(os, "eventfd"), reason="alarms are sockets here")
 def test_116_a_child_has_bells_of_its_own() -> None:
     """Faults 116: a bell that is there while the process forks is another one in the child, and rings for it alone."""
-    bell = _alarm.EventAlarm()
+    bell = wakeup.EventAlarm()
     child = os.fork()
     if not child:
         bell.ring()
@@ -150,7 +151,7 @@ def test_116_a_child_without_a_spare_descriptor_has_alarms_of_its_own() -> None:
     """Faults 116: they are the child's own even where no more descriptors may be opened, and lie where they lay."""
     import resource
 
-    alarm = _alarm.EventAlarm()
+    alarm = wakeup.EventAlarm()
     where, shared = alarm.descriptor, os.dup(alarm.descriptor)  # as the parent has it
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     others = []

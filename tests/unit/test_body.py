@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from urlrequest._body import PIECE_SIZE, Body, make_body
+from urlrequest._content.body import PIECE_SIZE, Body, make_body
 from urlrequest.errors import IncompleteContent
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
-from urlrequest._checksum import check_checksum
-from urlrequest._chunks import CHUNK_SIZE, ChunkSink
+from urlrequest._content.checksum import check_checksum
+from urlrequest._content.chunk_sink import CHUNK_SIZE, ChunkSink
 from urlrequest.errors import ChecksumMismatch
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from urlrequest import _coding, _decoder
-from urlrequest._coding import accepted_codings, knows_codings
-from urlrequest._decoder import Decoder
+from urlrequest._content import codings as codings_module
+from urlrequest._content import decoder
+from urlrequest._content.codings import accepted_codings, knows_codings
+from urlrequest._content.decoder import Decoder
 from urlrequest.errors import ContentDecodingError, ContentTooLarge
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def decode(codings: str, content: bytes, size: int = 8192) -> bytes:
 @pytest.fixture
 def looked_again() -> Iterator[None]:
     """Decoders are looked for anew within the test, and again after it."""
-    finders = (_coding.accepted_codings, _coding.find_brotli, _decoder._find_zstd)
+    finders = (codings_module.accepted_codings, codings_module.find_brotli, decoder._find_zstd)
     for finder in finders:
         finder.cache_clear()
     yield

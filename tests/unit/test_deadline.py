@@ -6,7 +6,7 @@ from time import monotonic
 
 import pytest
 
-from urlrequest._deadline import Deadline, check_seconds, earliest
+from urlrequest._concurrency.deadline import Deadline, check_seconds, earliest
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,13 @@ def test_15_1_types_that_are_no_time(value: object) -> None:
 def test_15_2_deadlines_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     """Contract 15.2: a deadline counts down from when it was made, and stays passed."""
     now = monotonic()
-    monkeypatch.setattr("urlrequest._deadline.monotonic", lambda: now)
+    monkeypatch.setattr("urlrequest._concurrency.deadline.monotonic", lambda: now)
     deadline = Deadline(2.0)
     assert (2.0, now + 2.0) == (deadline.seconds, deadline.at)
 
     seen = []
     for elapsed in (0.0, 1.5, 2.0, 3.0):
-        monkeypatch.setattr("urlrequest._deadline.monotonic", lambda elapsed=elapsed: now + elapsed)
+        monkeypatch.setattr("urlrequest._concurrency.deadline.monotonic", lambda elapsed=elapsed: now + elapsed)
         seen.append((pytest.approx(deadline.remaining()), deadline.has_passed()))
 
     assert [(2.0, False), (0.5, False), (0.0, True), (0.0, True)] == seen

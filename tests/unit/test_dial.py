@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from urlrequest import _dial
-from urlrequest._deadline import Deadline
-from urlrequest._dial import _interleaved, connect_socket, dial
-from urlrequest._waiter import Waiter
+from urlrequest._concurrency.deadline import Deadline
+from urlrequest._net import connect
+from urlrequest._net.cancel_scope import Waiter
+from urlrequest._net.connect import _interleaved, connect_socket, dial
 from urlrequest.errors import DeadlineExceeded, RequestCancelled
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Address]]:
     def look_up(host: str, port: int, waiter: Waiter) -> list[Address]:
         return found[host]
 
-    monkeypatch.setattr(_dial, "resolve", look_up)
+    monkeypatch.setattr(connect, "resolve", look_up)
     return found
 
 
@@ -84,13 +84,13 @@ def test_15_3_refused_addresses_cost_nothing(
     listener: socket.socket, refusing: Address, names: dict[str, list[Address]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Contract 15.3: an address that refuses has the next one tried at once."""
-    monkeypatch.setattr(_dial, "ATTEMPT_DELAY", 30.0)
+    monkeypatch.setattr(connect, "ATTEMPT_DELAY", 30.0)
     names["h"] = [refusing] * 8 + [address_of(listener)]
     began = time.monotonic()
     with dial("h", 80, Waiter()) as sock:
         assert listener.getsockname() == sock.getpeername()
 
-    assert time.monotonic() - began < _dial.ATTEMPT_DELAY
+    assert time.monotonic() - began < connect.ATTEMPT_DELAY
 
 
 def test_15_3_next_address_after_250_ms(
@@ -117,7 +117,7 @@ def test_15_3_dead_refused_then_good(
 def test_15_3_first_of_several_that_answer(listener: socket.socket, names: dict[str, list[Address]]) -> None:
     """Contract 15.3: where several attempts succeed, one socket comes back and the others are closed."""
     with socket.create_server(("127.0.0.1", 0)) as other, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_dial, "ATTEMPT_DELAY", -1.0)  # all are due at once
+        patch.setattr(connect, "ATTEMPT_DELAY", -1.0)  # all are due at once
         names["h"] = [address_of(listener), address_of(other)]
         with dial("h", 80, Waiter()) as sock:
             assert sock.getpeername() in {listener.getsockname(), other.getsockname()}
@@ -172,13 +172,13 @@ def test_15_1_timeout_below_the_attempt_delay(
     blackhole: Address, names: dict[str, list[Address]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Contract 15.1: a timeout shorter than the delay is kept though more addresses wait for their turn."""
-    monkeypatch.setattr(_dial, "ATTEMPT_DELAY", 30.0)
+    monkeypatch.setattr(connect, "ATTEMPT_DELAY", 30.0)
     names["h"] = [blackhole] * 2
     began = time.monotonic()
     with pytest.raises(TimeoutError):
         dial("h", 80, Waiter(timeout=0.02))
 
-    assert time.monotonic() - began < _dial.ATTEMPT_DELAY
+    assert time.monotonic() - began < connect.ATTEMPT_DELAY
 
 
 def test_15_2_deadline(blackhole: Address, names: dict[str, list[Address]]) -> None:

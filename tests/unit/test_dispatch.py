@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import urlrequest
-from urlrequest._callbacks import Callbacks
-from urlrequest._dispatch import BATCH, DispatchQueue, wait_for
-from urlrequest._events import ProgressRun
-from urlrequest._lifecycle import Flag
-from urlrequest._mailbox import Mailbox, Visit
+from urlrequest._client.callbacks import Callbacks
+from urlrequest._delivery.events import ProgressRun
+from urlrequest._delivery.lifecycle import Flag
+from urlrequest._delivery.mailbox import Mailbox, Visit
+from urlrequest._delivery.queue import BATCH, DispatchQueue, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -227,8 +227,8 @@ def test_8_5_fair_between_requests(loop: Loop) -> None:
 def test_8_5_budget(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Contract 8.5: a drain stops when its time is up, after whole events, and says that more is pending."""
     now = 100.0
-    monkeypatch.setattr("urlrequest._dispatch.monotonic", lambda: now)
-    monkeypatch.setattr("urlrequest._callbacks.monotonic", lambda: now)
+    monkeypatch.setattr("urlrequest._delivery.queue.monotonic", lambda: now)
+    monkeypatch.setattr("urlrequest._client.callbacks.monotonic", lambda: now)
     request = loop.request()
     request.progress(100)
 
@@ -244,8 +244,8 @@ def test_8_5_budget(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_8_5_budget_holds_over_requests(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Contract 8.5: the time is that of the whole drain, however many requests have something."""
     now = 100.0
-    monkeypatch.setattr("urlrequest._dispatch.monotonic", lambda: now)
-    monkeypatch.setattr("urlrequest._callbacks.monotonic", lambda: now)
+    monkeypatch.setattr("urlrequest._delivery.queue.monotonic", lambda: now)
+    monkeypatch.setattr("urlrequest._client.callbacks.monotonic", lambda: now)
 
     def slow(event: Any) -> None:
         nonlocal now

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from urlrequest._head import FIELD_LIMIT, LINE_LIMIT, Framing, ResponseHead, frame, parse_head
-from urlrequest._headers import Headers
+from urlrequest._http.headers import Headers
+from urlrequest._http.response_head import FIELD_LIMIT, LINE_LIMIT, Framing, ResponseHead, frame, parse_head
 from urlrequest.errors import ProtocolError
 
 OK = "HTTP/1.1 200 OK\r\n"

@@ -9,7 +9,7 @@ import pytest
 
 import urlrequest
 from urlrequest import UrlRequest, hooks
-from urlrequest._dispatch import unhooked
+from urlrequest._delivery.queue import unhooked
 from urlrequest.hooks import Hook, ManualHook, check_hook, current_hook
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from urlrequest._events import Cancel, Error, Failure, Outcome, ProgressRun, Redirect, Success, answer_class
-from urlrequest._lifecycle import TRANSITIONS, Flag, Lifecycle, State
+from urlrequest._delivery.events import Cancel, Error, Failure, Outcome, ProgressRun, Redirect, Success, answer_class
+from urlrequest._delivery.lifecycle import TRANSITIONS, Flag, Lifecycle, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable

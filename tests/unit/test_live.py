@@ -11,7 +11,7 @@ import pytest
 
 import urlrequest
 from urlrequest import UrlRequest, cancel_all, g_requests, wait_all
-from urlrequest._live import live_requests
+from urlrequest._client.active import live_requests
 from urlrequest.testing import hold, send, signal
 
 if TYPE_CHECKING:
@@ -135,11 +135,11 @@ def test_117_exit_during_a_download(server: Server, tmp_path: Path, has_hook: bo
         print("leaving", flush=True)
         began = time.monotonic()
         import atexit
-        from urlrequest import _live
-        atexit.unregister(_live._at_exit)
-        _live.EXIT_TIME = 60
+        from urlrequest._client import active
+        atexit.unregister(active._at_exit)
+        active.EXIT_TIME = 60
         atexit.register(lambda: print("took", time.monotonic() - began < 30))
-        atexit.register(_live._at_exit)
+        atexit.register(active._at_exit)
     """
     done = run(script, server.url, str(tmp_path / "f"), str(has_hook))
 
@@ -231,7 +231,7 @@ def test_116_a_child_does_not_use_the_parents_alarms(server: Server) -> None:
     server.play(signal("received"), hold())
     script = """
         import os, sys, warnings, urlrequest
-        from urlrequest import _alarm
+        from urlrequest._concurrency import wakeup
         warnings.simplefilter("ignore")
         request = urlrequest.UrlRequest(sys.argv[1])
         sys.stdin.readline()
@@ -239,7 +239,7 @@ def test_116_a_child_does_not_use_the_parents_alarms(server: Server) -> None:
         child = os.fork()
         if not child:
             request_has_one = request._waiter._alarm is not None
-            os._exit(len(_alarm._spare) + request_has_one)
+            os._exit(len(wakeup._spare) + request_has_one)
         print(os.waitpid(child, 0)[1])
         request.cancel()
     """

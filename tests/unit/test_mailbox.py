@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from urlrequest._callbacks import Callbacks
-from urlrequest._dispatch import BATCH, DispatchQueue
-from urlrequest._events import ProgressRun
-from urlrequest._mailbox import PROGRESS_LIMIT, Mailbox, Visit
+from urlrequest._client.callbacks import Callbacks
+from urlrequest._delivery.events import ProgressRun
+from urlrequest._delivery.mailbox import PROGRESS_LIMIT, Mailbox, Visit
+from urlrequest._delivery.queue import BATCH, DispatchQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from urlrequest import Headers
-from urlrequest._body import Body, make_body
-from urlrequest._message import basic_credentials, build_fields, check_method, head_octets, read_fields
-from urlrequest._target import parse_target
+from urlrequest._content.body import Body, make_body
+from urlrequest._http.request_head import basic_credentials, build_fields, check_method, head_octets, read_fields
+from urlrequest._http.target import parse_target
 
 NOTHING = Body(lambda: iter(()), 0)
 FIVE = make_body(b"12345", None)

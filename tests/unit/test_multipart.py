@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from urlrequest._multipart import make_multipart
+from urlrequest._content.multipart import make_multipart
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from urlrequest._body import Body
+    from urlrequest._content.body import Body
 
 
 def octets(body: Body) -> bytes:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from urlrequest import _part, _sink
-from urlrequest._head import ResponseHead
-from urlrequest._headers import Headers
-from urlrequest._part import PartSink
+from urlrequest._content import resumable_file, sinks
+from urlrequest._content.resumable_file import PartSink
+from urlrequest._http.headers import Headers
+from urlrequest._http.response_head import ResponseHead
 from urlrequest.errors import ContentTooLarge, IncompleteContent, RequestCancelled
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def test_p3_lock_is_held_until_both_names_are_gone(monkeypatch: pytest.MonkeyPat
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         tries.append(path)
 
-    monkeypatch.setattr(_sink.os, "replace", replace)
+    monkeypatch.setattr(sinks.os, "replace", replace)
     with make(tmp_path / "target") as sink:
         sink.accepts(head())
         sink.expect(200)
@@ -161,14 +161,14 @@ def test_p3_who_comes_as_it_is_put_in_its_place(monkeypatch: pytest.MonkeyPatch,
     """P3: who opened the part just before it got its final name notices, and begins another one."""
     begin(tmp_path / "target", CONTENT[:50])
     (part,) = tmp_path.glob("*.part")
-    real, moved = _part._lock, []
+    real, moved = resumable_file._lock, []
 
     def lock(descriptor: int) -> None:
         if not moved:
             moved.append(part.rename(tmp_path / "target"))
         real(descriptor)
 
-    monkeypatch.setattr(_part, "_lock", lock)
+    monkeypatch.setattr(resumable_file, "_lock", lock)
     with make(tmp_path / "target") as sink:
         sink.accepts(head())
         sink.expect(200)
@@ -181,7 +181,7 @@ def test_p3_who_comes_as_it_is_put_in_its_place(monkeypatch: pytest.MonkeyPatch,
 
 def test_p3_part_that_never_holds_still(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """P3: who cannot get hold of the part gives it up instead of trying for ever."""
-    monkeypatch.setattr(_part, "_is_same_file", lambda descriptor, path: False)
+    monkeypatch.setattr(resumable_file, "_is_same_file", lambda descriptor, path: False)
 
     with pytest.raises(BlockingIOError):
         make(tmp_path / "target")
@@ -214,7 +214,7 @@ def test_92_failed_write_is_not_repeated(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_12_3_slow_download_is_written_down(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Contract 12.3: a killed process loses what came within the last second, however slow the download was."""
     now = [0.0]
-    monkeypatch.setattr(_part, "monotonic", lambda: now[0])
+    monkeypatch.setattr(resumable_file, "monotonic", lambda: now[0])
     with make(tmp_path / "target") as sink:
         sink.accepts(head())
         sink.expect(200)

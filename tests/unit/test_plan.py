@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from urlrequest import HTTPConnection, HTTPSConnection, Session, _plan
-from urlrequest._options import PLAIN
-from urlrequest._plan import Plan, make_plan, wire_form
+from urlrequest import HTTPConnection, HTTPSConnection, Session
+from urlrequest._engine import prepare
+from urlrequest._engine.options import PLAIN
+from urlrequest._engine.prepare import Plan, make_plan, wire_form
 
 CLASSES = {"http": HTTPConnection, "https": HTTPSConnection}
 
@@ -99,13 +100,13 @@ def test_others_have_their_own(difference: dict[str, Any]) -> None:
     assert plan_of() is plain
 
 
-@pytest.mark.parametrize("url", ["http://user:secret@a.test/", f"http://a.test/{'x' * _plan.LONGEST_KEPT}"])
+@pytest.mark.parametrize("url", ["http://user:secret@a.test/", f"http://a.test/{'x' * prepare.LONGEST_KEPT}"])
 def test_9_3_what_is_not_kept(url: str) -> None:
     """Contract 9.3: no plan with a password outlives its request, nor does one that takes much memory."""
-    before = _plan._known_plan.cache_info().currsize
+    before = prepare._known_plan.cache_info().currsize
     plan_of(url=url)
 
-    assert before == _plan._known_plan.cache_info().currsize
+    assert before == prepare._known_plan.cache_info().currsize
 
 
 def test_what_is_sent_is_a_copy() -> None:

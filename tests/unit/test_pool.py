@@ -4,18 +4,18 @@ from typing import Any
 
 import pytest
 
-from urlrequest import _pool
-from urlrequest._connection import HTTPConnection, HTTPSConnection
-from urlrequest._pool import Pool, idle_time
-from urlrequest._proxy import Proxy
-from urlrequest._route import Route
-from urlrequest._tls import TlsSettings
+from urlrequest._engine import pool as pool_module
+from urlrequest._engine.pool import Pool, idle_time
+from urlrequest._engine.proxies import Proxy
+from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
+from urlrequest._net.route import Route
+from urlrequest._net.tls_contexts import TlsSettings
 
 
 class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
-        monkeypatch.setattr(_pool, "monotonic", lambda: self.now)
+        monkeypatch.setattr(pool_module, "monotonic", lambda: self.now)
 
 
 class Connection:
@@ -64,12 +64,12 @@ def test_17_10_keys_are_apart() -> None:
 
 def test_17_10_bound_per_route(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     """Beyond the bound for one route the oldest are kept for a moment only, as many workers may need them at once."""
-    monkeypatch.setattr(_pool, "MOST_IDLE_PER_ROUTE", 2)
+    monkeypatch.setattr(pool_module, "MOST_IDLE_PER_ROUTE", 2)
     pool, all_of_them = Pool(), connections(4)
     for connection in all_of_them:
         pool.put("key", connection, 60)
     assert 4 == len(pool)
-    clock.now += _pool.BURST_TIME
+    clock.now += pool_module.BURST_TIME
     assert pool.take("other") is None
 
     assert [False, False, True, True] == [connection.is_open for connection in all_of_them]

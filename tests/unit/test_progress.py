@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from urlrequest import _progress
-from urlrequest._progress import Meter, SizeLimit, UploadMeter
+from urlrequest._engine import progress
+from urlrequest._engine.progress import Meter, SizeLimit, UploadMeter
 from urlrequest.errors import ContentTooLarge
 
 if TYPE_CHECKING:
-    from urlrequest._events import ProgressRun
+    from urlrequest._delivery.events import ProgressRun
 
 
 class Witness:
@@ -34,7 +34,7 @@ class Witness:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time, which the test sets."""
     now = [100.0]
-    monkeypatch.setattr(_progress, "monotonic", lambda: now[0])
+    monkeypatch.setattr(progress, "monotonic", lambda: now[0])
     return now
 
 

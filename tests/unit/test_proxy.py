@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from urlrequest._proxy import Proxy, choose_proxy, is_exempt
-from urlrequest._target import parse_target
+from urlrequest._engine.proxies import Proxy, choose_proxy, is_exempt
+from urlrequest._http.target import parse_target
 from urlrequest.errors import InvalidURL
 
 TARGET = parse_target("http://origin.test/path?query")

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from urlrequest._head import ResponseHead
-from urlrequest._headers import Headers
-from urlrequest._ranges import ContentRange, content_range, strong_validator
+from urlrequest._http.headers import Headers
+from urlrequest._http.ranges import ContentRange, content_range, strong_validator
+from urlrequest._http.response_head import ResponseHead
 
 
 def head(**fields: str) -> ResponseHead:

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from urlrequest._head import ResponseHead, parse_head
-from urlrequest._redirect import NextRequest, find_redirect, resolve_reference
-from urlrequest._target import parse_target
+from urlrequest._http.redirect import NextRequest, find_redirect, resolve_reference
+from urlrequest._http.response_head import ResponseHead, parse_head
+from urlrequest._http.target import parse_target
 from urlrequest.errors import InvalidURL, UnsafeRedirect
 
 ORIGIN = "http://a.test/folder/page?query"

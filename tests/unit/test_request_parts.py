@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from urlrequest import Headers
-from urlrequest._callbacks import _NAMES, Callbacks
-from urlrequest._events import Cancel, Error, Failure, Outcome, ProgressRun, Redirect, Success
-from urlrequest._head import ResponseHead
-from urlrequest._lifecycle import Lifecycle
-from urlrequest._published import Published
-from urlrequest._target import parse_target
-from urlrequest._thread_like import ThreadLike
+from urlrequest._client.callbacks import _NAMES, Callbacks
+from urlrequest._client.response_attributes import Published
+from urlrequest._client.thread_facade import ThreadLike
+from urlrequest._delivery.events import Cancel, Error, Failure, Outcome, ProgressRun, Redirect, Success
+from urlrequest._delivery.lifecycle import Lifecycle
+from urlrequest._http.response_head import ResponseHead
+from urlrequest._http.target import parse_target
 
 PATIENCE = 30.0  # seconds; only a failing test waits that long
 NOBODY = (None,) * 7
@@ -201,7 +201,7 @@ def test_8_5_the_budget_within_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
         nonlocal now
         now += 1.0
 
-    monkeypatch.setattr("urlrequest._callbacks.monotonic", lambda: now)
+    monkeypatch.setattr("urlrequest._client.callbacks.monotonic", lambda: now)
     made = callbacks(on_progress=take)
 
     assert 3 == made._run_progress(run_of(9), 9, 2.5, Lifecycle())
@@ -310,7 +310,7 @@ def test_2_2_join_within_itself(thread: ThreadLike) -> None:
 
 def test_2_2_join_sleeps_in_slices(thread: ThreadLike, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a sleeping thread does not notice Ctrl-C, it looks up now and then, and sleeps on."""
-    monkeypatch.setattr("urlrequest._thread_like.LONGEST_SLEEP", 0.001)
+    monkeypatch.setattr("urlrequest._client.thread_facade.LONGEST_SLEEP", 0.001)
     joiner = threading.Thread(target=thread.join)
     joiner.start()
     joiner.join(0.02)

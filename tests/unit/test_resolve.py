@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from urlrequest import _resolve
-from urlrequest._deadline import Deadline
-from urlrequest._resolve import THREAD_LIMIT, resolve
-from urlrequest._waiter import Waiter
+from urlrequest._concurrency.deadline import Deadline
+from urlrequest._net import resolver
+from urlrequest._net.cancel_scope import Waiter
+from urlrequest._net.resolver import THREAD_LIMIT, resolve
 from urlrequest.errors import DeadlineExceeded, RequestCancelled
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Asker(threading.Thread):
 
 def waiting(host: str) -> int:
     """How many requests wait for a name."""
-    lookup = _resolve._lookups.get((host, 80))
+    lookup = resolver._lookups.get((host, 80))
     return 0 if lookup is None else len(lookup.waiters)
 
 
@@ -102,9 +102,9 @@ def _nothing_left(system: System) -> Iterator[None]:
     """After each test no look-up, no thread and no queue is left."""
     yield
     system.go.set()
-    until(lambda: not _resolve._thread_count)
-    assert {} == _resolve._lookups
-    assert [] == list(_resolve._waiting)
+    until(lambda: not resolver._thread_count)
+    assert {} == resolver._lookups
+    assert [] == list(resolver._waiting)
 
 
 def test_addresses(system: System) -> None:
@@ -132,8 +132,8 @@ def test_requests_share_a_look_up(system: System) -> None:
 def test_at_most_16_threads(system: System) -> None:
     """However many names are looked up at once, 16 threads do it, and all get their answers."""
     askers = [Asker(f"h{number}.test") for number in range(THREAD_LIMIT + 20)]
-    until(lambda: len(_resolve._waiting) == 20)
-    assert THREAD_LIMIT == 16 == _resolve._thread_count
+    until(lambda: len(resolver._waiting) == 20)
+    assert THREAD_LIMIT == 16 == resolver._thread_count
     system.go.set()
 
     for asker in askers:
@@ -148,7 +148,7 @@ def test_7_2_cancel_leaves_the_look_up_behind(system: System) -> None:
     asker.waiter.cancel()
 
     assert isinstance(asker.result(), RequestCancelled)
-    assert 1 == _resolve._thread_count
+    assert 1 == resolver._thread_count
     system.go.set()
 
 
@@ -186,7 +186,7 @@ def test_7_2_what_nobody_wants_is_not_looked_up(system: System) -> None:
     for number, asker in enumerate(late):
         asker.waiter.cancel()
         asker.result()
-        assert 1 - number == len(_resolve._waiting)
+        assert 1 - number == len(resolver._waiting)
     system.go.set()
     for asker in busy:
         asker.result()
@@ -240,7 +240,7 @@ def test_addresses_are_not_looked_up(system: System, monkeypatch: pytest.MonkeyP
         resolve(host, 80, Waiter())
 
     assert [(("fe80::1%1", 80), {"type": socket.SOCK_STREAM, "flags": socket.AI_NUMERICHOST})] == asked
-    assert 0 == _resolve._thread_count
+    assert 0 == resolver._thread_count
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_addresses_are_not_looked_up(system: System, monkeypatch: pytest.MonkeyP
 )
 def test_is_ip_literal(host: str, expected: bool) -> None:
     """Only canonical addresses are taken for addresses."""
-    assert expected == _resolve.is_ip_literal(host)
+    assert expected == resolver.is_ip_literal(host)
 
 
 def test_no_thread_to_be_had(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,19 +272,19 @@ def test_no_thread_to_be_had(system: System, monkeypatch: pytest.MonkeyPatch) ->
     error = Asker("h.test").result()
 
     assert isinstance(error, RuntimeError)
-    assert 0 == _resolve._thread_count
+    assert 0 == resolver._thread_count
 
 
 def test_forget(system: System) -> None:
     """In a forked child nothing of the parent's look-ups is left, a lock that was held neither."""
     asker = Asker("h.test")
     system.wait_until(lambda: system.asked == ["h.test"])
-    kept = _resolve._lock, dict(_resolve._lookups), _resolve._thread_count
-    with _resolve._lock:
-        _resolve.forget_lookups()
-        assert ({}, 0) == (_resolve._lookups, _resolve._thread_count)
-        assert not _resolve._lock.locked()
-    _resolve._lock, lookups, _resolve._thread_count = kept
-    _resolve._lookups.update(lookups)
+    kept = resolver._lock, dict(resolver._lookups), resolver._thread_count
+    with resolver._lock:
+        resolver.forget_lookups()
+        assert ({}, 0) == (resolver._lookups, resolver._thread_count)
+        assert not resolver._lock.locked()
+    resolver._lock, lookups, resolver._thread_count = kept
+    resolver._lookups.update(lookups)
     system.go.set()
     asker.result()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from urlrequest import Headers
-from urlrequest._response import CHUNK_LINE_LIMIT, INTERIM_LIMIT, TRAILER_LIMIT, ForeignResponse, Response
+from urlrequest._http1.response_reader import CHUNK_LINE_LIMIT, INTERIM_LIMIT, TRAILER_LIMIT, ForeignResponse, Response
 from urlrequest.errors import IncompleteContent, ProtocolError
 
 HEAD = b"HTTP/1.1 200 OK\r\n"

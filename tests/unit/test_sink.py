@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from urlrequest import _sink
-from urlrequest._sink import FIRST_SIZE, LARGEST_STEP, WRITE_SIZE, FileSink, MemorySink, check_file_path
+from urlrequest._content import sinks
+from urlrequest._content.sinks import FIRST_SIZE, LARGEST_STEP, WRITE_SIZE, FileSink, MemorySink, check_file_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -265,7 +265,7 @@ class Fault:
                 real(*arguments)  # the system lets go of a descriptor even where closing fails
             raise OSError(code, os.strerror(code))
 
-        monkeypatch.setattr(_sink.os, name, failing)
+        monkeypatch.setattr(sinks.os, name, failing)
 
 
 @pytest.mark.no_leaks
@@ -316,7 +316,7 @@ def test_invariant_t_fault_while_it_is_made(folder: Path, monkeypatch: pytest.Mo
 def test_invariant_t_short_writes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A system that takes fewer octets than it was given is given the rest."""
     write = os.write
-    monkeypatch.setattr(_sink.os, "write", lambda descriptor, octets: write(descriptor, octets[:777]))
+    monkeypatch.setattr(sinks.os, "write", lambda descriptor, octets: write(descriptor, octets[:777]))
     save(folder / "f", pattern(10_000))
 
     assert pattern(10_000) == (folder / "f").read_bytes()
@@ -349,7 +349,7 @@ def test_12_2_disk_full_is_known_before(folder: Path) -> None:
 def test_92_windows_tries_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Faults 99: on Windows a file that another process has open for a moment is tried three times."""
     monkeypatch.setattr(sys, "platform", "win32")
-    monkeypatch.setattr(_sink, "sleep", lambda seconds: None)
+    monkeypatch.setattr(sinks, "sleep", lambda seconds: None)
     replace, attempts = os.replace, count(1)
 
     def busy(*paths: str) -> None:
@@ -357,7 +357,7 @@ def test_92_windows_tries_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -
             raise PermissionError(errno.EACCES, "busy")
         replace(*paths)
 
-    monkeypatch.setattr(_sink.os, "replace", busy)
+    monkeypatch.setattr(sinks.os, "replace", busy)
     save(folder / "f", b"x")
     assert b"x" == (folder / "f").read_bytes()
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from urlrequest import _stream
-from urlrequest._stream import NetworkStream
-from urlrequest._waiter import Waiter
+from urlrequest._net import stream as stream_module
+from urlrequest._net.cancel_scope import Waiter
+from urlrequest._net.stream import NetworkStream
 from urlrequest.errors import RequestCancelled
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def test_a_full_room_ends_it(open_stream: Callable[..., NetworkStream]) -> None:
 
 def test_enough_is_enough(open_stream: Callable[..., NetworkStream], monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream that never pauses is handed on all the same."""
-    monkeypatch.setattr(_stream, "GATHER_SIZE", 4)
+    monkeypatch.setattr(stream_module, "GATHER_SIZE", 4)
     stream = open_stream(b"ab", b"cde", b"f", BlockingIOError())
     assert b"abcde" == receive(stream)
     assert b"f" == receive(stream)
@@ -126,7 +126,7 @@ def test_17_2_a_slow_stream_is_handed_on_as_it_comes(open_stream: Callable[..., 
 @pytest.fixture
 def long_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes in a moment comes within half a minute, so that no slow machine matters."""
-    monkeypatch.setattr(_stream, "GATHER_TIME", 30.0)
+    monkeypatch.setattr(stream_module, "GATHER_TIME", 30.0)
 
 
 @pytest.mark.usefixtures("long_moment")
@@ -219,7 +219,7 @@ def test_a_late_error_holds_no_room(open_stream: Callable[..., NetworkStream]) -
 def test_49_each_request_may_have_interim_responses(open_stream: Callable[..., NetworkStream]) -> None:
     """Row 49: those that came while earlier requests were sent over the connection do not count."""
     exchange = (BlockingIOError(), b"HTTP/1.1 103 Early Hints\r\n\r\n", b"", b"answer")
-    count = _stream.INTERIM_LIMIT + 1
+    count = stream_module.INTERIM_LIMIT + 1
     stream = open_stream(*exchange * count, is_tls=False)
     answers = []
     for _ in range(count):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from urlrequest._target import Target, parse_host, parse_port, parse_target
+from urlrequest._http.target import Target, parse_host, parse_port, parse_target
 from urlrequest.errors import InvalidURL
 
 if TYPE_CHECKING:

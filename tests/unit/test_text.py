@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from urlrequest._text import decode_text, find_charset, is_json, parse_json
+from urlrequest._content.text import decode_text, find_charset, is_json, parse_json
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from urlrequest._lifecycle import Flag
-from urlrequest._thread_like import ThreadLike
+from urlrequest._client.thread_facade import ThreadLike
+from urlrequest._delivery.lifecycle import Flag
 
 
 def test_119_ctrl_c_as_a_join_ends_keeps_no_other_from_ending() -> None:

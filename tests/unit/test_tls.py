@@ -15,8 +15,8 @@ import certifi
 import pytest
 import trustme
 
-from urlrequest import _tls
-from urlrequest._tls import (
+from urlrequest._net import tls_contexts
+from urlrequest._net.tls_contexts import (
     TlsSettings,
     check_tls,
     context_for,
@@ -31,8 +31,8 @@ from urlrequest.errors import InsecureRequestWarning
 @pytest.fixture(autouse=True)
 def _no_contexts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test begins without contexts and without warned hosts."""
-    monkeypatch.setattr(_tls, "_contexts", {})
-    monkeypatch.setattr(_tls, "_warned_hosts", set())
+    monkeypatch.setattr(tls_contexts, "_contexts", {})
+    monkeypatch.setattr(tls_contexts, "_warned_hosts", set())
 
 
 @pytest.fixture
@@ -225,8 +225,8 @@ def test_contexts_do_not_pile_up(ca_file: str, tmp_path: Path) -> None:
         path.write_bytes(Path(ca_file).read_bytes())
         context_for(TlsSettings(str(path)))
 
-    assert _tls._CONTEXT_LIMIT == 32 == len(_tls._contexts)
-    settings, *_ = next(iter(reversed(_tls._contexts)))  # type: ignore[misc]  # our own key
+    assert tls_contexts._CONTEXT_LIMIT == 32 == len(tls_contexts._contexts)
+    settings, *_ = next(iter(reversed(tls_contexts._contexts)))  # type: ignore[misc]  # our own key
     assert str(tmp_path / "39.pem") == settings.ca_file
 
 
@@ -262,7 +262,7 @@ def test_16_1_files_that_cannot_be_used(settings: TlsSettings, error: type[Excep
         context_for(settings)
 
     assert str(settings.ca_file or settings.client_cert) in str(caught.value)
-    assert [] == [pending for pending in _tls._contexts.values() if pending.context is not None]
+    assert [] == [pending for pending in tls_contexts._contexts.values() if pending.context is not None]
 
 
 def test_13_3_an_encrypted_key_asks_nobody(client_cert: tuple[str, str]) -> None:
@@ -330,7 +330,7 @@ class SlowMaking:
     def __init__(self) -> None:
         self.began, self.may_end = threading.Event(), threading.Event()
         self.threads: list[str] = []
-        self._make = _tls._make_context
+        self._make = tls_contexts._make_context
 
     def make(self, settings: TlsSettings) -> ssl.SSLContext:
         self.threads.append(threading.current_thread().name)
@@ -343,7 +343,7 @@ class SlowMaking:
 def slow(monkeypatch: pytest.MonkeyPatch) -> SlowMaking:
     """Have all contexts of a test made slowly."""
     slow = SlowMaking()
-    monkeypatch.setattr(_tls, "_make_context", slow.make)
+    monkeypatch.setattr(tls_contexts, "_make_context", slow.make)
     return slow
 
 
@@ -351,7 +351,7 @@ def test_13_1_workers_that_begin_together_share_a_context(
     monkeypatch: pytest.MonkeyPatch, slow: SlowMaking, ca_file: str
 ) -> None:
     """A context is made once, however many workers ask for it first: else none could use the other's connections."""
-    monkeypatch.setattr(_tls, "_contexts", {})
+    monkeypatch.setattr(tls_contexts, "_contexts", {})
     contexts: list[ssl.SSLContext] = []
     workers = [threading.Thread(target=lambda: contexts.append(context_for(TlsSettings(ca_file)))) for _ in range(4)]
     for worker in workers:

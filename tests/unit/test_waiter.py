@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from urlrequest import _alarm, _waiter
-from urlrequest._deadline import Deadline
-from urlrequest._waiter import READ, WRITE, Waiter
+from urlrequest._concurrency import wakeup
+from urlrequest._concurrency.deadline import Deadline
+from urlrequest._net import cancel_scope
+from urlrequest._net.cancel_scope import READ, WRITE, Waiter
 from urlrequest.errors import DeadlineExceeded, RequestCancelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ALARMS = [_alarm.SocketAlarm, *([_alarm.EventAlarm] if hasattr(os, "eventfd") else [])]
+ALARMS = [wakeup.SocketAlarm, *([wakeup.EventAlarm] if hasattr(os, "eventfd") else [])]
 POLLS = [
-    _waiter._poll_with_select,
-    *([_waiter._poll_with_poll] if _waiter._poll is not _waiter._poll_with_select else []),
+    cancel_scope._poll_with_select,
+    *([cancel_scope._poll_with_poll] if cancel_scope._poll is not cancel_scope._poll_with_select else []),
 ]
 PATIENCE = 30.0  # seconds; only a failing test waits that long
 
@@ -29,9 +30,9 @@ PATIENCE = 30.0  # seconds; only a failing test waits that long
 @pytest.fixture(params=ALARMS, autouse=True)
 def _each_alarm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every test runs with each kind of alarm, and with none to spare."""
-    spare, kept = _alarm._spare, list(_alarm._spare)
+    spare, kept = wakeup._spare, list(wakeup._spare)
     spare.clear()
-    monkeypatch.setattr(_alarm, "_make_alarm", request.param)
+    monkeypatch.setattr(wakeup, "_make_alarm", request.param)
     yield
     spare.clear()
     spare.extend(kept)
@@ -40,7 +41,7 @@ def _each_alarm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 @pytest.fixture(params=POLLS, autouse=True)
 def _poll(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test runs with each way to poll."""
-    monkeypatch.setattr(_waiter, "_poll", request.param)
+    monkeypatch.setattr(cancel_scope, "_poll", request.param)
 
 
 @pytest.fixture
@@ -56,13 +57,13 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 def asleep(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Set when a worker is about to sleep in the system."""
     about_to_sleep = threading.Event()
-    poll = _waiter._poll
+    poll = cancel_scope._poll
 
     def announced(*arguments: Any) -> Any:
         about_to_sleep.set()
         return poll(*arguments)
 
-    monkeypatch.setattr(_waiter, "_poll", announced)
+    monkeypatch.setattr(cancel_scope, "_poll", announced)
     return about_to_sleep
 
 
@@ -256,7 +257,7 @@ def test_alarms_can_be_rung_for_ever() -> None:
     waiter.arm()
     alarm = waiter._alarm
     assert alarm is not None
-    if isinstance(alarm, _alarm.EventAlarm):
+    if isinstance(alarm, wakeup.EventAlarm):
         os.eventfd_write(alarm.descriptor, 2**64 - 2)
     for _ in range(5000):
         waiter.ring()
@@ -266,7 +267,7 @@ def test_alarms_can_be_rung_for_ever() -> None:
 
     for _ in range(10):
         alarm.silence()
-    assert {} == _waiter._poll({}, alarm.descriptor, 0)
+    assert {} == cancel_scope._poll({}, alarm.descriptor, 0)
 
 
 @pytest.mark.no_leaks
@@ -277,10 +278,10 @@ def test_alarms_close_themselves() -> None:
         waiter.arm()
     for waiter in waiters:
         waiter.release()
-    assert 64 == len(_alarm._spare)
+    assert 64 == len(wakeup._spare)
 
-    _alarm.forget_alarms()
-    assert 0 == len(_alarm._spare)
+    wakeup.forget_alarms()
+    assert 0 == len(wakeup._spare)
     gc.collect()
 
 
@@ -358,8 +359,8 @@ def test_7_2_cancel_ends_a_pause(asleep: threading.Event) -> None:
 def test_waits_of_any_length(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step that ends in a hundred years is more than the system can count, and no error."""
     asked: list[float] = []
-    monkeypatch.setattr(_waiter, "_poll", lambda interest, alarm, seconds: asked.append(seconds) or {})
+    monkeypatch.setattr(cancel_scope, "_poll", lambda interest, alarm, seconds: asked.append(seconds) or {})
     Waiter().wait({}, time.monotonic() + 1e300, "a test")
     Waiter().wait({}, None, "a test")
 
-    assert [_alarm.LONGEST_POLL] * 2 == asked
+    assert [wakeup.LONGEST_POLL] * 2 == asked

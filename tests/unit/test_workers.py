@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from urlrequest import _workers
-from urlrequest._workers import Workers
+from urlrequest._concurrency import worker_pool
+from urlrequest._concurrency.worker_pool import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ class Job:
 def _quick_end(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Workers of these tests end soon, and have ended with the test."""
     before = set(threading.enumerate())
-    monkeypatch.setattr(_workers, "IDLE_TIME", 0.02)
+    monkeypatch.setattr(worker_pool, "IDLE_TIME", 0.02)
     yield
     for thread in set(threading.enumerate()) - before:
         thread.join(PATIENCE)
@@ -163,7 +163,7 @@ def test_g1_withdrawing_takes_no_lock() -> None:
 
 def test_workers_are_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that waits for work takes the next job; no other thread is started."""
-    monkeypatch.setattr(_workers, "IDLE_TIME", PATIENCE)
+    monkeypatch.setattr(worker_pool, "IDLE_TIME", PATIENCE)
     workers = Workers(4)
     threads: list[Any] = []
     for _ in range(5):
@@ -194,7 +194,7 @@ def test_a_job_in_the_last_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Invariant G1: a job that is on its way to a worker in the moment in which it gives up waiting is done."""
     workers, late = Workers(1), Job("late")
     is_chosen, sleeps_on = threading.Event(), threading.Event()
-    sleep, hand = _workers._Worker.sleep, _workers._Worker.hand
+    sleep, hand = worker_pool._Worker.sleep, worker_pool._Worker.hand
     admission = threading.Thread(target=workers.admit, args=(late,))
 
     def overtaken(worker: Any, timeout: float | None) -> bool:
@@ -210,8 +210,8 @@ def test_a_job_in_the_last_moment(monkeypatch: pytest.MonkeyPatch) -> None:
         assert sleeps_on.wait(PATIENCE)
         hand(worker, job)
 
-    monkeypatch.setattr(_workers._Worker, "sleep", overtaken)
-    monkeypatch.setattr(_workers._Worker, "hand", slow)
+    monkeypatch.setattr(worker_pool._Worker, "sleep", overtaken)
+    monkeypatch.setattr(worker_pool._Worker, "hand", slow)
     workers.admit(Job("first"))
     finished(late)
     admission.join()
@@ -229,7 +229,7 @@ def test_3_7_idle_workers_keep_nothing_alive(monkeypatch: pytest.MonkeyPatch) ->
         assert may_end.wait(PATIENCE)
         return False
 
-    monkeypatch.setattr(_workers._Worker, "sleep", held)
+    monkeypatch.setattr(worker_pool._Worker, "sleep", held)
     workers, job = Workers(1), Job()
     died = threading.Event()
     weakref.finalize(job, died.set)

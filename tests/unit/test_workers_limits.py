@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from urlrequest import _workers
-from urlrequest._timekeeper import Timekeeper
-from urlrequest._workers import Workers
+from urlrequest._concurrency import worker_pool
+from urlrequest._concurrency.timer import Timekeeper
+from urlrequest._concurrency.worker_pool import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ def log() -> list[str]:
 @pytest.fixture(autouse=True)
 def _short_idling(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No worker is left after a test."""
-    monkeypatch.setattr(_workers, "IDLE_TIME", 0.02)
+    monkeypatch.setattr(worker_pool, "IDLE_TIME", 0.02)
     before = set(threading.enumerate())
     yield
     for thread in set(threading.enumerate()) - before:
@@ -225,7 +225,7 @@ def test_host_is_asked_once(log: list[str]) -> None:
 
 def test_dismissed_workers_end(log: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """An idle worker ends at once, a busy one when it is done; none sleeps on for a session that is closed."""
-    monkeypatch.setattr(_workers, "IDLE_TIME", 3 * LONG)
+    monkeypatch.setattr(worker_pool, "IDLE_TIME", 3 * LONG)
     workers = Workers(2)
     idle, busy = Job("idle", log, is_held=False), Job("busy", log)
     before = set(threading.enumerate())

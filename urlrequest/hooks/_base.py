@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from importlib import import_module
 from weakref import WeakKeyDictionary, WeakMethod, ref
 
-from urlrequest._dispatch import DispatchQueue, unhooked
+from urlrequest._delivery.queue import DispatchQueue, unhooked
 from urlrequest._log import log
 from urlrequest.errors import HookError
 

@@ -18,7 +18,7 @@ from urlrequest.errors import HookError
 
 from ._base import Hook
 from ._bell import Bell, PipeBell
-from ._tk_ear import MOST_DESCRIPTORS, PollingEar, WatchingEar
+from ._tk_wakeup import MOST_DESCRIPTORS, PollingEar, WatchingEar
 
 __all__ = ["TkHook"]
 

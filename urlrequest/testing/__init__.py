@@ -26,11 +26,11 @@ Invariants:
 3. Scripts are played one per connection, in the order in which connections are accepted.
 """
 
-from urlrequest.testing._messages import MalformedRequest, RecordedRequest, Reply
-from urlrequest.testing._serve import serve
-from urlrequest.testing._server import ScriptError, Server
-from urlrequest.testing._signals import ServerClosed
-from urlrequest.testing._steps import (
+from ._messages import MalformedRequest, RecordedRequest, Reply
+from ._serve import serve
+from ._server import ScriptError, Server
+from ._signals import ServerClosed
+from ._steps import (
     Step,
     close,
     close_without_notify,

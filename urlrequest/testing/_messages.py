@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from urlrequest.testing._link import Link
+    from ._connection import Link
 
 __all__ = ["Body", "Fields", "MalformedRequest", "RecordedRequest", "Reply", "read_head", "read_request", "write_reply"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from urlrequest.testing._messages import RecordedRequest, Reply
+from ._messages import RecordedRequest, Reply
 
 __all__ = ["Route", "Routes"]
 

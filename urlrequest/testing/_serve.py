@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from urlrequest.testing._messages import Reply
-from urlrequest.testing._server import Server
+from ._messages import Reply
+from ._server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,12 +19,12 @@ from contextlib import closing, suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from urlrequest.testing._conversation import Conversation
-from urlrequest.testing._link import ClientGone, Link
-from urlrequest.testing._messages import Reply
-from urlrequest.testing._routes import Routes
-from urlrequest.testing._signals import ServerClosed, Signals
-from urlrequest.testing._steps import receive
+from ._connection import ClientGone, Link
+from ._messages import Reply
+from ._routes import Routes
+from ._script import Conversation
+from ._signals import ServerClosed, Signals
+from ._steps import receive
 
 if TYPE_CHECKING:
     import ssl
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from urlrequest.testing._messages import Body, Fields, RecordedRequest
-    from urlrequest.testing._routes import Route
-    from urlrequest.testing._steps import Step
+    from ._messages import Body, Fields, RecordedRequest
+    from ._routes import Route
+    from ._steps import Step
 
 __all__ = ["ScriptError", "Server"]
 

@@ -12,14 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from urlrequest.testing._link import ClientGone
-from urlrequest.testing._messages import read_head, read_request
+from ._connection import ClientGone
+from ._messages import read_head, read_request
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-    from urlrequest.testing._conversation import Conversation
+    from ._script import Conversation
 
 __all__ = [
     "Step",

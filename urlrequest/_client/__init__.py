@@ -1,0 +1,1 @@
+"""What a program holds: `UrlRequest` and `Session`, and what stands behind them."""

@@ -1,0 +1,122 @@
+"""Callbacks: the user's functions, who may replace them, and in which order they run.
+
+Thread safety. Each attribute is a single reference: any thread may replace it, the dispatch thread reads it when its
+event is delivered. They run on the dispatch thread only, with no lock held.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from urlrequest._delivery.events import Outcome, ProgressRun
+    from urlrequest._delivery.lifecycle import Lifecycle
+
+__all__ = ["Callbacks"]
+
+_NAMES = (
+    "on_success",
+    "on_redirect",
+    "on_failure",
+    "on_error",
+    "on_progress",
+    "on_cancel",
+    "on_finish",
+    "on_upload_progress",
+    "on_chunk",
+)
+
+
+class Callbacks:
+    """The `on_*` attributes of a request (contract 3); those that nobody gives are the class's, and take no memory."""
+
+    on_success: Callable[[Any, Any], object] | None = None
+    on_redirect: Callable[[Any, Any], object] | None = None
+    on_failure: Callable[[Any, Any], object] | None = None
+    on_error: Callable[[Any, BaseException], object] | None = None
+    on_progress: Callable[[Any, int, int], object] | None = None
+    on_cancel: Callable[[Any], object] | None = None
+    on_finish: Callable[[Any], object] | None = None
+    on_upload_progress: Callable[[Any, int, int], object] | None = None
+    on_chunk: Callable[[Any, bytes], object] | None = None
+
+    def __init__(
+        self,
+        on_success: Callable[[Any, Any], object] | None,
+        on_redirect: Callable[[Any, Any], object] | None,
+        on_failure: Callable[[Any, Any], object] | None,
+        on_error: Callable[[Any, BaseException], object] | None,
+        on_progress: Callable[[Any, int, int], object] | None,
+        on_cancel: Callable[[Any], object] | None,
+        on_finish: Callable[[Any], object] | None,
+        on_upload_progress: Callable[[Any, int, int], object] | None = None,
+        on_chunk: Callable[[Any, bytes], object] | None = None,
+    ) -> None:
+        """Keep the callbacks.
+
+        Raises:
+            TypeError: One of them is neither callable nor falsy (contract 2.3).
+        """
+        given = (
+            on_success, on_redirect, on_failure, on_error, on_progress, on_cancel, on_finish,
+            on_upload_progress, on_chunk,
+        )  # fmt: skip
+        for name, callback in zip(_NAMES, given, strict=True):
+            if callback is None and getattr(self, name) is None:
+                continue  # else a subclass has something of that name, which is no callback
+            if callback and not callable(callback):
+                raise TypeError(f"{name} is {type(callback).__name__}; a callable or None is needed")
+            setattr(self, name, callback)
+
+    def wants_progress(self) -> bool:
+        return bool(self.on_progress)
+
+    def wants_upload_progress(self) -> bool:
+        return bool(self.on_upload_progress)
+
+    def wants_chunks(self) -> bool:
+        return bool(self.on_chunk)
+
+    def _has_callback(self, name: str) -> bool:
+        """Whether somebody is to be told of an outcome."""
+        return bool(self.on_finish or getattr(self, name))
+
+    def _run_progress(self, run: ProgressRun, most: int, until: float | None, lifecycle: Lifecycle) -> int:
+        """Run the callback for the events of a run; how many there were.
+
+        Whatever a callback may do is looked at before the next event: it may replace the callback, cancel the request,
+        or wait for it, which delivers the rest of the run in here.
+        """
+        name, total = run.callback, run.total
+        done = 0
+        while run.count and done < most and not lifecycle.is_cancelled:
+            current = run.first
+            run.first += run.step
+            run.count -= 1
+            done += 1
+            callback = getattr(self, name)
+            if callback:
+                callback(self, current, total)
+            if until is not None and monotonic() >= until:
+                break
+        return done
+
+    def _run_callbacks(self, outcome: Outcome) -> None:
+        """Run the outcome's callback, then on_finish, whatever the first one raises (contract 3.6)."""
+        callback = getattr(self, outcome.callback)
+        try:
+            if callback:
+                callback(self, *outcome.arguments())
+        finally:
+            on_finish = self.on_finish
+            if on_finish:
+                on_finish(self)
+
+    def _forget_callbacks(self) -> None:
+        for name in _NAMES:
+            if getattr(self, name) is not None:
+                setattr(self, name, None)

@@ -1,0 +1,258 @@
+"""Session: what requests share: connections, workers, cookies, limits, and settings they do not name themselves.
+
+Thread safety. The settings are single references, read by each constructor; `_workers`, `_pool` and the cookies guard
+themselves. A session may be used from any thread.
+"""
+
+from __future__ import annotations
+
+import weakref
+
+from urlrequest._concurrency.timer import Timekeeper
+from urlrequest._concurrency.worker_pool import Workers
+from urlrequest._engine.perform import Supplies
+from urlrequest._engine.pool import MOST_IDLE, Pool
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from http.cookiejar import CookieJar
+    from types import TracebackType
+    from typing import Any
+
+    from typing_extensions import Self
+
+    from urlrequest._engine.options import Options
+    from urlrequest.hooks import Hook
+
+    from .request import UrlRequest
+
+__all__ = ["Session", "check_session", "default_session", "sessions", "timekeeper"]
+
+MAX_REQUESTS = 64  # running at once; the others wait
+
+_SETTINGS = {  # of requests, and what says nothing of them
+    "ca_file": None,
+    "client_cert": None,
+    "ssl_context": None,
+    "proxy_host": None,
+    "proxy_port": None,
+    "proxy_headers": None,
+    "trust_env": False,
+    "follow_redirects": False,
+    "retries": 0,
+    "user_agent": None,
+    "auth": None,
+}
+
+timekeeper = Timekeeper()
+sessions: weakref.WeakSet[Common] = weakref.WeakSet()
+
+
+class Common:
+    """What requests share: connections and workers.
+
+    Attributes:
+        hook, timeout, deadline: For requests that name none.
+        is_closed: New requests are refused.
+        supplies: What a request gets while it runs.
+    """
+
+    hook: Hook | None = None
+    timeout: float | None = None
+    deadline: float | None = None
+    is_closed = False
+
+    def __init__(self, max_requests: int, max_per_host: int | None, max_idle: int | None) -> None:
+        self._max_requests, self._max_per_host = _check_limits(max_requests, max_per_host)
+        self._max_idle = None if max_idle is None else _check_max_idle(max_idle)
+        self.workers = Workers(max_requests, max_per_host)
+        self.pool = Pool(self.max_idle)
+        self.supplies = Supplies(self.pool)
+        sessions.add(self)
+
+    @property
+    def max_requests(self) -> int:
+        """How many requests run at a time."""
+        return self._max_requests
+
+    @max_requests.setter
+    def max_requests(self, limit: int) -> None:
+        self._max_requests, _ = _check_limits(limit, None)
+        self.workers.change_limits(self._max_requests, self._max_per_host)
+        self.pool.change_limit(self.max_idle)
+
+    @property
+    def max_per_host(self) -> int | None:
+        """How many requests run at a time for one host."""
+        return self._max_per_host
+
+    @max_per_host.setter
+    def max_per_host(self, limit: int | None) -> None:
+        _, self._max_per_host = _check_limits(1, limit)
+        self.workers.change_limits(self._max_requests, self._max_per_host)
+
+    @property
+    def max_idle(self) -> int:
+        """How many connections are kept for later; unless it was said, as many as can be in use, or 64."""
+        return max(MOST_IDLE, self._max_requests) if self._max_idle is None else self._max_idle
+
+    @max_idle.setter
+    def max_idle(self, limit: int) -> None:
+        self._max_idle = _check_max_idle(limit)
+        self.pool.change_limit(limit)
+
+    def complete(self, options: Options) -> Options:
+        """The options of a request, with settings for what it does not name."""
+        return options
+
+    def forget(self) -> None:
+        """Start afresh. In a forked child."""
+        self.workers.forget()
+        self.pool.forget()
+
+
+class Session(Common):
+    """Requests that belong together (contract 17.9).
+
+    All attributes may be changed at any time, and hold for requests made from then on; `max_requests`, `max_per_host`
+    and `max_idle` at once. A request's own argument wins over the session's; headers are merged.
+
+    Attributes:
+        base_url: What a request's URL is relative to.
+        headers: Fields for every request.
+        timeout, deadline, ca_file, verify, client_cert, ssl_context, proxy_host, proxy_port, proxy_headers, trust_env,
+            follow_redirects, retries, hook, user_agent, auth: As of `UrlRequest`.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        headers: Any = None,
+        cookies: Any = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+        ca_file: Any = None,
+        verify: bool | None = True,
+        client_cert: Any = None,
+        *,
+        ssl_context: Any = None,
+        proxy_host: str | None = None,
+        proxy_port: int | None = None,
+        proxy_headers: Any = None,
+        trust_env: bool = False,
+        follow_redirects: bool | int = False,
+        retries: int = 0,
+        hook: Hook | None = None,
+        user_agent: str | None = None,
+        auth: Any = None,
+        max_requests: int = MAX_REQUESTS,
+        max_per_host: int | None = None,
+        max_idle: int | None = None,
+    ) -> None:
+        """Make a session; it opens nothing yet.
+
+        Args:
+            cookies: A `http.cookiejar.CookieJar` to use, or cookies as str or dict to send with every request; cookies
+                that servers set are kept in any case.
+            max_requests: How many requests run at a time; the others wait in order, without a thread.
+            max_per_host: How many of them for one host; None: no limit.
+            max_idle: How many connections are kept for later; None: `max_requests`, but 64 at the least.
+        Raises:
+            ValueError: A limit is below 1 (max_idle: below 0).
+        """
+        self.base_url, self.headers, self.timeout, self.deadline = base_url, headers, timeout, deadline
+        self.ca_file, self.verify, self.client_cert, self.ssl_context = ca_file, verify, client_cert, ssl_context
+        self.proxy_host, self.proxy_port, self.proxy_headers = proxy_host, proxy_port, proxy_headers
+        self.trust_env, self.follow_redirects, self.retries = trust_env, follow_redirects, retries
+        self.hook, self.user_agent, self.auth = hook, user_agent, auth
+        # Here, since it brings urllib.request along, which a plain request does not need.
+        from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+        from urlrequest._http.cookies import CookieStore
+
+        self._cookie_text = None if isinstance(cookies, CookieJar) else cookies
+        # Strict: no cookie for all of co.uk and its like.
+        own_jar = CookieJar(DefaultCookiePolicy(strict_domain=True))
+        self._store = CookieStore(cookies if isinstance(cookies, CookieJar) else own_jar)
+        super().__init__(max_requests, max_per_host, max_idle)
+        self.supplies = Supplies(self.pool, self._store)
+
+    @property
+    def cookies(self) -> CookieJar:
+        """The cookies that servers have set."""
+        return self._store.jar
+
+    def request(self, url: str, *arguments: Any, **options: Any) -> UrlRequest:
+        """Make a request of this session; the arguments are those of `UrlRequest`."""
+        from .request import UrlRequest
+
+        return UrlRequest(url, *arguments, session=self, **options)
+
+    def cancel_all(self) -> int:
+        """Cancel the session's requests that are not finished yet; how many it cancelled. Any thread."""
+        from .active import live_requests
+
+        # The latest first: none of those that wait shall begin because another one has ended.
+        return sum(request.cancel() for request in reversed(list(live_requests)) if request.session is self)
+
+    def close(self) -> None:
+        """Cancel what is not finished, and close the connections. A request made afterwards is an error."""
+        self.is_closed = True
+        self.cancel_all()
+        self.pool.close()
+        self.workers.dismiss()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # For requests
+
+    def complete(self, options: Options) -> Options:
+        """The options with this session's settings where the user named none."""
+        settings = {
+            name: value
+            for name, default in _SETTINGS.items()
+            if (value := getattr(self, name)) is not default and getattr(options, name) is None
+        }
+        if options.proxy_host is not None:  # a proxy of its own
+            settings.pop("proxy_port", None)
+            settings.pop("proxy_headers", None)
+        if options.verify is True:  # what it is when nobody names it
+            settings["verify"] = self.verify
+        settings["base_url"], settings["session_headers"] = self.base_url, self.headers
+        settings["session_cookies"] = self._cookie_text
+        return options._replace(**settings)
+
+
+def check_session(session: object) -> None:
+    """Refuse what is no session of `UrlRequest`'s, or no longer one.
+
+    Raises:
+        TypeError: It is something else. RuntimeError: It is closed.
+    """
+    if not isinstance(session, Session):
+        raise TypeError(f"session is {type(session).__name__}; a urlrequest.Session is needed")
+    if session.is_closed:
+        raise RuntimeError("the session is closed")
+
+
+def _check_limits(max_requests: int, max_per_host: int | None) -> tuple[int, int | None]:
+    for name, limit in (("max_requests", max_requests), ("max_per_host", max_per_host)):
+        if limit is not None and limit < 1:
+            raise ValueError(f"{name} is {limit}; 1 or more is needed")
+    return max_requests, max_per_host
+
+
+def _check_max_idle(limit: int) -> int:
+    if limit < 0:
+        raise ValueError(f"max_idle is {limit}; 0 or more is needed")
+    return limit
+
+
+default_session = Common(MAX_REQUESTS, None, None)
+"""For requests that name no session: it keeps connections and no cookies (contract 17.9)."""

@@ -1,0 +1,1 @@
+"""Threads, timers, wake-ups and deadlines; nothing here knows of HTTP."""

@@ -1,0 +1,192 @@
+"""The body of a request: where its octets come from, how many there are, and what type they have (contract 10.2).
+
+A body belongs to the worker. The user's objects are read, never changed and never closed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+
+from urlrequest.errors import IncompleteContent
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any, Protocol
+
+    class _Readable(Protocol):
+        def read(self, size: int, /) -> Any: ...
+
+
+__all__ = ["Body", "make_body", "make_json_body"]
+
+PIECE_SIZE = 256 * 1024  # octets read from a file at a time
+
+_CHARSET = r";\s*charset\s*=\s*\"?([^\s\";]+)"
+
+
+class Body:
+    """A request's content.
+
+    Attributes:
+        pieces: Makes an iterator of the octets, from their beginning.
+        length: Octets in all; None: unknown, so they are sent in chunks (RFC 9112, section 7.1).
+        content_type: The type that the octets have when the user names none.
+        is_replayable: The octets can be had a second time.
+        is_watched: Whoever takes a piece says by that that the one before was sent; so none may be taken early.
+    """
+
+    __slots__ = ("content_type", "is_replayable", "is_watched", "length", "pieces")
+
+    def __init__(
+        self,
+        pieces: Callable[[], Iterator[bytes | memoryview]],
+        length: int | None,
+        content_type: str | None = None,
+        *,
+        is_replayable: bool = False,
+        is_watched: bool = False,
+    ) -> None:
+        self.pieces = pieces
+        self.length = length
+        self.content_type = content_type
+        self.is_replayable = is_replayable
+        self.is_watched = is_watched
+
+    def watched(self, pieces: Callable[[], Iterator[bytes | memoryview]]) -> Body:
+        """The same content, in pieces of which somebody counts those that are taken."""
+        return Body(pieces, self.length, self.content_type, is_replayable=self.is_replayable, is_watched=True)
+
+
+def make_body(source: object, content_type: str | None) -> Body:
+    """Make a body of what the user passed.
+
+    Args:
+        source: bytes-like, str, dict, a binary or text file, or an iterable of bytes or str.
+        content_type: The user's Content-Type, which decides the charset of text and the form of a dict.
+    Raises:
+        TypeError: Such an object cannot be sent.
+        ValueError: The text cannot be written in its charset, or the dict not as JSON.
+    """
+    charset = _charset(content_type)
+    if isinstance(source, str):
+        return _whole(source.encode(charset))
+    memory = _memory_of(source)
+    if memory is not None:
+        return _whole(memory)
+    if isinstance(source, dict):
+        return _dict_body(source, content_type, charset)
+    if hasattr(source, "read"):
+        return _file_body(source, charset)
+    if isinstance(source, list | tuple):
+        return _list_body(source, charset)
+    if isinstance(source, Iterable):
+        return Body(lambda: _encoded(source, charset), None)
+    raise TypeError(f"req_body is {type(source).__name__}; bytes, str, dict, a file or an iterable of bytes is needed")
+
+
+def make_json_body(value: Any) -> Body:
+    """Make a body of JSON text.
+
+    Raises:
+        TypeError, ValueError: It cannot be written as JSON.
+    """
+    import json  # most requests need none of it
+
+    return _whole(json.dumps(value).encode(), "application/json")
+
+
+def _memory_of(source: Any) -> memoryview | None:
+    """The octets of whatever has the buffer protocol: bytes, array, numpy; a mapped file is read as a file."""
+    if hasattr(source, "read"):
+        return None
+    try:
+        return memoryview(source)
+    except TypeError:
+        return None
+
+
+def _charset(content_type: str | None) -> str:
+    named = re.search(_CHARSET, content_type or "", re.IGNORECASE)
+    if named is None:
+        return "utf-8"
+    try:
+        "".encode(named[1])
+    except LookupError:
+        raise ValueError(f"Content-Type has the charset {named[1]!r}, in which no text can be written here") from None
+    return named[1]
+
+
+def _whole(octets: bytes | memoryview, content_type: str | None = None) -> Body:
+    view = memoryview(octets).cast("B")
+    return Body(lambda: iter((view,)), len(view), content_type, is_replayable=True)
+
+
+def _dict_body(fields: Mapping[Any, Any], content_type: str | None, charset: str) -> Body:
+    media_type = (content_type or "").partition(";")[0].strip().lower()
+    if media_type == "application/json" or media_type.endswith("+json"):
+        import json  # most requests need none of it
+
+        return _whole(json.dumps(fields).encode(charset))
+    from urllib.parse import urlencode
+
+    return _whole(urlencode(fields, doseq=True).encode("ascii"), "application/x-www-form-urlencoded")
+
+
+def _list_body(items: list[Any] | tuple[Any, ...], charset: str) -> Body:
+    for item in items:
+        if not isinstance(item, str | bytes | bytearray | memoryview):
+            raise TypeError(f"req_body holds {type(item).__name__}; bytes are needed")
+    return Body(lambda: _encoded(items, charset), None, is_replayable=True)
+
+
+def _encoded(items: Iterable[Any], charset: str) -> Iterator[bytes | memoryview]:
+    for item in items:
+        if isinstance(item, str):
+            yield item.encode(charset)
+        elif isinstance(item, bytes | bytearray | memoryview):
+            yield memoryview(item).cast("B")
+        else:
+            raise TypeError(f"req_body yielded {type(item).__name__}; bytes are needed")
+
+
+def _file_body(file: Any, charset: str) -> Body:
+    # Every file of text has an encoding, wrapped ones too, and its octets are not the ones that will be sent.
+    if hasattr(file, "encoding"):
+        return Body(lambda: _read(file, None, charset), None)
+    length = _length_of(file)
+    if length is None:
+        return Body(lambda: _read(file, None, charset), None)
+    position = file.tell()
+    return Body(lambda: _read_from(file, position, length, charset), length, is_replayable=True)
+
+
+def _length_of(file: Any) -> int | None:
+    """Octets from the file's present position to its end; None where nobody can tell."""
+    try:
+        position = file.tell()
+        file.seek(0, os.SEEK_END)
+        end = file.tell()  # what seek() returns, not every file tells
+        file.seek(position)
+    except (AttributeError, OSError, ValueError):
+        return None
+    return max(0, int(end) - int(position))
+
+
+def _read_from(file: Any, position: int, length: int, charset: str) -> Iterator[bytes]:
+    file.seek(position)
+    yield from _read(file, length, charset)
+
+
+def _read(file: _Readable, length: int | None, charset: str) -> Iterator[bytes]:
+    sent = 0
+    while piece := file.read(PIECE_SIZE):
+        octets = piece.encode(charset) if isinstance(piece, str) else piece
+        sent += len(octets)
+        if length is not None and sent > length:
+            raise IncompleteContent(f"the file of req_body grew to {sent} octets while its {length} were being sent")
+        yield octets
+    if length is not None and sent < length:
+        raise IncompleteContent(f"the file of req_body ended after {sent} of {length} octets")

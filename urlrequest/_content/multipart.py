@@ -1,0 +1,136 @@
+"""multipart/form-data: fields and files -> a body, streamed from disk, its length known beforehand (RFC 7578; WHATWG).
+
+The user's files are read when they are sent, and opened only then if they were given by path.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .body import Body, make_body
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["make_multipart"]
+
+PIECE_SIZE = 256 * 1024  # octets read from a file at a time
+
+# The three characters that would end a quoted name (WHATWG, multipart/form-data encoding algorithm).
+_ESCAPES = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
+
+
+class _Part(NamedTuple):
+    head: bytes
+    content: Body
+
+
+def make_multipart(files: object, fields: object) -> Body:
+    """Make the body of a form with files.
+
+    Args:
+        files: A dict or a list of pairs: the field's name, and a path, an open binary file, bytes, or a tuple
+            (file name, one of these[, content type]).
+        fields: The form's other fields: a dict or a list of pairs, or None.
+    Raises:
+        TypeError: One of them is of another type. OSError: A file cannot be read.
+    """
+    boundary = f"urlrequest-{os.urandom(16).hex()}"
+    parts = [_field_part(name, value) for name, value in _pairs(fields, "req_body")]
+    parts += [_file_part(name, source) for name, source in _pairs(files, "files")]
+    opening, end = f"--{boundary}\r\n".encode(), f"--{boundary}--\r\n".encode()
+    lengths = [part.content.length for part in parts]
+    total = None
+    if None not in lengths:
+        total = sum(len(opening) + len(part.head) + (part.content.length or 0) + 2 for part in parts) + len(end)
+
+    def pieces() -> Iterator[bytes | memoryview]:
+        for part in parts:
+            yield opening + part.head
+            yield from part.content.pieces()
+            yield b"\r\n"
+        yield end
+
+    is_replayable = all(part.content.is_replayable for part in parts)
+    return Body(pieces, total, f"multipart/form-data; boundary={boundary}", is_replayable=is_replayable)
+
+
+def _pairs(given: Any, what: str) -> list[tuple[str, Any]]:
+    if given is None:
+        return []
+    if isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
+        raise TypeError(f"{what} is {type(given).__name__}; with files, a dict or a list of pairs is needed")
+    pairs: list[tuple[str, Any]] = []
+    for pair in given.items() if hasattr(given, "items") else given:
+        if not isinstance(pair, tuple | list) or len(pair) != 2 or not isinstance(pair[0], str):
+            raise TypeError(f"{what} holds {type(pair).__name__} where a pair of a name and a value is needed")
+        name, value = pair
+        # Several values under one name are several parts, as in a form.
+        pairs.extend((name, single) for single in (value if isinstance(value, list) else [value]))
+    return pairs
+
+
+def _field_part(name: str, value: Any) -> _Part:
+    text = value if isinstance(value, str | bytes) else str(value)
+    return _Part(f'Content-Disposition: form-data; name="{_quoted(name)}"\r\n\r\n'.encode(), make_body(text, None))
+
+
+def _file_part(name: str, source: Any) -> _Part:
+    file_name, content_type = None, None
+    if isinstance(source, tuple):
+        if len(source) not in {2, 3}:
+            raise TypeError(f"files has a tuple of {len(source)} for {name!r}; (file name, content[, type]) is needed")
+        file_name, source, content_type = (*source, None)[:3]
+    if isinstance(source, str | os.PathLike):
+        path = os.fsdecode(source)
+        content = _path_body(path)
+        file_name = os.path.basename(path) if file_name is None else file_name
+    else:
+        content = make_body(source, None)
+        origin = getattr(source, "name", None)
+        if file_name is None:
+            file_name = os.path.basename(origin) if isinstance(origin, str) else name
+    if not isinstance(file_name, str):
+        raise TypeError(f"files has a file name of type {type(file_name).__name__} for {name!r}; text is needed")
+    if content_type is None:
+        content_type = _guess_type(file_name)
+    if not isinstance(content_type, str) or not content_type.isprintable():
+        raise ValueError(f"files has the content type {content_type!r} for {name!r}")
+    disposition = f'form-data; name="{_quoted(name)}"; filename="{_quoted(file_name)}"'
+    head = f"Content-Disposition: {disposition}\r\nContent-Type: {content_type}\r\n\r\n"
+    return _Part(head.encode(), content)
+
+
+def _quoted(text: str) -> str:
+    # A name from disk may have octets that are no text; a browser sends U+FFFD for them.
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").translate(_ESCAPES)
+
+
+def _guess_type(file_name: str) -> str:
+    import mimetypes  # only requests with files need it
+
+    return mimetypes.guess_type(file_name)[0] or "application/octet-stream"
+
+
+def _check_regular(path: str) -> None:
+    """Refuse what has no size and may block when it is opened: pipes, devices. Raises OSError."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a folder cannot be opened anyway
+        raise OSError(errno.EINVAL, "files has a path that leads to no regular file", path)
+
+
+def _path_body(path: str) -> Body:
+    """A file that is opened when it is sent, as often as it is sent."""
+    _check_regular(path)
+    with open(path, "rb") as file:  # so that one that cannot be read is known before anything is sent
+        length = os.fstat(file.fileno()).st_size
+
+    def pieces() -> Iterator[bytes | memoryview]:
+        with open(path, "rb") as file:
+            body = make_body(file, None)
+            yield from body.pieces()
+
+    return Body(pieces, length, is_replayable=True)

@@ -1,0 +1,1 @@
+"""The straight line of one request, from its options to its outcome."""

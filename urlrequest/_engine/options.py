@@ -1,0 +1,50 @@
+"""Options: what the user asked for, as it was passed. Nothing is checked here; see `_engine.prepare`."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from operator import is_
+
+__all__ = ["PLAIN", "Options"]
+
+_CONTAINERS = (
+    "req_body", "req_headers", "proxy_headers", "cookies", "params", "json", "files",
+    "session_headers", "session_cookies",
+)  # fmt: skip
+
+
+class Options(
+    namedtuple(  # noqa: PYI024 - each may be anything, and `typing` is slow to import
+        "Options",
+        [
+            "url", "decode", "ca_file", "verify", "chunk_size",
+            "req_body", "req_headers", "method", "file_path", "proxy_host", "proxy_port", "proxy_headers",
+            "user_agent", "cookies", "auth", "client_cert", "ssl_context", "follow_redirects", "retries", "trust_env",
+            "params", "json", "files", "progress_interval", "max_size", "resume", "checksum",
+            "base_url", "session_headers", "session_cookies",
+        ],
+    )
+):  # fmt: skip
+    """The constructor's arguments as the user passed them (contract 2.1); first what most requests differ in."""
+
+    __slots__ = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is asked for but a URL: then there is nothing to check, and nothing of the user's to keep."""
+        # By identity: what the user passed may be equal to anything, or refuse to be compared, as arrays of numpy do.
+        return self.chunk_size == PLAIN.chunk_size and all(map(is_, self[5:], _NOTHING))
+
+    def detached(self) -> Options:
+        """The same with containers of our own: the user may change theirs while the request runs."""
+        if (
+            self.req_body is self.req_headers is self.proxy_headers is self.cookies is self.params is self.json
+            is self.files is self.session_headers is self.session_cookies is None
+        ):  # fmt: skip
+            return self
+        copies = {name: value.copy() for name in _CONTAINERS if isinstance(value := getattr(self, name), dict | list)}
+        return self._replace(**copies) if copies else self
+
+
+PLAIN = Options(*[None] * len(Options._fields))._replace(decode=True, verify=True, chunk_size=8192, resume=False)
+_NOTHING = PLAIN[5:]

@@ -1,0 +1,351 @@
+"""perform(): the straight line of one request, hop by hop, from its options to its outcome.
+
+It runs on the worker and knows neither threads nor callbacks: what happens on the way is told to a `Witness`, what goes
+wrong is raised. The connection and the temporary file are released on every path.
+
+Invariants:
+    T1  Every octet of content is counted (see `_http1.response_reader`), and only a complete body is judged.
+    T2  Nothing appears under file_path except by `FileSink.commit()`, and only after the witness agreed to it.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from http.client import HTTPException
+
+from urlrequest._content.checksum import compare_digest, new_digest
+from urlrequest._content.codings import knows_codings
+from urlrequest._content.sinks import FileSink, MemorySink, Sink
+from urlrequest._content.text import decode_text
+from urlrequest._delivery.events import answer_class
+from urlrequest._http.response_head import content_length
+from urlrequest._http.retry import back_off, is_worth_retrying, may_repeat, retry_after, wants_retry
+from urlrequest.errors import RequestCancelled, TooManyRedirects
+
+from .pool import Lease
+from .prepare import Plan, follow_plan, make_plan, wire_form
+from .progress import Meter, SizeLimit, UploadMeter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, Protocol
+
+    from urlrequest._content.body import Body
+    from urlrequest._content.decoder import Decoder
+    from urlrequest._delivery.events import Answer, ProgressRun
+    from urlrequest._http.cookies import CookieStore
+    from urlrequest._http.redirect import Hop, NextRequest
+    from urlrequest._http.response_head import ResponseHead
+    from urlrequest._http1.connection import Fields
+    from urlrequest._http1.response_reader import ResponseLike
+    from urlrequest._net.cancel_scope import Waiter
+
+    from .options import Options
+    from .pool import Pool
+
+    class Witness(Protocol):
+        """Who is told what happens, on the worker: the request."""
+
+        def connection_class(self, scheme: str) -> type:
+            """The connection class for a scheme, or `UnsupportedScheme`."""
+            ...
+
+        def wants_progress(self) -> bool: ...
+        def wants_upload_progress(self) -> bool: ...
+        def wants_chunks(self) -> bool: ...
+        def see_plan(self, plan: Plan) -> None: ...
+        def see_hop(self, hop: Hop) -> None: ...
+        def see_head(self, head: ResponseHead) -> None: ...
+        def see_progress(self, run: ProgressRun) -> None: ...
+        def see_chunk(self, octets: bytes) -> None: ...  # blocks while the user is behind
+        def begin_commit(self) -> bool:
+            """Whether a verified file may be put in its place: False when the request was cancelled."""
+            ...
+
+        def decode_result(self, result: Any, resp: Any) -> Any: ...
+
+
+__all__ = ["Supplies", "perform"]
+
+UPLOAD_PIECE = 64 * 1024  # octets sent between two upload progress events
+DISCARD_LIMIT = 16 * 1024  # octets of a body that nobody wants and that are read to keep the connection
+
+
+class Supplies:
+    """What requests of a session share.
+
+    Attributes:
+        pool: Where connections come from and go to.
+        cookies: Cookies of the session, or None.
+    """
+
+    __slots__ = ("cookies", "pool")
+
+    def __init__(self, pool: Pool, cookies: CookieStore | None = None) -> None:
+        self.pool = pool
+        self.cookies = cookies
+
+
+def perform(options: Options, supplies: Supplies, waiter: Waiter, witness: Witness) -> Answer:
+    """Carry out a request.
+
+    Args:
+        waiter: Ends every wait when the request is cancelled or out of time.
+    Returns:
+        The complete response.
+    Raises:
+        RequestCancelled: It was cancelled. Exception: Anything that kept the response from being complete.
+    """
+    has_progress = witness.wants_progress() or witness.wants_chunks()
+    plan = make_plan(options, has_progress=has_progress, connection_class_for=witness.connection_class)
+    if plan.body is not None and witness.wants_upload_progress():
+        plan = plan.replaced(body=_watched(plan.body, plan.progress_interval, witness))
+    if plan.file_path is None:
+        return _fetch(plan, None, options, supplies, waiter, witness)
+    with _open_file(plan.file_path, plan, waiter) as file:
+        plan = plan.replaced(fields=[*plan.fields, *file.range_fields()])
+        return _fetch(plan, file, options, supplies, waiter, witness)
+
+
+def _fetch(
+    plan: Plan, file: FileSink | None, options: Options, supplies: Supplies, waiter: Waiter, witness: Witness
+) -> Answer:
+    """Go from hop to hop, up to the final response."""
+    hops = 0
+    while True:
+        witness.see_plan(plan)
+        lease, response = _exchange(plan, supplies, waiter)
+        with lease:
+            following = _find_redirect(plan, response.head) if plan.redirect_limit else None
+            if following is None and (file is None or file.accepts(response.head)):
+                return _finish(response, plan, file, options, waiter, witness)
+            _discard(response)
+        if following is None:
+            plan = plan.replaced(fields=_without_range(plan.fields))
+            continue
+        if hops == plan.redirect_limit:
+            raise TooManyRedirects(f"{plan.target} redirects again, after {hops} redirects; no more are allowed")
+        hops += 1
+        from urlrequest._http.redirect import Hop  # as in _find_redirect()
+
+        witness.see_hop(Hop(plan.target.url, response.head.status, response.head.headers))
+        plan = follow_plan(plan, following, options, witness.connection_class(following.target.scheme))
+
+
+def _open_file(path: str, plan: Plan, waiter: Waiter) -> FileSink:
+    """The sink for file_path; a part file that another request has, or that we did not make, is left alone."""
+    if plan.is_resumed:
+        from urlrequest._content.resumable_file import PartSink  # few requests continue a download
+
+        with suppress(OSError):  # what is wrong with the path itself, the other sink says
+            return PartSink(path, plan.checksum, plan.target.url, waiter.check)
+    return FileSink(path, plan.checksum)
+
+
+def _find_redirect(plan: Plan, head: ResponseHead) -> NextRequest | None:
+    from urlrequest._http.redirect import find_redirect  # most requests follow none
+
+    return find_redirect(plan.method, plan.target, head)
+
+
+def _without_range(fields: Fields) -> Fields:
+    return [field for field in fields if field[0].lower() not in {"range", "if-range"}]
+
+
+# Sending
+
+
+def _watched(body: Body, interval: float | None, witness: Witness) -> Body:
+    """The body, telling how much of it was sent: whoever takes a piece has sent the one before."""
+
+    def pieces() -> Iterator[bytes | memoryview]:
+        meter = UploadMeter(body.length, interval, witness)
+        for piece in body.pieces():
+            for start in range(0, len(piece), UPLOAD_PIECE):
+                part = piece[start : start + UPLOAD_PIECE]
+                yield part
+                meter.count(len(part))
+        meter.finish()
+
+    return body.watched(pieces)
+
+
+def _exchange(plan: Plan, supplies: Supplies, waiter: Waiter) -> tuple[Lease, ResponseLike]:
+    """Lease a connection and send the request, again where it is worth it; the lease is the caller's to end."""
+    for attempt in range(1, plan.retries + 1):
+        if not may_repeat(plan.method, plan.body):
+            break
+        try:
+            lease, response = _exchange_once(plan, supplies, waiter)
+        except Exception as error:
+            pause = back_off(attempt)
+            if not is_worth_retrying(error) or not _has_time_for(pause, waiter):
+                raise
+        else:
+            if not wants_retry(response.head):
+                return lease, response
+            asked = retry_after(response.head)
+            pause = back_off(attempt) if asked is None else asked
+            if not _has_time_for(pause, waiter):
+                return lease, response
+            # What is wrong with an answer that is given up keeps nobody from asking again.
+            with suppress(OSError, HTTPException), lease:
+                _discard(response)
+        waiter.pause(pause)
+    try:
+        return _exchange_once(plan, supplies, waiter)
+    except Exception as error:
+        if plan.retries and plan.body is not None and not plan.body.is_replayable:
+            _add_note(error, "not tried again: the body can be read only once")
+        raise
+
+
+def _exchange_once(plan: Plan, supplies: Supplies, waiter: Waiter) -> tuple[Lease, ResponseLike]:
+    waiter.check()
+    lease = Lease(supplies.pool, plan.route, waiter)
+    try:
+        cookies = None if supplies.cookies is None else supplies.cookies.cookies_for(plan.target)
+        response = lease.exchange(plan.method, *wire_form(plan, cookies), plan.body)
+        if supplies.cookies is not None:
+            supplies.cookies.store(plan.target, response.head)
+    except BaseException:
+        lease.give_up()
+        raise
+    return lease, response
+
+
+def _add_note(error: Exception, note: str) -> None:
+    """Say more than an error of somebody else's does; tracebacks show it from Python 3.11 on."""
+    add_note = getattr(error, "add_note", None)
+    if add_note is not None:
+        add_note(note)
+
+
+def _has_time_for(pause: float, waiter: Waiter) -> bool:
+    remaining = waiter.deadline.remaining()
+    return remaining is None or remaining > pause
+
+
+def _discard(response: ResponseLike) -> None:
+    """Read a small body that nobody wants, so that its connection can be used again; a large one is not worth it."""
+    if response.expected is not None and response.expected <= DISCARD_LIMIT:
+        while not response.is_complete:
+            response.read_piece()
+
+
+# Receiving
+
+
+def _finish(
+    response: ResponseLike, plan: Plan, file: FileSink | None, options: Options, waiter: Waiter, witness: Witness
+) -> Answer:
+    """Receive the final response, and make of it what the user asked for."""
+    head = response.head
+    witness.see_head(head)
+    is_wanted = 200 <= head.status < 300
+    has_content = is_wanted and _has_content(plan.method, head.status)
+    checksum = plan.checksum if has_content else None
+    content = result = b""
+    if is_wanted and file is not None:
+        _receive(response, file, plan, witness, file.offset)
+        waiter.check()
+        if has_content:
+            if not witness.begin_commit():
+                raise RequestCancelled("the request was cancelled")
+            file.commit()
+    elif is_wanted and witness.wants_chunks():
+        from urlrequest._content.chunk_sink import ChunkSink  # few requests hand their body over as it arrives
+
+        chunks = ChunkSink(witness.see_chunk, checksum)
+        _receive(response, chunks, plan, witness)
+        waiter.check()
+        chunks.verify()
+    else:
+        content = _collect(response, plan, witness)
+        waiter.check()
+        if checksum is not None:
+            digest = new_digest(checksum)
+            digest.update(content)
+            compare_digest(digest, checksum)
+        result = _make_result(content, response, options, witness)
+    return answer_class(head.status)(head=head, content=content, result=result)
+
+
+def _has_content(method: str, status: int) -> bool:
+    """Whether the response can have a body at all: without one, a file stays what it was (RFC 9110, section 6.4.1)."""
+    return method != "HEAD" and status != 204
+
+
+def _collect(response: ResponseLike, plan: Plan, witness: Witness) -> bytes:
+    """The whole content, in memory."""
+    if not (plan.max_size is not None or witness.wants_progress() or _is_coded(response, plan)):
+        whole = response.take_whole()
+        if whole is not None:
+            return whole
+    with MemorySink() as memory:
+        _receive(response, memory, plan, witness)
+        return memory.content()
+
+
+def _is_coded(response: ResponseLike, plan: Plan) -> bool:
+    """Whether there are content codings to be undone."""
+    codings = response.head.headers.get("Content-Encoding")
+    return bool(codings) and plan.decodes_content and knows_codings(codings)
+
+
+def _receive(response: ResponseLike, sink: Sink, plan: Plan, witness: Witness, offset: int = 0) -> None:
+    """Bring the whole content to the sink, and tell how far it is.
+
+    Args:
+        offset: Octets that are there already.
+    """
+    total = content_length(response.head)
+    limit = SizeLimit(plan.max_size)
+    if response.expected is not None:
+        limit.check(offset + response.expected)
+    limit.add(offset)
+    total = None if total is None else offset + total
+    meter = Meter(plan.chunk_size, total, plan.progress_interval, witness, offset)
+    if _is_coded(response, plan):
+        sink.expect(None)
+        from urlrequest._content.decoder import Decoder  # many responses are not coded
+
+        _receive_coded(response, Decoder(response.head.headers["Content-Encoding"]), sink, meter, limit)
+    else:
+        sink.expect(response.expected)
+        _receive_plain(response, sink, meter, limit)
+    meter.finish()
+
+
+def _receive_plain(response: ResponseLike, sink: Sink, meter: Meter, limit: SizeLimit) -> None:
+    piece = response.read_piece()  # as a rule what came along with the head
+    limit.add(len(piece))
+    sink.write(piece)
+    meter.count(len(piece))
+    while not response.is_complete:
+        with sink.room() as room:
+            count = response.read_into(room)
+        limit.add(count)
+        sink.filled(count)
+        meter.count(count)
+
+
+def _receive_coded(response: ResponseLike, decoder: Decoder, sink: Sink, meter: Meter, limit: SizeLimit) -> None:
+    while not response.is_complete:
+        piece = response.read_piece()
+        for part in decoder.decode(piece):
+            limit.add(len(part))
+            sink.write(part)
+        meter.count(len(piece))
+    for part in decoder.finish():
+        limit.add(len(part))
+        sink.write(part)
+
+
+def _make_result(content: bytes, response: ResponseLike, options: Options, witness: Witness) -> Any:
+    """What the user gets for a body in memory (contract 4.1 to 4.3)."""
+    result = decode_text(content, response.head.headers.get("Content-Type"))
+    if options.decode:
+        return witness.decode_result(result, getattr(response, "wrapped", response))
+    return result

@@ -1,0 +1,143 @@
+"""Meters: octets received or sent -> progress events (contract 5.2, 17.2, 17.3); SizeLimit (contract 17.6)."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from urlrequest._delivery.events import ProgressRun
+from urlrequest.errors import ContentTooLarge
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class ProgressWitness(Protocol):
+        """Who is told how far a body is."""
+
+        def wants_progress(self) -> bool: ...
+        def see_progress(self, run: ProgressRun) -> None: ...
+
+
+__all__ = ["Meter", "SizeLimit", "UploadMeter"]
+
+
+class _Pace:
+    """Lets an event through when the last one was long enough ago."""
+
+    def __init__(self, interval: float | None) -> None:
+        self._interval = interval
+        self._next = 0.0
+
+    def is_due(self) -> bool:
+        if self._interval is None:
+            return True
+        now = monotonic()
+        if now < self._next:
+            return False
+        self._next = now + self._interval
+        return True
+
+
+class Meter:
+    """Counts a body's octets as they are received, and tells of every chunk.
+
+    One run of events stands for all chunks that a read has completed, so that small chunks cost callbacks but no
+    objects.
+    """
+
+    def __init__(
+        self,
+        chunk_size: int | None,
+        total: int | None,
+        interval: float | None,
+        witness: ProgressWitness,
+        offset: int = 0,
+    ) -> None:
+        """Begin, and tell so.
+
+        Args:
+            chunk_size: Octets from one event to the next; None: the whole body is one chunk.
+            total: Octets to come; None: unknown.
+            interval: The shortest time between two events, in seconds; first and last come always.
+            offset: Octets that were there before, of a download that is continued.
+        """
+        self._chunk_size = chunk_size
+        self._total = -1 if total is None else total
+        self._pace = _Pace(interval)
+        self._is_paced = interval is not None
+        self._witness = witness
+        self._received = offset
+        self._told = offset
+        self._pace.is_due()
+        self._tell(offset, 1)
+
+    def count(self, octets: int) -> None:
+        """Take note of octets received."""
+        self._received += octets
+        size = self._chunk_size
+        if size is not None and self._received - self._told >= size:
+            chunks = (self._received - self._told) // size
+            first = self._told + size
+            self._told += chunks * size
+            if not self._is_paced:
+                self._tell(first, chunks, size)
+            elif self._pace.is_due():
+                self._tell(self._told, 1)
+
+    def finish(self) -> None:
+        """Tell of the last, incomplete chunk, and of the end."""
+        if self._received > self._told:
+            self._tell(self._received, 1)
+        self._tell(self._received, 1)
+
+    def _tell(self, first: int, count: int, step: int = 0) -> None:
+        if self._witness.wants_progress():
+            self._witness.see_progress(ProgressRun(first, step, count, self._total))
+
+
+class UploadMeter:
+    """Counts a body's octets as they are sent; the last event always comes."""
+
+    def __init__(self, total: int | None, interval: float | None, witness: ProgressWitness) -> None:
+        """Begin, and tell so; `total` None: unknown."""
+        self._total = -1 if total is None else total
+        self._pace = _Pace(interval)
+        self._witness = witness
+        self._sent = 0
+        self._pace.is_due()
+        self._tell()
+
+    def count(self, octets: int) -> None:
+        """Take note of octets sent."""
+        self._sent += octets
+        if self._sent != self._total and self._pace.is_due():
+            self._tell()
+
+    def finish(self) -> None:
+        """Tell of the end."""
+        self._tell()
+
+    def _tell(self) -> None:
+        self._witness.see_progress(ProgressRun(self._sent, 0, 1, self._total, is_upload=True))
+
+
+class SizeLimit:
+    """Counts a body's octets, decoded ones, against the largest size that the user allows."""
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._size = 0
+
+    def check(self, size: int) -> None:
+        """Refuse a size.
+
+        Raises:
+            ContentTooLarge: It is above the limit.
+        """
+        if self._limit is not None and size > self._limit:
+            raise ContentTooLarge(f"the body has {size} octets or more; max_size is {self._limit}")
+
+    def add(self, octets: int) -> None:
+        """Take note of octets. Raises as `check()`."""
+        self._size += octets
+        self.check(self._size)

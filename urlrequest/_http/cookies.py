@@ -1,0 +1,79 @@
+"""CookieStore: the cookies of a session, kept by `http.cookiejar` (RFC 6265).
+
+Thread safety. CookieJar guards itself with a lock of its own; workers alone come here.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from http.cookiejar import CookieJar
+    from typing import Any
+
+    from .response_head import ResponseHead
+    from .target import Target
+
+__all__ = ["CookieStore"]
+
+COOKIE_LIMIT = 50  # cookies kept of one response (CVE-2022-32205 was a flood of them)
+
+
+class CookieStore:
+    """Cookies for the requests of a session.
+
+    Attributes:
+        jar: The `http.cookiejar.CookieJar` behind it, for programs that look into it or save it.
+    """
+
+    def __init__(self, jar: CookieJar) -> None:
+        self.jar = jar
+
+    def cookies_for(self, target: Target) -> str | None:
+        """The Cookie field for a request, or None."""
+        request = _Request(target)
+        self.jar.add_cookie_header(request)  # type: ignore[arg-type]  # it asks for no more than _Request has
+        return request.cookie
+
+    def store(self, target: Target, head: ResponseHead) -> None:
+        """Keep what a response sets."""
+        if "Set-Cookie" in head.headers:
+            self.jar.extract_cookies(_Response(head), _Request(target))  # type: ignore[arg-type]  # as above
+
+
+class _Request:
+    """What CookieJar asks of a `urllib.request.Request`."""
+
+    unverifiable = False
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self.cookie: str | None = None
+        self.host = target.host
+        self.type = target.scheme
+        self.origin_req_host = target.host
+
+    def get_full_url(self) -> str:
+        return self._target.url
+
+    def has_header(self, name: str) -> bool:  # noqa: ARG002 - CookieJar asks for Cookie and Cookie2
+        return False
+
+    def get_header(self, name: str, default: Any = None) -> Any:  # noqa: ARG002 - as above
+        return default
+
+    def add_unredirected_header(self, name: str, value: str) -> None:
+        if name == "Cookie":
+            self.cookie = value
+
+
+class _Response:
+    """What CookieJar asks of a response."""
+
+    def __init__(self, head: ResponseHead) -> None:
+        self._head = head
+
+    def info(self) -> _Response:
+        return self
+
+    def get_all(self, name: str, default: Any = None) -> Any:
+        return self._head.headers.get_all(name)[:COOKIE_LIMIT] or default

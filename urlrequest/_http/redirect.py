@@ -1,0 +1,114 @@
+"""Redirects: (request, response head) -> the next request, or None (RFC 9110, section 15.4). Pure.
+
+Invariants:
+    R1  When scheme, host or port changes, Authorization, Cookie, Proxy-Authorization and what came from `auth` are
+        dropped, and stay dropped for the rest of the chain (contract 17.4).
+    R2  Only http and https are followed to, and never from https to http.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import urljoin
+
+from urlrequest.errors import InvalidURL, UnsafeRedirect
+
+from .target import Target, parse_target
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .response_head import ResponseHead
+
+__all__ = ["CONTENT_FIELDS", "Hop", "NextRequest", "find_redirect", "resolve_reference"]
+
+CONTENT_FIELDS = frozenset(
+    {
+        "content-encoding",
+        "content-language",
+        "content-length",
+        "content-location",
+        "content-type",
+        "expect",
+        "transfer-encoding",
+    }
+)
+STATUSES = frozenset({301, 302, 303, 307, 308})
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+class Hop(NamedTuple):
+    """A response that led to another one, as `UrlRequest.history` shows it."""
+
+    url: str
+    status: int
+    headers: dict[str, str]
+
+
+class NextRequest(NamedTuple):
+    """What a redirect asks for.
+
+    Attributes:
+        keeps_body: The body is sent again; else the method is one without.
+        leaves_origin: Credentials must be dropped.
+    """
+
+    target: Target
+    method: str
+    keeps_body: bool
+    leaves_origin: bool
+
+
+def resolve_reference(base: Target, reference: str) -> Target:
+    """The target that a relative or absolute URL means (RFC 3986, section 5).
+
+    Raises:
+        InvalidURL: It cannot be requested.
+    """
+    text = reference.strip(" \t")
+    if _CONTROL.search(text):  # urljoin() would delete some of them without a word
+        raise InvalidURL("a URL with control characters cannot be followed")
+    try:
+        following = parse_target(_join(base, text))
+    except InvalidURL:
+        raise
+    except ValueError as error:
+        raise InvalidURL(f"the URL cannot be joined to {base}: {error}") from None
+    has_authority = _SCHEME.match(text) or text.startswith("//")
+    if has_authority and (following.origin != base.origin or following.userinfo is not None):
+        return following
+    # The host as it was: no text of a URL that is sent has the zone of an IPv6 address (RFC 6874, section 4).
+    return Target(base.scheme, base.host, base.port, following.path, base.userinfo)
+
+
+def _join(base: Target, text: str) -> str:
+    if _SCHEME.match(text):
+        return text
+    # urljoin() knows a handful of schemes; to any other it joins nothing, and what comes out means another host.
+    return base.scheme + urljoin(f"http{base.url[len(base.scheme) :]}", text)[len("http") :]
+
+
+def find_redirect(method: str, target: Target, head: ResponseHead) -> NextRequest | None:
+    """Where a response leads; None when it is no redirect, or does not say where to.
+
+    Raises:
+        InvalidURL: Location cannot be requested. UnsafeRedirect: It leads from https to http.
+    """
+    location = head.headers.get("Location", "")
+    if head.status not in STATUSES or not location.strip(" \t"):
+        return None
+    # Location is octets read as Latin-1; what is not ASCII in it was most likely meant as utf-8.
+    following = resolve_reference(target, location.encode("latin-1", "replace").decode("utf-8", "replace"))
+    if following.scheme not in {"http", "https"}:
+        raise InvalidURL(f"the redirect leads to the scheme {following.scheme}; only http and https are followed")
+    if (target.scheme, following.scheme) == ("https", "http"):
+        raise UnsafeRedirect(f"{target} redirects from https to {following}")
+    becomes_get = (head.status == 303 and method != "HEAD") or (head.status in {301, 302} and method == "POST")
+    return NextRequest(
+        following,
+        "GET" if becomes_get else method,
+        keeps_body=not becomes_get,
+        leaves_origin=following.origin != target.origin,
+    )

@@ -1,0 +1,345 @@
+"""URL text to Target: where to connect and what to ask for (RFC 3986; RFC 9112, section 3.2).
+
+Pure: it owns no state but a cache of parsed texts, does no I/O, and any thread may call it.
+
+Invariants:
+    1. `parse_target`, `parse_host` and `parse_port` return what they promise or raise InvalidURL, whatever they get.
+    2. Every scan is linear in the length of the text: no regular expression here can backtrack.
+    3. The path is printable ASCII without white space. The host of an http or https target is an A-label name of
+       `[a-z0-9._-]`, four decimal numbers, or an IPv6 address: nothing in it can be taken for a delimiter.
+    4. No message, `str()` or `repr()` shows userinfo, or more than a line of a long URL.
+
+`urllib.parse.urlsplit` is of no use here: it deletes tabs and line ends, and takes the port late or not at all.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from ipaddress import IPv6Address
+from string import ascii_letters, digits, hexdigits
+from urllib.parse import quote, unquote_to_bytes
+
+from urlrequest.errors import InvalidURL
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+__all__ = ["Target", "parse_host", "parse_port", "parse_target"]
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+# Longer texts, and those that may hold a password, are parsed each time instead of being kept. Characters.
+_LONGEST_CACHED = 2048
+# What a message shows of a text. Characters.
+_LONGEST_SHOWN = 80
+# RFC 1035, section 2.3.4. Octets.
+_LONGEST_HOST = 253
+_LONGEST_LABEL = 63
+_HIGHEST_PORT = 65535
+
+# Dropped at both ends of a URL, as browsers do: C0 controls and the space.
+_EDGES = "".join(map(chr, range(0x21)))
+# Sent as it stands: printable ASCII, "%" too, as what is percent-encoded already stays so (contract 9.2).
+_SAFE = "".join(map(chr, range(0x21, 0x7F)))
+
+_CONTROLS = frozenset(map(chr, [*range(0x20), 0x7F]))
+_SCHEME_CHARACTERS = frozenset(ascii_letters + digits + "+.-")
+_NAME_CHARACTERS = frozenset(ascii_letters + digits + "._-")
+_IPV4_PARTS = frozenset(map(str, range(256)))
+_AUTHORITY_ENDS = "/?#"
+_PORT_AHEAD = r"[0-9]+(?=[/?#]|\Z)"  # compiled with its first use: few URLs come without a scheme
+
+
+class Target:
+    """The target URI of a request, taken apart. Its `str()` is for messages: no userinfo, and cut when it is long.
+
+    Nothing changes it, as all who ask for the same text share it.
+
+    Attributes:
+        scheme: In lower case.
+        host: For http and https an A-label name or IP address (without brackets) in lower case, a trailing dot kept;
+            for other schemes what the authority has, '' where there is none.
+        port: None means the scheme's own.
+        path: Path and query, percent-encoded; begins with '/' for http and https. For other schemes all that follows
+            the authority.
+        userinfo: User and password, percent-decoded; None where the URL has none.
+    """
+
+    __slots__ = ("host", "path", "port", "scheme", "userinfo")
+
+    def __init__(self, scheme: str, host: str, port: int | None, path: str, userinfo: tuple[str, str] | None) -> None:
+        self.scheme: Final = scheme
+        self.host: Final = host
+        self.port: Final = port
+        self.path: Final = path
+        self.userinfo: Final = userinfo
+
+    @property
+    def authority(self) -> str:
+        """The value of the Host field: brackets around IPv6, no zone (RFC 6874, section 4), no default port."""
+        host = self.host
+        default = _DEFAULT_PORTS.get(self.scheme)
+        if default is not None and ":" in host:
+            host = f"[{host.partition('%')[0]}]"
+        return host if self.port is None or self.port == default else f"{host}:{self.port}"
+
+    @property
+    def origin(self) -> tuple[str, str, int | None]:
+        """Scheme, host and the port that is meant (RFC 9110, section 4.3.1)."""
+        return self.scheme, self.host, _DEFAULT_PORTS.get(self.scheme) if self.port is None else self.port
+
+    @property
+    def url(self) -> str:
+        """The absolute form: the whole text without userinfo and fragment."""
+        if self.host or self.port is not None or self.path.startswith("/"):
+            return f"{self.scheme}://{self.authority}{self.path}"
+        # Without an authority `user:password@host` looks like a scheme and its path.
+        _, at, path = self.path.rpartition("@")
+        return f"{self.scheme}:{'***@' if at else ''}{path}"
+
+    def __str__(self) -> str:
+        return _cut(self.url)
+
+    def __repr__(self) -> str:
+        return f"Target({_cut(self.url)!r})"
+
+
+class _Flaw(ValueError):
+    """What is wrong, in words that repeat nothing of the text; becomes an InvalidURL that says where."""
+
+
+def parse_target(url: object) -> Target:
+    """Take a URL apart and normalise it (contract 9.1 to 9.4).
+
+    `name://...` has a scheme; `name:80`, `name:80/...`, `//name` and `name` mean http; any other `name:...` is a scheme
+    too (`data:,x`). Every scheme is accepted here: whether something serves it is asked elsewhere.
+
+    Raises:
+        InvalidURL: It is no str, or no URL.
+    """
+    if not isinstance(url, str):
+        raise InvalidURL(f"the URL is {type(url).__name__}; a str is needed")
+    # An own __str__, __hash__ or slicing of a subclass must not decide what is requested.
+    text = str.__str__(url)
+    try:
+        if len(text) > _LONGEST_CACHED or "@" in text:
+            return _parse(text)
+        return _parse_cached(text)
+    except _Flaw as flaw:
+        raise InvalidURL(f"{flaw}: {_show(text)}") from None
+
+
+def parse_host(text: object) -> str:
+    """Check one host, as it stands in a URL or alone, and return it as in `Target.host` of http.
+
+    IPv6 addresses come with brackets or without. A zone is percent-encoded only within brackets (`[fe80::1%25eth0]`).
+
+    Raises:
+        InvalidURL: It is neither a name nor an IP address.
+    """
+    if not isinstance(text, str):
+        raise InvalidURL(f"the host is {type(text).__name__}; a str is needed")
+    try:
+        return _normalise_host(str.__str__(text))
+    except _Flaw as flaw:
+        raise InvalidURL(f"{flaw}: {_show(text)}") from None
+
+
+def parse_port(value: object) -> int:
+    """Check a port, given as a number or in decimal digits.
+
+    Raises:
+        InvalidURL: It is not 1 to 65535.
+    """
+    if isinstance(value, str):
+        try:
+            return _port_number(str.__str__(value))
+        except _Flaw as flaw:
+            raise InvalidURL(f"{flaw}: {_show(value)}") from None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidURL(f"the port is {type(value).__name__}; a number is needed")
+    if not 1 <= value <= _HIGHEST_PORT:
+        # Thousands of digits are a ValueError to str().
+        raise InvalidURL(f"the port is not 1 to 65535: {value if abs(value) < 10**9 else 'far from it'}")
+    return int(value)
+
+
+def _parse(text: str) -> Target:
+    text = text.strip(_EDGES)
+    if not _CONTROLS.isdisjoint(text):
+        control = next(character for character in text if character in _CONTROLS)
+        raise _Flaw(f"the URL has a control character ({control!r})")
+    scheme, authority, rest = _split(text)
+    path = _percent_encode(rest.partition("#")[0])
+    userinfo = _decode_userinfo(authority)
+    if scheme not in _DEFAULT_PORTS:
+        return Target(scheme, *_split_foreign_host(authority), path, userinfo)
+    host, port = _split_host(authority)
+    path = path if path.startswith("/") else f"/{path}"
+    return Target(scheme, _normalise_host(host), _port_number(port) if port else None, path, userinfo)
+
+
+_parse_cached = lru_cache(maxsize=256)(_parse)
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    """Scheme, authority ('' where there is none) and what follows it."""
+    name, colon, rest = text.partition(":")
+    if colon and _is_scheme(name):
+        if rest.startswith("//"):
+            scheme, rest = name.lower(), rest[2:]
+        elif re.match(_PORT_AHEAD, rest):
+            scheme, rest = "http", text
+        else:
+            return name.lower(), "", rest
+    elif rest.startswith("//") and not any(end in name for end in _AUTHORITY_ENDS):
+        raise _Flaw("the scheme of the URL has a character that no scheme has")
+    else:
+        scheme, rest = "http", text.removeprefix("//")
+    length = min((rest.index(end) for end in _AUTHORITY_ENDS if end in rest), default=len(rest))
+    authority = rest[:length]
+    # Browsers end the host at a backslash, others do not: what they disagree on is refused.
+    if " " in authority or ("\\" in authority and scheme in _DEFAULT_PORTS):
+        raise _Flaw("the host has a character that no host has")
+    return scheme, authority, rest[length:]
+
+
+def _is_scheme(name: str) -> bool:
+    return name[:1].isalpha() and _SCHEME_CHARACTERS.issuperset(name)
+
+
+def _split_host(authority: str) -> tuple[str, str]:
+    """Host (IPv6 in brackets) and port ('' where there is none) of an http authority."""
+    # At the last "@": else the tail of a password that holds one would be looked up (RFC 3986, section 3.2.1).
+    text = authority.rpartition("@")[2]
+    if text.startswith("["):
+        inside, bracket, tail = text.partition("]")
+        host = inside + bracket
+        if not bracket or (tail and not tail.startswith(":")):
+            raise _Flaw("the URL has no IPv6 address within its brackets")
+        return host, tail[1:]
+    host, _, port = text.partition(":")
+    if ":" in port:
+        raise _Flaw("the port is no number, or an IPv6 address has no brackets")
+    return host, port
+
+
+def _split_foreign_host(authority: str) -> tuple[str, int | None]:
+    """Host as it stands and port, for a scheme whose hosts follow rules of their own."""
+    text = authority.rpartition("@")[2]
+    host, colon, port = text.rpartition(":")
+    if colon and re.fullmatch(_PORT_AHEAD, port):
+        return host, _port_number(port)
+    return text, None
+
+
+def _decode_userinfo(authority: str) -> tuple[str, str] | None:
+    userinfo = authority.rpartition("@")[0]
+    if not userinfo:
+        return None
+    user, _, password = userinfo.partition(":")
+    try:
+        decoded = unquote_to_bytes(user).decode(), unquote_to_bytes(password).decode()
+    except UnicodeError:
+        raise _Flaw("user or password of the URL is not utf-8") from None
+    # RFC 7617, section 2.
+    if not _CONTROLS.isdisjoint("".join(decoded)):
+        raise _Flaw("user or password of the URL has a control character")
+    return decoded
+
+
+def _percent_encode(path: str) -> str:
+    if path.isascii() and " " not in path:
+        return path
+    try:
+        return quote(path, safe=_SAFE)
+    except UnicodeEncodeError:
+        raise _Flaw("the path of the URL has half a surrogate pair") from None
+
+
+def _port_number(text: str) -> int:
+    number = text.lstrip("0")
+    if not (number.isascii() and number.isdigit() and len(number) <= 5 and int(number) <= _HIGHEST_PORT):
+        raise _Flaw("the port is not 1 to 65535")
+    return int(number)
+
+
+def _normalise_host(text: str) -> str:
+    if text.startswith("["):
+        if not text.endswith("]"):
+            raise _Flaw("the host has an opening bracket only")
+        return _normalise_ipv6(text[1:-1], is_encoded=True)
+    if ":" in text:
+        return _normalise_ipv6(text, is_encoded=False)
+    # Before any conversion: that to A-labels takes quadratic time. The one is for a trailing dot.
+    if len(text) > _LONGEST_HOST + 1:
+        raise _Flaw(f"the host is longer than {_LONGEST_HOST} octets")
+    if text.isascii():
+        return _normalise_name(text)
+    from .idna import encode_name  # few hosts have such a name
+
+    try:
+        name = _normalise_name(encode_name(text))
+    except ValueError as error:
+        raise _Flaw(str(error)) from None
+    if _is_numeric(name):
+        raise _Flaw("the host is an IPv4 address in other digits than 0 to 9")
+    return name
+
+
+def _normalise_name(text: str) -> str:
+    """A host of ASCII characters in lower case; one trailing dot stays, as it keeps search domains out."""
+    if not text:
+        raise _Flaw("the URL has no host")
+    if not _NAME_CHARACTERS.issuperset(text):
+        raise _Flaw("the host has a character that no host has")
+    name = text.removesuffix(".")
+    if len(name) > _LONGEST_HOST:
+        raise _Flaw(f"the host is longer than {_LONGEST_HOST} octets")
+    lengths = [len(label) for label in name.split(".")]
+    if min(lengths) == 0:
+        raise _Flaw("the host has an empty label")
+    if max(lengths) > _LONGEST_LABEL:
+        raise _Flaw(f"the host has a label of more than {_LONGEST_LABEL} octets")
+    # `127.1`, `0x7f.1`, `0177.0.0.1` and `2130706433` would all reach 127.0.0.1, past any check of the text.
+    if _is_numeric(text) and not _is_ipv4(text):
+        raise _Flaw("the host is a number, but no IPv4 address of four decimal parts")
+    return text.lower()
+
+
+def _is_numeric(host: str) -> bool:
+    """Whether the system's resolver (inet_aton) takes it for a number: decimal, octal or hexadecimal."""
+    label = host.removesuffix(".").rpartition(".")[2].lower()
+    return label.isdigit() or (label.startswith("0x") and all(digit in hexdigits for digit in label[2:]))
+
+
+def _is_ipv4(host: str) -> bool:
+    parts = host.split(".")
+    return len(parts) == 4 and all(part in _IPV4_PARTS for part in parts)
+
+
+def _normalise_ipv6(text: str, *, is_encoded: bool) -> str:
+    address, percent, zone = text.partition("%")
+    if is_encoded:
+        zone = zone.removeprefix("25")
+    if percent and not (zone and _NAME_CHARACTERS.issuperset(zone.replace("~", ""))):
+        raise _Flaw("the zone of the IPv6 address is empty or has a character that no zone has")
+    try:
+        return f"{IPv6Address(address)}{percent}{zone}"
+    except ValueError:
+        raise _Flaw("the host is no IPv6 address") from None
+
+
+def _show(text: str) -> str:
+    """What a message may show of a text that is wrong: nothing that could be userinfo, no query, one line."""
+    before, at, shown = text.strip(_EDGES).rpartition("@")
+    if at:
+        # Where userinfo begins is anybody's guess here, so all before the last "@" goes.
+        scheme, slashes, _ = before.partition("://")
+        shown = f"{scheme}://***@{shown}" if slashes and _is_scheme(scheme) else f"***@{shown}"
+    return _cut(repr(shown.partition("#")[0].partition("?")[0]))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."

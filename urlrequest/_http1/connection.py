@@ -1,0 +1,307 @@
+"""Connections: `HTTPConnection` and `HTTPSConnection`, straight, to a proxy, or through a tunnel.
+
+They are `http.client` connections whose every wait can be ended and whose responses are strictly framed.
+
+Threads: a connection belongs to one worker at a time; nobody else touches it (invariant N of `_net.cancel_scope`).
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from time import monotonic
+
+from urlrequest._http.request_head import head_octets
+from urlrequest._net.cancel_scope import Waiter
+from urlrequest._net.connect import connect_socket, dial
+from urlrequest._net.stream import NetworkStream, secure
+from urlrequest._net.tls_contexts import PendingContext, TlsSettings, context_for, pending_context, warn_if_insecure
+from urlrequest._net.tls_sessions import keep_session, session_key
+from urlrequest.errors import ProtocolError, ProxyError
+
+from .response_reader import Response
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Hashable
+    from typing import Any
+
+    from urlrequest._engine.proxies import Proxy
+
+__all__ = ["Fields", "HTTPConnection", "HTTPSConnection"]
+
+Fields = list[tuple[str, str]]
+
+_RESTING = Waiter()  # of connections that serve no request
+
+
+class HTTPConnection(http.client.HTTPConnection):
+    """An `http.client.HTTPConnection` that can be cancelled and keeps deadlines.
+
+    For a scheme of your own, derive from it, override `open_socket()`, and return the class from
+    `UrlRequest.get_connection_for_scheme()` (contract 18.1). Everything here runs on the worker.
+
+    Attributes:
+        waiter: The time limits and the cancel of the request that is being served.
+        is_intact: The present request has been sent as a whole.
+        idle_since, idle_until: While it waits for a request in a pool, on `time.monotonic()`.
+    """
+
+    sock: Any
+    idle_since = idle_until = 0.0
+
+    def __init__(self, host: str, port: int | None = None, timeout: float | None = None, **options: Any) -> None:
+        """Make a connection that is opened by its first request.
+
+        Args:
+            timeout: Longest single step, in seconds, where no request sets another one; None: no limit.
+            options: As of `http.client.HTTPConnection`.
+        """
+        super().__init__(host, port, timeout=timeout, **options)
+        self.waiter = Waiter(timeout)
+        self.is_intact = True
+        self._proxy: Proxy | None = None
+        self._tunnel: tuple[str, int, Any] | None = None  # the origin behind the proxy, and fields for the proxy
+        self._sent_method = ""
+        self._send_error: OSError | None = None
+        self._has_record = False  # of an exchange, by http.client
+
+    # Opening
+
+    def open_socket(self) -> socket.socket:
+        """Return a connected socket; override it for a scheme of your own.
+
+        Use `connect_socket()` to connect, so that cancel and deadline end the wait.
+
+        Raises:
+            OSError: It cannot be connected.
+        """
+        return dial(self.host, self.port, self.waiter)
+
+    def connect_socket(self, sock: socket.socket, address: Any) -> None:
+        """Connect a socket of any address family; to be called by `open_socket()`.
+
+        Raises:
+            OSError: It failed; the socket has been closed.
+        """
+        try:
+            connect_socket(sock, address, self.waiter)
+        except BaseException:
+            sock.close()
+            raise
+
+    def secure_socket(self, sock: socket.socket) -> socket.socket:
+        """Put TLS over the socket where the scheme wants it."""
+        return sock
+
+    def _await_context(self) -> ssl.SSLContext | None:
+        """What TLS needs, where the scheme wants it."""
+        return None
+
+    def connect(self) -> None:
+        """Open the connection, through a proxy if one is set."""
+        sock = self.open_socket()
+        try:
+            if sock.gettimeout() != 0:  # of a class of the user's
+                sock.setblocking(False)
+            self._await_context()  # files that cannot be used are an error before anything is sent
+            if self._proxy is not None and self._proxy.tls is not None:
+                warn_if_insecure(self._proxy.tls, self.host)
+                sock = secure(sock, self.host, self.port, context_for(self._proxy.tls), self.waiter)
+            if self._tunnel is not None:
+                self._open_tunnel(sock, *self._tunnel)
+            sock = self.secure_socket(sock)
+        except BaseException:
+            sock.close()
+            raise
+        self.sock = NetworkStream(sock, self.waiter, self.peer)
+
+    def _open_tunnel(self, sock: socket.socket, host: str, port: int, headers: Any) -> None:
+        stream = NetworkStream(sock, self.waiter, self.peer)
+        if self._proxy is not None and self._proxy.is_socks:
+            from urlrequest._net.socks import open_socks_tunnel  # few requests go through such a proxy
+
+            open_socks_tunnel(stream, host, port, self._proxy.userinfo)
+        else:
+            _open_http_tunnel(stream, f"{_bracketed(host)}:{port}", headers)
+
+    def set_tunnel(self, host: str, port: int | None = None, headers: Any = None) -> None:
+        """Have the connection go through an HTTP proxy (RFC 9110, section 9.3.6); host and port are the origin's."""
+        super().set_tunnel(host, port)
+        self._tunnel = (host, self.default_port if port is None else port, headers or {})
+
+    def set_proxy(self, proxy: Proxy, origin: tuple[str, int] | None) -> None:
+        """Have the connection, which was made for the proxy's host and port, speak to the proxy.
+
+        Args:
+            origin: Host and port for a tunnel; None: the proxy reads the requests itself.
+        """
+        self._proxy = proxy
+        if origin is not None:
+            self.set_tunnel(*origin, headers=proxy.fields)
+
+    @property
+    def peer(self) -> str:
+        """Host and port that the socket is connected to, for messages."""
+        return f"{_bracketed(self.host)}:{self.port}"
+
+    # One exchange
+
+    def request(
+        self, method: str, url: str, body: Any = None, headers: Any = None, *, encode_chunked: bool = False
+    ) -> None:
+        """Send a request, as `http.client` does.
+
+        A server that answers before all is sent ends the sending; its answer is there for `getresponse()` (contract
+        10.5).
+
+        Raises:
+            OSError: The connection cannot be opened.
+        """
+        if isinstance(headers, dict) and _is_body(body):  # from a subclass that adds fields of its own
+            headers = list(headers.items())
+        if not isinstance(headers, list) or not (body is None or _is_body(body)):
+            fields: Any = headers or {}
+            super().request(method, url, body, fields, encode_chunked=encode_chunked)
+            return
+        self._begin(method)
+        if self.sock is None:
+            self.connect()
+        stream: NetworkStream = self.sock  # pyright: ignore[reportAssignmentType]  # connect() has made it
+        began = monotonic()
+        try:
+            head = head_octets(method, url, headers)
+            if body is None:
+                self.is_intact = stream.send_all(head)
+            else:
+                from .request_writer import send_with_body  # most requests have none
+
+                self.is_intact = send_with_body(stream, head, body, headers)
+        except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+            # The server may have answered before it closed (measured: an early 413 can still be read then).
+            self.is_intact, self._send_error = False, error
+        self.waiter.timings["send"] = monotonic() - began
+
+    def getresponse(self) -> Response:  # type: ignore[override]  # the same interface, strictly framed
+        """Read the head of the response.
+
+        Raises:
+            ProtocolError: The server does not speak HTTP/1. OSError: The connection broke.
+        """
+        if self.sock is None:
+            raise http.client.ResponseNotReady("no request was sent")
+        began = monotonic()
+        try:
+            response = Response(self.sock, self._sent_method)
+        except (OSError, http.client.HTTPException):
+            if self._send_error is not None:
+                raise self._send_error from None
+            raise
+        self.waiter.timings["first_octet"] = monotonic() - began
+        if self._has_record:
+            self._forget_exchange()
+        return response
+
+    def putrequest(self, method: str, url: str, *arguments: Any, **options: Any) -> None:
+        """Begin a request by hand, as of `http.client`."""
+        self._begin(method)
+        self._has_record = True
+        super().putrequest(method, url, *arguments, **options)
+
+    def _begin(self, method: str) -> None:
+        """Get ready for an exchange, whoever sends the request."""
+        self._send_error, self.is_intact, self._sent_method = None, True, method
+        if self.sock is not None:
+            self.sock.has_received, self.sock.waiter = False, self.waiter
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether any octet of the response has come."""
+        return self.sock is not None and self.sock.has_received
+
+    def rest(self, since: float, until: float) -> None:
+        """Let go of the request that has been served, and wait for the next."""
+        self.waiter = self.sock.waiter = _RESTING
+        self.idle_since, self.idle_until = since, until
+
+    def _forget_exchange(self) -> None:
+        """Let the next `putrequest()` begin: http.client's own record of the exchange ends with close() only."""
+        sock, self.sock = self.sock, None
+        super().close()
+        self.sock, self._has_record = sock, False
+
+
+class HTTPSConnection(HTTPConnection):
+    """The same over TLS.
+
+    Attributes:
+        pending_context: How to judge the peer, where the constructor was given no context.
+    """
+
+    default_port = http.client.HTTPS_PORT
+    pending_context: PendingContext | None = None
+
+    def __init__(
+        self,
+        host: str,
+        port: int | None = None,
+        timeout: float | None = None,
+        *,
+        context: ssl.SSLContext | None = None,
+        **options: Any,
+    ) -> None:
+        """Make a connection that is opened by its first request.
+
+        Args:
+            context: How to judge the peer; None: as a request without TLS options does (contract 13.1).
+        """
+        super().__init__(host, port, timeout, **options)
+        self._context = context
+        self._session_key: Hashable | None = None  # until the session has been kept
+
+    def _await_context(self) -> ssl.SSLContext:
+        return self._context or (self.pending_context or pending_context(TlsSettings())).finish()
+
+    def secure_socket(self, sock: socket.socket) -> socket.socket:
+        context = self._await_context()
+        host, port = (self.host, self.port) if self._tunnel is None else self._tunnel[:2]
+        secured: socket.socket = secure(sock, host, port, context, self.waiter)
+        self._session_key = session_key(context, host, port)
+        return secured
+
+    def getresponse(self) -> Response:  # type: ignore[override]  # as in the base class
+        response = super().getresponse()
+        key, self._session_key = self._session_key, None
+        if key is not None:  # servers send tickets before their first answer
+            keep_session(key, self.sock.tls_session)
+        return response
+
+
+def _is_body(body: object) -> bool:
+    from urlrequest._content.body import Body  # most requests have none
+
+    return isinstance(body, Body)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _open_http_tunnel(stream: NetworkStream, authority: str, headers: Any) -> None:
+    """Have the proxy connect to the origin (RFC 9110, section 9.3.6)."""
+    fields = [("Host", authority), *(headers.items() if hasattr(headers, "items") else headers)]
+    stream.send_all(head_octets("CONNECT", authority, fields))
+    try:
+        response = Response(stream, "CONNECT")
+    except ProtocolError as error:
+        raise ProxyError(f"the proxy {stream.peer} gave no answer to CONNECT {authority}: {error}") from error
+    if not 200 <= response.status < 300:
+        raise ProxyError(
+            f"the proxy {stream.peer} refused CONNECT {authority}: {response.status} {response.reason}",
+            status=response.status,
+            headers=response.headers,
+        )
+    if response.has_leftover:
+        # Octets that came before the handshake would be taken for the origin's (CVE-2023-40217 is of that kind).
+        raise ProxyError(f"the proxy {stream.peer} sent octets behind its answer to CONNECT {authority}")

@@ -1,0 +1,348 @@
+"""Response: one answer read from a NetworkStream, head and content, strictly framed (RFC 9112, sections 6 and 7).
+
+It has the interface of `http.client.HTTPResponse`, but none of its body methods, which take a cut connection for the
+end of the content. Runs on the worker.
+
+Invariants:
+    T   Every octet of content is counted. The end of the stream before the end of the content is `IncompleteContent`.
+    K   `is_reusable` is True only when the content was read to its very end and nothing came after it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+from time import monotonic
+
+from urlrequest._http.headers import Headers
+from urlrequest._http.response_head import HEAD_LIMIT, Framing, ResponseHead, frame, parse_head
+from urlrequest.errors import IncompleteContent, ProtocolError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    from urlrequest._net.stream import NetworkStream
+
+    class ResponseLike(Protocol):
+        """What a request needs of a response, whoever made it.
+
+        Attributes:
+            expected: Octets of content in all, or None when nobody knows.
+            is_complete: The content was read to its end.
+        """
+
+        head: ResponseHead
+        expected: int | None
+        is_complete: bool
+
+        @property
+        def is_reusable(self) -> bool: ...  # whether the connection may serve another request
+
+        def take_whole(self) -> bytes | None:
+            """The content, if all of it came along with the head; None: it must be read."""
+            ...
+
+        def read_piece(self) -> bytes:
+            """Some octets of content, as soon as there are any; b"" at its end."""
+            ...
+
+        def read_into(self, room: memoryview) -> int:
+            """The same, into `room`; 0 at the end."""
+            ...
+
+
+__all__ = ["ForeignResponse", "Response", "await_continue"]
+
+INTERIM_LIMIT = 16  # responses with a status below 200 before the final one
+CONTINUE_TIME = 1.0  # seconds for a 100 after Expect; then the body is sent all the same
+TRAILER_LIMIT = 16 * 1024  # octets
+CHUNK_LINE_LIMIT = 16 * 1024  # octets
+PIECE_SIZE = 256 * 1024  # octets read at a time where the length is not known
+DIRECT_SIZE = 64 * 1024  # octets; a longer part of a chunk goes straight to its place
+
+_END_OF_HEAD = re.compile(rb"\n\r?\n")  # whatever precedes it; a search is ten times faster with a fixed beginning
+_INTERIM = rb"HTTP/1\.[0-9] 1(?!01)[0-9][0-9][ \r\n]"  # compiled with its first use, for large uploads
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
+_LINE = re.compile(rb"[^\r\n]*\r?\n")
+
+
+class Response:
+    """A response on one of our connections; `status`, `headers`, `getheader()` ... as of http.client."""
+
+    def __init__(self, stream: NetworkStream, method: str) -> None:
+        self._stream = stream
+        self._rest = b""  # received; used up to `_at`
+        self._at = 0
+        self._chunk_left = 0  # octets of the present chunk still to come
+        self._is_first_chunk = True
+        self.head = self._read_head()
+        framing = frame(self.head, method)
+        self.expected = framing.length
+        self._framing: Framing = framing
+        self._left = framing.length  # octets of content still to come
+        self.is_complete = framing.length == 0
+
+    # As of http.client.HTTPResponse
+
+    @property
+    def status(self) -> int:
+        return self.head.status
+
+    @property
+    def reason(self) -> str:
+        return self.head.reason
+
+    @property
+    def version(self) -> int:
+        return int(self.head.version.replace(".", ""))
+
+    @property
+    def headers(self) -> Headers:
+        return self.head.headers
+
+    msg = headers
+
+    def getheader(self, name: str, default: str | None = None) -> str | None:
+        return self.head.headers.get(name, default)  # type: ignore[no-any-return]  # dict.get() of a dict of str
+
+    def getheaders(self) -> list[tuple[str, str]]:
+        return list(self.head.headers.items())
+
+    def read(self, amount: int | None = None) -> bytes:
+        """The content, or its next `amount` octets; fewer only at its end."""
+        pieces: list[bytes] = []
+        wanted = amount
+        while wanted is None or wanted > 0:
+            piece = self.read_piece() if wanted is None else self._read_at_most(wanted)
+            if not piece:
+                break
+            pieces.append(piece)
+            if wanted is not None:
+                wanted -= len(piece)
+        return b"".join(pieces)
+
+    def _read_at_most(self, amount: int) -> bytes:
+        room = bytearray(min(amount, PIECE_SIZE))
+        with memoryview(room) as view:
+            count = self.read_into(view)
+        return bytes(room[:count])
+
+    def isclosed(self) -> bool:
+        return self.is_complete
+
+    def close(self) -> None:
+        """Do nothing: the connection owns the socket."""
+
+    def _read_head(self) -> ResponseHead:
+        octets = 0
+        for _ in range(INTERIM_LIMIT + 1):
+            block = self._read_head_block(HEAD_LIMIT - octets)
+            octets += len(block)
+            head = parse_head(block)
+            # 101 is final: what follows is another protocol (RFC 9110, section 15.2.2).
+            if head.status >= 200 or head.status == 101:
+                return head
+        raise ProtocolError(f"{self._stream.peer} sent more than {INTERIM_LIMIT} interim responses")
+
+    def _read_head_block(self, limit: int) -> bytes:
+        octets = (self._take_rest(limit) if self._rest else b"") or self._stream.receive()
+        if not octets:
+            raise http.client.RemoteDisconnected(f"{self._stream.peer} closed the connection without an answer")
+        searched = 0
+        while (end := _END_OF_HEAD.search(octets, searched)) is None:
+            if not b"HTTP/1.".startswith(octets[:7]):
+                raise ProtocolError(f"{self._stream.peer} does not speak HTTP/1: it sent {octets[:30]!r}")
+            if len(octets) > limit:
+                raise ProtocolError(f"{self._stream.peer} sent a head of more than {HEAD_LIMIT} octets")
+            searched = max(0, len(octets) - 3)
+            more = self._stream.receive()
+            if not more:
+                received = f"after {len(octets)} octets"
+                raise ProtocolError(f"{self._stream.peer} closed the connection within the head, {received}")
+            octets += more
+        if end.end() > limit:
+            raise ProtocolError(f"{self._stream.peer} sent a head of more than {HEAD_LIMIT} octets")
+        self._rest, self._at = octets[end.end() :] + self._rest[self._at :], 0
+        return octets[: end.end()]
+
+    # The content
+
+    @property
+    def is_reusable(self) -> bool:
+        return self.is_complete and self._framing.keeps_alive and not self.has_leftover
+
+    @property
+    def has_leftover(self) -> bool:
+        """Whether octets came behind those that were read."""
+        return self._at < len(self._rest)
+
+    def take_whole(self) -> bytes | None:
+        if self._left is None or self._left > len(self._rest) - self._at:
+            return None
+        octets = self._take_rest(self._left)
+        self._left, self.is_complete = 0, True
+        return octets
+
+    def read_piece(self) -> bytes:
+        size = PIECE_SIZE if self._left is None else min(self._left, PIECE_SIZE)
+        if not self.is_complete and not self._framing.is_chunked and self._at < len(self._rest):
+            octets = self._take_rest(size)
+            self._count(len(octets))
+            return octets
+        return self._read_at_most(size)
+
+    def read_into(self, room: memoryview) -> int:
+        if self.is_complete:
+            return 0
+        if self._framing.is_chunked:
+            return self._read_chunk_into(room)
+        octets = self._take_rest(len(room) if self._left is None else min(len(room), self._left))
+        if octets:
+            count = len(octets)
+            room[:count] = octets
+        else:
+            with room[: self._left] as part:  # a view left in a traceback would keep the memory from being let go
+                count = self._stream.receive_into(part)
+        self._count(count)
+        return count
+
+    def _take_rest(self, size: int) -> bytes:
+        octets = self._rest[self._at : self._at + size]
+        self._at += len(octets)
+        return octets
+
+    def _count(self, received: int) -> None:
+        if self._left is None:
+            self.is_complete = received == 0  # the end of the stream is the end of the content
+            return
+        self._left -= received
+        if received == 0:
+            raise self._cut_off(f"{(self.expected or 0) - self._left} of {self.expected} octets")
+        self.is_complete = self._left == 0
+
+    def _cut_off(self, progress: str) -> IncompleteContent:
+        return IncompleteContent(f"{self._stream.peer} closed the connection within the body, after {progress}")
+
+    def _read_chunk_into(self, room: memoryview) -> int:
+        if not self._chunk_left and not self._begin_chunk():
+            return 0
+        size = min(len(room), self._chunk_left)
+        if self._at == len(self._rest) and size >= DIRECT_SIZE:
+            with room[:size] as part:
+                count = self._stream.receive_into(part)
+        else:
+            if self._at == len(self._rest):
+                self._rest, self._at = self._stream.receive(PIECE_SIZE), 0
+            octets = self._take_rest(size)
+            count = len(octets)
+            room[:count] = octets
+        if not count:
+            raise self._cut_off(f"a part of a chunk, {self._chunk_left} octets before its end")
+        self._chunk_left -= count
+        return count
+
+    def _begin_chunk(self) -> bool:
+        """Read a chunk's size; False after the last chunk, whose trailers are read and dropped."""
+        if not self._is_first_chunk and self._read_line(CHUNK_LINE_LIMIT) not in {b"\r\n", b"\n"}:
+            raise ProtocolError(f"{self._stream.peer} sent a chunk that does not end where it said")
+        self._is_first_chunk = False
+        line = self._read_line(CHUNK_LINE_LIMIT)
+        size = _CHUNK_LINE.fullmatch(line)
+        if size is None:
+            raise ProtocolError(f"{self._stream.peer} sent the chunk size {line[:40]!r}")
+        self._chunk_left = int(size[1], 16)
+        if self._chunk_left:
+            return True
+        limit = TRAILER_LIMIT
+        while (line := self._read_line(limit)) not in {b"\r\n", b"\n"}:
+            limit -= len(line)
+        self.is_complete = True
+        return False
+
+    def _read_line(self, limit: int) -> bytes:
+        while (line := _LINE.match(self._rest, self._at)) is None:
+            held = self._rest[self._at :]
+            if len(held) > limit:
+                raise ProtocolError(f"{self._stream.peer} sent more than {limit} octets between chunks")
+            if b"\r" in held[:-1]:
+                raise ProtocolError(f"{self._stream.peer} sent {held[:40]!r} between chunks")
+            more = self._stream.receive(PIECE_SIZE)
+            if not more:
+                raise self._cut_off("a chunk and before the next")
+            self._rest, self._at = held + more, 0
+        if len(line[0]) > limit:
+            raise ProtocolError(f"{self._stream.peer} sent more than {limit} octets between chunks")
+        self._at = line.end()
+        return line[0]
+
+
+def await_continue(stream: NetworkStream) -> bool:
+    """Wait for the server to ask for the body, but not for long: many never do (RFC 9110, section 10.1.1).
+
+    Returns:
+        Whether to send it; False: the final answer has come instead, and lies in the stream's `early_answer`.
+    """
+    octets, until = b"", monotonic() + CONTINUE_TIME
+    has_leave = False
+    while len(octets) <= HEAD_LIMIT:
+        end = _END_OF_HEAD.search(octets)
+        if end is None:
+            if has_leave and not octets:
+                return True
+            more = stream.receive() if octets else stream.receive_until(until)
+            if more is None:
+                return True
+            if not more:
+                break
+            octets += more
+        elif re.match(_INTERIM, octets):
+            has_leave = has_leave or octets.startswith(b"100", len("HTTP/1.1 "))
+            octets = octets[end.end() :]
+        else:
+            break
+    stream.early_answer = octets
+    return False
+
+
+class ForeignResponse:
+    """A response of a connection class that is not ours: it frames the content itself, and we count.
+
+    Attributes:
+        wrapped: The response as the connection class made it.
+    """
+
+    is_reusable = False
+    is_complete = False
+
+    def __init__(self, wrapped: Any, method: str) -> None:
+        self.wrapped = wrapped
+        reason = getattr(wrapped, "reason", "") or ""
+        self.head = ResponseHead("1.1", int(wrapped.status), reason, Headers(wrapped.getheaders()))
+        self.expected = frame(self.head, method).length
+        self._received = 0
+
+    def take_whole(self) -> None:
+        return None
+
+    def read_piece(self) -> bytes:
+        return self._read(PIECE_SIZE)
+
+    def read_into(self, room: memoryview) -> int:
+        piece = self._read(len(room))
+        room[: len(piece)] = piece
+        return len(piece)
+
+    def _read(self, size: int) -> bytes:
+        read = getattr(self.wrapped, "read1", self.wrapped.read)  # read1() returns what is there
+        try:
+            piece: bytes = read(size)
+        except http.client.IncompleteRead as error:
+            raise IncompleteContent(f"the body ended early: {error}") from error
+        self._received += len(piece)
+        # http.client takes a cut connection for the end (measured: no error from read(n)), so the count is the only
+        # witness.
+        if not piece and self.expected is not None and self._received < self.expected:
+            raise IncompleteContent(f"the body ended after {self._received} of {self.expected} octets")
+        self.is_complete = not piece
+        return piece

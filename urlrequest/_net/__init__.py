@@ -1,0 +1,1 @@
+"""Sockets whose every wait can be ended; nothing here knows of HTTP."""

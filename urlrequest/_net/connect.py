@@ -1,0 +1,154 @@
+"""dial(): a host and a port -> a connected socket, by a race between its addresses (RFC 8305).
+
+The sockets are non-blocking, and all of them lie in one wait of the worker's, which ends with the request (invariant N
+of `_net.cancel_scope`). Whatever does not win is closed before `dial()` returns or raises.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections import deque
+from time import monotonic
+
+from .cancel_scope import WRITE, Waiter
+from .resolver import resolve
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from .resolver import Address
+
+__all__ = ["connect_socket", "dial"]
+
+ATTEMPT_DELAY = 0.25  # seconds until the next address is tried (RFC 8305, section 5)
+
+_IN_PROGRESS = {0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY, getattr(errno, "WSAEWOULDBLOCK", 0)}
+
+
+def dial(host: str, port: int, waiter: Waiter) -> socket.socket:
+    """Connect to a host over TCP: a new address every 250 ms until one answers (contract 15.3; RFC 8305).
+
+    The waiter's timeout holds for the whole race, not for each address.
+
+    Raises:
+        OSError: The error of the first address, when all failed; the others are in its attribute `errors`.
+        RequestCancelled, DeadlineExceeded, TimeoutError: From the waiter.
+    """
+    addresses = resolve(host, port, waiter)
+    began = monotonic()
+    sock = _Race(f"{host}:{port}", addresses, waiter).run()
+    waiter.timings["connect"] = monotonic() - began
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError:  # it was reset in this moment
+        sock.close()
+        raise
+    return sock
+
+
+class _Race:
+    """Connection attempts of which the first to succeed wins."""
+
+    def __init__(self, peer: str, addresses: Sequence[Address], waiter: Waiter) -> None:
+        self._peer = peer
+        self._untried = deque(addresses if len(addresses) < 2 else _interleaved(addresses))
+        self._waiter = waiter
+        self._attempts: dict[int, tuple[socket.socket, Any]] = {}  # by descriptor
+        self._errors: list[OSError] = []
+
+    def run(self) -> socket.socket:
+        until = self._waiter.step_end()
+        try:
+            while self._untried:
+                self._start_next()
+                while self._attempts and not self._is_next_due():
+                    winner = self._await_attempts(until)
+                    if winner is not None:
+                        return winner
+            raise self._failure()
+        finally:
+            for sock, _ in self._attempts.values():
+                sock.close()
+
+    def _start_next(self) -> None:
+        self._next_due = monotonic() + ATTEMPT_DELAY
+        family, kind, protocol, _, address = self._untried.popleft()
+        try:
+            sock = socket.socket(family, kind, protocol)
+        except OSError as error:
+            self._note(error, address)
+            return
+        sock.setblocking(False)
+        code = sock.connect_ex(address)
+        if code in _IN_PROGRESS:
+            self._attempts[sock.fileno()] = (sock, address)
+        else:
+            sock.close()
+            self._note(OSError(code, os.strerror(code)), address)
+
+    def _is_next_due(self) -> bool:
+        return bool(self._untried) and monotonic() >= self._next_due
+
+    def _await_attempts(self, until: float | None) -> socket.socket | None:
+        """Wait for an attempt to end, or for the next one to be due. A failed one makes the next one due at once."""
+        interest = dict.fromkeys(self._attempts, WRITE)
+        what = f"connecting to {self._peer}"
+        is_next_sooner = bool(self._untried) and (until is None or self._next_due < until)
+        ready = self._waiter.wait(interest, self._next_due if is_next_sooner else until, what, is_pause=is_next_sooner)
+        for descriptor in ready:
+            sock, address = self._attempts.pop(descriptor)
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code == 0:
+                return sock
+            sock.close()
+            self._note(OSError(code, os.strerror(code)), address)
+            self._next_due = 0.0
+        return None
+
+    def _note(self, error: OSError, address: Any) -> None:
+        place = self._peer if self._peer.startswith(address[0]) else f"{self._peer} ({address[0]})"
+        self._errors.append(OSError(error.errno, f"connecting to {place}: {error.strerror}"))
+
+    def _failure(self) -> OSError:
+        if not self._errors:
+            return OSError(f"connecting to {self._peer}: the name has no address")
+        first, *others = self._errors
+        first.errors = others  # type: ignore[attr-defined]  # documented: the errors of the other addresses
+        return first
+
+
+def _interleaved(addresses: Iterable[Address]) -> list[Address]:
+    """Alternate between the address families, the preferred one first (RFC 8305, section 4)."""
+    families: dict[int, deque[Address]] = {}
+    for address in addresses:
+        families.setdefault(address[0], deque()).append(address)
+    mixed: list[Address] = []
+    while any(families.values()):
+        mixed.extend(queue.popleft() for queue in families.values() if queue)
+    return mixed
+
+
+def connect_socket(sock: socket.socket, address: Any, waiter: Waiter) -> None:
+    """Connect a socket of any family, for `open_socket()` of custom schemes.
+
+    Raises:
+        OSError: It failed; the socket is left to the caller.
+        RequestCancelled, DeadlineExceeded, TimeoutError: From the waiter.
+    """
+    sock.setblocking(False)
+    code = sock.connect_ex(address)
+    until = waiter.step_end()
+    # A Unix socket whose server is busy says EAGAIN and does not tell when to try again.
+    while code == errno.EAGAIN and sock.family != socket.AF_INET:
+        waiter.pause(0.005)
+        code = sock.connect_ex(address)
+    if code in _IN_PROGRESS - {0}:
+        while not waiter.wait({sock.fileno(): WRITE}, until, f"connecting to {address}"):
+            pass
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code:
+        raise OSError(code, f"connecting to {address}: {os.strerror(code)}")

@@ -1,0 +1,115 @@
+"""Route: everything that makes one connection different from another; and how a connection of any class is used.
+
+A request uses any connection class through `open_connection()` and `exchange()`; one that is not ours blocks where it
+blocks, and what it returns is counted all the same. Runs on the worker.
+"""
+
+from __future__ import annotations
+
+import http.client
+from importlib import import_module
+
+from urlrequest._http.headers import Headers
+from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
+from urlrequest._http1.response_reader import ForeignResponse, Response
+from urlrequest._record import Record
+from urlrequest.errors import ProxyError
+
+from .tls_contexts import TlsSettings, context_for, pending_context, warn_if_insecure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+    from typing import Any
+
+    from urlrequest._content.body import Body
+    from urlrequest._engine.proxies import Proxy
+    from urlrequest._http1.connection import Fields
+    from urlrequest._http1.response_reader import ResponseLike
+
+    from .cancel_scope import Waiter
+
+__all__ = ["Route", "exchange", "open_connection"]
+
+
+class Route(Record):
+    """Everything that makes one connection different from another."""
+
+    __slots__ = ("connection_class", "host", "port", "proxy", "tls")
+
+    def __init__(
+        self,
+        connection_class: type,
+        host: str,
+        port: int | None,
+        tls: TlsSettings | None = None,
+        proxy: Proxy | None = None,
+    ) -> None:
+        self.connection_class = connection_class
+        self.host = host
+        self.port = port
+        self.tls = tls
+        self.proxy = proxy
+
+    @property
+    def key(self) -> Hashable:
+        """All of it, to look connections up."""
+        return self.connection_class, self.host, self.port, self.tls, self.proxy
+
+    @property
+    def is_tunnelled(self) -> bool:
+        """Whether the proxy only passes octets on; else it reads the requests."""
+        return self.proxy is not None and (self.tls is not None or self.proxy.is_socks)
+
+
+def open_connection(route: Route, waiter: Waiter) -> Any:
+    """Make a connection for a request; one of ours connects with its first exchange.
+
+    Raises:
+        OSError, ssl.SSLError: The certificate files cannot be used; nothing has been sent. One of ours says so when
+            it is connected.
+    """
+    cls, proxy = route.connection_class, route.proxy
+    host, port = (route.host, route.port) if proxy is None else (proxy.host, proxy.port)
+    options: dict[str, Any] = {"timeout": waiter.timeout}
+    if route.tls is not None and issubclass(cls, HTTPSConnection | http.client.HTTPSConnection):
+        warn_if_insecure(route.tls, route.host)
+    if route.tls is not None and issubclass(cls, http.client.HTTPSConnection):
+        options["context"] = context_for(route.tls)
+    connection = cls(host, port, **options)
+    if route.tls is not None and isinstance(connection, HTTPSConnection):
+        connection.pending_context = pending_context(route.tls)
+        connection.pending_context.begin()
+        import_module("json")  # most answers need it, and here it is imported while certificates are read
+    is_ours = isinstance(connection, HTTPConnection)
+    if is_ours:
+        connection.waiter = waiter
+    if proxy is not None and is_ours:
+        connection.set_proxy(proxy, (route.host, route.port) if route.is_tunnelled and route.port else None)
+    elif proxy is not None and proxy.scheme != "http":
+        raise ProxyError(f"{cls.__name__} can be used with http proxies only, not with {proxy.scheme}")
+    elif proxy is not None and route.is_tunnelled:
+        connection.set_tunnel(route.host, route.port, headers=dict(proxy.fields))
+    return connection
+
+
+def exchange(connection: Any, method: str, target: str, fields: Fields, body: Body | None) -> ResponseLike:
+    """Send a request over a connection of any class, and read the head of the response."""
+    if isinstance(connection, HTTPConnection):
+        connection.request(method, target, body, fields)
+    else:
+        _request_foreign(connection, method, target, fields, body)
+    response = connection.getresponse()
+    return response if isinstance(response, Response) else ForeignResponse(response, method)
+
+
+def _request_foreign(connection: Any, method: str, target: str, fields: Fields, body: Body | None) -> None:
+    # http.client frames a body of unknown length itself, and only where no field says so already.
+    headers = dict(Headers(field for field in fields if field[0].lower() != "transfer-encoding"))
+    content: Any = None
+    if body is not None:
+        from urlrequest._http1.request_writer import SMALL_BODY  # most requests have none
+
+        is_small = body.length is not None and body.length <= SMALL_BODY
+        content = b"".join(body.pieces()) if is_small else map(bytes, body.pieces())
+    connection.request(method, target, body=content, headers=headers)
