@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "behaviour"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from fault_rows import OLD, Target
