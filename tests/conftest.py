@@ -196,7 +196,7 @@ def ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             over.wait(0.1)
 
     monkeypatch.setattr(Flag, "wait_to_set", watched(Flag.wait_to_set))
-    monkeypatch.setattr(wakeup.EventAlarm, "sleep", watched(wakeup.EventAlarm.sleep))
+    monkeypatch.setattr(wakeup.EventFdWaker, "sleep", watched(wakeup.EventFdWaker.sleep))
     before = signal.signal(signal.SIGINT, interrupt)
     thread = threading.Thread(target=press)
     thread.start()

@@ -7,7 +7,7 @@ from ._client.request import UrlRequest
 from ._client.session import Session
 from ._defaults import defaults
 from ._delivery.awaiting import as_completed
-from ._delivery.queue import unhooked
+from ._delivery.queue import default_queue
 from ._http.headers import Headers
 from ._http1.connection import HTTPConnection, HTTPSConnection
 from .hooks import install, uninstall
@@ -43,4 +43,4 @@ def drain(budget: float | None = None) -> bool:
     Raises:
         BaseException: What a callback raised; the other events stay pending.
     """
-    return unhooked.drain(budget)
+    return default_queue.drain(budget)

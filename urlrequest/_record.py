@@ -22,7 +22,7 @@ class Record:
 
     __slots__: tuple[str, ...] = ()
 
-    def replaced(self, **parts: Any) -> Self:
+    def replace(self, **parts: Any) -> Self:
         """The same with other parts."""
         twin = copy(self)
         for name, value in parts.items():

@@ -73,7 +73,7 @@ class Origin:
 
 def part_names(path: Path) -> tuple[Path, Path]:
     """The part file and the note beside a target, wherever the library puts them."""
-    sink = resumable_file.PartSink(str(path), None, "http://nowhere.invalid/", lambda: None)
+    sink = resumable_file.ResumableFileSink(str(path), None, "http://nowhere.invalid/", lambda: None)
     part, note = Path(sink._temporary), Path(sink._note_path)
     sink._remove()
     return part, note

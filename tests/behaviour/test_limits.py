@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from urlrequest import Session, UrlRequest, cancel_all, g_requests, hooks, wait_all
-from urlrequest._client.session import timekeeper
-from urlrequest._client.thread_facade import ThreadLike
+from urlrequest._client.session import timer
+from urlrequest._client.thread_facade import ThreadFacade
 from urlrequest.errors import DeadlineExceeded
 from urlrequest.testing import Reply, Server, hold, send, signal, wait_for
 
@@ -102,7 +102,7 @@ def test_15_2_cancel_while_the_deadline_is_set(busy: Session, monkeypatch: pytes
     """Contract 3.7, 15.2: a cancel that looks for the call at the deadline just before it is there leaves none."""
     looked, go = threading.Event(), threading.Event()
     cancellers: list[threading.Thread] = []
-    end, call_at = ThreadLike._end, timekeeper.call_at
+    end, call_at = ThreadFacade._end, timer.call_at
 
     def end_late(request: Any) -> None:
         looked.set()
@@ -115,13 +115,13 @@ def test_15_2_cancel_while_the_deadline_is_set(busy: Session, monkeypatch: pytes
         looked.wait(30)
         call_at(when, key, call)
 
-    monkeypatch.setattr(ThreadLike, "_end", end_late)
-    monkeypatch.setattr(timekeeper, "call_at", call_late)
+    monkeypatch.setattr(ThreadFacade, "_end", end_late)
+    monkeypatch.setattr(timer, "call_at", call_late)
     request = busy.request("/x", deadline=1000)
     go.set()
     cancellers[0].join(30)
 
-    assert request not in timekeeper._alarms
+    assert request not in timer._alarms
 
 
 def test_15_2_deadline_of_a_waiting_request(busy: Session, server: Server, recorder: Any) -> None:
@@ -148,7 +148,7 @@ def test_15_2_deadlines_of_many_waiting_requests(busy: Session) -> None:
     assert wait_all(requests, timeout=30)
 
     assert {DeadlineExceeded} == {type(request.error) for request in requests}
-    wait_until(lambda: "urlrequest-timekeeper" not in {thread.name for thread in threading.enumerate()})
+    wait_until(lambda: "urlrequest-timer" not in {thread.name for thread in threading.enumerate()})
 
 
 def test_15_2_a_deadline_that_is_not_needed(busy: Session, server: Server) -> None:
@@ -158,7 +158,7 @@ def test_15_2_a_deadline_that_is_not_needed(busy: Session, server: Server) -> No
     assert request.wait(timeout=20)
     request.join(20)
     reference = weakref.ref(request)
-    wait_until(lambda: "urlrequest-timekeeper" not in {thread.name for thread in threading.enumerate()})
+    wait_until(lambda: "urlrequest-timer" not in {thread.name for thread in threading.enumerate()})
     del request
     gc.collect()
     wait_until(lambda: reference() is None)
@@ -342,13 +342,13 @@ def test_2_2_the_end_is_announced_when_it_has_come(server: Server) -> None:
     seen: list[Any] = []
     woken = threading.Event()
 
-    class Witness(hooks.Hook):
+    class Observer(hooks.Hook):
         def wakeup(self) -> None:
             seen.append((request.is_alive(), session.workers._running))
             woken.set()
 
     with Session(server.url) as session:
-        request = session.request("/", on_success=lambda *_: None, hook=Witness())
+        request = session.request("/", on_success=lambda *_: None, hook=Observer())
         server.signal("go")
         assert woken.wait(30)
         request.wait()

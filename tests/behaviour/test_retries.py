@@ -9,7 +9,7 @@ import pytest
 from urlrequest import Session, UrlRequest
 from urlrequest._concurrency.deadline import Deadline
 from urlrequest._http import retry
-from urlrequest._net.cancel_scope import Waiter
+from urlrequest._net.cancel_scope import CancelScope
 from urlrequest.errors import DeadlineExceeded
 from urlrequest.testing import RecordedRequest, Reply, Server, close, finish, hold, receive_head, reset, send, signal
 
@@ -25,13 +25,13 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Short pauses; the lengths of all that were made, in seconds."""
     made: list[float] = []
     monkeypatch.setattr(retry, "FIRST_PAUSE", PAUSE)
-    pause = Waiter.pause
+    pause = CancelScope.pause
 
-    def noted(waiter: Any, seconds: float) -> None:
+    def noted(scope: Any, seconds: float) -> None:
         made.append(seconds)
-        pause(waiter, seconds)
+        pause(scope, seconds)
 
-    monkeypatch.setattr(Waiter, "pause", noted)
+    monkeypatch.setattr(CancelScope, "pause", noted)
     return made
 
 
@@ -136,13 +136,13 @@ def test_17_5_refused_connections(refusing: str, recorder: Any, pauses: list[flo
 
 def test_17_5_timeouts(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """So is a step that takes too long."""
-    pause = Waiter.pause
+    pause = CancelScope.pause
 
-    def patient(waiter: Waiter, seconds: float) -> None:
-        waiter.timeout = 20  # the next attempt has all the time that it needs
-        pause(waiter, seconds)
+    def patient(scope: CancelScope, seconds: float) -> None:
+        scope.timeout = 20  # the next attempt has all the time that it needs
+        pause(scope, seconds)
 
-    monkeypatch.setattr(Waiter, "pause", patient)
+    monkeypatch.setattr(CancelScope, "pause", patient)
     server.play(hold())
     server.respond("/", "done")
 
@@ -210,13 +210,13 @@ def test_15_2_deadline_spans_the_attempts(refusing: str, recorder: Any, monkeypa
     """Attempts and pauses together end before the deadline does; what is told is the last error."""
     paused: list[float] = []
 
-    def pass_time(waiter: Waiter, seconds: float) -> None:
-        assert waiter.deadline.at is not None
-        waiter.deadline.at -= seconds
+    def pass_time(scope: CancelScope, seconds: float) -> None:
+        assert scope.deadline.at is not None
+        scope.deadline.at -= seconds
         paused.append(seconds)
 
     monkeypatch.setattr(retry, "FIRST_PAUSE", 8.0)
-    monkeypatch.setattr(Waiter, "pause", pass_time)
+    monkeypatch.setattr(CancelScope, "pause", pass_time)
     request = recorder.run(refusing, retries=1000, deadline=27)
 
     assert isinstance(request.error, ConnectionRefusedError)
@@ -228,8 +228,8 @@ def test_15_2_deadline_within_an_attempt(server: Server) -> None:
     server.play(signal("asked"), hold())
     request = UrlRequest(server.url, deadline=60, timeout=60, retries=3, on_error=print)
     server.wait("asked")
-    request._waiter.deadline = Deadline(0.01)
-    request._waiter.ring()
+    request._scope.deadline = Deadline(0.01)
+    request._scope.ring()
     assert request.wait(timeout=20)
 
     assert isinstance(request.error, DeadlineExceeded)

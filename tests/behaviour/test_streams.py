@@ -15,7 +15,7 @@ import urlrequest
 from urlrequest import UrlRequest, defaults, errors
 from urlrequest._concurrency.deadline import Deadline
 from urlrequest._content.chunk_sink import CHUNK_SIZE
-from urlrequest._net.cancel_scope import Waiter
+from urlrequest._net.cancel_scope import CancelScope
 from urlrequest.testing import Reply, Server, hold, reset, send, signal, trickle, wait_for
 
 if TYPE_CHECKING:
@@ -177,9 +177,9 @@ def flood(server: Server, sent: list[int]) -> None:
 def stalled(request: UrlRequest) -> bool:
     """Whether the worker waits for the receiver, with a piece in its hands."""
     frame = sys._current_frames().get(request.ident or 0)
-    while frame is not None and frame.f_code is not Waiter.wait.__code__:
+    while frame is not None and frame.f_code is not CancelScope.wait.__code__:
         frame = frame.f_back
-    return frame is not None and frame.f_back is not None and frame.f_back.f_code is UrlRequest.see_chunk.__code__
+    return frame is not None and frame.f_back is not None and frame.f_back.f_code is UrlRequest.chunk_received.__code__
 
 
 @pytest.mark.no_leaks
@@ -209,8 +209,8 @@ def test_17_2_stalled_receiver_stops_the_worker(server: Server) -> None:
 
 def test_17_2_only_a_stalled_worker_is_rung(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Contract 17.2: while there is room, taking a piece does not disturb the worker."""
-    rings: list[Waiter] = []
-    monkeypatch.setattr(Waiter, "ring", rings.append)
+    rings: list[CancelScope] = []
+    monkeypatch.setattr(CancelScope, "ring", rings.append)
     server.route("/", lambda request: Reply(200, b"x" * 1000))
     taken = Receiver()
     request = UrlRequest(server.url, on_chunk=taken)
@@ -347,8 +347,8 @@ def test_events_go_on_after_a_break(server: Server, how: str) -> None:
     source = Source(server.url)
     if how == "silence":
         drain_until(lambda: len(source.events) == 1)
-        source.source._request._waiter.deadline = Deadline(0.01)
-        source.source._request._waiter.ring()
+        source.source._request._scope.deadline = Deadline(0.01)
+        source.source._request._scope.ring()
     drain_until(lambda: len(source.events) == 2)
     source.close()
 

@@ -234,8 +234,8 @@ def test_18_1_own_scheme_is_interrupted(unix: Any, recorder: Any, end: str) -> N
         if end == "cancel":
             assert request.cancel()
         else:
-            request._waiter.deadline = Deadline(0.01)
-            request._waiter.ring()
+            request._scope.deadline = Deadline(0.01)
+            request._scope.ring()
         assert request.wait(timeout=20)
         request.join(20)
         assert b"" == sock.recv(1)

@@ -47,15 +47,15 @@ class Scene:
 
     def __enter__(self) -> Self:
         self.server = self._stack.enter_context(Server(tls=self._context if self.is_tls else None))
-        wait = cancel_scope.Waiter.wait
+        wait = cancel_scope.CancelScope.wait
 
-        def noting(waiter: Any, interest: Any, until: Any, what: str, **more: Any) -> Any:
+        def noting(scope: Any, interest: Any, until: Any, what: str, **more: Any) -> Any:
             with self._waited:
                 self._waits.append(what)
                 self._waited.notify_all()
-            return wait(waiter, interest, until, what, **more)
+            return wait(scope, interest, until, what, **more)
 
-        self.monkeypatch.setattr(cancel_scope.Waiter, "wait", noting)
+        self.monkeypatch.setattr(cancel_scope.CancelScope, "wait", noting)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from urlrequest._concurrency.deadline import Deadline
-from urlrequest._net.cancel_scope import Waiter
+from urlrequest._net.cancel_scope import CancelScope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,30 +73,30 @@ def assert_ended(request: Any) -> None:
 
 def begin_deadline(monkeypatch: pytest.MonkeyPatch, waits: str, seconds: float) -> None:
     """Let the deadline begin when a worker comes to wait for something, however long it takes until then."""
-    wait = Waiter.wait
+    wait = CancelScope.wait
 
-    def limited(waiter: Waiter, interest: Any, until: float | None, what: str, **more: Any) -> Any:
-        if waits in what and waiter.deadline.seconds != seconds:
-            waiter.deadline = Deadline(seconds)
-        return wait(waiter, interest, until, what, **more)
+    def limited(scope: CancelScope, interest: Any, until: float | None, what: str, **more: Any) -> Any:
+        if waits in what and scope.deadline.seconds != seconds:
+            scope.deadline = Deadline(seconds)
+        return wait(scope, interest, until, what, **more)
 
-    monkeypatch.setattr(Waiter, "wait", limited)
+    monkeypatch.setattr(CancelScope, "wait", limited)
 
 
 def begin_timeout(monkeypatch: pytest.MonkeyPatch, waits: str, seconds: float) -> None:
     """Shorten the timeout when a worker comes to wait for something: what is before that may take its time."""
-    wait = Waiter.wait
+    wait = CancelScope.wait
     ends: list[float] = []
 
-    def limited(waiter: Waiter, interest: Any, until: float | None, what: str, **more: Any) -> Any:
+    def limited(scope: CancelScope, interest: Any, until: float | None, what: str, **more: Any) -> Any:
         if waits in what and until is not None:
             if not ends:
-                waiter.timeout = seconds
+                scope.timeout = seconds
                 ends.append(monotonic() + seconds)
             until = min(until, ends[0])
-        return wait(waiter, interest, until, what, **more)
+        return wait(scope, interest, until, what, **more)
 
-    monkeypatch.setattr(Waiter, "wait", limited)
+    monkeypatch.setattr(CancelScope, "wait", limited)
 
 
 def reply(body: bytes = b"hello", *fields: str, status: str = "200 OK", length: int | None = None) -> bytes:

@@ -99,16 +99,16 @@ def test_7_2_a_lookup_that_is_faster_than_the_wait(
     """Row 2: a name that is found before the worker begins to wait for it wakes the worker all the same."""
     names["fast.test"] = [v4("127.0.0.1", server.port)]
     server.play(send(reply()))
-    wait = cancel_scope.Waiter.wait
+    wait = cancel_scope.CancelScope.wait
 
-    def late(waiter: Any, interest: Any, until: Any, what: str, **more: Any) -> Any:
+    def late(scope: Any, interest: Any, until: Any, what: str, **more: Any) -> Any:
         if what.startswith("resolving"):
             for thread in threading.enumerate():
                 if thread.name == "urlrequest-resolver":
                     thread.join(20)
-        return wait(waiter, interest, until, what, **more)
+        return wait(scope, interest, until, what, **more)
 
-    monkeypatch.setattr(cancel_scope.Waiter, "wait", late)
+    monkeypatch.setattr(cancel_scope.CancelScope, "wait", late)
     request = recorder.run(f"http://fast.test:{server.port}/", deadline=20)
 
     assert "hello" == request.result
@@ -121,19 +121,19 @@ def test_2_lookups_of_one_name_are_shared(
     asked, go = [], threading.Event()
     answer = socket.getaddrinfo
     waits = threading.Semaphore(0)
-    wait = cancel_scope.Waiter.wait
+    wait = cancel_scope.CancelScope.wait
 
-    def noting(waiter: Any, interest: Any, until: Any, what: str, **more: Any) -> Any:
+    def noting(scope: Any, interest: Any, until: Any, what: str, **more: Any) -> Any:
         if what.startswith("resolving"):
             waits.release()
-        return wait(waiter, interest, until, what, **more)
+        return wait(scope, interest, until, what, **more)
 
     def slow(host: str, port: int, **options: Any) -> Any:
         asked.append(host)
         go.wait(20)
         return answer(host, port, **options)
 
-    monkeypatch.setattr(cancel_scope.Waiter, "wait", noting)
+    monkeypatch.setattr(cancel_scope.CancelScope, "wait", noting)
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     requests = [recorder.get(f"http://shared.test:{dead_port}/") for _ in range(5)]
     for _ in requests:

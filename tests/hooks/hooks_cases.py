@@ -30,20 +30,20 @@ class Case:
 
     Attributes:
         needs: What the loop must have, see `Loop.lacks`.
-        is_last: The process is good for nothing afterwards.
+        says_close: The process is good for nothing afterwards.
     """
 
     check: Callable[[World], None]
     needs: tuple[str, ...]
-    is_last: bool
+    says_close: bool
 
 
 CASES: dict[str, Case] = {}
 
 
-def case(*needs: str, is_last: bool = False) -> Callable[[Callable[[World], None]], Callable[[World], None]]:
+def case(*needs: str, says_close: bool = False) -> Callable[[Callable[[World], None]], Callable[[World], None]]:
     def add(check: Callable[[World], None]) -> Callable[[World], None]:
-        CASES[check.__name__] = Case(check, needs, is_last)
+        CASES[check.__name__] = Case(check, needs, says_close)
         return check
 
     return add
@@ -466,7 +466,7 @@ def handle_exception_that_fails(w: World) -> None:
     assert any("handle_exception() failed" in warning for warning in w.warnings())
 
 
-@case("leaving", is_last=True)
+@case("leaving", says_close=True)
 def system_exit(w: World) -> None:
     """8.7: SystemExit of a callback goes the way it goes from any callback of the loop; trio's run goes on."""
 
@@ -476,7 +476,7 @@ def system_exit(w: World) -> None:
     _leaves(w, leave, SystemExit)
 
 
-@case("leaving", is_last=True)
+@case("leaving", says_close=True)
 def keyboard_interrupt(w: World) -> None:
     """8.7: KeyboardInterrupt leaves loops that carry it, and is reported by the others; nothing aborts."""
 
@@ -798,7 +798,7 @@ def run_many_times(w: World) -> None:
     assert w.all_on(w.thread)
 
 
-@case("destruction", is_last=True)
+@case("destruction", says_close=True)
 def destroyed_with_requests_in_flight(w: World) -> None:
     """8.6: it is logged once, no worker dies of it, and `drain()` delivers."""
     made: list[UrlRequest] = []
@@ -815,7 +815,7 @@ def destroyed_with_requests_in_flight(w: World) -> None:
     _drains(w, 5)
 
 
-@case("destruction", is_last=True)
+@case("destruction", says_close=True)
 def destroyed_with_a_wakeup_on_its_way(w: World) -> None:
     """8.6: so it is where the loop was woken, and ended before it came to it."""
 
@@ -838,7 +838,7 @@ def _drains(w: World, finishes: int) -> None:
     assert w.all_on(w.thread)
 
 
-@case("destruction", is_last=True)
+@case("destruction", says_close=True)
 def destroyed_and_waited_for(w: World) -> None:
     """6.3, 8.6: `wait()` delivers what a destroyed loop does not."""
     made: list[UrlRequest] = []
@@ -854,7 +854,7 @@ def destroyed_and_waited_for(w: World) -> None:
     assert ["success", "finish"] == w.names()[-2:]
 
 
-@case("destruction", "detection", is_last=True)
+@case("destruction", "detection", says_close=True)
 def made_after_the_end(w: World) -> None:
     """8.2: a loop that has gone is not found any more; `wait()` and `drain()` deliver."""
     w.run(lambda: w.get("/text"))
@@ -864,7 +864,7 @@ def made_after_the_end(w: World) -> None:
     assert [] == w.warnings()
 
 
-@case("destruction", is_last=True)
+@case("destruction", says_close=True)
 def destroyed_in_peace(w: World) -> None:
     """8.6: a loop that ends with nothing left to deliver is nothing to talk about."""
     w.run(lambda: w.get("/text"))
@@ -964,13 +964,13 @@ def wait_on_another_thread(w: World) -> None:
     idents: dict[str, int] = {}
 
     def wait() -> None:
-        idents["waiter"] = threading.get_ident()
+        idents["scope"] = threading.get_ident()
         waited.wait(timeout=20)
 
     def first() -> None:
         nonlocal waited
         waited = w.get("/gate")
-        thread = threading.Thread(target=wait, name="waiter")
+        thread = threading.Thread(target=wait, name="scope")
         thread.start()
         assert _becomes(lambda: bool(waited.mailbox._visits))
         w.gate.set()
@@ -979,7 +979,7 @@ def wait_on_another_thread(w: World) -> None:
 
     waited: Any = None
     w.run(first, finishes=2)
-    assert {idents["waiter"]} == {note.thread for note in w.notes if note.request is waited}
+    assert {idents["scope"]} == {note.thread for note in w.notes if note.request is waited}
     assert {w.thread} == {note.thread for note in w.notes if note.request is not waited}
 
 

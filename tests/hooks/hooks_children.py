@@ -122,7 +122,7 @@ class Child:
         if display is not None:
             self._environment["DISPLAY"] = display
 
-    def ask(self, case: str, *, is_last: bool) -> dict[str, Any]:
+    def ask(self, case: str, *, says_close: bool) -> dict[str, Any]:
         """Run a case; its answer, or a made-up one when the process has ended or hangs."""
         process = self._process
         if process is None:
@@ -134,7 +134,7 @@ class Child:
         line = read_line(process.stdout)
         if line:
             answer: dict[str, Any] = json.loads(line)
-            if is_last or answer["status"] == "failed":
+            if says_close or answer["status"] == "failed":
                 self.close()
             return answer
         hangs = process.poll() is None and line is None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import urlrequest
 from urlrequest import UrlRequest, hooks
-from urlrequest._delivery.queue import unhooked
+from urlrequest._delivery.queue import default_queue
 from urlrequest.testing import Reply, Server
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class World:
         urlrequest.cancel_all()
         urlrequest.uninstall()
         self.loop.end()
-        unhooked.drain()
+        default_queue.drain()
         sys.excepthook = self._excepthook
         logging.getLogger("urlrequest").removeHandler(self._handler)
         self.server.close()

@@ -72,7 +72,7 @@ def test_8_hook(
 ) -> None:
     """Contract 8: what the case of that name promises, on this loop."""
     case = CASES[name]
-    answer = child_of(title).ask(name, is_last=case.is_last)
+    answer = child_of(title).ask(name, says_close=case.says_close)
     record_property("hooks", [title, name, answer])
 
     if answer["status"] == "absent":

@@ -11,7 +11,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from urlrequest._client.callbacks import Callbacks
 from urlrequest._delivery.events import Cancel, Outcome, ProgressRun, Success
 from urlrequest._delivery.lifecycle import Lifecycle, State
-from urlrequest._delivery.mailbox import PROGRESS_LIMIT, Mailbox, Visit
+from urlrequest._delivery.mailbox import PROGRESS_LIMIT, Mailbox, Subscription
 from urlrequest._delivery.queue import DispatchQueue
 
 
@@ -83,7 +83,7 @@ class MailboxMachine(RuleBasedStateMachine):
         self.posted = 0
         self.must_come: list[int] = []  # the first event, and whatever was posted last
         self.is_worker_done = self.was_cancelled_in_time = False
-        self.open_visits: list[Visit] = []
+        self.open_visits: list[Subscription] = []
         self.queues: dict[int, DispatchQueue] = {}
 
     def _wake(self) -> None:
@@ -136,7 +136,7 @@ class MailboxMachine(RuleBasedStateMachine):
             pass
 
     @rule(target=visits)
-    def come(self) -> Visit:
+    def come(self) -> Subscription:
         queue = DispatchQueue(lambda: None)
         seat = self.request.mailbox.visit(queue)
         self.queues[id(seat)] = queue
@@ -144,12 +144,12 @@ class MailboxMachine(RuleBasedStateMachine):
         return seat
 
     @rule(seat=visits, budget=st.sampled_from([None, 0.0, 1.0]))
-    def drain_visit(self, seat: Visit, budget: float | None) -> None:
+    def drain_visit(self, seat: Subscription, budget: float | None) -> None:
         if seat in self.open_visits:
             self._drain(self.queues[id(seat)], budget)
 
     @rule(seat=visits)
-    def go(self, seat: Visit) -> None:
+    def go(self, seat: Subscription) -> None:
         if seat in self.open_visits:
             self.open_visits.remove(seat)
             self.request.mailbox.leave(seat)

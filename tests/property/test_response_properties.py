@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from urlrequest._content.sinks import MemorySink
 from urlrequest._http1.response_reader import Response
-from urlrequest._net.cancel_scope import Waiter
+from urlrequest._net.cancel_scope import CancelScope
 from urlrequest._net.stream import NetworkStream
 
 if TYPE_CHECKING:
@@ -45,17 +45,17 @@ class Reply:
         self.content: bytes | None = None
         self.is_reusable = False
         near, far = socket.socketpair()
-        waiter = Waiter(timeout=20)
+        scope = CancelScope(timeout=20)
         sender = threading.Thread(target=self._send, args=(far, pieces))
         with near:
             near.setblocking(False)
             sender.start()
             try:
-                self._read(NetworkStream(near, waiter, "peer:80"), way)
+                self._read(NetworkStream(near, scope, "peer:80"), way)
             finally:
                 near.close()
                 sender.join(20)
-                waiter.release()
+                scope.release()
 
     @staticmethod
     def _send(sock: socket.socket, pieces: Sequence[bytes]) -> None:

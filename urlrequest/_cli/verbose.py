@@ -18,7 +18,7 @@ from urlrequest import HTTPConnection, HTTPSConnection, UrlRequest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from urlrequest._engine.prepare import Plan
+    from urlrequest._engine.prepare import PreparedRequest
     from urlrequest._http.redirect import Hop
 
 __all__ = ["ShownRequest", "complain", "describe_error", "printable", "show_timings", "without_userinfo"]
@@ -108,15 +108,15 @@ class ShownRequest(UrlRequest):
 
     _hop: Hop | None = None
 
-    def see_hop(self, hop: Hop) -> None:
-        super().see_hop(hop)
+    def redirect_followed(self, hop: Hop) -> None:
+        super().redirect_followed(hop)
         self._hop = hop
 
-    def see_plan(self, plan: Plan) -> None:
-        super().see_plan(plan)
+    def request_prepared(self, prepared: PreparedRequest) -> None:
+        super().request_prepared(prepared)
         hop, self._hop = self._hop, None
         if hop is not None:
-            _say(f"* {hop.status}: {printable(hop.url)} leads to {printable(plan.target.url)}")
+            _say(f"* {hop.status}: {printable(hop.url)} leads to {printable(prepared.target.url)}")
 
     def get_connection_for_scheme(self, scheme: str) -> type:
         shown: dict[type, type] = {HTTPConnection: _Shown, HTTPSConnection: _ShownTls}

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from time import monotonic
 
 from urlrequest._concurrency import wakeup
-from urlrequest._delivery.queue import unhooked, wait_for
+from urlrequest._delivery.queue import default_queue, wait_for
 from urlrequest._net import resolver, tls_contexts, tls_sessions
 
-from .session import sessions, timekeeper
+from .session import sessions, timer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _at_exit() -> None:
     until = monotonic() + EXIT_TIME
     for request in running:
         request.join(max(0.0, until - monotonic()))
-    tls_contexts.join_making(max(0.0, until - monotonic()))
+    tls_contexts.join_loaders(max(0.0, until - monotonic()))
     for session in list(sessions):
         session.pool.close()  # or the interpreter would warn of idle sockets that nobody has closed
 
@@ -97,11 +97,11 @@ def _in_forked_child() -> None:
     """Forget everything that lives in threads, which a fork does not copy."""
     resolver.forget_lookups()
     tls_sessions.forget_sessions()
-    tls_contexts.forget_making()
-    timekeeper.forget()
+    tls_contexts.reset_loaders()
+    timer.forget()
     for session in list(sessions):
         session.forget()
-    unhooked.forget()
+    default_queue.forget()
     for request in list(live_requests):
         request.fail_forked(threading.get_ident())
     wakeup.part_alarms()  # last: the requests have given theirs back, which are the parent's too

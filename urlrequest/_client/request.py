@@ -3,7 +3,7 @@
 It holds the options, hands them to a worker, and publishes the outcome. `run()` and what it calls run on the worker;
 `deliver_*()` run on the dispatch thread; everything else may be called from any thread.
 
-Thread safety. Shared between threads are `_lifecycle`, `mailbox` and `_waiter`, which say themselves why they are safe,
+Thread safety. Shared between threads are `_lifecycle`, `mailbox` and `_scope`, which say themselves why they are safe,
 and `_head`, written by the worker before the event that tells of it. The published attributes are written on the
 dispatch thread, in the order in which a polling thread may rely on them: `is_finished` last.
 """
@@ -17,21 +17,21 @@ from urlrequest._concurrency.deadline import Deadline, check_seconds
 from urlrequest._delivery.events import Error, Failure, Outcome, ProgressRun, Redirect
 from urlrequest._delivery.lifecycle import Lifecycle, State
 from urlrequest._delivery.mailbox import Mailbox
-from urlrequest._delivery.queue import DispatchQueue, unhooked, wait_for
+from urlrequest._delivery.queue import DispatchQueue, default_queue, wait_for
 from urlrequest._engine.options import Options
 from urlrequest._engine.perform import perform
 from urlrequest._engine.prepare import find_target
 from urlrequest._log import log
-from urlrequest._net.cancel_scope import Waiter
+from urlrequest._net.cancel_scope import CancelScope
 from urlrequest.errors import DeadlineExceeded, InvalidURL
 from urlrequest.hooks import check_hook, current_hook
 
 from .active import live_requests
 from .callbacks import Callbacks
-from .response_attributes import Published
-from .session import Common, Session, check_session, default_session, timekeeper
-from .thread_facade import ThreadLike
-from .witnessed import Witnessed
+from .response_attributes import ResponseAttributes
+from .session import Common, Session, check_session, default_session, timer
+from .thread_facade import ThreadFacade
+from .witnessed import WorkerSide
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ _numbers = count(1)
 _GONE_WRONG = (Error, Failure, Redirect)
 
 
-class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
+class UrlRequest(ThreadFacade, Callbacks, WorkerSide, ResponseAttributes):
     """An HTTP request that starts when it is made, and brings its outcome to callbacks.
 
     Exactly one of on_success, on_redirect, on_failure, on_error and on_cancel is called, then on_finish (contract 3.1),
@@ -160,7 +160,7 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
             self, on_success, on_redirect, on_failure, on_error, on_progress, on_cancel, on_finish,
             on_upload_progress, on_chunk,
         )  # fmt: skip
-        ThreadLike.__init__(self, f"urlrequest-{next(_numbers)}")
+        ThreadFacade.__init__(self, f"urlrequest-{next(_numbers)}")
         self.url, self.req_body, self.req_headers = url, req_body, req_headers
         self.chunk_size, self.decode, self.debug, self.file_path = chunk_size, decode, debug, file_path
         self.ca_file, self.verify, self.timeout, self.deadline = ca_file, verify, timeout, deadline
@@ -168,7 +168,7 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         # The classes have these, too; but of what is set later, each instance would keep the names (1.3 KB in CPython).
         self._target = self._head = self._resp_target = self._resp_head = self._content = self._result = None
         self.host, self._made_at = "", monotonic()
-        self._lifecycle, self._waiter = Lifecycle(), Waiter()
+        self._lifecycle, self._scope = Lifecycle(), CancelScope()
         self.mailbox = Mailbox(self, self._bind(timeout, deadline, hook, session))
         options = Options(
             url, decode, ca_file, verify, chunk_size, req_body, req_headers, method, file_path, proxy_host, proxy_port,
@@ -188,14 +188,14 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
                 check_session(session)
             longest_step = shared.timeout if timeout is None else timeout
             if longest_step is not None:
-                self._waiter.timeout = check_seconds("timeout", longest_step)
+                self._scope.timeout = check_seconds("timeout", longest_step)
             longest = shared.deadline if deadline is None else deadline
             if longest is not None:
-                self._waiter.deadline = Deadline(check_seconds("deadline", longest))
+                self._scope.deadline = Deadline(check_seconds("deadline", longest))
         except (TypeError, ValueError, RuntimeError) as error:
             self._argument_error = error
         chosen = own if own is not None else shared.hook or current_hook()
-        return unhooked if chosen is None else chosen.queue
+        return default_queue if chosen is None else chosen.queue
 
     def _admit(self, base_url: str | None) -> None:
         """Go to a worker, or to the end of the line."""
@@ -211,20 +211,20 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
             return
         if not is_running and self._lifecycle.is_cancelled and self.session.workers.withdraw(self):
             self._end()  # the canceller came before there was anything to withdraw
-        if is_running or self._waiter.deadline.at is None:
+        if is_running or self._scope.deadline.at is None:
             return
         try:
-            timekeeper.call_at(self._waiter.deadline.at, self, self.expire)
+            timer.call_at(self._scope.deadline.at, self, self.expire)
         except RuntimeError as error:
             if self.session.workers.withdraw(self):
                 self._fail(error)
         if self._options is None:  # it ended before the alarm was set; this is what its end begins with
-            timekeeper.drop(self)
+            timer.drop(self)
 
     def expire(self) -> None:
-        """End the request at its deadline if it still waits for a worker. On the timekeeper's thread."""
+        """End the request at its deadline if it still waits for a worker. On the timer's thread."""
         if self.session.workers.withdraw(self):
-            self._fail(DeadlineExceeded(f"it had no worker within its deadline of {self._waiter.deadline.seconds:g} s"))
+            self._fail(DeadlineExceeded(f"it had no worker within its deadline of {self._scope.deadline.seconds:g} s"))
 
     # What the user asks
 
@@ -241,7 +241,7 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
     @property
     def timings(self) -> dict[str, float]:
         """Seconds spent in queue, dns, connect, tls, send, first_octet, total; what did not happen is absent."""
-        return dict(self._waiter.timings)
+        return dict(self._scope.timings)
 
     def __repr__(self) -> str:
         try:
@@ -288,7 +288,7 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
         """
         if not self._lifecycle.cancel():
             return False
-        self._waiter.cancel()
+        self._scope.cancel()
         if self.session.workers.withdraw(self):
             self._end()
         self.mailbox.post_outcome()
@@ -299,7 +299,7 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
     def work(self) -> None:
         """Run the request, and see to it that it has an outcome. For `_concurrency.worker_pool` only."""
         self._begin()
-        self._waiter.timings["queue"] = monotonic() - self._made_at
+        self._scope.timings["queue"] = monotonic() - self._made_at
         try:
             self.run()
             if not self._lifecycle.is_settled:
@@ -333,14 +333,14 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
             return
         assert self._options is not None, "options are kept until the request has run"
         try:
-            self._settle(perform(self._options, self.session.supplies, self._waiter, self))
+            self._settle(perform(self._options, self.session.supplies, self._scope, self))
         except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too: the caller must hear of the end
             self._settle(Error(error=error, head=self._head))
 
     def fail_forked(self, thread: int) -> None:
         """Settle the request in a forked child, where no worker performs it, and `thread` is the only one."""
         if not self.mailbox.ends_for(thread):  # else its terminal callback is what forked, and goes on here
-            self._lifecycle, self.mailbox = Lifecycle(), Mailbox(self, unhooked)
+            self._lifecycle, self.mailbox = Lifecycle(), Mailbox(self, default_queue)
             self._fail(OSError("the process was forked; the request goes on in the parent"))
         self._end()
 
@@ -352,7 +352,7 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
 
     def _settle(self, outcome: Outcome) -> None:
         """Decide the outcome, for `tell()` to announce; a cancel that came first wins."""
-        self._waiter.timings["total"] = monotonic() - self._made_at
+        self._scope.timings["total"] = monotonic() - self._made_at
         if self.debug:
             self._log("%s", outcome.error or f"{type(outcome).__name__.lower()}, {len(outcome.content or b'')} octets")
         self._lifecycle.settle(outcome)
@@ -360,24 +360,24 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
     def _end(self) -> None:
         """Let go of what only the worker needed; joining threads go on."""
         self._options = None
-        self._waiter.release()
-        if self._waiter.deadline.at is not None:
-            timekeeper.drop(self)
+        self._scope.release()
+        if self._scope.deadline.at is not None:
+            timer.drop(self)
         super()._end()
 
     # Told by perform(), on the worker
 
-    def see_progress(self, run: ProgressRun) -> None:
+    def progress_made(self, run: ProgressRun) -> None:
         self.mailbox.post_progress(run)
 
-    def see_chunk(self, octets: bytes) -> None:
+    def chunk_received(self, octets: bytes) -> None:
         """Hand a piece of the body over, once not too much of it is undelivered (contract 17.2)."""
         mailbox = self.mailbox
         if not mailbox.has_room(len(octets)):
-            self._waiter.arm()
+            self._scope.arm()
             mailbox.is_held_up = True  # whoever delivers a piece from now on rings
             while not mailbox.has_room(len(octets)):
-                self._waiter.wait({}, None, "on_chunk")
+                self._scope.wait({}, None, "on_chunk")
             mailbox.is_held_up = False
         mailbox.post_chunk(octets)
 
@@ -411,7 +411,7 @@ class UrlRequest(ThreadLike, Callbacks, Witnessed, Published):
                 callback(self, octets)
         finally:
             if self.mailbox.is_held_up:
-                self._waiter.ring()
+                self._scope.ring()
 
     def deliver_outcome(self) -> None:
         """Publish the outcome, run its callback, then on_finish."""

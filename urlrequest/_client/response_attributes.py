@@ -1,4 +1,4 @@
-"""Published: what a request shows of its response and its outcome.
+"""ResponseAttributes: what a request shows of its response and its outcome.
 
 Thread safety. All is written by whoever delivers the outcome, the response's head first and `is_finished` (the
 request's) last, and read by anybody; each attribute is a single reference.
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from urlrequest._http.response_head import ResponseHead
     from urlrequest._http.target import Target
 
-__all__ = ["Published"]
+__all__ = ["ResponseAttributes"]
 
 
-class Published:
+class ResponseAttributes:
     """The attributes of a request that are set in the same step that runs the callback (contract 3.4)."""
 
     _result: Any = None

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import weakref
 
-from urlrequest._concurrency.timer import Timekeeper
-from urlrequest._concurrency.worker_pool import Workers
+from urlrequest._concurrency.timer import TimerThread
+from urlrequest._concurrency.worker_pool import WorkerPool
 from urlrequest._engine.perform import Supplies
 from urlrequest._engine.pool import MOST_IDLE, Pool
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from .request import UrlRequest
 
-__all__ = ["Session", "check_session", "default_session", "sessions", "timekeeper"]
+__all__ = ["Session", "check_session", "default_session", "sessions", "timer"]
 
 MAX_REQUESTS = 64  # running at once; the others wait
 
@@ -44,7 +44,7 @@ _SETTINGS = {  # of requests, and what says nothing of them
     "auth": None,
 }
 
-timekeeper = Timekeeper()
+timer = TimerThread()
 sessions: weakref.WeakSet[Common] = weakref.WeakSet()
 
 
@@ -65,7 +65,7 @@ class Common:
     def __init__(self, max_requests: int, max_per_host: int | None, max_idle: int | None) -> None:
         self._max_requests, self._max_per_host = _check_limits(max_requests, max_per_host)
         self._max_idle = None if max_idle is None else _check_max_idle(max_idle)
-        self.workers = Workers(max_requests, max_per_host)
+        self.workers = WorkerPool(max_requests, max_per_host)
         self.pool = Pool(self.max_idle)
         self.supplies = Supplies(self.pool)
         sessions.add(self)

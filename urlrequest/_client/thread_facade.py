@@ -1,4 +1,4 @@
-"""ThreadLike: what a request shows of a Thread, whichever thread runs it.
+"""ThreadFacade: what a request shows of a Thread, whichever thread runs it.
 
 Thread safety. `_has_ended` and `_worker` are written by the worker (or by whoever withdraws the request from the queue)
 and read by anybody. `_bell` is clear from the end on; a thread that joins sets it for a moment, so that Ctrl-C can end
@@ -17,10 +17,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-__all__ = ["ThreadLike"]
+__all__ = ["ThreadFacade"]
 
 
-class ThreadLike(threading.Thread):
+class ThreadFacade(threading.Thread):
     """A Thread to its user that was started when it was made, and that a worker runs (contract 2.2)."""
 
     name = ""  # Thread's own is a property of what its constructor makes

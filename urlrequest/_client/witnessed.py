@@ -1,4 +1,4 @@
-"""Witnessed: what `perform()` tells a request on the worker, and asks it: the points where a subclass takes part.
+"""WorkerSide: what `perform()` tells a request on the worker, and asks it: the points where a subclass takes part.
 
 Thread safety. `_target`, `_head` and `_history` are written by the worker, before the event that tells of them
 is posted; the dispatch thread reads them when it delivers that event.
@@ -15,22 +15,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from urlrequest._engine.prepare import Plan
+    from urlrequest._engine.prepare import PreparedRequest
     from urlrequest._http.redirect import Hop
     from urlrequest._http.response_head import ResponseHead
     from urlrequest._http.target import Target
 
-__all__ = ["Witnessed"]
+__all__ = ["WorkerSide"]
 
 
-class Witnessed:
+class WorkerSide:
     """What is known of a request's way so far."""
 
     name: str
     url: str
     debug: bool
 
-    _target: Target | None = None  # of the whole plan, which holds the body, nothing else is kept
+    _target: Target | None = None  # of the whole prepared request, which holds the body, nothing else is kept
     _head: ResponseHead | None = None
     _history: tuple[Hop, ...] = ()
 
@@ -76,17 +76,17 @@ class Witnessed:
         """Which class to use; an override of either name above counts."""
         return self._get_connection_for_scheme(scheme)
 
-    def see_plan(self, plan: Plan) -> None:
-        self._target = plan.target
+    def request_prepared(self, prepared: PreparedRequest) -> None:
+        self._target = prepared.target
         if self.debug:
-            self._log("%s %s", plan.method, plan.target.url)
+            self._log("%s %s", prepared.method, prepared.target.url)
 
-    def see_hop(self, hop: Hop) -> None:
+    def redirect_followed(self, hop: Hop) -> None:
         self._history += (hop,)
         if self.debug:
             self._log("%d, followed", hop.status)
 
-    def see_head(self, head: ResponseHead) -> None:
+    def head_received(self, head: ResponseHead) -> None:
         self._head = head
         if self.debug:
             self._log("%d %s", head.status, head.reason)

@@ -1,4 +1,4 @@
-"""Timekeeper: calls for things that must happen at a time at which no thread of theirs exists.
+"""TimerThread: calls for things that must happen at a time at which no thread of theirs exists.
 
 A request that waits for a slot has no thread, yet its deadline must be kept (contract 15.2). One daemon thread sleeps
 until the earliest of these moments, and ends when there is none left.
@@ -23,10 +23,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-__all__ = ["Timekeeper"]
+__all__ = ["TimerThread"]
 
 
-class Timekeeper:
+class TimerThread:
     """Makes calls at given times, on a thread of its own."""
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Timekeeper:
         self._is_running = False
 
     def call_at(self, when: float, key: Hashable, call: Callable[[], object]) -> None:
-        """Have something called, once, on the timekeeper's thread.
+        """Have something called, once, on the timer's thread.
 
         Args:
             when: On `time.monotonic()`.
@@ -51,7 +51,7 @@ class Timekeeper:
             must_start, self._is_running = not self._is_running, True
         if must_start:
             try:
-                threading.Thread(target=self._run, name="urlrequest-timekeeper", daemon=True).start()
+                threading.Thread(target=self._run, name="urlrequest-timer", daemon=True).start()
             except RuntimeError:
                 with self._lock:
                     self._is_running = False

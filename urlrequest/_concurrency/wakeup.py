@@ -35,10 +35,10 @@ __all__ = [
 MOST_SPARE = 64  # alarms; beyond it the oldest falls out and closes itself
 LONGEST_POLL = 24 * 60 * 60.0  # seconds; poll() takes no more than 2**31 milliseconds
 
-_events: weakref.WeakSet[EventAlarm] = weakref.WeakSet()
+_events: weakref.WeakSet[EventFdWaker] = weakref.WeakSet()
 
 
-class EventAlarm:
+class EventFdWaker:
     """Wakes a sleeping thread (Linux). The descriptor is closed when the last holder lets go of the object.
 
     So a canceller that is about to ring can never write to a descriptor that has been closed and given to another file.
@@ -92,7 +92,7 @@ def _open_event() -> int:
     return os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)  # type: ignore[attr-defined,no-any-return,unused-ignore]  # Linux only
 
 
-class SocketAlarm:
+class SocketPairWaker:
     """The same where there is no eventfd."""
 
     __slots__ = ("_bell", "_ear", "descriptor")
@@ -121,7 +121,7 @@ class SocketAlarm:
             self._bell.close()
 
 
-class LockBell:
+class LockWaker:
     """A bell that needs no descriptor."""
 
     __slots__ = ("_flag", "ring")
@@ -135,11 +135,11 @@ class LockBell:
         self._flag.wait_to_set(seconds)
 
 
-Alarm = EventAlarm | SocketAlarm
-Bell = EventAlarm | LockBell
+Alarm = EventFdWaker | SocketPairWaker
+Bell = EventFdWaker | LockWaker
 
 _HAS_EVENTS = hasattr(os, "eventfd")
-_make_alarm: type[Alarm] = EventAlarm if _HAS_EVENTS else SocketAlarm
+_make_alarm: type[Alarm] = EventFdWaker if _HAS_EVENTS else SocketPairWaker
 _spare: deque[Alarm] = deque(maxlen=MOST_SPARE)
 
 
@@ -166,15 +166,15 @@ def take_bell() -> Bell:
         try:
             alarm = take_alarm()
         except OSError:
-            return LockBell()  # there is no descriptor left; the thread must hear of what fails because of that
-        if isinstance(alarm, EventAlarm):
+            return LockWaker()  # there is no descriptor left; the thread must hear of what fails because of that
+        if isinstance(alarm, EventFdWaker):
             return alarm
-    return LockBell()
+    return LockWaker()
 
 
 def give_bell_back(bell: Bell) -> None:
     """Let others use it."""
-    if isinstance(bell, EventAlarm):
+    if isinstance(bell, EventFdWaker):
         give_alarm_back(bell)
 
 

@@ -1,4 +1,4 @@
-"""Workers: at most so many requests run at once; the others wait in order, without a thread of their own.
+"""WorkerPool: at most so many requests run at once; the others wait in order, without a thread of their own.
 
 A worker that has finished takes the next request, or sleeps for a while in the hope of one: waking it costs a tenth of
 what starting a thread costs. Which thread runs a request is the business of this module alone.
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
             ...
 
 
-__all__ = ["Workers"]
+__all__ = ["WorkerPool"]
 
 IDLE_TIME = 10.0  # seconds a worker waits for another job before it ends
 SPARE_PLACES = 64  # empty ones that are not worth tidying up
@@ -68,7 +68,7 @@ class _Task:
 class _Worker:
     """A thread and the bell that wakes it."""
 
-    def __init__(self, workers: Workers) -> None:
+    def __init__(self, workers: WorkerPool) -> None:
         self._workers = workers
         self._task: _Task | None = None
         self._bell = Flag(is_set=True)  # clear: there is a task, or it is time to end
@@ -104,7 +104,7 @@ class _Worker:
                 task = self._workers.await_task(self)
 
 
-class Workers:
+class WorkerPool:
     """Runs jobs on daemon threads, first come first served."""
 
     def __init__(self, limit: int, limit_per_host: int | None = None) -> None:

@@ -1,4 +1,4 @@
-"""PartSink: a download that can be continued, kept beside its target until it is complete (contract 12.3).
+"""ResumableFileSink: a download that can be continued, kept beside its target until it is complete (contract 12.3).
 
 Two neighbours of the target: the part file with the octets, and a note about it: the URL, the validator of the
 representation that the octets are of, its length, and the mode that the complete file will have. Killing the process at
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from urlrequest._http.response_head import ResponseHead
 
-__all__ = ["PartSink", "part_names"]
+__all__ = ["ResumableFileSink", "part_names"]
 
 FLUSH_TIME = 1.0  # seconds of a slow download that a killed process may lose
 READ_SIZE = 256 * 1024  # octets read at a time for the checksum
@@ -48,14 +48,14 @@ _LINKS_STAY_OUT = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | _LINKS_STAY_OUT
 
 
-class _Note(NamedTuple):
+class _Sidecar(NamedTuple):
     url: str
     validator: str
     total: int | None
     mode: int
 
 
-class PartSink(FileSink):
+class ResumableFileSink(FileSink):
     """A FileSink whose temporary neighbour outlives the request."""
 
     def __init__(self, path: str, checksum: str | None, url: str, check: Callable[[], None]) -> None:
@@ -69,7 +69,7 @@ class PartSink(FileSink):
         """
         self._url = url
         self._check = check
-        self._note: _Note | None = None
+        self._note: _Sidecar | None = None
         self._total: int | None = None
         self._is_sound = True  # all octets that were flushed are in the part, once
         self._flushed_at = monotonic()
@@ -162,7 +162,7 @@ class PartSink(FileSink):
 
     # The note
 
-    def _read_note(self, size: int) -> _Note | None:
+    def _read_note(self, size: int) -> _Sidecar | None:
         """What the note says, if the part can be continued by it."""
         import json  # few programs continue downloads
 
@@ -173,7 +173,7 @@ class PartSink(FileSink):
             finally:
                 os.close(descriptor)
             said = json.loads(text)
-            note = _Note(said["url"], said["validator"], said["total"], said["mode"])
+            note = _Sidecar(said["url"], said["validator"], said["total"], said["mode"])
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
         is_well_formed = all(map(isinstance, note, (str, str, int | None, int)))
@@ -188,7 +188,7 @@ class PartSink(FileSink):
         import json  # as above
 
         self._total = content_length(head)
-        note = _Note(self._url, validator, self._total, 0o666 if self._final_mode is None else self._final_mode)
+        note = _Sidecar(self._url, validator, self._total, 0o666 if self._final_mode is None else self._final_mode)
         text = json.dumps(note._asdict()).encode()
         try:
             # Whatever ends this halfway leaves the beginning of a note, which is no JSON.

@@ -185,7 +185,7 @@ class FileSink(Sink):
         """Fields that ask for the rest only, if there is a beginning; `offset` says how much that is."""
         return []
 
-    def accepts(self, head: ResponseHead) -> bool:  # noqa: ARG002 - see PartSink
+    def accepts(self, head: ResponseHead) -> bool:  # noqa: ARG002 - see ResumableFileSink
         """Get ready for a response; False: it does not fit what is here, and all must be asked for again."""
         return True
 

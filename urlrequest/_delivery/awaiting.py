@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from urlrequest._client.request import UrlRequest
 
-    from .mailbox import Mailbox, Visit
+    from .mailbox import Mailbox, Subscription
 
     class _Loop(Protocol):
         """What awaiting needs of an event loop."""
@@ -129,7 +129,7 @@ def as_completed(requests: Iterable[UrlRequest], timeout: float | None = None) -
     bell = take_bell()
     queue = DispatchQueue(bell.ring)
     waiting = {request.mailbox: request for request in requests}
-    visits: dict[Mailbox, Visit] = {}
+    visits: dict[Mailbox, Subscription] = {}
     try:
         for mailbox in waiting:
             visits[mailbox] = mailbox.visit(queue)

@@ -23,7 +23,7 @@ import threading
 from threading import Lock
 
 from .events import Chunk, ProgressRun
-from .queue import BATCH, Seat
+from .queue import BATCH, QueueEntry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,13 +53,13 @@ if TYPE_CHECKING:
             ...
 
 
-__all__ = ["Mailbox", "Visit"]
+__all__ = ["Mailbox", "Subscription"]
 
 PROGRESS_LIMIT = 1024  # events
 CHUNK_OCTETS = 1024 * 1024  # octets of a body that may wait for on_chunk
 
 
-class _Nobody:
+class _Detached:
     """Stands in for a request that is finished, and asked no more than this.
 
     It is cancelled: to whoever takes the turn when the request is over, there is nothing left to deliver.
@@ -72,11 +72,11 @@ class _Nobody:
         return False
 
 
-_NOBODY: Any = _Nobody()
+_DETACHED: Any = _Detached()
 _NO_EVENTS = ProgressRun(0, 0, 0, 0)
 
 
-class Mailbox(Seat):
+class Mailbox(QueueEntry):
     """One request's undelivered events.
 
     Attributes:
@@ -107,7 +107,7 @@ class Mailbox(Seat):
         super().__init__(queue)
         self._receiver = receiver
         # Lists, not deques: they hold little as a rule, and an empty deque takes more than all the rest of this.
-        self._visits: list[Visit] = []  # of the threads that wait
+        self._visits: list[Subscription] = []  # of the threads that wait
         self._runs: list[ProgressRun | Chunk] = []
         self._chunks_posted = self._octets_posted = 0  # counted by the worker
         self._chunks_delivered = self._octets_delivered = 0  # counted by the holder of the turn
@@ -185,7 +185,7 @@ class Mailbox(Seat):
         finally:
             self._turn.release()
 
-    def announce(self, *, but: Visit | None = None) -> None:
+    def announce(self, *, but: Subscription | None = None) -> None:
         """Have somebody come for the events, or notice the end; `but` has noticed."""
         if self._visits:
             for visit in tuple(self._visits):
@@ -225,7 +225,7 @@ class Mailbox(Seat):
         self._place.release()  # D2
         return self.deliver(most, until)
 
-    def deliver(self, most: int, until: float | None, visit: Visit | None = None) -> int:
+    def deliver(self, most: int, until: float | None, visit: Subscription | None = None) -> int:
         """Run callbacks of this request on this thread.
 
         Args:
@@ -251,7 +251,7 @@ class Mailbox(Seat):
                 self._turn.release()
             self._look_again(visit)
 
-    def _look_again(self, visit: Visit | None) -> None:
+    def _look_again(self, visit: Subscription | None) -> None:
         """Announce what came while events were delivered (D1), or the end, which the deliverer knows of."""
         if self.is_over:
             self.announce(but=visit)
@@ -284,7 +284,7 @@ class Mailbox(Seat):
         Collecting them later, with bodies of many megabytes, would hold up the loop for a tenth of a second.
         """
         self.is_over = True
-        self._receiver = _NOBODY
+        self._receiver = _DETACHED
 
     def _run_next(self, most: int, until: float | None) -> int:
         if not self._current.count:
@@ -303,15 +303,15 @@ class Mailbox(Seat):
 
     # Waiting threads
 
-    def visit(self, queue: DispatchQueue) -> Visit:
+    def visit(self, queue: DispatchQueue) -> Subscription:
         """Have a waiting thread's queue told of events from now on."""
-        visit = Visit(self, queue)
+        visit = Subscription(self, queue)
         self._visits.append(visit)  # before the look: an event that comes behind it is announced to the visit
         if self.is_over or self.is_ready:
             visit.line_up()
         return visit
 
-    def leave(self, visit: Visit) -> None:
+    def leave(self, visit: Subscription) -> None:
         """End a visit; what is left to deliver goes to the others, or home."""
         self._visits.remove(visit)
         if self.is_over:
@@ -320,7 +320,7 @@ class Mailbox(Seat):
             self.announce()
 
 
-class Visit(Seat):
+class Subscription(QueueEntry):
     """A waiting thread's seat."""
 
     __slots__ = ("mailbox",)

@@ -1,15 +1,15 @@
 """DispatchQueue: the mailboxes with something to deliver, and the thread that is woken to deliver it.
 
-Draining a queue serves one seat after the other, a batch of events each.
+Draining a queue serves one entry after the other, a batch of events each.
 
 Thread safety. Any thread pushes, a canceller in a signal handler too; one thread drains as a rule, but more may. The
-queue is a deque, whose single operations are atomic, `_is_armed` a flag (see `Flag`), and `Seat._place` a lock that is
-tried: nothing here waits for a lock, and callbacks run with no lock held.
+queue is a deque, whose single operations are atomic, `_is_armed` a flag (see `Flag`), and `QueueEntry._place` a lock
+that is tried: nothing here waits for a lock, and callbacks run with no lock held.
 
 Invariants:
-    D2  A seat is in its queue at most once: `Seat._place` is held meanwhile, and released before its mailbox is looked
-        at.
-    D3  Whenever a callback runs or the queue is left alone with a seat in it, a wake-up is on its way; so a callback
+    D2  An entry is in its queue at most once: `QueueEntry._place` is held meanwhile, and released before its mailbox
+        is looked at.
+    D3  Whenever a callback runs or the queue is left alone with an entry in it, a wake-up is on its way; so a callback
         may run a loop of its own (a modal dialog), which drains the rest. Only the idle-to-armed edge calls the wake-up
         (`DispatchQueue._is_armed`), and a drain goes idle before it looks at the queue.
 """
@@ -31,15 +31,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .mailbox import Mailbox, Visit
+    from .mailbox import Mailbox, Subscription
 
-__all__ = ["BATCH", "DispatchQueue", "Seat", "unhooked", "wait_for"]
+__all__ = ["BATCH", "DispatchQueue", "QueueEntry", "default_queue", "wait_for"]
 
 BATCH = 64  # events of one request before the next one's turn
 SLICE = 0.008  # seconds a waiting thread delivers before it looks at its own time limit
 
 
-class Seat:
+class QueueEntry:
     """A place in one queue, taken while there is something to deliver."""
 
     __slots__ = ("_place", "_queue")
@@ -78,25 +78,25 @@ class DispatchQueue:
     """
 
     def __init__(self, wakeup: Callable[[], None]) -> None:
-        self._ready: deque[Seat] = deque()
+        self._ready: deque[QueueEntry] = deque()
         self._wakeup = wakeup
         self._is_armed = Flag()
-        self._heir: DispatchQueue | None = None
+        self._successor: DispatchQueue | None = None
 
-    def push(self, seat: Seat) -> None:
+    def push(self, seat: QueueEntry) -> None:
         self._ready.append(seat)
-        if self._heir is not None:  # looked at afterwards: a bequest in between has taken the seat along
-            self.bequeath(self._heir)
+        if self._successor is not None:  # looked at afterwards: a bequest in between has taken the seat along
+            self.forward_to(self._successor)
         elif self._is_armed.set():
             self._wakeup()
 
-    def withdraw(self, seat: Seat) -> None:
+    def withdraw(self, seat: QueueEntry) -> None:
         """Take a seat out again, if it is still there. Any thread."""
         try:
             self._ready.remove(seat)
         except ValueError:
-            if self._heir is not None:
-                self._heir.withdraw(seat)
+            if self._successor is not None:
+                self._successor.withdraw(seat)
 
     def drain(self, budget: float | None = None) -> bool:
         """Run pending callbacks on this thread.
@@ -148,16 +148,16 @@ class DispatchQueue:
         """Whether something waits for a drain."""
         return bool(self._ready)
 
-    def bequeath(self, heir: DispatchQueue) -> None:
+    def forward_to(self, successor: DispatchQueue) -> None:
         """Give everything to another queue, now and from now on: nobody will drain this one any more."""
-        self._heir = heir
+        self._successor = successor
         self._is_armed.clear()
         while True:
             try:
                 seat = self._ready.popleft()
             except IndexError:
                 return
-            heir.push(seat)
+            successor.push(seat)
 
     def forget(self) -> None:
         """Start afresh. In a forked child, where a thread may have been at it."""
@@ -165,8 +165,8 @@ class DispatchQueue:
         self._is_armed = Flag()
 
 
-unhooked = DispatchQueue(lambda: None)
-"""The queue of requests without a hook, and the heir of hooks whose loop is gone: `urlrequest.drain()` serves it."""
+default_queue = DispatchQueue(lambda: None)
+"""The queue of requests without a hook, and of hooks whose loop is gone: `urlrequest.drain()` serves it."""
 
 
 def wait_for(mailboxes: Sequence[Mailbox], *, delay: float | None, timeout: float | None) -> bool:
@@ -185,7 +185,7 @@ def wait_for(mailboxes: Sequence[Mailbox], *, delay: float | None, timeout: floa
     deadline = None if timeout is None else Deadline(timeout)
     bell = take_bell()
     queue = DispatchQueue(bell.ring)
-    visits: list[Visit] = []
+    visits: list[Subscription] = []
     longest = earliest(delay, LONGEST_SLEEP)
     try:
         for mailbox in unfinished:  # Ctrl-C in here must not leave those behind that are there already

@@ -1,11 +1,11 @@
 """perform(): the straight line of one request, hop by hop, from its options to its outcome.
 
-It runs on the worker and knows neither threads nor callbacks: what happens on the way is told to a `Witness`, what goes
-wrong is raised. The connection and the temporary file are released on every path.
+It runs on the worker and knows neither threads nor callbacks: it tells an `Observer` what happens on the way, and
+raises what goes wrong. The connection and the temporary file are released on every path.
 
 Invariants:
     T1  Every octet of content is counted (see `_http1.response_reader`), and only a complete body is judged.
-    T2  Nothing appears under file_path except by `FileSink.commit()`, and only after the witness agreed to it.
+    T2  Nothing appears under file_path except by `FileSink.commit()`, and only after the observer agreed to it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from urlrequest._http.retry import back_off, is_worth_retrying, may_repeat, retr
 from urlrequest.errors import RequestCancelled, TooManyRedirects
 
 from .pool import Lease
-from .prepare import Plan, follow_plan, make_plan, wire_form
-from .progress import Meter, SizeLimit, UploadMeter
+from .prepare import PreparedRequest, prepare_redirected, prepare_request, request_line_and_fields
+from .progress import ProgressMeter, SizeLimit, UploadMeter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
     from urlrequest._http.response_head import ResponseHead
     from urlrequest._http1.connection import Fields
     from urlrequest._http1.response_reader import ResponseLike
-    from urlrequest._net.cancel_scope import Waiter
+    from urlrequest._net.cancel_scope import CancelScope
 
     from .options import Options
     from .pool import Pool
 
-    class Witness(Protocol):
+    class Observer(Protocol):
         """Who is told what happens, on the worker: the request."""
 
         def connection_class(self, scheme: str) -> type:
@@ -54,11 +54,11 @@ if TYPE_CHECKING:
         def wants_progress(self) -> bool: ...
         def wants_upload_progress(self) -> bool: ...
         def wants_chunks(self) -> bool: ...
-        def see_plan(self, plan: Plan) -> None: ...
-        def see_hop(self, hop: Hop) -> None: ...
-        def see_head(self, head: ResponseHead) -> None: ...
-        def see_progress(self, run: ProgressRun) -> None: ...
-        def see_chunk(self, octets: bytes) -> None: ...  # blocks while the user is behind
+        def request_prepared(self, prepared: PreparedRequest) -> None: ...
+        def redirect_followed(self, hop: Hop) -> None: ...
+        def head_received(self, head: ResponseHead) -> None: ...
+        def progress_made(self, run: ProgressRun) -> None: ...
+        def chunk_received(self, octets: bytes) -> None: ...  # blocks while the user is behind
         def begin_commit(self) -> bool:
             """Whether a verified file may be put in its place: False when the request was cancelled."""
             ...
@@ -87,66 +87,71 @@ class Supplies:
         self.cookies = cookies
 
 
-def perform(options: Options, supplies: Supplies, waiter: Waiter, witness: Witness) -> Answer:
+def perform(options: Options, supplies: Supplies, scope: CancelScope, observer: Observer) -> Answer:
     """Carry out a request.
 
     Args:
-        waiter: Ends every wait when the request is cancelled or out of time.
+        scope: Ends every wait when the request is cancelled or out of time.
     Returns:
         The complete response.
     Raises:
         RequestCancelled: It was cancelled. Exception: Anything that kept the response from being complete.
     """
-    has_progress = witness.wants_progress() or witness.wants_chunks()
-    plan = make_plan(options, has_progress=has_progress, connection_class_for=witness.connection_class)
-    if plan.body is not None and witness.wants_upload_progress():
-        plan = plan.replaced(body=_watched(plan.body, plan.progress_interval, witness))
-    if plan.file_path is None:
-        return _fetch(plan, None, options, supplies, waiter, witness)
-    with _open_file(plan.file_path, plan, waiter) as file:
-        plan = plan.replaced(fields=[*plan.fields, *file.range_fields()])
-        return _fetch(plan, file, options, supplies, waiter, witness)
+    has_progress = observer.wants_progress() or observer.wants_chunks()
+    prepared = prepare_request(options, has_progress=has_progress, connection_class_for=observer.connection_class)
+    if prepared.body is not None and observer.wants_upload_progress():
+        prepared = prepared.replace(body=_watched(prepared.body, prepared.progress_interval, observer))
+    if prepared.file_path is None:
+        return _fetch(prepared, None, options, supplies, scope, observer)
+    with _open_file(prepared.file_path, prepared, scope) as file:
+        prepared = prepared.replace(fields=[*prepared.fields, *file.range_fields()])
+        return _fetch(prepared, file, options, supplies, scope, observer)
 
 
 def _fetch(
-    plan: Plan, file: FileSink | None, options: Options, supplies: Supplies, waiter: Waiter, witness: Witness
+    prepared: PreparedRequest,
+    file: FileSink | None,
+    options: Options,
+    supplies: Supplies,
+    scope: CancelScope,
+    observer: Observer,
 ) -> Answer:
     """Go from hop to hop, up to the final response."""
     hops = 0
     while True:
-        witness.see_plan(plan)
-        lease, response = _exchange(plan, supplies, waiter)
+        observer.request_prepared(prepared)
+        lease, response = _exchange(prepared, supplies, scope)
         with lease:
-            following = _find_redirect(plan, response.head) if plan.redirect_limit else None
+            following = _find_redirect(prepared, response.head) if prepared.redirect_limit else None
             if following is None and (file is None or file.accepts(response.head)):
-                return _finish(response, plan, file, options, waiter, witness)
+                return _finish(response, prepared, file, options, scope, observer)
             _discard(response)
         if following is None:
-            plan = plan.replaced(fields=_without_range(plan.fields))
+            prepared = prepared.replace(fields=_without_range(prepared.fields))
             continue
-        if hops == plan.redirect_limit:
-            raise TooManyRedirects(f"{plan.target} redirects again, after {hops} redirects; no more are allowed")
+        if hops == prepared.redirect_limit:
+            raise TooManyRedirects(f"{prepared.target} redirects again, after {hops} redirects; no more are allowed")
         hops += 1
         from urlrequest._http.redirect import Hop  # as in _find_redirect()
 
-        witness.see_hop(Hop(plan.target.url, response.head.status, response.head.headers))
-        plan = follow_plan(plan, following, options, witness.connection_class(following.target.scheme))
+        observer.redirect_followed(Hop(prepared.target.url, response.head.status, response.head.headers))
+        prepared = prepare_redirected(prepared, following, options, observer.connection_class(following.target.scheme))
 
 
-def _open_file(path: str, plan: Plan, waiter: Waiter) -> FileSink:
+def _open_file(path: str, prepared: PreparedRequest, scope: CancelScope) -> FileSink:
     """The sink for file_path; a part file that another request has, or that we did not make, is left alone."""
-    if plan.is_resumed:
-        from urlrequest._content.resumable_file import PartSink  # few requests continue a download
+    if prepared.is_resumed:
+        from urlrequest._content.resumable_file import ResumableFileSink  # few requests continue a download
 
         with suppress(OSError):  # what is wrong with the path itself, the other sink says
-            return PartSink(path, plan.checksum, plan.target.url, waiter.check)
-    return FileSink(path, plan.checksum)
+            return ResumableFileSink(path, prepared.checksum, prepared.target.url, scope.check)
+    return FileSink(path, prepared.checksum)
 
 
-def _find_redirect(plan: Plan, head: ResponseHead) -> NextRequest | None:
+def _find_redirect(prepared: PreparedRequest, head: ResponseHead) -> NextRequest | None:
     from urlrequest._http.redirect import find_redirect  # most requests follow none
 
-    return find_redirect(plan.method, plan.target, head)
+    return find_redirect(prepared.method, prepared.target, head)
 
 
 def _without_range(fields: Fields) -> Fields:
@@ -156,11 +161,11 @@ def _without_range(fields: Fields) -> Fields:
 # Sending
 
 
-def _watched(body: Body, interval: float | None, witness: Witness) -> Body:
+def _watched(body: Body, interval: float | None, observer: Observer) -> Body:
     """The body, telling how much of it was sent: whoever takes a piece has sent the one before."""
 
     def pieces() -> Iterator[bytes | memoryview]:
-        meter = UploadMeter(body.length, interval, witness)
+        meter = UploadMeter(body.length, interval, observer)
         for piece in body.pieces():
             for start in range(0, len(piece), UPLOAD_PIECE):
                 part = piece[start : start + UPLOAD_PIECE]
@@ -171,44 +176,44 @@ def _watched(body: Body, interval: float | None, witness: Witness) -> Body:
     return body.watched(pieces)
 
 
-def _exchange(plan: Plan, supplies: Supplies, waiter: Waiter) -> tuple[Lease, ResponseLike]:
+def _exchange(prepared: PreparedRequest, supplies: Supplies, scope: CancelScope) -> tuple[Lease, ResponseLike]:
     """Lease a connection and send the request, again where it is worth it; the lease is the caller's to end."""
-    for attempt in range(1, plan.retries + 1):
-        if not may_repeat(plan.method, plan.body):
+    for attempt in range(1, prepared.retries + 1):
+        if not may_repeat(prepared.method, prepared.body):
             break
         try:
-            lease, response = _exchange_once(plan, supplies, waiter)
+            lease, response = _exchange_once(prepared, supplies, scope)
         except Exception as error:
             pause = back_off(attempt)
-            if not is_worth_retrying(error) or not _has_time_for(pause, waiter):
+            if not is_worth_retrying(error) or not _has_time_for(pause, scope):
                 raise
         else:
             if not wants_retry(response.head):
                 return lease, response
             asked = retry_after(response.head)
             pause = back_off(attempt) if asked is None else asked
-            if not _has_time_for(pause, waiter):
+            if not _has_time_for(pause, scope):
                 return lease, response
             # What is wrong with an answer that is given up keeps nobody from asking again.
             with suppress(OSError, HTTPException), lease:
                 _discard(response)
-        waiter.pause(pause)
+        scope.pause(pause)
     try:
-        return _exchange_once(plan, supplies, waiter)
+        return _exchange_once(prepared, supplies, scope)
     except Exception as error:
-        if plan.retries and plan.body is not None and not plan.body.is_replayable:
+        if prepared.retries and prepared.body is not None and not prepared.body.is_replayable:
             _add_note(error, "not tried again: the body can be read only once")
         raise
 
 
-def _exchange_once(plan: Plan, supplies: Supplies, waiter: Waiter) -> tuple[Lease, ResponseLike]:
-    waiter.check()
-    lease = Lease(supplies.pool, plan.route, waiter)
+def _exchange_once(prepared: PreparedRequest, supplies: Supplies, scope: CancelScope) -> tuple[Lease, ResponseLike]:
+    scope.check()
+    lease = Lease(supplies.pool, prepared.route, scope)
     try:
-        cookies = None if supplies.cookies is None else supplies.cookies.cookies_for(plan.target)
-        response = lease.exchange(plan.method, *wire_form(plan, cookies), plan.body)
+        cookies = None if supplies.cookies is None else supplies.cookies.cookies_for(prepared.target)
+        response = lease.exchange(prepared.method, *request_line_and_fields(prepared, cookies), prepared.body)
         if supplies.cookies is not None:
-            supplies.cookies.store(plan.target, response.head)
+            supplies.cookies.store(prepared.target, response.head)
     except BaseException:
         lease.give_up()
         raise
@@ -222,8 +227,8 @@ def _add_note(error: Exception, note: str) -> None:
         add_note(note)
 
 
-def _has_time_for(pause: float, waiter: Waiter) -> bool:
-    remaining = waiter.deadline.remaining()
+def _has_time_for(pause: float, scope: CancelScope) -> bool:
+    remaining = scope.deadline.remaining()
     return remaining is None or remaining > pause
 
 
@@ -238,37 +243,42 @@ def _discard(response: ResponseLike) -> None:
 
 
 def _finish(
-    response: ResponseLike, plan: Plan, file: FileSink | None, options: Options, waiter: Waiter, witness: Witness
+    response: ResponseLike,
+    prepared: PreparedRequest,
+    file: FileSink | None,
+    options: Options,
+    scope: CancelScope,
+    observer: Observer,
 ) -> Answer:
     """Receive the final response, and make of it what the user asked for."""
     head = response.head
-    witness.see_head(head)
+    observer.head_received(head)
     is_wanted = 200 <= head.status < 300
-    has_content = is_wanted and _has_content(plan.method, head.status)
-    checksum = plan.checksum if has_content else None
+    has_content = is_wanted and _has_content(prepared.method, head.status)
+    checksum = prepared.checksum if has_content else None
     content = result = b""
     if is_wanted and file is not None:
-        _receive(response, file, plan, witness, file.offset)
-        waiter.check()
+        _receive(response, file, prepared, observer, file.offset)
+        scope.check()
         if has_content:
-            if not witness.begin_commit():
+            if not observer.begin_commit():
                 raise RequestCancelled("the request was cancelled")
             file.commit()
-    elif is_wanted and witness.wants_chunks():
+    elif is_wanted and observer.wants_chunks():
         from urlrequest._content.chunk_sink import ChunkSink  # few requests hand their body over as it arrives
 
-        chunks = ChunkSink(witness.see_chunk, checksum)
-        _receive(response, chunks, plan, witness)
-        waiter.check()
+        chunks = ChunkSink(observer.chunk_received, checksum)
+        _receive(response, chunks, prepared, observer)
+        scope.check()
         chunks.verify()
     else:
-        content = _collect(response, plan, witness)
-        waiter.check()
+        content = _collect(response, prepared, observer)
+        scope.check()
         if checksum is not None:
             digest = new_digest(checksum)
             digest.update(content)
             compare_digest(digest, checksum)
-        result = _make_result(content, response, options, witness)
+        result = _make_result(content, response, options, observer)
     return answer_class(head.status)(head=head, content=content, result=result)
 
 
@@ -277,37 +287,39 @@ def _has_content(method: str, status: int) -> bool:
     return method != "HEAD" and status != 204
 
 
-def _collect(response: ResponseLike, plan: Plan, witness: Witness) -> bytes:
+def _collect(response: ResponseLike, prepared: PreparedRequest, observer: Observer) -> bytes:
     """The whole content, in memory."""
-    if not (plan.max_size is not None or witness.wants_progress() or _is_coded(response, plan)):
+    if not (prepared.max_size is not None or observer.wants_progress() or _is_coded(response, prepared)):
         whole = response.take_whole()
         if whole is not None:
             return whole
     with MemorySink() as memory:
-        _receive(response, memory, plan, witness)
+        _receive(response, memory, prepared, observer)
         return memory.content()
 
 
-def _is_coded(response: ResponseLike, plan: Plan) -> bool:
+def _is_coded(response: ResponseLike, prepared: PreparedRequest) -> bool:
     """Whether there are content codings to be undone."""
     codings = response.head.headers.get("Content-Encoding")
-    return bool(codings) and plan.decodes_content and knows_codings(codings)
+    return bool(codings) and prepared.decodes_content and knows_codings(codings)
 
 
-def _receive(response: ResponseLike, sink: Sink, plan: Plan, witness: Witness, offset: int = 0) -> None:
+def _receive(
+    response: ResponseLike, sink: Sink, prepared: PreparedRequest, observer: Observer, offset: int = 0
+) -> None:
     """Bring the whole content to the sink, and tell how far it is.
 
     Args:
         offset: Octets that are there already.
     """
     total = content_length(response.head)
-    limit = SizeLimit(plan.max_size)
+    limit = SizeLimit(prepared.max_size)
     if response.expected is not None:
         limit.check(offset + response.expected)
     limit.add(offset)
     total = None if total is None else offset + total
-    meter = Meter(plan.chunk_size, total, plan.progress_interval, witness, offset)
-    if _is_coded(response, plan):
+    meter = ProgressMeter(prepared.chunk_size, total, prepared.progress_interval, observer, offset)
+    if _is_coded(response, prepared):
         sink.expect(None)
         from urlrequest._content.decoder import Decoder  # many responses are not coded
 
@@ -318,7 +330,7 @@ def _receive(response: ResponseLike, sink: Sink, plan: Plan, witness: Witness, o
     meter.finish()
 
 
-def _receive_plain(response: ResponseLike, sink: Sink, meter: Meter, limit: SizeLimit) -> None:
+def _receive_plain(response: ResponseLike, sink: Sink, meter: ProgressMeter, limit: SizeLimit) -> None:
     piece = response.read_piece()  # as a rule what came along with the head
     limit.add(len(piece))
     sink.write(piece)
@@ -331,7 +343,9 @@ def _receive_plain(response: ResponseLike, sink: Sink, meter: Meter, limit: Size
         meter.count(count)
 
 
-def _receive_coded(response: ResponseLike, decoder: Decoder, sink: Sink, meter: Meter, limit: SizeLimit) -> None:
+def _receive_coded(
+    response: ResponseLike, decoder: Decoder, sink: Sink, meter: ProgressMeter, limit: SizeLimit
+) -> None:
     while not response.is_complete:
         piece = response.read_piece()
         for part in decoder.decode(piece):
@@ -343,9 +357,9 @@ def _receive_coded(response: ResponseLike, decoder: Decoder, sink: Sink, meter: 
         sink.write(part)
 
 
-def _make_result(content: bytes, response: ResponseLike, options: Options, witness: Witness) -> Any:
+def _make_result(content: bytes, response: ResponseLike, options: Options, observer: Observer) -> Any:
     """What the user gets for a body in memory (contract 4.1 to 4.3)."""
     result = decode_text(content, response.head.headers.get("Content-Type"))
     if options.decode:
-        return witness.decode_result(result, getattr(response, "wrapped", response))
+        return observer.decode_result(result, getattr(response, "wrapped", response))
     return result

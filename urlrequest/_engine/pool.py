@@ -19,11 +19,11 @@ import threading
 from time import monotonic
 
 from urlrequest._defaults import defaults
-from urlrequest._http.response_head import is_last
+from urlrequest._http.response_head import says_close
 from urlrequest._http.retry import may_repeat
 from urlrequest._http1.connection import HTTPConnection
 from urlrequest._net.route import exchange, open_connection
-from urlrequest._net.tls_contexts import pending_context
+from urlrequest._net.tls_contexts import lazy_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from urlrequest._content.body import Body
     from urlrequest._http1.connection import Fields
     from urlrequest._http1.response_reader import ResponseLike
-    from urlrequest._net.cancel_scope import Waiter
+    from urlrequest._net.cancel_scope import CancelScope
     from urlrequest._net.route import Route
 
 __all__ = ["MOST_IDLE", "Lease", "Pool", "idle_time"]
@@ -175,19 +175,19 @@ def _close(connections: Iterable[HTTPConnection]) -> None:
 class Lease:
     """A connection in the hands of one request; use it as a context manager, which gives it back or closes it."""
 
-    def __init__(self, pool: Pool, route: Route, waiter: Waiter) -> None:
+    def __init__(self, pool: Pool, route: Route, scope: CancelScope) -> None:
         """Take an idle connection, or make one."""
         self._pool = pool
         self._route = route
-        self._waiter = waiter
+        self._scope = scope
         self._response: ResponseLike | None = None
         self._is_last = False  # the request says that it closes the connection
         self._key = _key_of(route)
         connection = pool.take(self._key) if defaults.keep_alive else None
         self._is_used = connection is not None
-        self._connection: Any = open_connection(route, waiter) if connection is None else connection
+        self._connection: Any = open_connection(route, scope) if connection is None else connection
         if connection is not None:
-            connection.waiter = waiter
+            connection.scope = scope
 
     def exchange(self, method: str, target: str, fields: Fields, body: Body | None) -> ResponseLike:
         """Send a request and read the head of its response.
@@ -200,18 +200,22 @@ class Lease:
             Exception: Whatever kept the response from coming.
         """
         may_replace = self._is_used and may_repeat(method, body)
-        self._is_last = is_last(fields)
+        self._is_last = says_close(fields)
         try:
             response = self._response = exchange(self._connection, method, target, fields, body)
         except (ConnectionError, ssl.SSLError):
             if not may_replace or self._connection.has_answer:
                 raise
         else:
-            if not may_replace or response.head.status != REQUEST_TIMEOUT or not is_last(response.head.headers.items()):
+            if (
+                not may_replace
+                or response.head.status != REQUEST_TIMEOUT
+                or not says_close(response.head.headers.items())
+            ):
                 return response
         self._connection.close()
         self._is_used, self._response = False, None
-        self._connection = open_connection(self._route, self._waiter)
+        self._connection = open_connection(self._route, self._scope)
         response = self._response = exchange(self._connection, method, target, fields, body)
         return response
 
@@ -239,8 +243,8 @@ def _key_of(route: Route) -> Hashable:
     proxy_tls = None if route.proxy is None else route.proxy.tls
     if route.tls is None and proxy_tls is None:
         return route.key
-    context = None if route.tls is None else pending_context(route.tls).key
-    return route.key, context, None if proxy_tls is None else pending_context(proxy_tls).key
+    context = None if route.tls is None else lazy_context(route.tls).key
+    return route.key, context, None if proxy_tls is None else lazy_context(proxy_tls).key
 
 
 def idle_time(keep_alive: str) -> float:

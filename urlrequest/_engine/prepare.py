@@ -1,4 +1,4 @@
-"""The user's options -> Plan: all that is decided before the first octet is sent, and again before each further hop.
+"""Options -> PreparedRequest: all that is decided before the first octet is sent, and again before each further hop.
 
 Whatever is wrong with an argument is told here, so that nothing has been sent then (contract 2.3). Runs on the worker.
 """
@@ -23,7 +23,7 @@ from urlrequest._http.request_head import (
 from urlrequest._http.target import Target, parse_target
 from urlrequest._http1.connection import HTTPSConnection
 from urlrequest._net.route import Route
-from urlrequest._net.tls_contexts import check_tls, pending_context
+from urlrequest._net.tls_contexts import check_tls, lazy_context
 from urlrequest._record import Record
 from urlrequest._version import __version__
 from urlrequest.errors import UnsafeRedirect
@@ -44,17 +44,17 @@ if TYPE_CHECKING:
     from .options import Options
     from .proxies import Proxy
 
-__all__ = ["Plan", "find_target", "follow_plan", "make_plan", "wire_form"]
+__all__ = ["PreparedRequest", "find_target", "prepare_redirected", "prepare_request", "request_line_and_fields"]
 
 USER_AGENT = f"urlrequest/{__version__}"
 REDIRECT_LIMIT = 20  # of follow_redirects=True
-LONGEST_KEPT = 2048  # characters of a path; a plan with a longer one is made each time
+LONGEST_KEPT = 2048  # characters of a path; a request with a longer one is made each time
 
 # What is for one origin alone.
 CREDENTIAL_FIELDS = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 
-class Plan(Record):
+class PreparedRequest(Record):
     """One request, ready to be sent.
 
     Attributes:
@@ -110,7 +110,9 @@ class Plan(Record):
         self.secrets = secrets
 
 
-def make_plan(options: Options, *, has_progress: bool, connection_class_for: Callable[[str], type]) -> Plan:
+def prepare_request(
+    options: Options, *, has_progress: bool, connection_class_for: Callable[[str], type]
+) -> PreparedRequest:
     """Check and combine the options.
 
     Args:
@@ -123,13 +125,13 @@ def make_plan(options: Options, *, has_progress: bool, connection_class_for: Cal
     is_coding_welcome = not has_progress and bool(options.decode) and options.file_path is None
     tls = _tls_settings(options) if target.scheme == "https" else None
     if options.is_plain and target.userinfo is None and len(target.path) <= LONGEST_KEPT:
-        return _known_plan(target, connection_class, tls, is_coding_welcome)
+        return _cached_plain(target, connection_class, tls, is_coding_welcome)
     return _combine(options, target, connection_class, tls, is_coding_welcome)
 
 
 def _combine(
     options: Options, target: Target, connection_class: type, tls: TlsSettings | None, is_coding_welcome: bool
-) -> Plan:
+) -> PreparedRequest:
     if options.params is not None:
         path = _with_query(target.path, options.params)
         target = Target(target.scheme, target.host, target.port, path, target.userinfo)
@@ -151,7 +153,7 @@ def _combine(
         cookies=options.cookies,
         auth=None if options.auth is None else _watched_auth(options.auth, secrets),
     )
-    return Plan(
+    return PreparedRequest(
         method,
         target,
         fields,
@@ -171,13 +173,15 @@ def _combine(
 
 
 @lru_cache(maxsize=256)
-def _known_plan(target: Target, connection_class: type, tls: TlsSettings | None, is_coding_welcome: bool) -> Plan:
-    """The plan of a plain request: programs make the same one over and over.
+def _cached_plain(
+    target: Target, connection_class: type, tls: TlsSettings | None, is_coding_welcome: bool
+) -> PreparedRequest:
+    """A plain request, prepared: programs make the same one over and over.
 
     Before the first of its kind, the certificates begin to be read: that takes longer than all that comes until then.
     """
     if tls is not None and issubclass(connection_class, HTTPSConnection):
-        pending_context(tls).begin()
+        lazy_context(tls).begin()
     return _combine(PLAIN, target, connection_class, tls, is_coding_welcome)
 
 
@@ -312,44 +316,46 @@ def _choose_proxy(options: Options, target: Target) -> Proxy | None:
     return proxy._replace(tls=check_tls(options.ca_file, options.verify, None, options.ssl_context))
 
 
-def follow_plan(plan: Plan, following: NextRequest, options: Options, connection_class: type) -> Plan:
-    """The plan for where a redirect leads.
+def prepare_redirected(
+    prepared: PreparedRequest, following: NextRequest, options: Options, connection_class: type
+) -> PreparedRequest:
+    """The request that follows a redirect.
 
     Raises:
         UnsafeRedirect: The body is wanted again, but can be read only once.
     """
     from urlrequest._http.redirect import CONTENT_FIELDS  # here, as in find_target()
 
-    if following.keeps_body and plan.body is not None and not plan.body.is_replayable:
+    if following.keeps_body and prepared.body is not None and not prepared.body.is_replayable:
         raise UnsafeRedirect(f"the redirect to {following.target} needs the body again, which can be read only once")
     dropped = set() if following.keeps_body else set(CONTENT_FIELDS)
-    fields = plan.fields
+    fields = prepared.fields
     if following.leaves_origin:
-        dropped |= plan.secrets
+        dropped |= prepared.secrets
         fields = [("Host", following.target.authority), *(field for field in fields if field[0].lower() != "host")]
     fields = [field for field in fields if field[0].lower() not in dropped]
     tls = _tls_settings(options) if following.target.scheme == "https" else None
-    return plan.replaced(
+    return prepared.replace(
         method=following.method,
         target=following.target,
         fields=with_userinfo(fields, following.target),
-        body=plan.body if following.keeps_body else None,
+        body=prepared.body if following.keeps_body else None,
         route=_make_route(options, following.target, connection_class, tls),
     )
 
 
-def wire_form(plan: Plan, cookies: str | None) -> tuple[str, Fields]:
+def request_line_and_fields(prepared: PreparedRequest, cookies: str | None) -> tuple[str, Fields]:
     """The request line's target and the fields, as they go to the next peer (RFC 9112, section 3.2).
 
     Args:
         cookies: Those of the session for this target.
     """
-    # A copy, as other requests have the same plan, and a connection class of the user's may add to the fields.
-    fields = [*plan.fields] if cookies is None else join_cookies(plan.fields, cookies)
-    proxy = plan.route.proxy
+    # A copy, as other requests share it, and a connection class of the user's may add to the fields.
+    fields = [*prepared.fields] if cookies is None else join_cookies(prepared.fields, cookies)
+    proxy = prepared.route.proxy
     if proxy is None:
-        return plan.target.path, fields
-    if plan.route.is_tunnelled:
-        return plan.target.path, [field for field in fields if field[0].lower() != "proxy-authorization"]
+        return prepared.target.path, fields
+    if prepared.route.is_tunnelled:
+        return prepared.target.path, [field for field in fields if field[0].lower() != "proxy-authorization"]
     for_proxy = {name.lower() for name, _ in proxy.fields}
-    return plan.target.url, [*(field for field in fields if field[0].lower() not in for_proxy), *proxy.fields]
+    return prepared.target.url, [*(field for field in fields if field[0].lower() not in for_proxy), *proxy.fields]

@@ -11,17 +11,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
-    class ProgressWitness(Protocol):
+    class ProgressObserver(Protocol):
         """Who is told how far a body is."""
 
         def wants_progress(self) -> bool: ...
-        def see_progress(self, run: ProgressRun) -> None: ...
+        def progress_made(self, run: ProgressRun) -> None: ...
 
 
-__all__ = ["Meter", "SizeLimit", "UploadMeter"]
+__all__ = ["ProgressMeter", "SizeLimit", "UploadMeter"]
 
 
-class _Pace:
+class _Throttle:
     """Lets an event through when the last one was long enough ago."""
 
     def __init__(self, interval: float | None) -> None:
@@ -38,7 +38,7 @@ class _Pace:
         return True
 
 
-class Meter:
+class ProgressMeter:
     """Counts a body's octets as they are received, and tells of every chunk.
 
     One run of events stands for all chunks that a read has completed, so that small chunks cost callbacks but no
@@ -50,7 +50,7 @@ class Meter:
         chunk_size: int | None,
         total: int | None,
         interval: float | None,
-        witness: ProgressWitness,
+        observer: ProgressObserver,
         offset: int = 0,
     ) -> None:
         """Begin, and tell so.
@@ -63,9 +63,9 @@ class Meter:
         """
         self._chunk_size = chunk_size
         self._total = -1 if total is None else total
-        self._pace = _Pace(interval)
+        self._pace = _Throttle(interval)
         self._is_paced = interval is not None
-        self._witness = witness
+        self._observer = observer
         self._received = offset
         self._told = offset
         self._pace.is_due()
@@ -91,18 +91,18 @@ class Meter:
         self._tell(self._received, 1)
 
     def _tell(self, first: int, count: int, step: int = 0) -> None:
-        if self._witness.wants_progress():
-            self._witness.see_progress(ProgressRun(first, step, count, self._total))
+        if self._observer.wants_progress():
+            self._observer.progress_made(ProgressRun(first, step, count, self._total))
 
 
 class UploadMeter:
     """Counts a body's octets as they are sent; the last event always comes."""
 
-    def __init__(self, total: int | None, interval: float | None, witness: ProgressWitness) -> None:
+    def __init__(self, total: int | None, interval: float | None, observer: ProgressObserver) -> None:
         """Begin, and tell so; `total` None: unknown."""
         self._total = -1 if total is None else total
-        self._pace = _Pace(interval)
-        self._witness = witness
+        self._pace = _Throttle(interval)
+        self._observer = observer
         self._sent = 0
         self._pace.is_due()
         self._tell()
@@ -118,7 +118,7 @@ class UploadMeter:
         self._tell()
 
     def _tell(self) -> None:
-        self._witness.see_progress(ProgressRun(self._sent, 0, 1, self._total, is_upload=True))
+        self._observer.progress_made(ProgressRun(self._sent, 0, 1, self._total, is_upload=True))
 
 
 class SizeLimit:

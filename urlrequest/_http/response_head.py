@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Framing", "ResponseHead", "content_length", "frame", "is_last", "parse_head"]
+__all__ = ["Framing", "ResponseHead", "content_length", "frame", "parse_head", "says_close"]
 
 HEAD_LIMIT = 256 * 1024  # octets, interim responses included
 LINE_LIMIT = 64 * 1024  # octets
@@ -172,7 +172,7 @@ def _keeps_alive(head: ResponseHead) -> bool:
     return "close" not in options and (head.version != "1.0" or "keep-alive" in options)
 
 
-def is_last(fields: Iterable[tuple[str, str]]) -> bool:
+def says_close(fields: Iterable[tuple[str, str]]) -> bool:
     """Whether the fields of a message say that it is the last on its connection (RFC 9112, section 9.6)."""
     said = [value for name, value in fields if name.lower() == "connection"]
     return bool(said) and "close" in _options(",".join(said))

@@ -12,10 +12,10 @@ import ssl
 from time import monotonic
 
 from urlrequest._http.request_head import head_octets
-from urlrequest._net.cancel_scope import Waiter
-from urlrequest._net.connect import connect_socket, dial
+from urlrequest._net.cancel_scope import CancelScope
+from urlrequest._net.connect import connect_socket, connect_to_host
 from urlrequest._net.stream import NetworkStream, secure
-from urlrequest._net.tls_contexts import PendingContext, TlsSettings, context_for, pending_context, warn_if_insecure
+from urlrequest._net.tls_contexts import LazyContext, TlsSettings, context_for, lazy_context, warn_if_insecure
 from urlrequest._net.tls_sessions import keep_session, session_key
 from urlrequest.errors import ProtocolError, ProxyError
 
@@ -33,7 +33,7 @@ __all__ = ["Fields", "HTTPConnection", "HTTPSConnection"]
 
 Fields = list[tuple[str, str]]
 
-_RESTING = Waiter()  # of connections that serve no request
+_RESTING = CancelScope()  # of connections that serve no request
 
 
 class HTTPConnection(http.client.HTTPConnection):
@@ -43,7 +43,7 @@ class HTTPConnection(http.client.HTTPConnection):
     `UrlRequest.get_connection_for_scheme()` (contract 18.1). Everything here runs on the worker.
 
     Attributes:
-        waiter: The time limits and the cancel of the request that is being served.
+        scope: The time limits and the cancel of the request that is being served.
         is_intact: The present request has been sent as a whole.
         idle_since, idle_until: While it waits for a request in a pool, on `time.monotonic()`.
     """
@@ -59,7 +59,7 @@ class HTTPConnection(http.client.HTTPConnection):
             options: As of `http.client.HTTPConnection`.
         """
         super().__init__(host, port, timeout=timeout, **options)
-        self.waiter = Waiter(timeout)
+        self.scope = CancelScope(timeout)
         self.is_intact = True
         self._proxy: Proxy | None = None
         self._tunnel: tuple[str, int, Any] | None = None  # the origin behind the proxy, and fields for the proxy
@@ -77,7 +77,7 @@ class HTTPConnection(http.client.HTTPConnection):
         Raises:
             OSError: It cannot be connected.
         """
-        return dial(self.host, self.port, self.waiter)
+        return connect_to_host(self.host, self.port, self.scope)
 
     def connect_socket(self, sock: socket.socket, address: Any) -> None:
         """Connect a socket of any address family; to be called by `open_socket()`.
@@ -86,7 +86,7 @@ class HTTPConnection(http.client.HTTPConnection):
             OSError: It failed; the socket has been closed.
         """
         try:
-            connect_socket(sock, address, self.waiter)
+            connect_socket(sock, address, self.scope)
         except BaseException:
             sock.close()
             raise
@@ -108,17 +108,17 @@ class HTTPConnection(http.client.HTTPConnection):
             self._await_context()  # files that cannot be used are an error before anything is sent
             if self._proxy is not None and self._proxy.tls is not None:
                 warn_if_insecure(self._proxy.tls, self.host)
-                sock = secure(sock, self.host, self.port, context_for(self._proxy.tls), self.waiter)
+                sock = secure(sock, self.host, self.port, context_for(self._proxy.tls), self.scope)
             if self._tunnel is not None:
                 self._open_tunnel(sock, *self._tunnel)
             sock = self.secure_socket(sock)
         except BaseException:
             sock.close()
             raise
-        self.sock = NetworkStream(sock, self.waiter, self.peer)
+        self.sock = NetworkStream(sock, self.scope, self.peer)
 
     def _open_tunnel(self, sock: socket.socket, host: str, port: int, headers: Any) -> None:
-        stream = NetworkStream(sock, self.waiter, self.peer)
+        stream = NetworkStream(sock, self.scope, self.peer)
         if self._proxy is not None and self._proxy.is_socks:
             from urlrequest._net.socks import open_socks_tunnel  # few requests go through such a proxy
 
@@ -181,7 +181,7 @@ class HTTPConnection(http.client.HTTPConnection):
         except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
             # The server may have answered before it closed (measured: an early 413 can still be read then).
             self.is_intact, self._send_error = False, error
-        self.waiter.timings["send"] = monotonic() - began
+        self.scope.timings["send"] = monotonic() - began
 
     def getresponse(self) -> Response:  # type: ignore[override]  # the same interface, strictly framed
         """Read the head of the response.
@@ -198,7 +198,7 @@ class HTTPConnection(http.client.HTTPConnection):
             if self._send_error is not None:
                 raise self._send_error from None
             raise
-        self.waiter.timings["first_octet"] = monotonic() - began
+        self.scope.timings["first_octet"] = monotonic() - began
         if self._has_record:
             self._forget_exchange()
         return response
@@ -213,7 +213,7 @@ class HTTPConnection(http.client.HTTPConnection):
         """Get ready for an exchange, whoever sends the request."""
         self._send_error, self.is_intact, self._sent_method = None, True, method
         if self.sock is not None:
-            self.sock.has_received, self.sock.waiter = False, self.waiter
+            self.sock.has_received, self.sock.scope = False, self.scope
 
     @property
     def has_answer(self) -> bool:
@@ -222,7 +222,7 @@ class HTTPConnection(http.client.HTTPConnection):
 
     def rest(self, since: float, until: float) -> None:
         """Let go of the request that has been served, and wait for the next."""
-        self.waiter = self.sock.waiter = _RESTING
+        self.scope = self.sock.scope = _RESTING
         self.idle_since, self.idle_until = since, until
 
     def _forget_exchange(self) -> None:
@@ -236,11 +236,11 @@ class HTTPSConnection(HTTPConnection):
     """The same over TLS.
 
     Attributes:
-        pending_context: How to judge the peer, where the constructor was given no context.
+        lazy_context: How to judge the peer, where the constructor was given no context.
     """
 
     default_port = http.client.HTTPS_PORT
-    pending_context: PendingContext | None = None
+    lazy_context: LazyContext | None = None
 
     def __init__(
         self,
@@ -261,12 +261,12 @@ class HTTPSConnection(HTTPConnection):
         self._session_key: Hashable | None = None  # until the session has been kept
 
     def _await_context(self) -> ssl.SSLContext:
-        return self._context or (self.pending_context or pending_context(TlsSettings())).finish()
+        return self._context or (self.lazy_context or lazy_context(TlsSettings())).finish()
 
     def secure_socket(self, sock: socket.socket) -> socket.socket:
         context = self._await_context()
         host, port = (self.host, self.port) if self._tunnel is None else self._tunnel[:2]
-        secured: socket.socket = secure(sock, host, port, context, self.waiter)
+        secured: socket.socket = secure(sock, host, port, context, self.scope)
         self._session_key = session_key(context, host, port)
         return secured
 

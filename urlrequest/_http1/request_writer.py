@@ -34,7 +34,7 @@ def send_with_body(stream: NetworkStream, head: bytes, body: Body, fields: Field
         Whether all of it was sent; False when an answer came first.
     Raises:
         IncompleteContent: The body is not as long as the fields say. OSError: The connection broke.
-        RequestCancelled, DeadlineExceeded, TimeoutError: From the waiter.
+        RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.
     """
     pieces = body.pieces()
     declared = next((int(value) for name, value in fields if name.lower() == "content-length"), None)

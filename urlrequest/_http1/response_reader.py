@@ -341,7 +341,7 @@ class ForeignResponse:
             raise IncompleteContent(f"the body ended early: {error}") from error
         self._received += len(piece)
         # http.client takes a cut connection for the end (measured: no error from read(n)), so the count is the only
-        # witness.
+        # observer.
         if not piece and self.expected is not None and self._received < self.expected:
             raise IncompleteContent(f"the body ended after {self._received} of {self.expected} octets")
         self.is_complete = not piece

@@ -9,7 +9,7 @@ then read `_alarm`; `wait()` makes the alarm first, then reads the flag. So one 
 the rest belongs to the worker.
 
 Invariant:
-    N   Every wait on the network is a `Waiter.wait()`.
+    N   Every wait on the network is a `CancelScope.wait()`.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
     from urlrequest._concurrency.wakeup import Alarm
 
-__all__ = ["READ", "WRITE", "Waiter", "is_ready"]
+__all__ = ["READ", "WRITE", "CancelScope", "is_ready"]
 
 READ, WRITE = 1, 2
 
 
-class Waiter:
+class CancelScope:
     """Lets one request's worker wait, until it is cancelled or out of time.
 
     Attributes:

@@ -1,7 +1,7 @@
-"""dial(): a host and a port -> a connected socket, by a race between its addresses (RFC 8305).
+"""connect_to_host(): a host and a port -> a connected socket, by a race between its addresses (RFC 8305).
 
 The sockets are non-blocking, and all of them lie in one wait of the worker's, which ends with the request (invariant N
-of `_net.cancel_scope`). Whatever does not win is closed before `dial()` returns or raises.
+of `_net.cancel_scope`). Whatever does not win is closed before `connect_to_host()` returns or raises.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import socket
 from collections import deque
 from time import monotonic
 
-from .cancel_scope import WRITE, Waiter
+from .cancel_scope import WRITE, CancelScope
 from .resolver import resolve
 
 TYPE_CHECKING = False
@@ -22,26 +22,26 @@ if TYPE_CHECKING:
 
     from .resolver import Address
 
-__all__ = ["connect_socket", "dial"]
+__all__ = ["connect_socket", "connect_to_host"]
 
 ATTEMPT_DELAY = 0.25  # seconds until the next address is tried (RFC 8305, section 5)
 
 _IN_PROGRESS = {0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY, getattr(errno, "WSAEWOULDBLOCK", 0)}
 
 
-def dial(host: str, port: int, waiter: Waiter) -> socket.socket:
+def connect_to_host(host: str, port: int, scope: CancelScope) -> socket.socket:
     """Connect to a host over TCP: a new address every 250 ms until one answers (contract 15.3; RFC 8305).
 
-    The waiter's timeout holds for the whole race, not for each address.
+    The scope's timeout holds for the whole race, not for each address.
 
     Raises:
         OSError: The error of the first address, when all failed; the others are in its attribute `errors`.
-        RequestCancelled, DeadlineExceeded, TimeoutError: From the waiter.
+        RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.
     """
-    addresses = resolve(host, port, waiter)
+    addresses = resolve(host, port, scope)
     began = monotonic()
-    sock = _Race(f"{host}:{port}", addresses, waiter).run()
-    waiter.timings["connect"] = monotonic() - began
+    sock = _Race(f"{host}:{port}", addresses, scope).run()
+    scope.timings["connect"] = monotonic() - began
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError:  # it was reset in this moment
@@ -53,15 +53,15 @@ def dial(host: str, port: int, waiter: Waiter) -> socket.socket:
 class _Race:
     """Connection attempts of which the first to succeed wins."""
 
-    def __init__(self, peer: str, addresses: Sequence[Address], waiter: Waiter) -> None:
+    def __init__(self, peer: str, addresses: Sequence[Address], scope: CancelScope) -> None:
         self._peer = peer
         self._untried = deque(addresses if len(addresses) < 2 else _interleaved(addresses))
-        self._waiter = waiter
+        self._scope = scope
         self._attempts: dict[int, tuple[socket.socket, Any]] = {}  # by descriptor
         self._errors: list[OSError] = []
 
     def run(self) -> socket.socket:
-        until = self._waiter.step_end()
+        until = self._scope.step_end()
         try:
             while self._untried:
                 self._start_next()
@@ -98,7 +98,7 @@ class _Race:
         interest = dict.fromkeys(self._attempts, WRITE)
         what = f"connecting to {self._peer}"
         is_next_sooner = bool(self._untried) and (until is None or self._next_due < until)
-        ready = self._waiter.wait(interest, self._next_due if is_next_sooner else until, what, is_pause=is_next_sooner)
+        ready = self._scope.wait(interest, self._next_due if is_next_sooner else until, what, is_pause=is_next_sooner)
         for descriptor in ready:
             sock, address = self._attempts.pop(descriptor)
             code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -132,22 +132,22 @@ def _interleaved(addresses: Iterable[Address]) -> list[Address]:
     return mixed
 
 
-def connect_socket(sock: socket.socket, address: Any, waiter: Waiter) -> None:
+def connect_socket(sock: socket.socket, address: Any, scope: CancelScope) -> None:
     """Connect a socket of any family, for `open_socket()` of custom schemes.
 
     Raises:
         OSError: It failed; the socket is left to the caller.
-        RequestCancelled, DeadlineExceeded, TimeoutError: From the waiter.
+        RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.
     """
     sock.setblocking(False)
     code = sock.connect_ex(address)
-    until = waiter.step_end()
+    until = scope.step_end()
     # A Unix socket whose server is busy says EAGAIN and does not tell when to try again.
     while code == errno.EAGAIN and sock.family != socket.AF_INET:
-        waiter.pause(0.005)
+        scope.pause(0.005)
         code = sock.connect_ex(address)
     if code in _IN_PROGRESS - {0}:
-        while not waiter.wait({sock.fileno(): WRITE}, until, f"connecting to {address}"):
+        while not scope.wait({sock.fileno(): WRITE}, until, f"connecting to {address}"):
             pass
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if code:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from .cancel_scope import Waiter
+    from .cancel_scope import CancelScope
 
     Address = tuple[int, int, int, str, Any]  # as of socket.getaddrinfo()
 
@@ -34,7 +34,7 @@ class _Lookup:
     def __init__(self, host: str, port: int) -> None:
         self.host = host
         self.port = port
-        self.waiters: list[Waiter] = []
+        self.scopes: list[CancelScope] = []
         self.addresses: Sequence[Address] = []
         self.error: Exception | None = None
         self.is_done = False
@@ -52,12 +52,12 @@ _waiting: deque[_Lookup] = deque()
 _thread_count = 0
 
 
-def resolve(host: str, port: int, waiter: Waiter) -> Sequence[Address]:
+def resolve(host: str, port: int, scope: CancelScope) -> Sequence[Address]:
     """Return the addresses of a host, in the system's order of preference (RFC 6724).
 
     Raises:
         OSError: `socket.gaierror`, from the system's resolver.
-        RequestCancelled, DeadlineExceeded, TimeoutError: From the waiter.
+        RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.
     """
     is_literal = is_ip_literal(host)
     if is_literal and "%" not in host:
@@ -67,19 +67,19 @@ def resolve(host: str, port: int, waiter: Waiter) -> Sequence[Address]:
 
     if is_literal:  # what number an interface has is the system's to say
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    began, until = monotonic(), waiter.step_end()
-    waiter.arm()  # a look-up that is faster than the first wait must not ring in vain
-    lookup = _join_lookup(host, port, waiter)
+    began, until = monotonic(), scope.step_end()
+    scope.arm()  # a look-up that is faster than the first wait must not ring in vain
+    lookup = _join_lookup(host, port, scope)
     try:
         while not lookup.is_done:
-            waiter.wait({}, until, f"resolving {host}")
+            scope.wait({}, until, f"resolving {host}")
     finally:
         with _lock:
-            lookup.waiters.remove(waiter)
-            if not lookup.waiters and lookup in _waiting:  # nobody wants it any more, and no thread has begun with it
+            lookup.scopes.remove(scope)
+            if not lookup.scopes and lookup in _waiting:  # nobody wants it any more, and no thread has begun with it
                 _waiting.remove(lookup)
                 del _lookups[host, port]
-    waiter.timings["dns"] = monotonic() - began
+    scope.timings["dns"] = monotonic() - began
     if lookup.error is not None:
         raise _explained(lookup.error, host) from lookup.error
     return lookup.addresses
@@ -108,14 +108,14 @@ def _explained(error: Exception, host: str) -> Exception:
     return error
 
 
-def _join_lookup(host: str, port: int, waiter: Waiter) -> _Lookup:
+def _join_lookup(host: str, port: int, scope: CancelScope) -> _Lookup:
     global _thread_count
     with _lock:
         lookup = _lookups.get((host, port))
         is_new = lookup is None
         if lookup is None:
             lookup = _lookups[host, port] = _Lookup(host, port)
-        lookup.waiters.append(waiter)
+        lookup.scopes.append(scope)
         needs_thread = is_new and _thread_count < THREAD_LIMIT
         if needs_thread:
             _thread_count += 1
@@ -158,9 +158,9 @@ def _finish(lookup: _Lookup) -> None:
     with _lock:
         del _lookups[lookup.host, lookup.port]
         lookup.is_done = True
-        waiters = list(lookup.waiters)
-    for waiter in waiters:
-        waiter.ring()
+        scopes = list(lookup.scopes)
+    for scope in scopes:
+        scope.ring()
 
 
 def forget_lookups() -> None:

@@ -15,7 +15,7 @@ from urlrequest._http1.response_reader import ForeignResponse, Response
 from urlrequest._record import Record
 from urlrequest.errors import ProxyError
 
-from .tls_contexts import TlsSettings, context_for, pending_context, warn_if_insecure
+from .tls_contexts import TlsSettings, context_for, lazy_context, warn_if_insecure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from urlrequest._http1.connection import Fields
     from urlrequest._http1.response_reader import ResponseLike
 
-    from .cancel_scope import Waiter
+    from .cancel_scope import CancelScope
 
 __all__ = ["Route", "exchange", "open_connection"]
 
@@ -62,7 +62,7 @@ class Route(Record):
         return self.proxy is not None and (self.tls is not None or self.proxy.is_socks)
 
 
-def open_connection(route: Route, waiter: Waiter) -> Any:
+def open_connection(route: Route, scope: CancelScope) -> Any:
     """Make a connection for a request; one of ours connects with its first exchange.
 
     Raises:
@@ -71,19 +71,19 @@ def open_connection(route: Route, waiter: Waiter) -> Any:
     """
     cls, proxy = route.connection_class, route.proxy
     host, port = (route.host, route.port) if proxy is None else (proxy.host, proxy.port)
-    options: dict[str, Any] = {"timeout": waiter.timeout}
+    options: dict[str, Any] = {"timeout": scope.timeout}
     if route.tls is not None and issubclass(cls, HTTPSConnection | http.client.HTTPSConnection):
         warn_if_insecure(route.tls, route.host)
     if route.tls is not None and issubclass(cls, http.client.HTTPSConnection):
         options["context"] = context_for(route.tls)
     connection = cls(host, port, **options)
     if route.tls is not None and isinstance(connection, HTTPSConnection):
-        connection.pending_context = pending_context(route.tls)
-        connection.pending_context.begin()
+        connection.lazy_context = lazy_context(route.tls)
+        connection.lazy_context.begin()
         import_module("json")  # most answers need it, and here it is imported while certificates are read
     is_ours = isinstance(connection, HTTPConnection)
     if is_ours:
-        connection.waiter = waiter
+        connection.scope = scope
     if proxy is not None and is_ours:
         connection.set_proxy(proxy, (route.host, route.port) if route.is_tunnelled and route.port else None)
     elif proxy is not None and proxy.scheme != "http":

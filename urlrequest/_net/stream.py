@@ -1,7 +1,8 @@
 """NetworkStream: one connected socket, plain or TLS, that a request reads and writes; and `secure()`, which adds TLS.
 
-The socket is non-blocking. Whenever a call on it would block, the worker sleeps in `Waiter.wait()`, which ends with the
-request (invariant N there). Everything here runs on the worker that has the connection; only it closes the socket.
+The socket is non-blocking. Whenever a call on it would block, the worker sleeps in `CancelScope.wait()`, which ends
+with the request (invariant N there). Everything here runs on the worker that has the connection; only it closes the
+socket.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import ssl
 from contextlib import suppress
 from time import monotonic
 
-from .cancel_scope import READ, WRITE, Waiter, is_ready
-from .tls_in_tls import TlsOverTls
+from .cancel_scope import READ, WRITE, CancelScope, is_ready
+from .tls_in_tls import TlsInTls
 from .tls_sessions import forget_session, kept_session, session_key
 
 TYPE_CHECKING = False
@@ -41,21 +42,21 @@ class NetworkStream:
     It has the few methods that `http.client` calls on a socket, so it can stand in a connection's `sock`.
 
     Attributes:
-        waiter: Whose cancel and time limits hold for the next wait; the connection sets it for each request.
+        scope: Whose cancel and time limits hold for the next wait; the connection sets it for each request.
         peer: Host and port, for messages.
         early_answer: What the server sent while the request was still being sent.
         has_received: Something has come since the stream was told to expect an answer.
     """
 
-    def __init__(self, sock: socket.socket, waiter: Waiter, peer: str) -> None:
-        self.waiter = waiter
+    def __init__(self, sock: socket.socket, scope: CancelScope, peer: str) -> None:
+        self.scope = scope
         self.peer = peer
         self.early_answer = b""
         self._interim_left = INTERIM_LIMIT
         self._has_peer_finished = False
         self.has_received = False
         self._socket = sock
-        self._is_tls = isinstance(sock, ssl.SSLSocket | TlsOverTls)
+        self._is_tls = isinstance(sock, ssl.SSLSocket | TlsInTls)
         self._expects_silence = False  # a request has just been sent: the answer cannot be here yet
         self._late_error: OSError | None = None
         self._handed_on = 0.0  # when `receive_into()` returned last
@@ -79,11 +80,11 @@ class NetworkStream:
         Returns:
             Whether all was sent; False only with an answer in `early_answer`.
         Raises:
-            OSError: The connection broke. RequestCancelled, DeadlineExceeded, TimeoutError: From the waiter.
+            OSError: The connection broke. RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.
         """
         self._expects_silence = True
         sock = self._socket
-        self.waiter.check()
+        self.scope.check()
         rest: bytes | bytearray | memoryview = octets if len(octets) <= SEND_SIZE else memoryview(octets)
         while rest:
             try:
@@ -96,7 +97,7 @@ class NetworkStream:
                 if sent == len(rest):
                     break
                 rest = memoryview(rest)[sent:]
-                self.waiter.check()
+                self.scope.check()
                 continue
             # The end of the stream would be ready to be read for ever.
             interest = wanted | READ if watch and not self._has_peer_finished else wanted
@@ -135,7 +136,7 @@ class NetworkStream:
 
         Raises:
             OSError: The connection broke; over TLS also when it ended without notice (close_notify).
-            RequestCancelled, DeadlineExceeded, TimeoutError: From the waiter.
+            RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.
         """
         if self.early_answer:
             octets, self.early_answer = self.early_answer, b""
@@ -147,7 +148,7 @@ class NetworkStream:
             if not (self._is_tls and self._socket.pending()):  # type: ignore[attr-defined]  # an SSLSocket
                 self._wait(READ, "waiting for an answer from")
         else:
-            self.waiter.check()
+            self.scope.check()
         if self._late_error is not None:
             self._raise_late_error()
         while True:
@@ -164,7 +165,7 @@ class NetworkStream:
 
     def receive_into(self, room: memoryview) -> int:
         """Put the next octets into `room`; the number of octets, 0 at the end of the stream. Raises as `receive()`."""
-        self.waiter.check()
+        self.scope.check()
         if self._late_error is not None:
             self._raise_late_error()
         while True:
@@ -209,7 +210,7 @@ class NetworkStream:
         """Sleep until so many octets are here, or `until`; where the system cannot count them, until the first is."""
         self._wake_at(octets)
         try:
-            self.waiter.wait({self._socket.fileno(): READ}, until, "", is_pause=True)
+            self.scope.wait({self._socket.fileno(): READ}, until, "", is_pause=True)
         finally:
             self._wake_at(1)
 
@@ -225,9 +226,9 @@ class NetworkStream:
 
     def _wait(self, wanted: int, what: str) -> int:
         descriptor = self._socket.fileno()
-        until = self.waiter.step_end()
+        until = self.scope.step_end()
         while True:
-            ready = self.waiter.wait({descriptor: wanted}, until, f"{what} {self.peer}")
+            ready = self.scope.wait({descriptor: wanted}, until, f"{what} {self.peer}")
             if ready:
                 return ready[descriptor]
 
@@ -245,7 +246,7 @@ class NetworkStream:
                 return octets
             if monotonic() >= until:
                 return None
-            self.waiter.wait({self._socket.fileno(): wanted}, until, "100 Continue", is_pause=True)
+            self.scope.wait({self._socket.fileno(): wanted}, until, "100 Continue", is_pause=True)
 
     @property
     def tls_session(self) -> Any:
@@ -268,14 +269,14 @@ class NetworkStream:
         return True
 
 
-def secure(sock: socket.socket, host: str, port: int | None, context: ssl.SSLContext, waiter: Waiter) -> Any:
+def secure(sock: socket.socket, host: str, port: int | None, context: ssl.SSLContext, scope: CancelScope) -> Any:
     """Speak TLS over a connected socket; `timeout` holds for the whole handshake.
 
     Raises:
         ssl.SSLError: The peer cannot be trusted, or does not speak TLS. The socket is left to the caller.
-        OSError: The connection broke. RequestCancelled, DeadlineExceeded, TimeoutError: From the waiter.
+        OSError: The connection broke. RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.
     """
-    began, until = monotonic(), waiter.step_end()
+    began, until = monotonic(), scope.step_end()
     key = session_key(context, host, port)
     tls: Any = _wrap(sock, host, context, kept_session(key))
     try:
@@ -290,11 +291,11 @@ def secure(sock: socket.socket, host: str, port: int | None, context: ssl.SSLCon
             except ssl.SSLError:
                 forget_session(key)  # some servers cannot resume what they have given
                 raise
-            waiter.wait({tls.fileno(): wanted}, until, f"the TLS handshake with {host}")
+            scope.wait({tls.fileno(): wanted}, until, f"the TLS handshake with {host}")
     except BaseException:
         tls.close()
         raise
-    waiter.timings["tls"] = monotonic() - began
+    scope.timings["tls"] = monotonic() - began
     return tls
 
 
@@ -302,7 +303,7 @@ def _wrap(sock: Any, host: str, context: ssl.SSLContext, session: Any) -> Any:
     # The certificate names neither the root's dot nor an interface of ours.
     name = host.partition("%")[0].rstrip(".")
     if isinstance(sock, ssl.SSLSocket):
-        return TlsOverTls(sock, name, context, session)
+        return TlsInTls(sock, name, context, session)
     try:
         sock.getpeername()
     except OSError as error:

@@ -3,7 +3,7 @@
 Making a context reads some hundred certificates, which takes as long as twenty requests; so contexts are kept, and
 shared by all threads (an SSLContext that nobody changes any more is safe to share).
 
-Thread safety. `_contexts` is a dictionary whose single operations are atomic, so a key has one `PendingContext` for all
+Thread safety. `_contexts` is a dictionary whose single operations are atomic, so a key has one `LazyContext` for all
 who ask. Its lock is held while the context is made: workers that need it at once wait for the one that began. Workers
 and the threads that they start here come, never a canceller.
 """
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
 __all__ = [
-    "PendingContext",
+    "LazyContext",
     "TlsSettings",
     "check_tls",
     "context_for",
-    "forget_making",
-    "join_making",
-    "pending_context",
+    "join_loaders",
+    "lazy_context",
+    "reset_loaders",
     "warn_if_insecure",
 ]
 
 _CONTEXT_LIMIT = 32  # contexts; a program that makes a new certificate file for each request must not fill the memory
 
-_contexts: dict[Hashable, PendingContext] = {}
+_contexts: dict[Hashable, LazyContext] = {}
 _warned_hosts: set[str] = set()
 
 
@@ -100,7 +100,7 @@ def _path(name: str, value: object) -> str:
     return os.fsdecode(value)
 
 
-class PendingContext:
+class LazyContext:
     """A context that is made when it is first needed, or on a thread meanwhile.
 
     Attributes:
@@ -143,21 +143,21 @@ class PendingContext:
             return self.context
 
 
-def pending_context(settings: TlsSettings) -> PendingContext:
+def lazy_context(settings: TlsSettings) -> LazyContext:
     """The context for a setting: the one there is, unless a certificate file has changed.
 
     Raises:
         OSError: A certificate file is missing.
     """
     if settings.ssl_context is not None:
-        return PendingContext(settings, settings)
+        return LazyContext(settings, settings)
     files = (*_root_files(settings), *_as_tuple(settings.client_cert))
     key = (settings, files, tuple([os.stat(file).st_mtime_ns if file else 0 for file in files]))
     pending = _contexts.get(key)
     if pending is None:
         for oldest in list(_contexts)[: 1 - _CONTEXT_LIMIT]:
             _contexts.pop(oldest, None)
-        pending = _contexts.setdefault(key, PendingContext(key, settings))
+        pending = _contexts.setdefault(key, LazyContext(key, settings))
     return pending
 
 
@@ -167,10 +167,10 @@ def context_for(settings: TlsSettings) -> ssl.SSLContext:
     Raises:
         OSError: A certificate file cannot be read; `ssl.SSLError` when it holds no certificate.
     """
-    return pending_context(settings).finish()
+    return lazy_context(settings).finish()
 
 
-def join_making(timeout: float) -> None:
+def join_loaders(timeout: float) -> None:
     """Wait for the threads that make contexts: OpenSSL must be at rest when the process ends and tidies it up."""
     until = monotonic() + timeout
     for pending in list(_contexts.values()):
@@ -178,7 +178,7 @@ def join_making(timeout: float) -> None:
             pending.thread.join(max(0.0, until - monotonic()))
 
 
-def forget_making() -> None:
+def reset_loaders() -> None:
     """Start afresh. In a forked child, where nobody is making a context any more."""
     for key, pending in list(_contexts.items()):
         if pending.context is None:

@@ -1,4 +1,4 @@
-"""TlsOverTls: TLS to an origin, inside TLS to a proxy.
+"""TlsInTls: TLS to an origin, inside TLS to a proxy.
 
 `SSLSocket` cannot lie on another one, so the inner layer works on memory, and what it writes and needs goes through the
 outer socket. It has the methods of a non-blocking SSLSocket that a NetworkStream uses. Runs on the worker.
@@ -16,12 +16,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["TlsOverTls"]
+__all__ = ["TlsInTls"]
 
 _SIZE = 64 * 1024  # octets taken from the outer socket at a time
 
 
-class TlsOverTls:
+class TlsInTls:
     """A non-blocking TLS socket over a non-blocking TLS socket."""
 
     def __init__(self, outer: ssl.SSLSocket, host: str, context: ssl.SSLContext, session: Any) -> None:

@@ -7,7 +7,7 @@ Invariants:
     H1  A hook keeps no loop alive, and `_hooks` keeps a hook as long as its loop lives: there is one for all requests
         of a loop, and none left when the loop has gone.
     H2  A loop that has gone is noticed by the wake-up that fails, and by its end where a wake-up was on its way. Either
-        is told once, and the events go to `unhooked`.
+        is told once, and the events go to `default_queue`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from importlib import import_module
 from weakref import WeakKeyDictionary, WeakMethod, ref
 
-from urlrequest._delivery.queue import DispatchQueue, unhooked
+from urlrequest._delivery.queue import DispatchQueue, default_queue
 from urlrequest._log import log
 from urlrequest.errors import HookError
 
@@ -103,7 +103,7 @@ class Hook(ABC):
     def close(self) -> None:
         """Give up the loop: events go to `wait()` and `urlrequest.drain()` from now on. Any thread."""
         self._is_lost = True
-        self.queue.bequeath(unhooked)
+        self.queue.forward_to(default_queue)
 
     def _wake(self) -> None:
         try:
@@ -113,7 +113,7 @@ class Hook(ABC):
             if is_first:
                 what = "%s: the loop is gone (%s); callbacks wait for wait() or drain()"
                 log("WARNING", what, type(self).__name__, error)
-            self.queue.bequeath(unhooked)
+            self.queue.forward_to(default_queue)
 
     # For the hooks of loops that are objects
 

@@ -235,10 +235,10 @@ def test_116_a_child_does_not_use_the_parents_alarms(server: Server) -> None:
         warnings.simplefilter("ignore")
         request = urlrequest.UrlRequest(sys.argv[1])
         sys.stdin.readline()
-        assert request._waiter._alarm is not None
+        assert request._scope._alarm is not None
         child = os.fork()
         if not child:
-            request_has_one = request._waiter._alarm is not None
+            request_has_one = request._scope._alarm is not None
             os._exit(len(wakeup._spare) + request_has_one)
         print(os.waitpid(child, 0)[1])
         request.cancel()

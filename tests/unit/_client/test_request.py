@@ -10,8 +10,8 @@ import pytest
 
 from urlrequest import Headers
 from urlrequest._client.callbacks import _NAMES, Callbacks
-from urlrequest._client.response_attributes import Published
-from urlrequest._client.thread_facade import ThreadLike
+from urlrequest._client.response_attributes import ResponseAttributes
+from urlrequest._client.thread_facade import ThreadFacade
 from urlrequest._delivery.events import Cancel, Error, Failure, Outcome, ProgressRun, Redirect, Success
 from urlrequest._delivery.lifecycle import Lifecycle
 from urlrequest._http.response_head import ResponseHead
@@ -227,23 +227,23 @@ def test_3_4_on_finish_is_a_callback_for_every_outcome() -> None:
 
 
 @pytest.fixture
-def thread() -> ThreadLike:
-    return ThreadLike("urlrequest-test")
+def thread() -> ThreadFacade:
+    return ThreadFacade("urlrequest-test")
 
 
-def test_2_2_is_a_thread(thread: ThreadLike) -> None:
+def test_2_2_is_a_thread(thread: ThreadFacade) -> None:
     """Contract 2.2: a request is a Thread: daemon, named, hashable, equal to itself, with room for attributes."""
     thread.mine = 1  # type: ignore[attr-defined]  # that is the promise
 
     assert isinstance(thread, threading.Thread)
     assert (True, "urlrequest-test") == (thread.daemon, thread.name)
     assert thread == thread  # noqa: PLR0124 - the promise
-    assert thread != ThreadLike("urlrequest-test")
+    assert thread != ThreadFacade("urlrequest-test")
     assert {thread: 1}[thread]
     assert thread not in threading.enumerate()
 
 
-def test_2_2_has_started(thread: ThreadLike) -> None:
+def test_2_2_has_started(thread: ThreadFacade) -> None:
     """Contract 2.2: it cannot be started, and its daemon flag cannot be changed any more."""
     with pytest.raises(RuntimeError, match="start\\(\\) must not be called"):
         thread.start()
@@ -251,7 +251,7 @@ def test_2_2_has_started(thread: ThreadLike) -> None:
         thread.daemon = False
 
 
-def test_2_2_identifiers(thread: ThreadLike) -> None:
+def test_2_2_identifiers(thread: ThreadFacade) -> None:
     """Contract 2.2: the identifiers are those of the thread that runs it, None before."""
     assert (None, None) == (thread.ident, thread.native_id)
     thread._begin()
@@ -259,7 +259,7 @@ def test_2_2_identifiers(thread: ThreadLike) -> None:
     assert (threading.get_ident(), threading.get_native_id()) == (thread.ident, thread.native_id)
 
 
-def test_2_2_alive_until_the_end(thread: ThreadLike) -> None:
+def test_2_2_alive_until_the_end(thread: ThreadFacade) -> None:
     """Contract 2.2: it is alive from the beginning, while it waits for a slot too, until its end."""
     seen = [thread.is_alive()]
     thread._begin()
@@ -272,7 +272,7 @@ def test_2_2_alive_until_the_end(thread: ThreadLike) -> None:
 
 
 @pytest.mark.parametrize("timeout", [0, 0.001, -1])
-def test_2_2_join_gives_up(thread: ThreadLike, timeout: float) -> None:
+def test_2_2_join_gives_up(thread: ThreadFacade, timeout: float) -> None:
     """Contract 2.2: join() returns when its time is up; is_alive() tells."""
     thread.join(timeout)
 
@@ -280,7 +280,7 @@ def test_2_2_join_gives_up(thread: ThreadLike, timeout: float) -> None:
 
 
 @pytest.mark.parametrize("timeout", [None, PATIENCE])
-def test_2_2_join_waits_for_the_end(thread: ThreadLike, timeout: float | None) -> None:
+def test_2_2_join_waits_for_the_end(thread: ThreadFacade, timeout: float | None) -> None:
     """Contract 2.2: any number of threads can join; all of them go on at the end, and later ones at once."""
     start, joined = threading.Barrier(4), []
 
@@ -301,14 +301,14 @@ def test_2_2_join_waits_for_the_end(thread: ThreadLike, timeout: float | None) -
     assert [False] * 3 == joined
 
 
-def test_2_2_join_within_itself(thread: ThreadLike) -> None:
+def test_2_2_join_within_itself(thread: ThreadFacade) -> None:
     """Contract 2.2: joining on the worker that runs it would never end, and is an error, as of Thread."""
     thread._begin()
     with pytest.raises(RuntimeError, match="cannot join the current thread"):
         thread.join()
 
 
-def test_2_2_join_sleeps_in_slices(thread: ThreadLike, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_2_2_join_sleeps_in_slices(thread: ThreadFacade, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a sleeping thread does not notice Ctrl-C, it looks up now and then, and sleeps on."""
     monkeypatch.setattr("urlrequest._client.thread_facade.LONGEST_SLEEP", 0.001)
     joiner = threading.Thread(target=thread.join)
@@ -324,8 +324,8 @@ def test_2_2_join_sleeps_in_slices(thread: ThreadLike, monkeypatch: pytest.Monke
 # What is published
 
 
-def published(content: bytes | None, content_type: str | None = None) -> Published:
-    made = Published()
+def published(content: bytes | None, content_type: str | None = None) -> ResponseAttributes:
+    made = ResponseAttributes()
     if content_type is not None:
         head = ResponseHead("1.1", 200, "OK", Headers({"content-type": content_type}))
         made._publish_response(parse_target("u"), head)
@@ -335,7 +335,7 @@ def published(content: bytes | None, content_type: str | None = None) -> Publish
 
 def test_3_4_nothing_before() -> None:
     """Contract 3.4: before delivery all is None."""
-    made = Published()
+    made = ResponseAttributes()
     names = ("result", "error", "content", "text", "resp_status", "resp_reason", "resp_headers", "resp_url")
 
     assert [None] * len(names) == [getattr(made, name) for name in names]
@@ -345,7 +345,7 @@ def test_3_4_nothing_before() -> None:
 
 def test_11_2_response() -> None:
     """Contract 11.2: status, reason, fields and URL of the response, and the outcome, can be read."""
-    made, headers, error = Published(), Headers({"A": "1"}), OSError()
+    made, headers, error = ResponseAttributes(), Headers({"A": "1"}), OSError()
     made._publish_response(parse_target("http://h/"), ResponseHead("1.1", 404, "Gone", headers))
     made._publish_outcome(Error(error=error))
 

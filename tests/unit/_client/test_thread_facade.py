@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from urlrequest._client.thread_facade import ThreadLike
+from urlrequest._client.thread_facade import ThreadFacade
 from urlrequest._delivery.lifecycle import Flag
 
 
@@ -17,7 +17,7 @@ def test_119_ctrl_c_as_a_join_ends_keeps_no_other_from_ending() -> None:
             assert super().wait_to_set(timeout)
             raise KeyboardInterrupt
 
-    request = ThreadLike("request")
+    request = ThreadFacade("request")
     request._bell = Interrupted(is_set=True)
 
     with pytest.raises(KeyboardInterrupt):
@@ -27,7 +27,7 @@ def test_119_ctrl_c_as_a_join_ends_keeps_no_other_from_ending() -> None:
 
 def test_2_2_a_join_that_took_too_long_leaves_the_bell() -> None:
     """Contract 2.2: a join that ends before the request does lets no other one go on."""
-    request = ThreadLike("request")
+    request = ThreadFacade("request")
     request.join(0)
 
     assert (True, True) == (request.is_alive(), request._bell.is_set())

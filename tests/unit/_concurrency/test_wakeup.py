@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from urlrequest.testing import Server
 
 PATIENCE = 30.0  # seconds; only a failing test waits that long
-BELLS: list[Callable[[], Bell]] = [wakeup.LockBell, *([wakeup.EventAlarm] if hasattr(os, "eventfd") else [])]
+BELLS: list[Callable[[], Bell]] = [wakeup.LockWaker, *([wakeup.EventFdWaker] if hasattr(os, "eventfd") else [])]
 
 
 @pytest.fixture(params=BELLS)
@@ -96,13 +96,13 @@ def test_waits_share_a_bell(monkeypatch: pytest.MonkeyPatch) -> None:
     """Threads that wait one after the other sleep on one descriptor: the bell is given back, and taken again."""
     wakeup.forget_alarms()
     bells: list[Bell] = []
-    sleep = wakeup.EventAlarm.sleep
+    sleep = wakeup.EventFdWaker.sleep
 
-    def see(bell: wakeup.EventAlarm, seconds: float | None) -> None:
+    def see(bell: wakeup.EventFdWaker, seconds: float | None) -> None:
         bells.append(bell)
         sleep(bell, seconds)
 
-    monkeypatch.setattr(wakeup.EventAlarm, "sleep", see)
+    monkeypatch.setattr(wakeup.EventFdWaker, "sleep", see)
     with Session(max_requests=1) as session:
         session.workers.change_limits(0, None)  # no request gets a worker
         request = session.request("http://127.0.0.1:9/", on_finish=lambda _: None)
@@ -118,7 +118,7 @@ def test_waits_share_a_bell(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(not hasattr(os, "eventfd"), reason="alarms are sockets here")
 def test_116_a_child_has_bells_of_its_own() -> None:
     """Faults 116: a bell that is there while the process forks is another one in the child, and rings for it alone."""
-    bell = wakeup.EventAlarm()
+    bell = wakeup.EventFdWaker()
     child = os.fork()
     if not child:
         bell.ring()
@@ -151,7 +151,7 @@ def test_116_a_child_without_a_spare_descriptor_has_alarms_of_its_own() -> None:
     """Faults 116: they are the child's own even where no more descriptors may be opened, and lie where they lay."""
     import resource
 
-    alarm = wakeup.EventAlarm()
+    alarm = wakeup.EventFdWaker()
     where, shared = alarm.descriptor, os.dup(alarm.descriptor)  # as the parent has it
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     others = []

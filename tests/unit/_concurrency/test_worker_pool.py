@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from urlrequest._concurrency import worker_pool
-from urlrequest._concurrency.worker_pool import Workers
+from urlrequest._concurrency.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ class Job:
 
 @pytest.fixture(autouse=True)
 def _quick_end(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Workers of these tests end soon, and have ended with the test."""
+    """WorkerPool of these tests end soon, and have ended with the test."""
     before = set(threading.enumerate())
     monkeypatch.setattr(worker_pool, "IDLE_TIME", 0.02)
     yield
@@ -54,7 +54,7 @@ def finished(*jobs: Job) -> None:
         assert job.done.wait(PATIENCE), job.name
 
 
-def settled(workers: Workers) -> None:
+def settled(workers: WorkerPool) -> None:
     """Let the workers come to the end of what they do after a job."""
     for _ in range(int(PATIENCE * 1000)):
         if not workers._running:
@@ -65,7 +65,7 @@ def settled(workers: Workers) -> None:
 
 def test_a_job_is_done_on_a_daemon() -> None:
     """A job runs on a daemon thread with a name that tells what it is."""
-    workers, job = Workers(1), Job()
+    workers, job = WorkerPool(1), Job()
     workers.admit(job)
     finished(job)
 
@@ -76,7 +76,7 @@ def test_a_job_is_done_on_a_daemon() -> None:
 
 def test_who_is_told_finds_the_worker_free() -> None:
     """Whoever hears that a job is done may hand its worker the next one: no other thread is started for it."""
-    workers, following = Workers(1), Job()
+    workers, following = WorkerPool(1), Job()
 
     class Telling(Job):
         def tell(self) -> None:
@@ -92,7 +92,7 @@ def test_who_is_told_finds_the_worker_free() -> None:
 
 def test_17_9_limit_and_order() -> None:
     """Contract 17.9, invariant G2: at most so many jobs run; the others follow in the order in which they came."""
-    workers, log = Workers(2), []
+    workers, log = WorkerPool(2), []
     jobs = [Job(str(number), log, held=True) for number in range(6)]
     for job in jobs:
         workers.admit(job)
@@ -113,7 +113,7 @@ def test_17_9_limit_and_order() -> None:
 
 def test_17_9_waiting_jobs_have_no_thread() -> None:
     """Contract 17.9: jobs beyond the limit wait without a thread."""
-    workers = Workers(1)
+    workers = WorkerPool(1)
     before = set(threading.enumerate())  # some may end meanwhile
     jobs = [Job(held=True) for _ in range(100)]
     for job in jobs:
@@ -127,7 +127,7 @@ def test_17_9_waiting_jobs_have_no_thread() -> None:
 
 def test_g1_a_withdrawn_job_is_never_done() -> None:
     """Invariant G1: a job that waits can be taken back, once; then no worker sees it."""
-    workers, log = Workers(1), []
+    workers, log = WorkerPool(1), []
     first, second, third = Job("1", log, held=True), Job("2", log), Job("3", log)
     for job in (first, second, third):
         workers.admit(job)
@@ -140,7 +140,7 @@ def test_g1_a_withdrawn_job_is_never_done() -> None:
 
 def test_g1_a_job_with_a_worker_cannot_be_withdrawn() -> None:
     """Invariant G1: a job that runs, or has run, or never came, cannot be taken back."""
-    workers, job = Workers(1), Job(held=True)
+    workers, job = WorkerPool(1), Job(held=True)
     assert not workers.withdraw(job)
     workers.admit(job)
     assert not workers.withdraw(job)
@@ -151,7 +151,7 @@ def test_g1_a_job_with_a_worker_cannot_be_withdrawn() -> None:
 
 def test_g1_withdrawing_takes_no_lock() -> None:
     """Invariant G1: withdrawing works even where the thread that it interrupts holds the lock (a signal handler)."""
-    workers = Workers(1)
+    workers = WorkerPool(1)
     first, second = Job(held=True), Job()
     workers.admit(first)
     workers.admit(second)
@@ -164,7 +164,7 @@ def test_g1_withdrawing_takes_no_lock() -> None:
 def test_workers_are_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that waits for work takes the next job; no other thread is started."""
     monkeypatch.setattr(worker_pool, "IDLE_TIME", PATIENCE)
-    workers = Workers(4)
+    workers = WorkerPool(4)
     threads: list[Any] = []
     for _ in range(5):
         job = Job()
@@ -179,7 +179,7 @@ def test_workers_are_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_idle_workers_end() -> None:
     """A worker with nothing to do for a while ends; the next job gets a new one."""
-    workers = Workers(1)
+    workers = WorkerPool(1)
     for _ in range(2):
         job = Job()
         workers.admit(job)
@@ -192,7 +192,7 @@ def test_idle_workers_end() -> None:
 
 def test_a_job_in_the_last_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Invariant G1: a job that is on its way to a worker in the moment in which it gives up waiting is done."""
-    workers, late = Workers(1), Job("late")
+    workers, late = WorkerPool(1), Job("late")
     is_chosen, sleeps_on = threading.Event(), threading.Event()
     sleep, hand = worker_pool._Worker.sleep, worker_pool._Worker.hand
     admission = threading.Thread(target=workers.admit, args=(late,))
@@ -230,7 +230,7 @@ def test_3_7_idle_workers_keep_nothing_alive(monkeypatch: pytest.MonkeyPatch) ->
         return False
 
     monkeypatch.setattr(worker_pool._Worker, "sleep", held)
-    workers, job = Workers(1), Job()
+    workers, job = WorkerPool(1), Job()
     died = threading.Event()
     weakref.finalize(job, died.set)
     workers.admit(job)
@@ -261,7 +261,7 @@ class NoThreads:
 def test_115_no_thread_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Faults 115: where the system gives no thread and nothing runs, admitting fails, and the slot is free again."""
     system = NoThreads(monkeypatch)
-    workers, job = Workers(1), Job()
+    workers, job = WorkerPool(1), Job()
     with pytest.raises(RuntimeError, match="can't start new thread"):
         workers.admit(job)
     system.is_refusing = False
@@ -274,7 +274,7 @@ def test_115_no_thread_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_115_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Faults 115: where another job runs, a job that gets no thread waits behind it."""
     system = NoThreads(monkeypatch)
-    workers, first, second = Workers(5), Job(held=True), Job()
+    workers, first, second = WorkerPool(5), Job(held=True), Job()
     system.is_refusing = False
     workers.admit(first)
     system.is_refusing = True
@@ -287,11 +287,11 @@ def test_115_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_forget() -> None:
     """In a forked child no worker, no job and no held lock is left; the limits stay."""
-    workers = Workers(1, 1)
+    workers = WorkerPool(1, 1)
     first, second = Job(held=True), Job()
     workers.admit(first)
     workers.admit(second)
-    lost = Workers(1, 1)
+    lost = WorkerPool(1, 1)
     lost.__dict__.update(workers.__dict__)
     with lost._lock:
         lost.forget()
@@ -308,7 +308,7 @@ def test_forget() -> None:
 
 def test_17_9_limit_per_host() -> None:
     """Contract 17.9: at most so many jobs of one host run; those of another host go past the ones that wait."""
-    workers, log = Workers(3, 1), []
+    workers, log = WorkerPool(3, 1), []
     slow = [Job(f"a{number}", log, host="a", held=True) for number in range(3)]
     other = Job("b", log, host="b", held=True)
     for job in (*slow, other):
@@ -328,7 +328,7 @@ def test_17_9_limit_per_host() -> None:
 
 def test_17_9_first_come_first_served_among_hosts() -> None:
     """Contract 17.9: of the jobs that may run the one that came first is next, whatever its host."""
-    workers, log = Workers(1), []
+    workers, log = WorkerPool(1), []
     first = Job("0", log, held=True)
     workers.admit(first)
     rest = [Job(str(number), log, host=host) for number, host in enumerate("abab", start=1)]
@@ -342,7 +342,7 @@ def test_17_9_first_come_first_served_among_hosts() -> None:
 
 def test_17_9_limits_can_be_changed() -> None:
     """Contract 17.9: a higher limit takes effect at once, a lower one as jobs end."""
-    workers = Workers(1)
+    workers = WorkerPool(1)
     jobs = [Job(str(number), held=True) for number in range(4)]
     for job in jobs:
         workers.admit(job)
@@ -359,7 +359,7 @@ def test_17_9_limits_can_be_changed() -> None:
 
 def test_withdrawn_jobs_are_not_kept() -> None:
     """Jobs that were withdrawn while they waited do not pile up."""
-    workers, first = Workers(1), Job(held=True)
+    workers, first = WorkerPool(1), Job(held=True)
     workers.admit(first)
     for _ in range(1000):
         job = Job()

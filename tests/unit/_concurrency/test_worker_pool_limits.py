@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from urlrequest._concurrency import worker_pool
-from urlrequest._concurrency.timer import Timekeeper
-from urlrequest._concurrency.worker_pool import Workers
+from urlrequest._concurrency.timer import TimerThread
+from urlrequest._concurrency.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ def let_go(*jobs: Job) -> None:
 
 def test_17_9_limit_per_host(log: list[str]) -> None:
     """A host that is full holds up its own jobs only."""
-    workers = Workers(4, 1)
+    workers = WorkerPool(4, 1)
     first, second, third = Job("a1", log, "a"), Job("a2", log, "a"), Job("b1", log, "b")
 
     assert [True, False, True] == [workers.admit(job) for job in (first, second, third)]
@@ -75,7 +75,7 @@ def test_17_9_limit_per_host(log: list[str]) -> None:
 
 def test_17_9_waiting_jobs_keep_their_order(log: list[str]) -> None:
     """First come, first served, by host and in all, whichever limit they waited for."""
-    workers = Workers(2, 1)
+    workers = WorkerPool(2, 1)
     running = [Job("a0", log, "a"), Job("b0", log, "b")]
     waiting = [Job(name, log, name[0], is_held=False) for name in ("a1", "a2", "b1", "a3", "b2")]
     for job in (*running, *waiting):
@@ -93,7 +93,7 @@ def test_17_9_waiting_jobs_keep_their_order(log: list[str]) -> None:
 
 def test_17_9_held_jobs_are_not_overtaken(log: list[str]) -> None:
     """A job that was passed over because its host was full goes before all that came after it."""
-    workers = Workers(2, 1)
+    workers = WorkerPool(2, 1)
     a0, b0 = Job("a0", log, "a"), Job("b0", log, "b")
     a1, b1 = Job("a1", log, "a"), Job("b1", log, "b")
     late = Job("a2", log, "a")
@@ -112,7 +112,7 @@ def test_17_9_held_jobs_are_not_overtaken(log: list[str]) -> None:
 
 def test_17_9_withdrawn_held_jobs(log: list[str]) -> None:
     """A job that was withdrawn while its host was full blocks nobody."""
-    workers = Workers(2, 1)
+    workers = WorkerPool(2, 1)
     a0, b0 = Job("a0", log, "a"), Job("b0", log, "b")
     held = [Job(f"a{number}", log, "a") for number in (1, 2, 3)]
     b1 = Job("b1", log, "b")
@@ -133,7 +133,7 @@ def test_17_9_withdrawn_held_jobs(log: list[str]) -> None:
 
 def test_17_9_raised_limit_holds_at_once(log: list[str]) -> None:
     """Jobs that wait begin when the limit is raised, in order."""
-    workers = Workers(1)
+    workers = WorkerPool(1)
     jobs = [Job(str(number), log) for number in range(4)]
     for job in jobs:
         workers.admit(job)
@@ -148,7 +148,7 @@ def test_17_9_raised_limit_holds_at_once(log: list[str]) -> None:
 
 def test_17_9_raised_limit_per_host_holds_at_once(log: list[str]) -> None:
     """So do those that wait for their host."""
-    workers = Workers(4, 1)
+    workers = WorkerPool(4, 1)
     jobs = [Job(str(number), log, "a") for number in range(3)]
     for job in jobs:
         workers.admit(job)
@@ -160,7 +160,7 @@ def test_17_9_raised_limit_per_host_holds_at_once(log: list[str]) -> None:
 
 def test_17_9_lowered_limit(log: list[str]) -> None:
     """What runs goes on; nothing new begins until fewer run than the limit allows."""
-    workers = Workers(3)
+    workers = WorkerPool(3)
     jobs = [Job(str(number), log) for number in range(5)]
     for job in jobs:
         workers.admit(job)
@@ -186,7 +186,7 @@ def wait_until(condition: object) -> None:
 
 def test_17_9_many_hosts_are_cheap() -> None:
     """Ten thousand jobs for as many hosts are taken in turn without looking at all of them each time."""
-    workers, done = Workers(1, 1), []
+    workers, done = WorkerPool(1, 1), []
 
     class Short:
         def __init__(self, number: int) -> None:
@@ -213,7 +213,7 @@ def test_17_9_many_hosts_are_cheap() -> None:
 
 def test_host_is_asked_once(log: list[str]) -> None:
     """A job whose host changes while it runs (a subclass may have such an attribute) gives back the slot it took."""
-    workers = Workers(1, 1)
+    workers = WorkerPool(1, 1)
     first, second = Job("1", log, "a"), Job("2", log, "a", is_held=False)
     workers.admit(first)
     begun(first)
@@ -226,7 +226,7 @@ def test_host_is_asked_once(log: list[str]) -> None:
 def test_dismissed_workers_end(log: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """An idle worker ends at once, a busy one when it is done; none sleeps on for a session that is closed."""
     monkeypatch.setattr(worker_pool, "IDLE_TIME", 3 * LONG)
-    workers = Workers(2)
+    workers = WorkerPool(2)
     idle, busy = Job("idle", log, is_held=False), Job("busy", log)
     before = set(threading.enumerate())
     workers.admit(busy)
@@ -244,7 +244,7 @@ def test_dismissed_workers_end(log: list[str], monkeypatch: pytest.MonkeyPatch) 
 
 def test_no_thread_for_a_raised_limit(log: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system gives no more threads, a job waits for the worker that there is."""
-    workers = Workers(1)
+    workers = WorkerPool(1)
     first, second = Job("1", log), Job("2", log, is_held=False)
     workers.admit(first)
     workers.admit(second)
@@ -260,12 +260,12 @@ def test_no_thread_for_a_raised_limit(log: list[str], monkeypatch: pytest.Monkey
     begun(second)
 
 
-# The timekeeper
+# The timer
 
 
 def test_15_2_alarms_in_order() -> None:
     """A call is made when its time has come, no sooner, also when the thread sleeps for a later one already."""
-    keeper, calls, early, past = Timekeeper(), [], threading.Event(), threading.Event()
+    keeper, calls, early, past = TimerThread(), [], threading.Event(), threading.Event()
     now = time.monotonic()
     keeper.call_at(now + 1000, "late", lambda: calls.append("late"))
     keeper.call_at(now + 0.03, "early", lambda: (calls.append(time.monotonic() - now), early.set()))
@@ -280,7 +280,7 @@ def test_15_2_alarms_in_order() -> None:
 
 def test_15_2_dropped_alarms_end_the_thread() -> None:
     """A call that is dropped is not made, and a thread with nothing to wait for ends, whatever time it waited for."""
-    keeper, calls = Timekeeper(), []
+    keeper, calls = TimerThread(), []
     before = set(threading.enumerate())
     for key in range(3):
         keeper.call_at(time.monotonic() + 1000, key, lambda: calls.append("never"))
@@ -298,7 +298,7 @@ def test_15_2_dropped_alarms_end_the_thread() -> None:
 
 def test_15_2_no_thread_for_an_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system gives no thread the caller is told, and the next call is kept all the same."""
-    keeper, done = Timekeeper(), threading.Event()
+    keeper, done = TimerThread(), threading.Event()
     with monkeypatch.context() as patch:
 
         def refuse(thread: threading.Thread) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from urlrequest._content import resumable_file, sinks
-from urlrequest._content.resumable_file import PartSink
+from urlrequest._content.resumable_file import ResumableFileSink
 from urlrequest._http.headers import Headers
 from urlrequest._http.response_head import ResponseHead
 from urlrequest.errors import ContentTooLarge, IncompleteContent, RequestCancelled
@@ -35,8 +35,8 @@ def rest(first: int) -> ResponseHead:
     return head(206, 200 - first, Content_Range=f"bytes {first}-199/200")
 
 
-def make(path: Path, url: str = URL, checksum: str | None = None, check: Any = lambda: None) -> PartSink:
-    return PartSink(str(path), checksum, url, check)
+def make(path: Path, url: str = URL, checksum: str | None = None, check: Any = lambda: None) -> ResumableFileSink:
+    return ResumableFileSink(str(path), checksum, url, check)
 
 
 def begin(path: Path, octets: bytes, url: str = URL) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from urlrequest._client.callbacks import Callbacks
 from urlrequest._delivery.events import ProgressRun
-from urlrequest._delivery.mailbox import PROGRESS_LIMIT, Mailbox, Visit
+from urlrequest._delivery.mailbox import PROGRESS_LIMIT, Mailbox, Subscription
 from urlrequest._delivery.queue import BATCH, DispatchQueue
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Desk:
         self.receiver.is_cancelled = True
         self.settle()
 
-    def visit(self) -> tuple[DispatchQueue, Visit]:
+    def visit(self) -> tuple[DispatchQueue, Subscription]:
         queue = DispatchQueue(lambda: None)
         return queue, self.mailbox.visit(queue)
 

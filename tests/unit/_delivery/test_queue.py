@@ -10,7 +10,7 @@ import urlrequest
 from urlrequest._client.callbacks import Callbacks
 from urlrequest._delivery.events import ProgressRun
 from urlrequest._delivery.lifecycle import Flag
-from urlrequest._delivery.mailbox import Mailbox, Visit
+from urlrequest._delivery.mailbox import Mailbox, Subscription
 from urlrequest._delivery.queue import BATCH, DispatchQueue, wait_for
 
 if TYPE_CHECKING:
@@ -291,32 +291,32 @@ def test_drain_of_an_empty_queue(loop: Loop) -> None:
 
 
 def test_8_6_a_bequest_takes_all(loop: Loop) -> None:
-    """Contract 8.6: what waits in a queue whose loop is gone, and all that comes later, is in the heir's."""
-    heir = Loop()
+    """Contract 8.6: what waits in a queue whose loop is gone, and all that comes later, is in the successor's."""
+    successor = Loop()
     first, second = loop.request("a"), loop.request("b")
     first.progress()
-    loop.queue.bequeath(heir.queue)
+    loop.queue.forward_to(successor.queue)
     second.settle()
     first.settle()
 
-    assert 1 == heir.wakeups
+    assert 1 == successor.wakeups
     assert not loop.queue.drain()
-    heir.queue.drain()
+    successor.queue.drain()
     assert [("a", 0), ("b", "end"), ("a", "end")] == loop.log
 
 
 def test_8_6_a_bequest_while_an_event_comes(loop: Loop) -> None:
     """Contract 8.6: an event that comes in the very moment of the bequest is not left with the dead queue."""
-    heir = Loop()
+    successor = Loop()
 
     class Overtaken(type(loop.queue._ready)):  # type: ignore[misc]
         def append(self, seat: Any) -> None:
-            loop.queue.bequeath(heir.queue)  # between the look at the heir, if any, and this line
+            loop.queue.forward_to(successor.queue)  # between the look at the successor, if any, and this line
             super().append(seat)
 
     loop.queue._ready = Overtaken()
     loop.request().settle()
-    heir.queue.drain()
+    successor.queue.drain()
 
     assert [("a", "end")] == loop.log
 
@@ -432,10 +432,10 @@ def test_6_3_a_thread_that_waits_for_another_threads_callback(loop: Loop) -> Non
     """Contract 6.3: while another thread runs the terminal callback, a waiting thread waits for its end."""
     request = loop.request()
     returned: list[bool] = []
-    waiter = threading.Thread(target=lambda: returned.append(wait_for([request.mailbox], delay=None, timeout=30)))
+    scope = threading.Thread(target=lambda: returned.append(wait_for([request.mailbox], delay=None, timeout=30)))
 
     def during(event: Any) -> None:
-        waiter.start()
+        scope.start()
         while not request.mailbox._visits:
             time.sleep(0)
         assert [] == returned
@@ -443,7 +443,7 @@ def test_6_3_a_thread_that_waits_for_another_threads_callback(loop: Loop) -> Non
     request.during = during
     request.settle()
     loop.queue.drain()
-    waiter.join(30)
+    scope.join(30)
 
     assert [True] == returned
 
@@ -500,7 +500,7 @@ def test_6_2_control_c_as_a_wait_begins(
 
     visit = Mailbox.visit
 
-    def interrupt(mailbox: Mailbox, queue: DispatchQueue) -> Visit:
+    def interrupt(mailbox: Mailbox, queue: DispatchQueue) -> Subscription:
         if mailbox is requests[1].mailbox:
             raise KeyboardInterrupt
         return visit(mailbox, queue)

@@ -1,4 +1,4 @@
-"""make_plan(): which plans are kept and shared, and which are never."""
+"""prepare_request(): which plans are kept and shared, and which are never."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from urlrequest import HTTPConnection, HTTPSConnection, Session
 from urlrequest._engine import prepare
 from urlrequest._engine.options import PLAIN
-from urlrequest._engine.prepare import Plan, make_plan, wire_form
+from urlrequest._engine.prepare import PreparedRequest, prepare_request, request_line_and_fields
 
 CLASSES = {"http": HTTPConnection, "https": HTTPSConnection}
 
@@ -18,12 +18,14 @@ class OwnConnection(HTTPConnection):
     """Of a class of the user's."""
 
 
-def plan_of(*, url: str = "http://a.test/", has_progress: bool = False, is_own: bool = False, **options: Any) -> Plan:
+def plan_of(
+    *, url: str = "http://a.test/", has_progress: bool = False, is_own: bool = False, **options: Any
+) -> PreparedRequest:
     def connection_class_for(scheme: str) -> type:
         return OwnConnection if is_own else CLASSES[scheme]
 
     asked = PLAIN._replace(url=url, **options)
-    return make_plan(asked, has_progress=has_progress, connection_class_for=connection_class_for)
+    return prepare_request(asked, has_progress=has_progress, connection_class_for=connection_class_for)
 
 
 def test_plain_requests_share_a_plan() -> None:
@@ -48,12 +50,12 @@ def test_plain_requests_share_a_plan() -> None:
     ids=str,
 )
 def test_17_9_requests_of_a_session(settings: dict[str, Any], is_shared: bool) -> None:
-    """What a session says of its requests keeps their plan from being shared, and what it does not say does not."""
+    """What a session says of its requests keeps them from being shared, and what it does not say does not."""
     with Session(**settings) as session:
         asked = session.complete(PLAIN._replace(url="http://a.test/"))
-        plan = make_plan(asked, has_progress=False, connection_class_for=lambda scheme: CLASSES[scheme])
+        prepared = prepare_request(asked, has_progress=False, connection_class_for=lambda scheme: CLASSES[scheme])
 
-    assert is_shared == (plan is plan_of())
+    assert is_shared == (prepared is plan_of())
 
 
 @pytest.mark.parametrize(
@@ -102,16 +104,16 @@ def test_others_have_their_own(difference: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("url", ["http://user:secret@a.test/", f"http://a.test/{'x' * prepare.LONGEST_KEPT}"])
 def test_9_3_what_is_not_kept(url: str) -> None:
-    """Contract 9.3: no plan with a password outlives its request, nor does one that takes much memory."""
-    before = prepare._known_plan.cache_info().currsize
+    """Contract 9.3: no prepared request with a password outlives its request, nor does one that takes much memory."""
+    before = prepare._cached_plain.cache_info().currsize
     plan_of(url=url)
 
-    assert before == prepare._known_plan.cache_info().currsize
+    assert before == prepare._cached_plain.cache_info().currsize
 
 
 def test_what_is_sent_is_a_copy() -> None:
     """Whoever sends a request may change the fields, and no other request has the changes."""
-    _, fields = wire_form(plan_of(), None)
+    _, fields = request_line_and_fields(plan_of(), None)
     fields.append(("Authorization", "secret"))
 
-    assert "Authorization" not in dict(wire_form(plan_of(), None)[1])
+    assert "Authorization" not in dict(request_line_and_fields(plan_of(), None)[1])

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from urlrequest._engine import progress
-from urlrequest._engine.progress import Meter, SizeLimit, UploadMeter
+from urlrequest._engine.progress import ProgressMeter, SizeLimit, UploadMeter
 from urlrequest.errors import ContentTooLarge
 
 if TYPE_CHECKING:
     from urlrequest._delivery.events import ProgressRun
 
 
-class Witness:
+class Observer:
     """Notes every event, however many stand in one run."""
 
     def __init__(self, *, is_interested: bool = True) -> None:
@@ -22,7 +22,7 @@ class Witness:
     def wants_progress(self) -> bool:
         return self.is_interested
 
-    def see_progress(self, run: ProgressRun) -> None:
+    def progress_made(self, run: ProgressRun) -> None:
         self.runs.append(run)
 
     @property
@@ -54,86 +54,86 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 )
 def test_5_2_chunks(chunk_size: int | None, pieces: list[int], expected: list[int]) -> None:
     """Contract 5.2: one event at the beginning, at each chunk_size, and one at the end, which comes twice."""
-    witness = Witness()
-    meter = Meter(chunk_size, sum(pieces), None, witness)
+    observer = Observer()
+    meter = ProgressMeter(chunk_size, sum(pieces), None, observer)
     for piece in pieces:
         meter.count(piece)
     meter.finish()
 
-    assert [(current, sum(pieces)) for current in expected] == witness.events
+    assert [(current, sum(pieces)) for current in expected] == observer.events
 
 
 def test_5_2_unknown_total() -> None:
     """Contract 5.2, 5.1: a total that nobody knows is -1."""
-    witness = Witness()
-    Meter(8, None, None, witness).finish()
+    observer = Observer()
+    ProgressMeter(8, None, None, observer).finish()
 
-    assert [(0, -1), (0, -1)] == witness.events
+    assert [(0, -1), (0, -1)] == observer.events
 
 
 def test_5_3_small_chunks_cost_no_objects() -> None:
     """Contract 5.3: a million chunks of one octet that came at once are one run."""
-    witness = Witness()
-    meter = Meter(1, 1_000_000, None, witness)
+    observer = Observer()
+    meter = ProgressMeter(1, 1_000_000, None, observer)
     meter.count(1_000_000)
 
-    assert [1, 1_000_000] == [run.count for run in witness.runs]
+    assert [1, 1_000_000] == [run.count for run in observer.runs]
 
 
 def test_12_3_offset() -> None:
     """Contract 12.3: a download that is continued begins where it was."""
-    witness = Witness()
-    meter = Meter(10, 30, None, witness, 17)
+    observer = Observer()
+    meter = ProgressMeter(10, 30, None, observer, 17)
     meter.count(13)
     meter.finish()
 
-    assert [(17, 30), (27, 30), (30, 30), (30, 30)] == witness.events
+    assert [(17, 30), (27, 30), (30, 30), (30, 30)] == observer.events
 
 
 def test_17_3_interval(clock: list[float]) -> None:
     """Contract 17.3: no event sooner than the interval after the last one; first and final always."""
-    witness = Witness()
-    meter = Meter(1, 100, 0.5, witness)
+    observer = Observer()
+    meter = ProgressMeter(1, 100, 0.5, observer)
     for moment, octets in [(100.1, 10), (100.5, 10), (100.6, 10), (100.99, 10), (101.0, 10), (101.1, 5)]:
         clock[0] = moment
         meter.count(octets)
     meter.finish()
 
-    assert [(0, 100), (20, 100), (50, 100), (55, 100)] == witness.events
+    assert [(0, 100), (20, 100), (50, 100), (55, 100)] == observer.events
 
 
 def test_nobody_listens() -> None:
     """Contract 5: without on_progress nothing is told."""
-    witness = Witness(is_interested=False)
-    meter = Meter(1, 100, None, witness)
+    observer = Observer(is_interested=False)
+    meter = ProgressMeter(1, 100, None, observer)
     meter.count(100)
     meter.finish()
 
-    assert [] == witness.events
+    assert [] == observer.events
 
 
 def test_17_2_upload() -> None:
     """Contract 17.2: beginning, every piece, end; each figure once."""
-    witness = Witness()
-    meter = UploadMeter(20, None, witness)
+    observer = Observer()
+    meter = UploadMeter(20, None, observer)
     meter.count(10)
     meter.count(10)
     meter.finish()
 
-    assert [(0, 20), (10, 20), (20, 20)] == witness.events
-    assert all(run.is_upload for run in witness.runs)
+    assert [(0, 20), (10, 20), (20, 20)] == observer.events
+    assert all(run.is_upload for run in observer.runs)
 
 
 def test_17_3_upload_interval(clock: list[float]) -> None:
     """Contract 17.3: the interval holds for sending as well."""
-    witness = Witness()
-    meter = UploadMeter(None, 1.0, witness)
+    observer = Observer()
+    meter = UploadMeter(None, 1.0, observer)
     for moment in (100.5, 101.0, 101.5):
         clock[0] = moment
         meter.count(10)
     meter.finish()
 
-    assert [(0, -1), (20, -1), (30, -1)] == witness.events
+    assert [(0, -1), (20, -1), (30, -1)] == observer.events
 
 
 @pytest.mark.parametrize(("limit", "is_refused"), [(None, False), (9, True), (10, False), (0, True)])

@@ -13,13 +13,13 @@ import pytest
 from urlrequest._concurrency import wakeup
 from urlrequest._concurrency.deadline import Deadline
 from urlrequest._net import cancel_scope
-from urlrequest._net.cancel_scope import READ, WRITE, Waiter
+from urlrequest._net.cancel_scope import READ, WRITE, CancelScope
 from urlrequest.errors import DeadlineExceeded, RequestCancelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ALARMS = [wakeup.SocketAlarm, *([wakeup.EventAlarm] if hasattr(os, "eventfd") else [])]
+ALARMS = [wakeup.SocketPairWaker, *([wakeup.EventFdWaker] if hasattr(os, "eventfd") else [])]
 POLLS = [
     cancel_scope._poll_with_select,
     *([cancel_scope._poll_with_poll] if cancel_scope._poll is not cancel_scope._poll_with_select else []),
@@ -68,17 +68,17 @@ def asleep(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
 
 class Sleeper(threading.Thread):
-    """Waits on a waiter, and keeps what came of it."""
+    """Waits on a scope, and keeps what came of it."""
 
-    def __init__(self, waiter: Waiter, interest: dict[int, int] | None = None) -> None:
+    def __init__(self, scope: CancelScope, interest: dict[int, int] | None = None) -> None:
         super().__init__(daemon=True)
-        self.waiter, self.interest = waiter, interest or {}
+        self.scope, self.interest = scope, interest or {}
         self.outcome: Any = None
         self.start()
 
     def run(self) -> None:
         try:
-            self.outcome = self.waiter.wait(self.interest, None, "a test")
+            self.outcome = self.scope.wait(self.interest, None, "a test")
         except Exception as error:
             self.outcome = type(error)
 
@@ -91,12 +91,12 @@ class Sleeper(threading.Thread):
 def test_ready_descriptors(pair: tuple[socket.socket, socket.socket]) -> None:
     """A wait tells which descriptors are ready, and for what."""
     left, right = pair
-    waiter = Waiter()
+    scope = CancelScope()
 
-    assert {left.fileno(): WRITE} == waiter.wait({left.fileno(): READ | WRITE}, None, "a test")
+    assert {left.fileno(): WRITE} == scope.wait({left.fileno(): READ | WRITE}, None, "a test")
     right.send(b"x")
-    assert {left.fileno(): READ | WRITE} == waiter.wait({left.fileno(): READ | WRITE}, None, "a test")
-    assert {left.fileno(): READ} == waiter.wait({left.fileno(): READ, right.fileno(): READ}, None, "a test")
+    assert {left.fileno(): READ | WRITE} == scope.wait({left.fileno(): READ | WRITE}, None, "a test")
+    assert {left.fileno(): READ} == scope.wait({left.fileno(): READ, right.fileno(): READ}, None, "a test")
 
 
 def test_a_closed_peer_is_ready(pair: tuple[socket.socket, socket.socket]) -> None:
@@ -108,7 +108,7 @@ def test_a_closed_peer_is_ready(pair: tuple[socket.socket, socket.socket]) -> No
 
 
 def waiter_ready(sock: socket.socket) -> int:
-    return Waiter().wait({sock.fileno(): READ}, None, "a test")[sock.fileno()]
+    return CancelScope().wait({sock.fileno(): READ}, None, "a test")[sock.fileno()]
 
 
 def test_a_refused_connection_is_ready() -> None:
@@ -118,37 +118,37 @@ def test_a_refused_connection_is_ready() -> None:
         with socket.socket() as sock:
             sock.setblocking(False)
             sock.connect_ex(unused.getsockname())
-            assert WRITE & Waiter().wait({sock.fileno(): WRITE}, None, "a test")[sock.fileno()]
+            assert WRITE & CancelScope().wait({sock.fileno(): WRITE}, None, "a test")[sock.fileno()]
 
 
 def test_7_2_cancel_ends_a_wait(asleep: threading.Event, pair: tuple[socket.socket, socket.socket]) -> None:
     """Contract 7.2: a cancel from another thread ends the wait for something that never comes."""
-    waiter = Waiter()
-    sleeper = Sleeper(waiter, {pair[0].fileno(): READ})
+    scope = CancelScope()
+    sleeper = Sleeper(scope, {pair[0].fileno(): READ})
     asleep.wait(PATIENCE)
-    waiter.cancel()
+    scope.cancel()
 
     assert RequestCancelled is sleeper.result()
 
 
 def test_7_2_cancel_before_the_wait() -> None:
     """Contract 7.2: a request that was cancelled waits for nothing any more."""
-    waiter = Waiter()
-    waiter.cancel()
+    scope = CancelScope()
+    scope.cancel()
 
     with pytest.raises(RequestCancelled):
-        waiter.wait({}, None, "a test")
+        scope.wait({}, None, "a test")
     with pytest.raises(RequestCancelled):
-        waiter.check()
+        scope.check()
     with pytest.raises(RequestCancelled):
-        waiter.pause(60)
+        scope.pause(60)
 
 
 @pytest.mark.parametrize("moment", ["arm", "check"])
 def test_7_2_cancel_just_before_the_sleep(moment: str) -> None:
     """Invariant N: a cancel in the middle of going to sleep, before or behind the look at it, is heard."""
 
-    class Overtaken(Waiter):
+    class Overtaken(CancelScope):
         __slots__ = ()
 
         def arm(self) -> Any:
@@ -168,13 +168,13 @@ def test_7_2_cancel_just_before_the_sleep(moment: str) -> None:
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals between threads")
 def test_7_1_cancel_from_a_signal_handler(asleep: threading.Event) -> None:
     """Contract 7.1, faults 126: a signal handler may cancel; here it interrupts the very thread that waits."""
-    waiter = Waiter()
-    before = signal.signal(signal.SIGUSR1, lambda *_: waiter.cancel())
+    scope = CancelScope()
+    before = signal.signal(signal.SIGUSR1, lambda *_: scope.cancel())
     main = threading.get_ident()
 
     def send() -> None:
         asleep.wait(PATIENCE)
-        while not waiter.is_cancelled:  # in the last moment before the sleep it would be seen to after the sleep
+        while not scope.is_cancelled:  # in the last moment before the sleep it would be seen to after the sleep
             signal.pthread_kill(main, signal.SIGUSR1)
             time.sleep(0.01)
 
@@ -182,7 +182,7 @@ def test_7_1_cancel_from_a_signal_handler(asleep: threading.Event) -> None:
     try:
         sender.start()
         with pytest.raises(RequestCancelled):
-            waiter.wait({}, time.monotonic() + PATIENCE, "a test")
+            scope.wait({}, time.monotonic() + PATIENCE, "a test")
         sender.join()
     finally:
         signal.signal(signal.SIGUSR1, before)
@@ -190,46 +190,46 @@ def test_7_1_cancel_from_a_signal_handler(asleep: threading.Event) -> None:
 
 def test_ringing_has_the_worker_look_again(asleep: threading.Event) -> None:
     """Somebody may ring without a cancel: the wait ends with nothing ready, once."""
-    waiter = Waiter()
-    sleeper = Sleeper(waiter)
+    scope = CancelScope()
+    sleeper = Sleeper(scope)
     asleep.wait(PATIENCE)
-    waiter.ring()
+    scope.ring()
     assert {} == sleeper.result()
 
     asleep.clear()
-    sleeper = Sleeper(waiter)
+    sleeper = Sleeper(scope)
     asleep.wait(PATIENCE)
     assert sleeper.is_alive()
-    waiter.cancel()
+    scope.cancel()
     assert RequestCancelled is sleeper.result()
 
 
 def test_rings_before_the_alarm_are_nothing() -> None:
     """Ringing for a request that does not wait, not yet or not any more, does no harm."""
-    waiter = Waiter()
-    waiter.ring()
-    waiter.arm()
-    waiter.release()
-    waiter.ring()
-    waiter.release()
+    scope = CancelScope()
+    scope.ring()
+    scope.arm()
+    scope.release()
+    scope.ring()
+    scope.release()
 
 
 def test_armed_before_telling_others_to_ring() -> None:
     """A ring between `arm()` and the wait is heard, so that an answer that is faster than the wait is not missed."""
-    waiter = Waiter()
-    waiter.arm()
-    waiter.ring()
+    scope = CancelScope()
+    scope.arm()
+    scope.ring()
 
-    assert {} == waiter.wait({}, None, "a test")
+    assert {} == scope.wait({}, None, "a test")
 
 
 def test_alarms_are_used_again() -> None:
     """The alarm of a request that is over serves the next one; no more descriptors are made."""
-    waiter = Waiter()
-    waiter.arm()
-    alarm = waiter._alarm
-    waiter.release()
-    other = Waiter()
+    scope = CancelScope()
+    scope.arm()
+    alarm = scope._alarm
+    scope.release()
+    other = CancelScope()
     other.arm()
 
     assert alarm is other._alarm
@@ -237,11 +237,11 @@ def test_alarms_are_used_again() -> None:
 
 def test_a_late_ring_wakes_for_nothing() -> None:
     """A canceller that took hold of the alarm in the last moment wakes the next request, which sleeps on."""
-    waiter = Waiter()
-    waiter.arm()
-    late = waiter._alarm
-    waiter.release()
-    other = Waiter(timeout=0.01)
+    scope = CancelScope()
+    scope.arm()
+    late = scope._alarm
+    scope.release()
+    other = CancelScope(timeout=0.01)
     other.arm()
     assert late is not None
     late.ring()
@@ -253,15 +253,15 @@ def test_a_late_ring_wakes_for_nothing() -> None:
 
 def test_alarms_can_be_rung_for_ever() -> None:
     """Ringing never blocks and never fails, however often nobody listens; silencing takes all rings away."""
-    waiter = Waiter()
-    waiter.arm()
-    alarm = waiter._alarm
+    scope = CancelScope()
+    scope.arm()
+    alarm = scope._alarm
     assert alarm is not None
-    if isinstance(alarm, wakeup.EventAlarm):
+    if isinstance(alarm, wakeup.EventFdWaker):
         os.eventfd_write(alarm.descriptor, 2**64 - 2)
     for _ in range(5000):
-        waiter.ring()
-    while waiter.wait({}, time.monotonic(), "a test", is_pause=True):
+        scope.ring()
+    while scope.wait({}, time.monotonic(), "a test", is_pause=True):
         pass
     alarm.silence()
 
@@ -273,11 +273,11 @@ def test_alarms_can_be_rung_for_ever() -> None:
 @pytest.mark.no_leaks
 def test_alarms_close_themselves() -> None:
     """Alarms that nobody holds any more are closed; no more than 64 are kept to spare."""
-    waiters = [Waiter() for _ in range(100)]
-    for waiter in waiters:
-        waiter.arm()
-    for waiter in waiters:
-        waiter.release()
+    scopes = [CancelScope() for _ in range(100)]
+    for scope in scopes:
+        scope.arm()
+    for scope in scopes:
+        scope.release()
     assert 64 == len(wakeup._spare)
 
     wakeup.forget_alarms()
@@ -285,33 +285,33 @@ def test_alarms_close_themselves() -> None:
     gc.collect()
 
 
-def wait_on(waiter: Waiter, *arguments: Any) -> None:
+def wait_on(scope: CancelScope, *arguments: Any) -> None:
     """Wait again and again, as a stream does."""
     while True:
-        waiter.wait(*arguments)
+        scope.wait(*arguments)
 
 
 def test_15_1_a_step_takes_its_time_and_no_longer() -> None:
     """Contract 15.1: a step ends at `timeout` with a TimeoutError that says what was waited for, not before."""
-    waiter = Waiter(timeout=0.02)
+    scope = CancelScope(timeout=0.02)
     began = time.monotonic()
     with pytest.raises(TimeoutError, match=r"^connecting to h:80 took longer than 0.02 s$"):
-        wait_on(waiter, {}, began + 0.02, "connecting to h:80")
+        wait_on(scope, {}, began + 0.02, "connecting to h:80")
 
     assert 0.02 <= time.monotonic() - began
 
 
 def test_15_1_no_timeout_is_no_end() -> None:
     """Contract 15.1: without a timeout a step has no end."""
-    assert Waiter().step_end() is None
+    assert CancelScope().step_end() is None
 
 
 def test_15_2_a_deadline_ends_a_wait() -> None:
     """Contract 15.2: the deadline ends a wait whose step would last longer, as DeadlineExceeded, in time."""
-    waiter = Waiter(timeout=60, deadline=Deadline(0.02))
+    scope = CancelScope(timeout=60, deadline=Deadline(0.02))
     began = time.monotonic()
     with pytest.raises(DeadlineExceeded, match=r"deadline of 0.02 s"):
-        wait_on(waiter, {}, waiter.step_end(), "a test")
+        wait_on(scope, {}, scope.step_end(), "a test")
 
     assert time.monotonic() - began < PATIENCE
 
@@ -319,40 +319,40 @@ def test_15_2_a_deadline_ends_a_wait() -> None:
 def test_15_2_a_deadline_that_has_passed_while_octets_come(pair: tuple[socket.socket, socket.socket]) -> None:
     """Contract 15.2: a peer that always has something does not stretch the deadline."""
     pair[1].send(b"x")
-    waiter = Waiter(deadline=Deadline(0.001))
+    scope = CancelScope(deadline=Deadline(0.001))
     with pytest.raises(DeadlineExceeded):
-        wait_on(waiter, {pair[0].fileno(): READ}, None, "a test")
+        wait_on(scope, {pair[0].fileno(): READ}, None, "a test")
 
 
 def test_7_3_a_cancel_goes_before_the_deadline() -> None:
     """A request that is both cancelled and too late was cancelled."""
-    waiter = Waiter(deadline=Deadline(0.0))
-    waiter.cancel()
+    scope = CancelScope(deadline=Deadline(0.0))
+    scope.cancel()
 
     with pytest.raises(RequestCancelled):
-        waiter.check()
+        scope.check()
 
 
 def test_pause() -> None:
     """A pause lasts as long as it should, whoever rings meanwhile."""
-    waiter = Waiter()
-    waiter.arm()
-    waiter.ring()
+    scope = CancelScope()
+    scope.arm()
+    scope.ring()
     began = time.monotonic()
-    waiter.pause(0.02)
+    scope.pause(0.02)
 
     assert 0.02 <= time.monotonic() - began
-    waiter.pause(0)
-    waiter.pause(-1)
+    scope.pause(0)
+    scope.pause(-1)
 
 
 def test_7_2_cancel_ends_a_pause(asleep: threading.Event) -> None:
     """Contract 7.2: a pause ends with the request (faults, 127)."""
-    waiter = Waiter()
-    canceller = threading.Thread(target=lambda: (asleep.wait(PATIENCE), waiter.cancel()))
+    scope = CancelScope()
+    canceller = threading.Thread(target=lambda: (asleep.wait(PATIENCE), scope.cancel()))
     canceller.start()
     with pytest.raises(RequestCancelled):
-        waiter.pause(PATIENCE)
+        scope.pause(PATIENCE)
     canceller.join()
 
 
@@ -360,7 +360,7 @@ def test_waits_of_any_length(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step that ends in a hundred years is more than the system can count, and no error."""
     asked: list[float] = []
     monkeypatch.setattr(cancel_scope, "_poll", lambda interest, alarm, seconds: asked.append(seconds) or {})
-    Waiter().wait({}, time.monotonic() + 1e300, "a test")
-    Waiter().wait({}, None, "a test")
+    CancelScope().wait({}, time.monotonic() + 1e300, "a test")
+    CancelScope().wait({}, None, "a test")
 
     assert [wakeup.LONGEST_POLL] * 2 == asked

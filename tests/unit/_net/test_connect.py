@@ -10,8 +10,8 @@ import pytest
 
 from urlrequest._concurrency.deadline import Deadline
 from urlrequest._net import connect
-from urlrequest._net.cancel_scope import Waiter
-from urlrequest._net.connect import _interleaved, connect_socket, dial
+from urlrequest._net.cancel_scope import CancelScope
+from urlrequest._net.connect import _interleaved, connect_socket, connect_to_host
 from urlrequest.errors import DeadlineExceeded, RequestCancelled
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Address]]:
     """What names resolve to."""
     found: dict[str, list[Address]] = {}
 
-    def look_up(host: str, port: int, waiter: Waiter) -> list[Address]:
+    def look_up(host: str, port: int, scope: CancelScope) -> list[Address]:
         return found[host]
 
     monkeypatch.setattr(connect, "resolve", look_up)
@@ -72,12 +72,12 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Address]]:
 def test_connects(listener: socket.socket, names: dict[str, list[Address]]) -> None:
     """A socket comes back that is connected, does not block, and sends small pieces at once."""
     names["h"] = [address_of(listener)]
-    waiter = Waiter()
-    with dial("h", 80, waiter) as sock:
+    scope = CancelScope()
+    with connect_to_host("h", 80, scope) as sock:
         assert listener.getsockname() == sock.getpeername()
         assert not sock.getblocking()
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-    assert waiter.timings["connect"] >= 0
+    assert scope.timings["connect"] >= 0
 
 
 def test_15_3_refused_addresses_cost_nothing(
@@ -87,7 +87,7 @@ def test_15_3_refused_addresses_cost_nothing(
     monkeypatch.setattr(connect, "ATTEMPT_DELAY", 30.0)
     names["h"] = [refusing] * 8 + [address_of(listener)]
     began = time.monotonic()
-    with dial("h", 80, Waiter()) as sock:
+    with connect_to_host("h", 80, CancelScope()) as sock:
         assert listener.getsockname() == sock.getpeername()
 
     assert time.monotonic() - began < connect.ATTEMPT_DELAY
@@ -99,7 +99,7 @@ def test_15_3_next_address_after_250_ms(
     """Contract 15.3: an address that does not answer has the next one tried after 250 ms, no earlier."""
     names["h"] = [blackhole, address_of(listener)]
     began = time.monotonic()
-    with dial("h", 80, Waiter(timeout=20)) as sock:
+    with connect_to_host("h", 80, CancelScope(timeout=20)) as sock:
         assert listener.getsockname() == sock.getpeername()
 
     assert 0.25 <= time.monotonic() - began < 20
@@ -110,7 +110,7 @@ def test_15_3_dead_refused_then_good(
 ) -> None:
     """Faults 10: a dead, a refusing and a good address connect about as fast as one dead address costs."""
     names["h"] = [blackhole, refusing, address_of(listener)]
-    with dial("h", 80, Waiter(timeout=20)) as sock:
+    with connect_to_host("h", 80, CancelScope(timeout=20)) as sock:
         assert listener.getsockname() == sock.getpeername()
 
 
@@ -119,7 +119,7 @@ def test_15_3_first_of_several_that_answer(listener: socket.socket, names: dict[
     with socket.create_server(("127.0.0.1", 0)) as other, pytest.MonkeyPatch.context() as patch:
         patch.setattr(connect, "ATTEMPT_DELAY", -1.0)  # all are due at once
         names["h"] = [address_of(listener), address_of(other)]
-        with dial("h", 80, Waiter()) as sock:
+        with connect_to_host("h", 80, CancelScope()) as sock:
             assert sock.getpeername() in {listener.getsockname(), other.getsockname()}
 
 
@@ -128,7 +128,7 @@ def test_faults_11_all_fail(refusing: Address, names: dict[str, list[Address]]) 
     unusable = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("255.255.255.255", 80))
     names["h"] = [refusing, unusable, refusing]
     with pytest.raises(ConnectionRefusedError, match=r"connecting to h:80 \(127.0.0.1\): ") as caught:
-        dial("h", 80, Waiter())
+        connect_to_host("h", 80, CancelScope())
 
     others = caught.value.errors  # type: ignore[attr-defined]  # that is the promise
     assert 2 == len(others)
@@ -141,20 +141,20 @@ def test_message_does_not_repeat_an_address(refusing: Address, names: dict[str, 
     """Where the URL has an address, the message tells it once."""
     names["127.0.0.1"] = [refusing]
     with pytest.raises(ConnectionRefusedError, match=r"connecting to 127.0.0.1:80: "):
-        dial("127.0.0.1", 80, Waiter())
+        connect_to_host("127.0.0.1", 80, CancelScope())
 
 
 def test_no_address_at_all(names: dict[str, list[Address]]) -> None:
     """A name without addresses is an OSError."""
     names["h"] = []
     with pytest.raises(OSError, match="connecting to h:80: the name has no address"):
-        dial("h", 80, Waiter())
+        connect_to_host("h", 80, CancelScope())
 
 
 def test_a_family_that_the_system_has_not(listener: socket.socket, names: dict[str, list[Address]]) -> None:
     """An address of a family that cannot be used is passed over."""
     names["h"] = [(99, socket.SOCK_STREAM, 6, "", ("x", 80)), address_of(listener)]
-    with dial("h", 80, Waiter()) as sock:
+    with connect_to_host("h", 80, CancelScope()) as sock:
         assert listener.getsockname() == sock.getpeername()
 
 
@@ -163,7 +163,7 @@ def test_15_1_timeout_is_for_the_whole_race(blackhole: Address, names: dict[str,
     names["h"] = [blackhole] * 100
     began = time.monotonic()
     with pytest.raises(TimeoutError, match=r"connecting to h:80 took longer than 0.6 s"):
-        dial("h", 80, Waiter(timeout=0.6))
+        connect_to_host("h", 80, CancelScope(timeout=0.6))
 
     assert 0.6 <= time.monotonic() - began < 20
 
@@ -176,7 +176,7 @@ def test_15_1_timeout_below_the_attempt_delay(
     names["h"] = [blackhole] * 2
     began = time.monotonic()
     with pytest.raises(TimeoutError):
-        dial("h", 80, Waiter(timeout=0.02))
+        connect_to_host("h", 80, CancelScope(timeout=0.02))
 
     assert time.monotonic() - began < connect.ATTEMPT_DELAY
 
@@ -185,25 +185,25 @@ def test_15_2_deadline(blackhole: Address, names: dict[str, list[Address]]) -> N
     """Contract 15.2, faults 9: the deadline ends the race."""
     names["h"] = [blackhole]
     with pytest.raises(DeadlineExceeded):
-        dial("h", 80, Waiter(deadline=Deadline(0.02)))
+        connect_to_host("h", 80, CancelScope(deadline=Deadline(0.02)))
 
 
 def test_7_2_cancel(blackhole: Address, names: dict[str, list[Address]], monkeypatch: pytest.MonkeyPatch) -> None:
     """Contract 7.2: a cancel ends the race, and all its sockets are closed."""
     names["h"] = [blackhole] * 2
-    waiter = Waiter()
-    wait = Waiter.wait
+    scope = CancelScope()
+    wait = CancelScope.wait
 
-    def cancelled(self: Waiter, *arguments: Any, **options: Any) -> Any:
+    def cancelled(self: CancelScope, *arguments: Any, **options: Any) -> Any:
         canceller = threading.Thread(target=self.cancel)
         canceller.start()
         canceller.join()
         return wait(self, *arguments, **options)
 
-    monkeypatch.setattr(Waiter, "wait", cancelled)
+    monkeypatch.setattr(CancelScope, "wait", cancelled)
     with pytest.raises(RequestCancelled):
-        dial("h", 80, waiter)
-    waiter.release()
+        connect_to_host("h", 80, scope)
+    scope.release()
 
 
 def made_up(*families: int) -> list[Address]:
@@ -237,7 +237,7 @@ def test_15_3_families_alternate(families: str, order: str) -> None:
 def test_18_1_connect_socket(listener: socket.socket) -> None:
     """Contract 18.1: a socket of one's own is connected within the request's limits."""
     with socket.socket() as sock:
-        connect_socket(sock, listener.getsockname(), Waiter())
+        connect_socket(sock, listener.getsockname(), CancelScope())
         assert listener.getsockname() == sock.getpeername()
 
 
@@ -245,14 +245,14 @@ def test_18_1_connect_socket_refused(refusing: Address) -> None:
     """Contract 18.1: what the system says comes as its own error, with the address; the socket stays the caller's."""
     with socket.socket() as sock:
         with pytest.raises(ConnectionRefusedError, match=r"connecting to \('127.0.0.1', "):
-            connect_socket(sock, refusing[4], Waiter())
+            connect_socket(sock, refusing[4], CancelScope())
         assert sock.fileno() >= 0
 
 
 def test_18_1_connect_socket_times_out(blackhole: Address) -> None:
     """Contract 18.1: `timeout` holds for sockets of one's own as well."""
     with socket.socket() as sock, pytest.raises(TimeoutError):
-        connect_socket(sock, blackhole[4], Waiter(timeout=0.02))
+        connect_socket(sock, blackhole[4], CancelScope(timeout=0.02))
 
 
 @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix sockets")
@@ -262,7 +262,7 @@ def test_18_1_a_unix_socket_that_is_busy(tmp_path: Any, monkeypatch: pytest.Monk
     with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as sock:
         server.bind(path)
         server.listen(0)
-        waiter = Waiter(timeout=20)
+        scope = CancelScope(timeout=20)
         codes: list[int] = []
         fillers = []
         while True:
@@ -274,17 +274,17 @@ def test_18_1_a_unix_socket_that_is_busy(tmp_path: Any, monkeypatch: pytest.Monk
                 break
         assert errno.EAGAIN == codes[-1]
         pauses: list[float] = []
-        pause = Waiter.pause
+        pause = CancelScope.pause
 
-        def make_room(self: Waiter, seconds: float) -> None:
+        def make_room(self: CancelScope, seconds: float) -> None:
             pauses.append(seconds)
             server.accept()[0].close()
             pause(self, seconds)
 
-        monkeypatch.setattr(Waiter, "pause", make_room)
-        connect_socket(sock, path, waiter)
+        monkeypatch.setattr(CancelScope, "pause", make_room)
+        connect_socket(sock, path, scope)
         assert path == sock.getpeername()
         assert pauses
-        waiter.release()
+        scope.release()
         for filler in fillers:
             filler.close()

@@ -8,7 +8,7 @@ import pytest
 
 from urlrequest._concurrency.deadline import Deadline
 from urlrequest._net import resolver
-from urlrequest._net.cancel_scope import Waiter
+from urlrequest._net.cancel_scope import CancelScope
 from urlrequest._net.resolver import THREAD_LIMIT, resolve
 from urlrequest.errors import DeadlineExceeded, RequestCancelled
 
@@ -62,29 +62,29 @@ def system(monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
 class Asker(threading.Thread):
     """A worker that resolves a name."""
 
-    def __init__(self, host: str, waiter: Waiter | None = None) -> None:
+    def __init__(self, host: str, scope: CancelScope | None = None) -> None:
         super().__init__(daemon=True)
-        self.host, self.waiter = host, waiter or Waiter()
+        self.host, self.scope = host, scope or CancelScope()
         self.outcome: Any = None
         self.start()
 
     def run(self) -> None:
         try:
-            self.outcome = resolve(self.host, 80, self.waiter)
+            self.outcome = resolve(self.host, 80, self.scope)
         except Exception as error:
             self.outcome = error
 
     def result(self) -> Any:
         self.join(PATIENCE)
         assert not self.is_alive(), "it sleeps on"
-        self.waiter.release()
+        self.scope.release()
         return self.outcome
 
 
 def waiting(host: str) -> int:
     """How many requests wait for a name."""
     lookup = resolver._lookups.get((host, 80))
-    return 0 if lookup is None else len(lookup.waiters)
+    return 0 if lookup is None else len(lookup.scopes)
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -114,7 +114,7 @@ def test_addresses(system: System) -> None:
 
     assert [(*ADDRESS[:4], ("address of h.test", 80))] == asker.result()
     assert {"urlrequest-resolver"} == system.threads
-    assert asker.waiter.timings["dns"] >= 0
+    assert asker.scope.timings["dns"] >= 0
 
 
 def test_requests_share_a_look_up(system: System) -> None:
@@ -145,7 +145,7 @@ def test_7_2_cancel_leaves_the_look_up_behind(system: System) -> None:
     """Contract 7.2: a cancelled request does not wait for the system; the thread finishes alone."""
     asker = Asker("h.test")
     system.wait_until(lambda: system.asked == ["h.test"])
-    asker.waiter.cancel()
+    asker.scope.cancel()
 
     assert isinstance(asker.result(), RequestCancelled)
     assert 1 == resolver._thread_count
@@ -156,7 +156,7 @@ def test_7_2_one_of_several_leaves(system: System) -> None:
     """Contract 7.2: one request that is cancelled takes nothing away from the others that share its look-up."""
     first, second = Asker("h.test"), Asker("h.test")
     until(lambda: waiting("h.test") == 2)
-    first.waiter.cancel()
+    first.scope.cancel()
     assert isinstance(first.result(), RequestCancelled)
     system.go.set()
 
@@ -167,7 +167,7 @@ def test_7_2_a_newcomer_joins_an_orphan(system: System) -> None:
     """A look-up that everybody has left serves the next request for the name."""
     asker = Asker("h.test")
     system.wait_until(lambda: system.asked == ["h.test"])
-    asker.waiter.cancel()
+    asker.scope.cancel()
     asker.result()
     other = Asker("h.test")
     until(lambda: waiting("h.test") == 1)
@@ -184,7 +184,7 @@ def test_7_2_what_nobody_wants_is_not_looked_up(system: System) -> None:
     late = [Asker("late.test") for _ in range(2)]
     until(lambda: waiting("late.test") == 2)
     for number, asker in enumerate(late):
-        asker.waiter.cancel()
+        asker.scope.cancel()
         asker.result()
         assert 1 - number == len(resolver._waiting)
     system.go.set()
@@ -196,12 +196,12 @@ def test_7_2_what_nobody_wants_is_not_looked_up(system: System) -> None:
 
 def test_15_1_timeout(system: System) -> None:
     """Contract 15.1, faults 2: resolving takes no longer than `timeout`."""
-    assert str(Asker("h.test", Waiter(timeout=0.01)).result()) == "resolving h.test took longer than 0.01 s"
+    assert str(Asker("h.test", CancelScope(timeout=0.01)).result()) == "resolving h.test took longer than 0.01 s"
 
 
 def test_15_2_deadline(system: System) -> None:
     """Contract 15.2, faults 2: resolving takes no longer than the deadline."""
-    assert isinstance(Asker("h.test", Waiter(deadline=Deadline(0.01))).result(), DeadlineExceeded)
+    assert isinstance(Asker("h.test", CancelScope(deadline=Deadline(0.01))).result(), DeadlineExceeded)
 
 
 def test_16_1_errors_of_the_system(system: System) -> None:
@@ -229,7 +229,7 @@ def test_addresses_are_what_they_say(host: str) -> None:
     """An address literal is what the system makes of it."""
     expected = _getaddrinfo(host, 80, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
 
-    assert expected == resolve(host, 80, Waiter())
+    assert expected == resolve(host, 80, CancelScope())
 
 
 def test_addresses_are_not_looked_up(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,7 +237,7 @@ def test_addresses_are_not_looked_up(system: System, monkeypatch: pytest.MonkeyP
     asked: list[Any] = []
     monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments, **options: asked.append((arguments, options)) or [])
     for host in ("127.0.0.1", "::1", "fe80::1%1"):
-        resolve(host, 80, Waiter())
+        resolve(host, 80, CancelScope())
 
     assert [(("fe80::1%1", 80), {"type": socket.SOCK_STREAM, "flags": socket.AI_NUMERICHOST})] == asked
     assert 0 == resolver._thread_count

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from urlrequest._net import stream as stream_module
-from urlrequest._net.cancel_scope import Waiter
+from urlrequest._net.cancel_scope import CancelScope
 from urlrequest._net.stream import NetworkStream
 from urlrequest.errors import RequestCancelled
 
@@ -74,14 +74,14 @@ def open_stream() -> Iterator[Callable[..., NetworkStream]]:
 
     def opened(*steps: Any, is_tls: bool = True) -> NetworkStream:
         sock: Any = ScriptedSocket(*steps)
-        streams.append(NetworkStream(sock, Waiter(), "host:80"))
+        streams.append(NetworkStream(sock, CancelScope(), "host:80"))
         streams[-1]._is_tls = is_tls
         return streams[-1]
 
     yield opened
     for stream in streams:
         stream.close()
-        stream.waiter.release()
+        stream.scope.release()
 
 
 def receive(stream: NetworkStream, size: int = 64) -> bytes:
@@ -161,7 +161,7 @@ def test_7_1_a_cancel_while_more_is_awaited(open_stream: Callable[..., NetworkSt
     """Contract 7.1: a cancel ends this wait as any other, and the socket is left as it was."""
     stream = open_stream(b"ab", b"cd", BlockingIOError(), is_tls=False)
     receive(stream, 2)
-    stream._socket.on_block = stream.waiter.cancel  # type: ignore[attr-defined]
+    stream._socket.on_block = stream.scope.cancel  # type: ignore[attr-defined]
     with pytest.raises(RequestCancelled):
         receive(stream)
 
@@ -173,7 +173,7 @@ def test_11_3_the_end_ends_the_wait_for_more() -> None:
     """Contract 11.3: a peer that closes is noticed at once, however much less it sent than was waited for."""
     near, far = socket.socketpair()
     near.setblocking(False)
-    stream = NetworkStream(near, Waiter(), "host:80")
+    stream = NetworkStream(near, CancelScope(), "host:80")
     far.send(b"ab")
     assert b"ab" == receive(stream, 2)
     far.send(b"cd")
@@ -184,7 +184,7 @@ def test_11_3_the_end_ends_the_wait_for_more() -> None:
     assert b"" == receive(stream)
     closing.join()
     stream.close()
-    stream.waiter.release()
+    stream.scope.release()
 
 
 def test_11_3_the_end_comes_after_what_was_gathered(open_stream: Callable[..., NetworkStream]) -> None:

@@ -20,9 +20,9 @@ from urlrequest._net.tls_contexts import (
     TlsSettings,
     check_tls,
     context_for,
-    forget_making,
-    join_making,
-    pending_context,
+    join_loaders,
+    lazy_context,
+    reset_loaders,
     warn_if_insecure,
 )
 from urlrequest.errors import InsecureRequestWarning
@@ -368,7 +368,7 @@ def test_13_1_workers_that_begin_together_share_a_context(
 
 def test_13_1_a_context_is_made_meanwhile(slow: SlowMaking, ca_file: str) -> None:
     """Whoever has begun a context can do something else until it is needed, and then waits for it."""
-    pending = pending_context(TlsSettings(ca_file))
+    pending = lazy_context(TlsSettings(ca_file))
     pending.begin()
     assert slow.began.wait(10)
     pending.begin()  # as by another worker
@@ -382,9 +382,9 @@ def test_16_1_a_context_that_fails_meanwhile_fails_where_it_is_needed(tmp_path: 
     """Contract 16.1: what is wrong with a file is told to the request, whoever found out first."""
     path = tmp_path / "bad.pem"
     path.write_text("no certificate")
-    pending = pending_context(TlsSettings(str(path)))
+    pending = lazy_context(TlsSettings(str(path)))
     pending.begin()
-    join_making(10)
+    join_loaders(10)
 
     with pytest.raises(ssl.SSLError, match=r"bad\.pem"):
         pending.finish()
@@ -392,13 +392,13 @@ def test_16_1_a_context_that_fails_meanwhile_fails_where_it_is_needed(tmp_path: 
 
 def test_contexts_are_waited_for_at_the_end(slow: SlowMaking, ca_file: str) -> None:
     """The process does not end while a thread is within OpenSSL, unless that takes too long."""
-    pending = pending_context(TlsSettings(ca_file))
+    pending = lazy_context(TlsSettings(ca_file))
     pending.begin()
     assert slow.began.wait(10)
-    join_making(0.01)
+    join_loaders(0.01)
     assert pending.context is None
     slow.may_end.set()
-    join_making(10)
+    join_loaders(10)
 
     assert pending.context is not None
 
@@ -410,7 +410,7 @@ def test_13_1_a_context_without_a_thread(monkeypatch: pytest.MonkeyPatch, ca_fil
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    pending = pending_context(TlsSettings(ca_file))
+    pending = lazy_context(TlsSettings(ca_file))
     pending.begin()
 
     assert isinstance(pending.finish(), ssl.SSLContext)
@@ -418,12 +418,12 @@ def test_13_1_a_context_without_a_thread(monkeypatch: pytest.MonkeyPatch, ca_fil
 
 def test_13_1_a_forked_child_waits_for_nobody(ca_file: str) -> None:
     """In a forked child, a context that a thread of the parent was making is made afresh."""
-    pending = pending_context(TlsSettings(ca_file))
+    pending = lazy_context(TlsSettings(ca_file))
     done = context_for(TlsSettings(verify=False))
     with pending._making:
-        forget_making()
+        reset_loaders()
 
-        assert pending is not pending_context(TlsSettings(ca_file))
+        assert pending is not lazy_context(TlsSettings(ca_file))
         assert isinstance(context_for(TlsSettings(ca_file)), ssl.SSLContext)
     assert done is context_for(TlsSettings(verify=False))
 

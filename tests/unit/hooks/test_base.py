@@ -9,7 +9,7 @@ import pytest
 
 import urlrequest
 from urlrequest import UrlRequest, hooks
-from urlrequest._delivery.queue import unhooked
+from urlrequest._delivery.queue import default_queue
 from urlrequest.hooks import Hook, ManualHook, check_hook, current_hook
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _uninstalled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No test leaves a hook installed, or finds a toolkit's."""
     monkeypatch.setattr(urlrequest.defaults, "detect_hook", False)
     urlrequest.uninstall()
-    unhooked.forget()
+    default_queue.forget()
     yield
     urlrequest.uninstall()
 
