@@ -18,7 +18,7 @@ import trustme
 
 from urlrequest import UrlRequest, testing
 from urlrequest._concurrency import wakeup
-from urlrequest._delivery.lifecycle import Flag
+from urlrequest._concurrency.sync import Signal
 from urlrequest.testing import Server
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             signal.pthread_kill(main, signal.SIGINT)
             over.wait(0.1)
 
-    monkeypatch.setattr(Flag, "wait_to_set", watched(Flag.wait_to_set))
+    monkeypatch.setattr(Signal, "wait", watched(Signal.wait))
     monkeypatch.setattr(wakeup.EventFdWaker, "sleep", watched(wakeup.EventFdWaker.sleep))
     before = signal.signal(signal.SIGINT, interrupt)
     thread = threading.Thread(target=press)
@@ -244,8 +244,8 @@ def is_worker(thread: threading.Thread) -> bool:
 
 
 def is_idle(worker: threading.Thread) -> bool:
-    """Whether a worker waits for requests: of the library's code it then runs the workers' own file and its bell."""
-    return set(library_files(worker)) <= {"worker_pool.py", "lifecycle.py"}
+    """Whether a worker waits for requests: of the library's code it then runs the workers' own file and its signal."""
+    return set(library_files(worker)) <= {"worker_pool.py", "sync.py"}
 
 
 def library_files(thread: threading.Thread) -> Iterator[str]:

@@ -40,6 +40,7 @@ LAYERS = {
     "_delivery.queue": "threads",
     "_delivery.mailbox": "threads",
     "_concurrency.timer": "threads",
+    "_concurrency.sync": "vocabulary",
     "_engine.perform": "engine",
     "_engine.prepare": "engine",
     "_engine.options": "vocabulary",

@@ -1,8 +1,8 @@
 """ThreadFacade: what a request shows of a Thread, whichever thread runs it.
 
 Thread safety. `_has_ended` and `_worker` are written by the worker (or by whoever withdraws the request from the queue)
-and read by anybody. `_bell` is clear from the end on; a thread that joins sets it for a moment, so that Ctrl-C can end
-its wait.
+and read by anybody. `_ended` is notified at the end. A thread that joins uses the notification up and gives it back,
+for the next one to join; Ctrl-C can end its wait.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 
 from urlrequest._concurrency.deadline import Deadline, earliest
-from urlrequest._delivery.lifecycle import LONGEST_SLEEP, Flag
+from urlrequest._concurrency.sync import MAX_SLEEP, Signal
 from urlrequest._log import report
 
 TYPE_CHECKING = False
@@ -31,7 +31,7 @@ class ThreadFacade(threading.Thread):
         self.name = name
         self._worker: int | None = None  # ident of the thread that runs this
         self._has_ended = False
-        self._bell = Flag(is_set=True)
+        self._ended = Signal()
 
     def start(self) -> NoReturn:
         """Refuse: the request has started when it was made."""
@@ -53,12 +53,12 @@ class ThreadFacade(threading.Thread):
             raise RuntimeError("cannot join the current thread")
         deadline = Deadline(None if timeout is None else max(0.0, timeout))
         try:
-            while not self._bell.wait_to_set(earliest(LONGEST_SLEEP, deadline.remaining())):
+            while not self._ended.wait(earliest(MAX_SLEEP, deadline.remaining())):
                 if deadline.has_passed():
                     return
         finally:
             if not self.is_alive():
-                self._bell.clear()  # for the next to join; Ctrl-C may come the moment it is set
+                self._ended.notify()  # for the next to join; Ctrl-C may come at the moment the wait ends
 
     @property
     def ident(self) -> int | None:
@@ -87,7 +87,7 @@ class ThreadFacade(threading.Thread):
     def _end(self) -> None:
         """Nothing more will be done for this request on any worker."""
         self._has_ended = True
-        self._bell.clear()
+        self._ended.notify()
 
     def _report(self, error: BaseException) -> None:
         report(error, self)

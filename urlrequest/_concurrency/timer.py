@@ -17,7 +17,7 @@ import threading
 from math import inf
 from time import monotonic
 
-from urlrequest._delivery.lifecycle import Flag
+from .sync import Signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class TimerThread:
         self._lock = threading.Lock()
         self._alarms: dict[Hashable, tuple[float, Callable[[], object]]] = {}
         self._next = inf  # when the thread will look again
-        self._bell = Flag(is_set=True)  # clear: look now
+        self._changed = Signal()  # the thread must look again
         self._is_running = False
 
     def call_at(self, when: float, key: Hashable, call: Callable[[], object]) -> None:
@@ -58,12 +58,12 @@ class TimerThread:
                 self.drop(key)
                 raise
         elif when < self._next:
-            self._bell.clear()
+            self._changed.notify()
 
     def drop(self, key: Hashable) -> None:
         """Do without a call. Any thread; never blocks."""
         if self._alarms.pop(key, None) is not None and not self._alarms:
-            self._bell.clear()  # the thread has nothing left to wait for
+            self._changed.notify()  # the thread has nothing left to wait for
 
     def _run(self) -> None:
         while self._is_needed():
@@ -77,7 +77,7 @@ class TimerThread:
                     alarm[1]()
             if alarms and not due:
                 self._next = min(when for _, (when, _) in alarms)
-                self._bell.wait_to_set(self._next - now)
+                self._changed.wait(self._next - now)
 
     def _is_needed(self) -> bool:
         with self._lock:

@@ -18,7 +18,7 @@ import socket
 import weakref
 from collections import deque
 
-from urlrequest._delivery.lifecycle import Flag
+from .sync import Signal
 
 __all__ = [
     "Alarm",
@@ -124,15 +124,15 @@ class SocketPairWaker:
 class LockWaker:
     """A bell that needs no descriptor."""
 
-    __slots__ = ("_flag", "ring")
+    __slots__ = ("_signal", "ring")
 
     def __init__(self) -> None:
-        self._flag = Flag(is_set=True)
-        self.ring = self._flag.clear
+        self._signal = Signal()
+        self.ring = self._signal.notify
 
     def sleep(self, seconds: float | None) -> None:
         """Sleep until it rings, or the time is over; None: no limit."""
-        self._flag.wait_to_set(seconds)
+        self._signal.wait(seconds)
 
 
 Alarm = EventFdWaker | SocketPairWaker

@@ -21,7 +21,7 @@ import threading
 from heapq import heapify, heappop, heappush
 from itertools import chain, count
 
-from urlrequest._delivery.lifecycle import Flag
+from .sync import Signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class _Worker:
     def __init__(self, workers: WorkerPool) -> None:
         self._workers = workers
         self._task: _Task | None = None
-        self._bell = Flag(is_set=True)  # clear: there is a task, or it is time to end
+        self._signal = Signal()  # there is a task, or it is time to end
 
     def start(self, task: _Task, name: str) -> None:
         """Begin the thread with its first task. Raises RuntimeError when the system gives no more threads."""
@@ -81,11 +81,11 @@ class _Worker:
     def hand(self, task: _Task | None) -> None:
         """Give a sleeping worker its next task; None: let it end."""
         self._task = task
-        self._bell.clear()
+        self._signal.notify()
 
     def sleep(self, timeout: float | None) -> bool:
         """Wait to be handed something; False when nothing came in time."""
-        return self._bell.wait_to_set(timeout)
+        return self._signal.wait(timeout)
 
     def take(self) -> _Task | None:
         task, self._task = self._task, None

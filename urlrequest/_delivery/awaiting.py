@@ -12,10 +12,10 @@ import threading
 from contextlib import suppress
 
 from urlrequest._concurrency.deadline import Deadline, earliest
+from urlrequest._concurrency.sync import MAX_SLEEP
 from urlrequest._concurrency.wakeup import give_bell_back, take_bell
 from urlrequest.errors import RequestCancelled
 
-from .lifecycle import LONGEST_SLEEP
 from .queue import SLICE, DispatchQueue
 
 TYPE_CHECKING = False
@@ -144,7 +144,7 @@ def as_completed(requests: Iterable[UrlRequest], timeout: float | None = None) -
                 continue
             if deadline.has_passed():
                 raise TimeoutError(f"{len(waiting)} requests were not finished within {timeout:g} s")
-            bell.sleep(earliest(LONGEST_SLEEP, deadline.remaining()))
+            bell.sleep(earliest(MAX_SLEEP, deadline.remaining()))
     finally:
         for mailbox, visit in visits.items():
             mailbox.leave(visit)

@@ -27,50 +27,11 @@ Invariants:
 from __future__ import annotations
 
 import enum
-import sys
-import threading
 from threading import Lock
 
 from .events import Cancel, Outcome
 
-__all__ = ["LONGEST_SLEEP", "TRANSITIONS", "Flag", "Lifecycle", "State"]
-
-# A thread that sleeps in a lock on Windows does not notice Ctrl-C before CPython 3.14 (gh-125541).
-LONGEST_SLEEP = 0.25 if sys.platform == "win32" and sys.version_info < (3, 14) else None  # seconds
-
-
-class Flag:
-    """A flag that exactly one thread can set, and that one can sleep on: a bell, which rings when it is cleared."""
-
-    __slots__ = ("_lock",)
-
-    def __init__(self, *, is_set: bool = False) -> None:
-        self._lock = Lock()
-        if is_set:
-            self._lock.acquire()
-
-    def set(self) -> bool:
-        """Set the flag; True for the one caller that found it clear."""
-        return self._lock.acquire(blocking=False)
-
-    def clear(self) -> None:
-        """Clear the flag, whether it was set or not."""
-        if self._lock.locked():  # as a rule an error would cost more than to look
-            try:
-                self._lock.release()
-            except RuntimeError:
-                pass  # another thread has just cleared it
-
-    def is_set(self) -> bool:
-        return self._lock.locked()
-
-    def wait_to_set(self, timeout: float | None) -> bool:
-        """Set the flag as soon as it is clear; False when that took too long. For the one thread that sleeps on it."""
-        if timeout is None:
-            return self._lock.acquire()
-        if not 0 <= timeout <= threading.TIMEOUT_MAX:  # below 0, the time has passed; to the lock -1 means for ever
-            timeout = max(0.0, min(timeout, threading.TIMEOUT_MAX))
-        return self._lock.acquire(True, timeout)  # by name it would cost a dictionary
+__all__ = ["TRANSITIONS", "Lifecycle", "State"]
 
 
 class State(enum.Enum):

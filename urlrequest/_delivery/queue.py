@@ -3,7 +3,7 @@
 Draining a queue serves one entry after the other, a batch of events each.
 
 Thread safety. Any thread pushes, a canceller in a signal handler too; one thread drains as a rule, but more may. The
-queue is a deque, whose single operations are atomic, `_is_armed` a flag (see `Flag`), and `QueueEntry._place` a lock
+queue is a deque, whose single operations are atomic, `_is_armed` an `AtomicFlag`, and `QueueEntry._place` a lock
 that is tried: nothing here waits for a lock, and callbacks run with no lock held.
 
 Invariants:
@@ -23,9 +23,8 @@ from threading import Lock
 from time import monotonic
 
 from urlrequest._concurrency.deadline import Deadline, earliest
+from urlrequest._concurrency.sync import MAX_SLEEP, AtomicFlag
 from urlrequest._concurrency.wakeup import give_bell_back, take_bell
-
-from .lifecycle import LONGEST_SLEEP, Flag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,14 +79,14 @@ class DispatchQueue:
     def __init__(self, wakeup: Callable[[], None]) -> None:
         self._ready: deque[QueueEntry] = deque()
         self._wakeup = wakeup
-        self._is_armed = Flag()
+        self._is_armed = AtomicFlag()
         self._successor: DispatchQueue | None = None
 
     def push(self, seat: QueueEntry) -> None:
         self._ready.append(seat)
         if self._successor is not None:  # looked at afterwards: a bequest in between has taken the seat along
             self.forward_to(self._successor)
-        elif self._is_armed.set():
+        elif not self._is_armed.test_and_set():
             self._wakeup()
 
     def withdraw(self, seat: QueueEntry) -> None:
@@ -139,7 +138,7 @@ class DispatchQueue:
         """Have a wake-up on its way if there is something to deliver; whether there is."""
         if not self._ready:
             return False
-        if self._is_armed.set():
+        if not self._is_armed.test_and_set():
             self._wakeup()
         return True
 
@@ -162,7 +161,7 @@ class DispatchQueue:
     def forget(self) -> None:
         """Start afresh. In a forked child, where a thread may have been at it."""
         self._ready = deque()
-        self._is_armed = Flag()
+        self._is_armed = AtomicFlag()
 
 
 default_queue = DispatchQueue(lambda: None)
@@ -186,7 +185,7 @@ def wait_for(mailboxes: Sequence[Mailbox], *, delay: float | None, timeout: floa
     bell = take_bell()
     queue = DispatchQueue(bell.ring)
     visits: list[Subscription] = []
-    longest = earliest(delay, LONGEST_SLEEP)
+    longest = earliest(delay, MAX_SLEEP)
     try:
         for mailbox in unfinished:  # Ctrl-C in here must not leave those behind that are there already
             visits.append(mailbox.visit(queue))  # noqa: PERF401 - a list that is made in one go is lost then

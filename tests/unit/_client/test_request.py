@@ -310,7 +310,7 @@ def test_2_2_join_within_itself(thread: ThreadFacade) -> None:
 
 def test_2_2_join_sleeps_in_slices(thread: ThreadFacade, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a sleeping thread does not notice Ctrl-C, it looks up now and then, and sleeps on."""
-    monkeypatch.setattr("urlrequest._client.thread_facade.LONGEST_SLEEP", 0.001)
+    monkeypatch.setattr("urlrequest._client.thread_facade.MAX_SLEEP", 0.001)
     joiner = threading.Thread(target=thread.join)
     joiner.start()
     joiner.join(0.02)

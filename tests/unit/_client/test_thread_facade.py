@@ -5,29 +5,29 @@ from __future__ import annotations
 import pytest
 
 from urlrequest._client.thread_facade import ThreadFacade
-from urlrequest._delivery.lifecycle import Flag
+from urlrequest._concurrency.sync import Signal
 
 
 def test_119_ctrl_c_as_a_join_ends_keeps_no_other_from_ending() -> None:
-    """Faults 119: Ctrl-C that comes when a joining thread has just taken the bell leaves it to the next to join."""
+    """Faults 119: Ctrl-C that comes when a joining thread has just noticed the end leaves it to the next to join."""
 
-    class Interrupted(Flag):
-        def wait_to_set(self, timeout: float | None) -> bool:
+    class Interrupted(Signal):
+        def wait(self, timeout: float | None) -> bool:
             request._end()
-            assert super().wait_to_set(timeout)
+            assert super().wait(timeout)
             raise KeyboardInterrupt
 
     request = ThreadFacade("request")
-    request._bell = Interrupted(is_set=True)
+    request._ended = Interrupted()
 
     with pytest.raises(KeyboardInterrupt):
         request.join()
-    assert not request._bell.is_set()
+    assert Signal.wait(request._ended, 0)
 
 
-def test_2_2_a_join_that_took_too_long_leaves_the_bell() -> None:
+def test_2_2_a_join_that_took_too_long_uses_nothing_up() -> None:
     """Contract 2.2: a join that ends before the request does lets no other one go on."""
     request = ThreadFacade("request")
     request.join(0)
 
-    assert (True, True) == (request.is_alive(), request._bell.is_set())
+    assert (True, False) == (request.is_alive(), request._ended.wait(0))

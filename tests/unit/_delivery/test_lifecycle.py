@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from urlrequest._delivery.events import Cancel, Error, Failure, Outcome, ProgressRun, Redirect, Success, answer_class
-from urlrequest._delivery.lifecycle import TRANSITIONS, Flag, Lifecycle, State
+from urlrequest._delivery.lifecycle import TRANSITIONS, Lifecycle, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -257,50 +257,6 @@ def test_3_7_a_finished_lifecycle_keeps_nothing() -> None:
     assert lifecycle._outcome is None
     assert lifecycle._final is None
     assert State.FINISHED is lifecycle.state
-
-
-# Flag
-
-
-def test_l3_flag() -> None:
-    """Invariant L3: one thread sets a flag; setting and clearing never wait."""
-    flag = Flag()
-    assert not flag.is_set()
-    flag.clear()
-    assert [True, False] == [flag.set(), flag.set()]
-    assert flag.is_set()
-    flag.clear()
-    flag.clear()
-    assert flag.set()
-
-
-def test_flag_waits_until_it_is_clear() -> None:
-    """A thread that sleeps on a flag wakes when another clears it, and has set it then."""
-    flag = Flag()
-    flag.set()
-    woken: list[bool] = []
-    sleeper = threading.Thread(target=lambda: woken.append(flag.wait_to_set(30)))
-    sleeper.start()
-    flag.clear()
-    sleeper.join()
-
-    assert [True] == woken
-    assert flag.is_set()
-
-
-@pytest.mark.parametrize("timeout", [0, 0.001, -1, -5.0])
-def test_flag_waits_no_longer_than_told(timeout: float) -> None:
-    """A flag that stays set ends the wait in time; a time that is below 0 has passed."""
-    flag = Flag()
-    flag.set()
-
-    assert not flag.wait_to_set(timeout)
-
-
-def test_flag_takes_any_time() -> None:
-    """A time beyond what the system can count is a long time."""
-    assert Flag().wait_to_set(1e300)
-    assert Flag().wait_to_set(None)
 
 
 # Events

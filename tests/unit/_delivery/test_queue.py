@@ -8,8 +8,8 @@ import pytest
 
 import urlrequest
 from urlrequest._client.callbacks import Callbacks
+from urlrequest._concurrency.sync import AtomicFlag
 from urlrequest._delivery.events import ProgressRun
-from urlrequest._delivery.lifecycle import Flag
 from urlrequest._delivery.mailbox import Mailbox, Subscription
 from urlrequest._delivery.queue import BATCH, DispatchQueue, wait_for
 
@@ -160,7 +160,7 @@ def test_d3_push_while_the_drain_begins(loop: Loop) -> None:
     request = loop.request()
     request.progress()
 
-    class Overtaken(Flag):
+    class Overtaken(AtomicFlag):
         __slots__ = ()
 
         def clear(self) -> None:
@@ -168,7 +168,7 @@ def test_d3_push_while_the_drain_begins(loop: Loop) -> None:
             super().clear()
 
     flag, loop.queue._is_armed = loop.queue._is_armed, Overtaken()
-    loop.queue._is_armed.set()
+    loop.queue._is_armed.test_and_set()
     loop.queue.drain(1)
     loop.queue._is_armed = flag
 

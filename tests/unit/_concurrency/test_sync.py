@@ -1,0 +1,58 @@
+"""The flag that one thread sets, and the signal that one thread sleeps on."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from urlrequest._concurrency.sync import AtomicFlag, Signal
+
+
+def test_l3_flag() -> None:
+    """Invariant L3: one thread sets a flag; setting and clearing never wait."""
+    flag = AtomicFlag()
+    assert not flag.is_set()
+    flag.clear()
+    assert [False, True] == [flag.test_and_set(), flag.test_and_set()]
+    assert flag.is_set()
+    flag.clear()
+    flag.clear()
+    assert not flag.test_and_set()
+
+
+def test_a_waiting_thread_wakes_when_it_is_notified() -> None:
+    """A thread that sleeps on a signal wakes when another notifies it, and has used that up then."""
+    signal = Signal()
+    woken: list[bool] = []
+    sleeper = threading.Thread(target=lambda: woken.append(signal.wait(30)))
+    sleeper.start()
+    signal.notify()
+    sleeper.join()
+
+    assert [True] == woken
+    assert not signal.wait(0)
+
+
+@pytest.mark.parametrize("timeout", [0, 0.001, -1, -5.0])
+def test_a_wait_is_no_longer_than_asked_for(timeout: float) -> None:
+    """A signal that nobody notifies ends the wait in time; a time that is below 0 has passed."""
+    assert not Signal().wait(timeout)
+
+
+def test_a_wait_takes_any_time() -> None:
+    """A time beyond what the system can count is a long time."""
+    signal = Signal()
+    signal.notify()
+    assert signal.wait(1e300)
+    signal.notify()
+    assert signal.wait(None)
+
+
+def test_notifications_are_one() -> None:
+    """However often a signal is notified before anybody waits, one wait ends at once."""
+    signal = Signal()
+    signal.notify()
+    signal.notify()
+
+    assert [True, False] == [signal.wait(0), signal.wait(0)]

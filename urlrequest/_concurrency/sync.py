@@ -1,0 +1,76 @@
+"""Two small synchronisers, each made of one lock: an atomic flag, and a signal that one thread sleeps on.
+
+The ones of `threading` would do the same, but `Event` and `Condition` take locks in Python code, so that a signal
+handler which interrupts them could wait for ever; and they cost several times as much. These are on the path of every
+request.
+
+Thread safety. All operations but `Signal.wait()` return at once, and may be called from any thread and from signal
+handlers: a lock is tried, never waited for.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from threading import Lock
+
+__all__ = ["MAX_SLEEP", "AtomicFlag", "Signal"]
+
+# A thread that sleeps in a lock on Windows does not notice Ctrl-C before CPython 3.14 (gh-125541).
+MAX_SLEEP = 0.25 if sys.platform == "win32" and sys.version_info < (3, 14) else None  # seconds
+
+
+class AtomicFlag:
+    """A flag, clear at first. Of several threads that set it at the same time, one finds it clear."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = Lock()  # held while the flag is set
+
+    def test_and_set(self) -> bool:
+        """Set the flag, and return whether it was set before."""
+        return not self._lock.acquire(blocking=False)
+
+    def clear(self) -> None:
+        """Clear the flag, whether it was set or not."""
+        if self._lock.locked():  # the flag is often clear, and looking costs less than an error
+            try:
+                self._lock.release()
+            except RuntimeError:
+                pass  # another thread has just cleared it
+
+    def is_set(self) -> bool:
+        return self._lock.locked()
+
+
+class Signal:
+    """Wakes one thread. Notifying it while nobody waits ends the next wait at once; doing so twice counts once."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = Lock()  # free after notify(); a waiting thread wakes by taking it
+        self._lock.acquire()
+
+    def notify(self) -> None:
+        """Wake the thread that waits, or the next one that does."""
+        if self._lock.locked():  # a second notification is usual, and looking costs less than an error
+            try:
+                self._lock.release()
+            except RuntimeError:
+                pass  # another thread has just notified it
+
+    def wait(self, timeout: float | None) -> bool:
+        """Sleep until notified, and use the notification up.
+
+        Args:
+            timeout: The longest sleep, in seconds; None: no limit. One below 0 has passed already.
+        Returns:
+            False when the time ran out.
+        """
+        if timeout is None:
+            return self._lock.acquire()
+        if not 0 <= timeout <= threading.TIMEOUT_MAX:  # to the lock, -1 means for ever
+            timeout = max(0.0, min(timeout, threading.TIMEOUT_MAX))
+        return self._lock.acquire(True, timeout)  # by name it would cost a dictionary
