@@ -45,7 +45,7 @@ def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a thread behind; with the marker `no_leaks` an open descriptor too."""
     checks_descriptors = request.node.get_closest_marker("no_leaks") is not None and DESCRIPTORS.is_dir()
     threads = set(threading.enumerate())
-    wakeup.forget_alarms()  # kept for the next requests
+    wakeup.drop_spare_wakers()  # kept for the next requests
     before = open_descriptors() if checks_descriptors else {}
     yield
     left = threads_left(threads)
@@ -177,10 +177,10 @@ def ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     main, sleeping, over = threading.get_ident(), threading.Event(), threading.Event()
 
     def watched(sleep: Callable[[Any, float | None], Any]) -> Callable[[Any, float | None], Any]:
-        def watch(bell: Any, seconds: float | None) -> Any:
+        def watch(sleeper: Any, seconds: float | None) -> Any:
             if threading.get_ident() == main:
                 sleeping.set()
-            return sleep(bell, seconds)
+            return sleep(sleeper, seconds)
 
         return watch
 
@@ -231,7 +231,7 @@ def descriptors_left(known: dict[str, str]) -> dict[str, str]:
     """Give what was opened in a test time to be closed, and return what is not."""
     limit = time.monotonic() + ENDING_TIME
     while True:
-        wakeup.forget_alarms()
+        wakeup.drop_spare_wakers()
         gc.collect()
         left = {number: what for number, what in open_descriptors().items() if known.get(number) != what}
         if not left or time.monotonic() > limit:

@@ -241,7 +241,7 @@ def test_7_4_cancel_storm(nginx: Nginx, tmp_path: Path) -> None:
     assert [] == list(folder.iterdir())
     assert not [request for request in g_requests if request.session is session]
     gc.collect()
-    assert len(os.listdir("/proc/self/fd")) <= descriptors + 70  # the alarms that are kept for the next requests
+    assert len(os.listdir("/proc/self/fd")) <= descriptors + 70  # the wakers that are kept for the next requests
 
 
 def test_14_1_proxies_before_nginx(nginx: Nginx, tmp_path: Path, ca_file: str) -> None:

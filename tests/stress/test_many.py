@@ -146,7 +146,7 @@ def test_126_a_storm_of_cancels(when: str) -> None:
         assert {("cancel", "finish")} == log.kinds()
     del requests, request
     if before:
-        urlrequest._concurrency.wakeup.forget_alarms()
+        urlrequest._concurrency.wakeup.drop_spare_wakers()
         gc.collect()
         assert descriptors() <= before + 64  # idle connections that the pool keeps
 

@@ -104,7 +104,7 @@ def _in_forked_child() -> None:
     default_queue.forget()
     for request in list(live_requests):
         request.fail_forked(threading.get_ident())
-    wakeup.part_alarms()  # last: the requests have given theirs back, which are the parent's too
+    wakeup.reset_after_fork()  # last: the requests have given theirs back, which are the parent's too
 
 
 atexit.register(_at_exit)

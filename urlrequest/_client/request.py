@@ -218,7 +218,7 @@ class UrlRequest(ThreadFacade, Callbacks, WorkerSide, ResponseAttributes):
         except RuntimeError as error:
             if self.session.workers.withdraw(self):
                 self._fail(error)
-        if self._options is None:  # it ended before the alarm was set; this is what its end begins with
+        if self._options is None:  # it ended before the timer had the call; this is what its end begins with
             timer.drop(self)
 
     def expire(self) -> None:
@@ -375,7 +375,7 @@ class UrlRequest(ThreadFacade, Callbacks, WorkerSide, ResponseAttributes):
         mailbox = self.mailbox
         if not mailbox.has_room(len(octets)):
             self._scope.arm()
-            mailbox.is_held_up = True  # whoever delivers a piece from now on rings
+            mailbox.is_held_up = True  # whoever delivers a piece from now on wakes this worker
             while not mailbox.has_room(len(octets)):
                 self._scope.wait({}, None, "on_chunk")
             mailbox.is_held_up = False
@@ -411,7 +411,7 @@ class UrlRequest(ThreadFacade, Callbacks, WorkerSide, ResponseAttributes):
                 callback(self, octets)
         finally:
             if self.mailbox.is_held_up:
-                self._scope.ring()
+                self._scope.wake()
 
     def deliver_outcome(self) -> None:
         """Publish the outcome, run its callback, then on_finish."""

@@ -1,13 +1,19 @@
-"""Alarms: what wakes a thread that sleeps, on descriptors or on nothing else.
+"""Wakers: what wakes a sleeping thread, or an event loop that watches a descriptor.
 
-A worker sleeps on its sockets and an alarm (see `_net.cancel_scope`); a thread that waits for requests sleeps on a
-bell, which is an alarm too where the system has a quick one. Then whoever rings has let go of the interpreter
-meanwhile, and the thread that wakes finds it free; of a lock it would find the ringer still running, and sleep once
-more (measured on one core: three changes of threads for each request instead of seven, 6 of 80 us).
+All have the same vocabulary: `wake()` from any thread, `drain()` once awake. A worker sleeps on its sockets and the
+descriptor of a waker (see `_net.cancel_scope`), and Tk can watch such a descriptor. A thread that waits for requests
+sleeps on the waker alone (`sleep()`): on an `EventFdWaker` where the system has such a thing, else on a `LockWaker`.
+Writing to a descriptor releases the GIL, so that the woken thread can run at once; releasing a lock does not, and the
+woken thread would have to sleep once more (measured on one core: three changes of threads for each request instead of
+seven, 6 of 80 us).
 
-Thread safety. `ring()` may be called from any thread and from signal handlers; `sleep()` and `silence()` are the
-sleeper's. Spare alarms are in a deque, whose single operations are atomic. An alarm is used again: a ring that comes
-late, for what is over, only wakes the next sleeper for nothing.
+Thread safety. `wake()` may be called from any thread and from signal handlers; `sleep()` and `drain()` belong to the
+thread that is woken. Spare wakers are in a deque, whose single operations are atomic. A waker is used again: a wake-up
+that comes late, for a request that is over, only wakes the next sleeper for nothing.
+
+Invariant:
+    WAKE-1  A descriptor is closed when the last holder lets go of its waker. So a thread that is about to call `wake()`
+            can never write to a descriptor that was closed and given to another file.
 """
 
 from __future__ import annotations
@@ -20,131 +26,163 @@ from collections import deque
 
 from .sync import Signal
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
 __all__ = [
-    "Alarm",
-    "Bell",
-    "forget_alarms",
-    "give_alarm_back",
-    "give_bell_back",
-    "part_alarms",
+    "DescriptorWaker",
+    "EventFdWaker",
+    "LockWaker",
+    "SocketPairWaker",
+    "ThreadWaker",
+    "borrowed_waker",
+    "drop_spare_wakers",
+    "new_waker",
+    "reset_after_fork",
+    "return_waker",
     "sleep_time",
-    "take_alarm",
-    "take_bell",
+    "take_waker",
 ]
 
-MOST_SPARE = 64  # alarms; beyond it the oldest falls out and closes itself
-LONGEST_POLL = 24 * 60 * 60.0  # seconds; poll() takes no more than 2**31 milliseconds
+MAX_SPARE = 64  # wakers; beyond it the oldest falls out and closes itself
+MAX_POLL = 24 * 60 * 60.0  # seconds; poll() takes no more than 2**31 milliseconds
 
-_events: weakref.WeakSet[EventFdWaker] = weakref.WeakSet()
+_event_wakers: weakref.WeakSet[EventFdWaker] = weakref.WeakSet()
 
 
 class EventFdWaker:
-    """Wakes a sleeping thread (Linux). The descriptor is closed when the last holder lets go of the object.
+    """Wakes by an eventfd (Linux).
 
-    So a canceller that is about to ring can never write to a descriptor that has been closed and given to another file.
+    Attributes:
+        descriptor: Readable from `wake()` until `drain()`.
     """
 
     __slots__ = ("__weakref__", "_poll", "descriptor")
 
     def __init__(self) -> None:
-        self.descriptor = _open_event()
+        """Open the descriptor; OSError when the process has none left."""
+        self.descriptor = _open_eventfd()
         self._poll = select.poll()
         self._poll.register(self.descriptor, select.POLLIN)
-        _events.add(self)
+        _event_wakers.add(self)
 
-    def part(self) -> None:
-        """Be another one from now on, under the same descriptor. In a forked child, which has the parent's."""
+    def wake(self) -> None:
+        """Wake the sleeper, or make its next sleep end at once."""
+        try:
+            os.eventfd_write(self.descriptor, 1)  # type: ignore[attr-defined,unused-ignore]  # Linux only
+        except OSError:
+            pass  # the counter is full: the descriptor is readable as it is
+
+    def drain(self) -> bool:
+        """Use up all wake-ups so far; whether there was one."""
+        try:
+            os.eventfd_read(self.descriptor)  # type: ignore[attr-defined,unused-ignore]  # Linux only
+        except OSError:
+            return False
+        return True
+
+    def sleep(self, seconds: float | None) -> None:
+        """Sleep until a wake-up, which is used up, or until the time is over; None: for a day."""
+        # Rounded up: waking a moment too early would make a busy loop of the last millisecond.
+        if self._poll.poll(sleep_time(seconds) * 1000 + 0.5):
+            self.drain()
+
+    def reopen_after_fork(self) -> None:
+        """Have a new eventfd under the same number. In a forked child, which shares the old one with the parent."""
         os.close(self.descriptor)  # first, as there may be no room for one more
-        event = _open_event()
+        event = _open_eventfd()
         if event != self.descriptor:
             os.dup2(event, self.descriptor, inheritable=False)
             os.close(event)
 
-    def ring(self) -> None:
-        try:
-            os.eventfd_write(self.descriptor, 1)  # type: ignore[attr-defined,unused-ignore]  # Linux only
-        except OSError:
-            pass  # it is ringing already, so loud that the counter is full
-
-    def silence(self) -> None:
-        try:
-            os.eventfd_read(self.descriptor)  # type: ignore[attr-defined,unused-ignore]  # Linux only
-        except OSError:
-            pass  # it was not ringing
-
-    def sleep(self, seconds: float | None) -> None:
-        """Sleep until it rings, or the time is over; None: for a day. It is silent then."""
-        # Rounded up: waking a moment too early would make a busy loop of the last millisecond.
-        if self._poll.poll(sleep_time(seconds) * 1000 + 0.5):
-            self.silence()
-
     def __del__(self) -> None:
-        if hasattr(self, "descriptor"):  # else there was none left
+        if hasattr(self, "descriptor"):  # else there was none left to open
             os.close(self.descriptor)
 
 
-def sleep_time(seconds: float | None) -> float:
-    """How long to sleep in one go, in seconds, when so many are left; None: for ever. Whoever wakes looks again."""
-    return LONGEST_POLL if seconds is None else min(max(0.0, seconds), LONGEST_POLL)
-
-
-def _open_event() -> int:
+def _open_eventfd() -> int:
     return os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)  # type: ignore[attr-defined,no-any-return,unused-ignore]  # Linux only
 
 
-class SocketPairWaker:
-    """The same where there is no eventfd."""
+def sleep_time(seconds: float | None) -> float:
+    """How long to sleep in one go, in seconds, when so many are left; None: no limit. The woken thread looks again."""
+    return MAX_POLL if seconds is None else min(max(0.0, seconds), MAX_POLL)
 
-    __slots__ = ("_bell", "_ear", "descriptor")
+
+class SocketPairWaker:
+    """Wakes by a pair of connected sockets, where there is no eventfd.
+
+    Attributes:
+        descriptor: Readable from `wake()` until `drain()`.
+    """
+
+    __slots__ = ("_reader", "_writer", "descriptor")
 
     def __init__(self) -> None:
-        self._ear, self._bell = socket.socketpair()
-        self._ear.setblocking(False)
-        self._bell.setblocking(False)
-        self.descriptor = self._ear.fileno()
+        """Open the sockets; OSError when the process has no descriptors left."""
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        self.descriptor = self._reader.fileno()
 
-    def ring(self) -> None:
+    def wake(self) -> None:
+        """Wake the sleeper, or make its next sleep end at once."""
         try:
-            self._bell.send(b"!")
+            self._writer.send(b"!")
         except OSError:
-            pass  # the buffer is full of rings
+            pass  # the buffer is full: the descriptor is readable as it is
 
-    def silence(self) -> None:
+    def drain(self) -> bool:
+        """Use up the wake-ups so far, 4096 at the most; whether there was one."""
         try:
-            self._ear.recv(4096)
+            self._reader.recv(4096)
         except OSError:
-            pass  # it was not ringing
+            return False
+        return True
 
     def __del__(self) -> None:
-        if hasattr(self, "_ear"):  # as above
-            self._ear.close()
-            self._bell.close()
+        if hasattr(self, "_reader"):  # else there were none left to open
+            self._reader.close()
+            self._writer.close()
 
 
 class LockWaker:
-    """A bell that needs no descriptor."""
+    """Wakes by a lock: it needs no descriptor."""
 
-    __slots__ = ("_signal", "ring")
+    __slots__ = ("_signal", "wake")
 
     def __init__(self) -> None:
         self._signal = Signal()
-        self.ring = self._signal.notify
+        self.wake = self._signal.notify
+
+    def drain(self) -> bool:
+        """Use up all wake-ups so far; whether there was one."""
+        return self._signal.wait(0)
 
     def sleep(self, seconds: float | None) -> None:
-        """Sleep until it rings, or the time is over; None: no limit."""
+        """Sleep until a wake-up, which is used up, or until the time is over; None: no limit."""
         self._signal.wait(seconds)
 
 
-Alarm = EventFdWaker | SocketPairWaker
-Bell = EventFdWaker | LockWaker
+DescriptorWaker = EventFdWaker | SocketPairWaker
+ThreadWaker = EventFdWaker | LockWaker
 
-_HAS_EVENTS = hasattr(os, "eventfd")
-_make_alarm: type[Alarm] = EventFdWaker if _HAS_EVENTS else SocketPairWaker
-_spare: deque[Alarm] = deque(maxlen=MOST_SPARE)
+_HAS_EVENTFD = hasattr(os, "eventfd")
+_spare: deque[DescriptorWaker] = deque(maxlen=MAX_SPARE)
 
 
-def take_alarm() -> Alarm:
-    """An alarm; a spare one, or a new one.
+def new_waker() -> DescriptorWaker:
+    """Make a waker with a descriptor.
+
+    Raises:
+        OSError: The process has no descriptor left.
+    """
+    return EventFdWaker() if _HAS_EVENTFD else SocketPairWaker()
+
+
+def take_waker() -> DescriptorWaker:
+    """Return a spare waker with a descriptor, or a new one; for `return_waker()`.
 
     Raises:
         OSError: The process has no descriptor left.
@@ -152,39 +190,46 @@ def take_alarm() -> Alarm:
     try:
         return _spare.pop()
     except IndexError:
-        return _make_alarm()
+        return new_waker()
 
 
-def give_alarm_back(alarm: Alarm) -> None:
-    """Let others use it."""
-    _spare.append(alarm)
+def return_waker(waker: DescriptorWaker) -> None:
+    """Let others use a waker; who has had it must not sleep on it any more."""
+    _spare.append(waker)
 
 
-def take_bell() -> Bell:
-    """What a thread can sleep on that waits for nothing but rings."""
-    if _HAS_EVENTS:
-        try:
-            alarm = take_alarm()
-        except OSError:
-            return LockWaker()  # there is no descriptor left; the thread must hear of what fails because of that
-        if isinstance(alarm, EventFdWaker):
-            return alarm
-    return LockWaker()
+class borrowed_waker:  # noqa: N801 - read as a function: `with borrowed_waker() as waker`
+    """Lends a waker to a thread that sleeps on nothing else.
+
+    Ctrl-C may come anywhere: a waker that is not given back is freed, as any object is.
+    """
+
+    __slots__ = ("_waker",)
+
+    def __enter__(self) -> ThreadWaker:
+        waker: DescriptorWaker | None = None
+        if _HAS_EVENTFD:
+            try:
+                waker = take_waker()
+            except OSError:
+                pass  # no descriptor is left; the thread must still hear of the requests that fail because of that
+        self._waker: ThreadWaker = waker if isinstance(waker, EventFdWaker) else LockWaker()
+        return self._waker
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(self._waker, EventFdWaker):
+            _spare.append(self._waker)
 
 
-def give_bell_back(bell: Bell) -> None:
-    """Let others use it."""
-    if isinstance(bell, EventFdWaker):
-        give_alarm_back(bell)
-
-
-def forget_alarms() -> None:
-    """Let go of the spare alarms."""
+def drop_spare_wakers() -> None:
+    """Close the spare wakers."""
     _spare.clear()
 
 
-def part_alarms() -> None:
-    """Share no alarm with the parent any more, whose rings a thread of this process could take. In a forked child."""
-    forget_alarms()
-    for alarm in list(_events):
-        alarm.part()
+def reset_after_fork() -> None:
+    """Share no waker with the parent, whose wake-ups a thread of this process could use up. In a forked child."""
+    drop_spare_wakers()
+    for waker in list(_event_wakers):
+        waker.reopen_after_fork()

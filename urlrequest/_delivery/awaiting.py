@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from urlrequest._concurrency.deadline import Deadline, earliest
 from urlrequest._concurrency.sync import MAX_SLEEP
-from urlrequest._concurrency.wakeup import give_bell_back, take_bell
+from urlrequest._concurrency.wakeup import borrowed_waker
 from urlrequest.errors import RequestCancelled
 
 from .queue import SLICE, DispatchQueue
@@ -77,12 +77,12 @@ def _running_loop() -> _Loop:
 async def _finish(request: UrlRequest) -> UrlRequest:
     """Deliver the request's events on this loop until it is finished."""
     loop = _running_loop()
-    bell = loop.make_event()
+    event = loop.make_event()
 
-    def ring() -> None:  # always the present event: trio's cannot be cleared
-        bell.set()
+    def wake() -> None:  # always the present event: trio's cannot be cleared
+        event.set()
 
-    queue = DispatchQueue(lambda: loop.call_soon(ring))
+    queue = DispatchQueue(lambda: loop.call_soon(wake))
     thread = threading.get_ident()
     visit = request.mailbox.visit(queue)
     request.is_awaited = True
@@ -91,8 +91,8 @@ async def _finish(request: UrlRequest) -> UrlRequest:
             queue.drain(SLICE)
             if request.mailbox.ends_for(thread):
                 break
-            await _wait_or_cancel(bell, request, queue)
-            bell = loop.make_event()
+            await _wait_or_cancel(event, request, queue)
+            event = loop.make_event()
     finally:
         request.mailbox.leave(visit)
     if request.is_cancelled:
@@ -102,10 +102,10 @@ async def _finish(request: UrlRequest) -> UrlRequest:
     return request
 
 
-async def _wait_or_cancel(bell: Any, request: UrlRequest, queue: DispatchQueue) -> None:
-    """Wait for the bell; a task that is cancelled meanwhile cancels the request, whose last callbacks run at once."""
+async def _wait_or_cancel(event: Any, request: UrlRequest, queue: DispatchQueue) -> None:
+    """Wait for the event; a task that is cancelled meanwhile cancels the request, whose last callbacks run at once."""
     try:
-        await bell.wait()
+        await event.wait()
     except BaseException:
         if request.cancel():
             queue.drain()
@@ -126,26 +126,25 @@ def as_completed(requests: Iterable[UrlRequest], timeout: float | None = None) -
         TimeoutError: The time ran out. BaseException: What a callback raised.
     """
     deadline, thread = Deadline(timeout), threading.get_ident()
-    bell = take_bell()
-    queue = DispatchQueue(bell.ring)
     waiting = {request.mailbox: request for request in requests}
     visits: dict[Mailbox, Subscription] = {}
-    try:
-        for mailbox in waiting:
-            visits[mailbox] = mailbox.visit(queue)
-        while waiting:
-            queue.drain(SLICE)
-            finished = [request for mailbox, request in waiting.items() if mailbox.ends_for(thread)]
-            for request in finished:
-                del waiting[request.mailbox]
-                request.mailbox.leave(visits.pop(request.mailbox))
-                yield request
-            if finished:
-                continue
-            if deadline.has_passed():
-                raise TimeoutError(f"{len(waiting)} requests were not finished within {timeout:g} s")
-            bell.sleep(earliest(MAX_SLEEP, deadline.remaining()))
-    finally:
-        for mailbox, visit in visits.items():
-            mailbox.leave(visit)
-        give_bell_back(bell)
+    with borrowed_waker() as waker:
+        queue = DispatchQueue(waker.wake)
+        try:
+            for mailbox in waiting:
+                visits[mailbox] = mailbox.visit(queue)
+            while waiting:
+                queue.drain(SLICE)
+                finished = [request for mailbox, request in waiting.items() if mailbox.ends_for(thread)]
+                for request in finished:
+                    del waiting[request.mailbox]
+                    request.mailbox.leave(visits.pop(request.mailbox))
+                    yield request
+                if finished:
+                    continue
+                if deadline.has_passed():
+                    raise TimeoutError(f"{len(waiting)} requests were not finished within {timeout:g} s")
+                waker.sleep(earliest(MAX_SLEEP, deadline.remaining()))
+        finally:
+            for mailbox, visit in visits.items():
+                mailbox.leave(visit)

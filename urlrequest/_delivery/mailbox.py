@@ -7,7 +7,7 @@ Thread safety. The worker alone posts progress; the worker or a canceller posts 
 they share are lists, whose single operations are atomic, and locks that are tried, never waited for: so `cancel()` may
 post from a signal handler, and a callback keeps no other thread waiting. A worker that finds no room for a piece of the
 body sets `is_held_up`, looks again, and sleeps; who delivers a piece counts it first and looks at `is_held_up` then. So
-one of the two always sees the other, and nobody rings for a worker that is awake.
+one of the two always sees the other, and a wake-up is sent only to a sleeping worker.
 
 Invariants:
     D1  One thread at a time delivers events of one request: the one that acquired `Mailbox._turn`. Whoever finds it

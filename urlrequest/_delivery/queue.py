@@ -24,7 +24,7 @@ from time import monotonic
 
 from urlrequest._concurrency.deadline import Deadline, earliest
 from urlrequest._concurrency.sync import MAX_SLEEP, AtomicFlag
-from urlrequest._concurrency.wakeup import give_bell_back, take_bell
+from urlrequest._concurrency.wakeup import borrowed_waker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -182,26 +182,25 @@ def wait_for(mailboxes: Sequence[Mailbox], *, delay: float | None, timeout: floa
     if not unfinished:
         return True
     deadline = None if timeout is None else Deadline(timeout)
-    bell = take_bell()
-    queue = DispatchQueue(bell.ring)
-    visits: list[Subscription] = []
     longest = earliest(delay, MAX_SLEEP)
-    try:
-        for mailbox in unfinished:  # Ctrl-C in here must not leave those behind that are there already
-            visits.append(mailbox.visit(queue))  # noqa: PERF401 - a list that is made in one go is lost then
-        while True:
-            queue.drain(SLICE)
-            while unfinished and unfinished[0].ends_for(thread):
-                unfinished.popleft()
-            if not unfinished:
-                return True
-            if deadline is None:
-                bell.sleep(longest)
-            elif deadline.has_passed():
-                return False
-            else:
-                bell.sleep(earliest(longest, deadline.remaining()))
-    finally:
-        for visit in visits:
-            visit.mailbox.leave(visit)
-        give_bell_back(bell)
+    visits: list[Subscription] = []
+    with borrowed_waker() as waker:
+        queue = DispatchQueue(waker.wake)
+        try:
+            for mailbox in unfinished:  # Ctrl-C in here must not leave those behind that are there already
+                visits.append(mailbox.visit(queue))  # noqa: PERF401 - a list that is made in one go is lost then
+            while True:
+                queue.drain(SLICE)
+                while unfinished and unfinished[0].ends_for(thread):
+                    unfinished.popleft()
+                if not unfinished:
+                    return True
+                if deadline is None:
+                    waker.sleep(longest)
+                elif deadline.has_passed():
+                    return False
+                else:
+                    waker.sleep(earliest(longest, deadline.remaining()))
+        finally:
+            for visit in visits:
+                visit.mailbox.leave(visit)

@@ -1,11 +1,11 @@
 """The one place where a request waits: for a socket, a name, a pause, always together with its own wake-up.
 
 A worker that waits looks at three things after every return: was the request cancelled, has its deadline passed, has
-the single step taken too long. `cancel()` sets a flag and rings the alarm; it never touches a socket, so it works in
+the single step taken too long. `cancel()` sets a flag and wakes the worker; it never touches a socket, so it works in
 every phase and on every system (closing or shutting down a socket that another thread uses does not).
 
-Thread safety. `cancel()` and `ring()` may be called from any thread and from signal handlers: they set the flag first,
-then read `_alarm`; `wait()` makes the alarm first, then reads the flag. So one of the two always sees the other. All
+Thread safety. `cancel()` and `wake()` may be called from any thread and from signal handlers: they set the flag first,
+then read `_waker`; `wait()` takes a waker first, then reads the flag. So one of the two always sees the other. All
 the rest belongs to the worker.
 
 Invariant:
@@ -18,14 +18,14 @@ import select
 from time import monotonic
 
 from urlrequest._concurrency.deadline import NO_DEADLINE, Deadline, earliest
-from urlrequest._concurrency.wakeup import give_alarm_back, sleep_time, take_alarm
+from urlrequest._concurrency.wakeup import return_waker, sleep_time, take_waker
 from urlrequest.errors import DeadlineExceeded, RequestCancelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from urlrequest._concurrency.wakeup import Alarm
+    from urlrequest._concurrency.wakeup import DescriptorWaker
 
 __all__ = ["READ", "WRITE", "CancelScope", "is_ready"]
 
@@ -41,31 +41,31 @@ class CancelScope:
         timings: Seconds spent in each phase, by name; filled by whoever ends the phase.
     """
 
-    __slots__ = ("_alarm", "deadline", "is_cancelled", "timeout", "timings")
+    __slots__ = ("_waker", "deadline", "is_cancelled", "timeout", "timings")
 
     def __init__(self, timeout: float | None = None, deadline: Deadline | None = None) -> None:
         self.timeout = timeout
         self.deadline = NO_DEADLINE if deadline is None else deadline
         self.is_cancelled = False
         self.timings: dict[str, float] = {}
-        self._alarm: Alarm | None = None
+        self._waker: DescriptorWaker | None = None
 
     def cancel(self) -> None:
         """End the present wait, and every later one, with `RequestCancelled`. Any thread; never blocks."""
         self.is_cancelled = True
-        self.ring()
+        self.wake()
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Have the waiting worker look again. Any thread; never blocks."""
-        alarm = self._alarm
-        if alarm is not None:
-            alarm.ring()
+        waker = self._waker
+        if waker is not None:
+            waker.wake()
 
-    def arm(self) -> Alarm:
-        """See to it that the next wait hears who rings from now on; before telling anybody to ring. Worker only."""
-        if self._alarm is None:
-            self._alarm = take_alarm()
-        return self._alarm
+    def arm(self) -> DescriptorWaker:
+        """See to it that a `wake()` from now on ends the next wait; before anybody is asked to call it. Worker only."""
+        if self._waker is None:
+            self._waker = take_waker()
+        return self._waker
 
     def step_end(self) -> float | None:
         """The moment when a step that begins now has taken too long."""
@@ -86,7 +86,7 @@ class CancelScope:
     def wait(
         self, interest: Mapping[int, int], until: float | None, what: str, *, is_pause: bool = False
     ) -> dict[int, int]:
-        """Sleep until a descriptor is ready, or somebody rings.
+        """Sleep until a descriptor is ready, or somebody wakes this worker.
 
         Args:
             interest: Descriptor -> READ, WRITE or both.
@@ -94,20 +94,20 @@ class CancelScope:
             what: What is being waited for, for the message: "connecting to host:80".
             is_pause: Reaching `until` is no error.
         Returns:
-            The descriptors that are ready, and for what; empty when somebody rang, or at the end of a pause.
+            The descriptors that are ready, and for what; empty after a wake-up, or at the end of a pause.
         Raises:
             RequestCancelled: The request was cancelled.
             DeadlineExceeded: The request's deadline passed.
             TimeoutError: The step took too long.
         """
         # The object itself would be held by the traceback of what is raised here, and its descriptor kept open.
-        descriptor = (self._alarm or self.arm()).descriptor
+        descriptor = (self._waker or self.arm()).descriptor
         self.check()
         end = earliest(until, self.deadline.at)
         ready = _poll(interest, descriptor, sleep_time(None if end is None else end - monotonic()))
         if descriptor in ready:
             del ready[descriptor]
-            self.arm().silence()
+            self.arm().drain()
         self.check()
         if not ready and not is_pause and until is not None and monotonic() >= until:
             raise TimeoutError(f"{what} took longer than {self.timeout:g} s")
@@ -125,10 +125,10 @@ class CancelScope:
             self.wait({}, until, "a pause", is_pause=True)
 
     def release(self) -> None:
-        """Give the alarm back; the request is over."""
-        alarm, self._alarm = self._alarm, None
-        if alarm is not None:
-            give_alarm_back(alarm)
+        """Give the waker back; the request is over."""
+        waker, self._waker = self._waker, None
+        if waker is not None:
+            return_waker(waker)
 
 
 def _is_ready_with_poll(descriptor: int) -> bool:
@@ -142,9 +142,9 @@ def _is_ready_with_select(descriptor: int) -> bool:
     return bool(select.select([descriptor], [], [], 0)[0])
 
 
-def _poll_with_poll(interest: Mapping[int, int], alarm: int, seconds: float) -> dict[int, int]:
+def _poll_with_poll(interest: Mapping[int, int], waker: int, seconds: float) -> dict[int, int]:
     poll = select.poll()
-    poll.register(alarm, select.POLLIN)
+    poll.register(waker, select.POLLIN)
     for descriptor, wanted in interest.items():
         poll.register(descriptor, (select.POLLIN if wanted & READ else 0) | (select.POLLOUT if wanted & WRITE else 0))
     # Rounded up: waking a moment too early would make a busy loop of the last millisecond.
@@ -155,8 +155,8 @@ def _poll_with_poll(interest: Mapping[int, int], alarm: int, seconds: float) -> 
     return ready
 
 
-def _poll_with_select(interest: Mapping[int, int], alarm: int, seconds: float) -> dict[int, int]:
-    readers = [alarm, *(descriptor for descriptor, wanted in interest.items() if wanted & READ)]
+def _poll_with_select(interest: Mapping[int, int], waker: int, seconds: float) -> dict[int, int]:
+    readers = [waker, *(descriptor for descriptor, wanted in interest.items() if wanted & READ)]
     writers = [descriptor for descriptor, wanted in interest.items() if wanted & WRITE]
     # Windows reports a failed connect as exceptional only.
     readable, writable, failed = select.select(readers, writers, writers, seconds)

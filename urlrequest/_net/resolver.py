@@ -68,7 +68,7 @@ def resolve(host: str, port: int, scope: CancelScope) -> Sequence[Address]:
     if is_literal:  # what number an interface has is the system's to say
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     began, until = monotonic(), scope.step_end()
-    scope.arm()  # a look-up that is faster than the first wait must not ring in vain
+    scope.arm()  # a look-up that is faster than the first wait must not wake in vain
     lookup = _join_lookup(host, port, scope)
     try:
         while not lookup.is_done:
@@ -160,7 +160,7 @@ def _finish(lookup: _Lookup) -> None:
         lookup.is_done = True
         scopes = list(lookup.scopes)
     for scope in scopes:
-        scope.ring()
+        scope.wake()
 
 
 def forget_lookups() -> None:

@@ -1,11 +1,11 @@
 """TkHook: callbacks in Tk's event loop.
 
 A worker must not call Tk: such a call waits for the main loop. Where Tk can watch a descriptor (all but Windows) a
-wake-up rings a bell that Tk hears; elsewhere a timer looks at one.
+wake-up makes one readable; elsewhere a timer looks for wake-ups.
 
 Invariant:
-    K1  What other threads hold of a hook (it and its bell) holds nothing of Tk's: the interpreter must not be freed on
-        another thread than its own, which ends the process.
+    TK-1  What other threads hold of a hook (it and its `SharedWaker`) holds nothing of Tk's: the interpreter must not
+          be freed on another thread than its own, which ends the process.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ import sys
 import tkinter as tk
 from typing import Any, ClassVar
 
+from urlrequest._concurrency.wakeup import LockWaker, new_waker
 from urlrequest.errors import HookError
 
-from ._base import Hook
-from ._bell import Bell, PipeBell
-from ._tk_wakeup import MOST_DESCRIPTORS, PollingEar, WatchingEar
+from ._base import REST, YieldingHook, weakly
+from ._tk_wakeup import MAX_DESCRIPTOR, FileHandler, Poller, SharedWaker
 
 __all__ = ["TkHook"]
 
 
-class TkHook(Hook):
+class TkHook(YieldingHook):
     """Runs callbacks in the event loop of a Tk root, `update()` included. Make it on the root's thread.
 
     Exceptions go to the root's `report_callback_exception`.
     """
 
     _polls: ClassVar[bool] = sys.platform == "win32"
-    _bell: Bell | None = None
+    _shared: SharedWaker | None = None
 
     def __init__(self, root: tk.Misc | None = None) -> None:
         """Bind to a root.
@@ -45,19 +45,20 @@ class TkHook(Hook):
         if widget is None:
             raise HookError("a TkHook needs a Tk root, and there is none yet")
         root = widget.nametowidget(".") if widget.master else widget
-        bell = Bell() if self._polls else PipeBell()
+        waker = LockWaker() if self._polls else new_waker()
+        shared = SharedWaker(waker)
         try:
-            if isinstance(bell, PipeBell) and bell.descriptor < MOST_DESCRIPTORS:
-                WatchingEar(self, root, bell)
+            if not isinstance(waker, LockWaker) and waker.descriptor <= MAX_DESCRIPTOR:
+                FileHandler(self, root, shared, waker.descriptor)
             else:
-                PollingEar(self, root, bell)
+                Poller(self, root, shared)
         except RuntimeError as error:
             raise HookError(f"a TkHook must be made on the thread of its Tk root: {error}") from error
-        self._bell = bell
+        self._shared = shared
         self._bind(root)
 
     def __del__(self) -> None:
-        self._dismiss()
+        self._close_tk_side()
 
     @classmethod
     def detect(cls) -> TkHook | None:
@@ -71,11 +72,16 @@ class TkHook(Hook):
             return None
 
     def wakeup(self) -> None:
-        """Ring; HookError when the root was destroyed."""
-        bell = self._bell
-        if bell is None:
+        """Wake Tk; HookError when the root was destroyed."""
+        shared = self._shared
+        if shared is None:
             raise HookError("the Tk root was destroyed")
-        bell.ring()
+        shared.waker.wake()
+
+    def _pause(self) -> None:
+        root = self._find_loop()
+        if root is not None:  # else it has just been destroyed, which the wake-up for what is pending notices
+            root.tk.createtimerhandler(REST, weakly(self._resume))
 
     def handle_exception(self, error: BaseException) -> None:
         """Give the exception to the root's `report_callback_exception`."""
@@ -84,18 +90,16 @@ class TkHook(Hook):
     def close(self) -> None:
         """Give up the root: events go to `wait()` and `urlrequest.drain()` from now on. Any thread."""
         super().close()
-        self._dismiss()
+        self._close_tk_side()
 
     def _see_end(self) -> None:
-        self._dismiss()
+        self._close_tk_side()
         super()._see_end()
 
-    def _dismiss(self) -> None:
-        """Have Tk forget the bell, on its own thread."""
-        bell, self._bell = self._bell, None
-        if bell is not None:
-            bell.is_dismissed = True
-            bell.ring()
+    def _close_tk_side(self) -> None:
+        shared, self._shared = self._shared, None
+        if shared is not None:
+            shared.close()
 
 
 def _default_root() -> Any:

@@ -1,4 +1,7 @@
-"""Ears: how Tk hears a bell. They live on Tk's thread alone, and only Tk holds them."""
+"""How Tk notices a wake-up: it watches a descriptor, or a timer looks for it.
+
+Both objects live on Tk's thread, and only Tk holds them. What a hook shares with them holds nothing of Tk's.
+"""
 
 from __future__ import annotations
 
@@ -7,96 +10,105 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from ._base import REST, weakly
+from ._base import weakly
 
 if TYPE_CHECKING:
-    from ._bell import Bell, PipeBell
-    from ._tk import TkHook
+    from urlrequest._concurrency.wakeup import DescriptorWaker, LockWaker
 
-__all__ = ["MOST_DESCRIPTORS", "PollingEar", "WatchingEar"]
+    from ._base import YieldingHook
 
-MOST_DESCRIPTORS = 1024  # what select(), with which Tk watches them, can take
+__all__ = ["MAX_DESCRIPTOR", "FileHandler", "Poller", "SharedWaker"]
+
+MAX_DESCRIPTOR = 1023  # Tk watches descriptors with select(), which takes none above
 BUSY_INTERVAL, IDLE_INTERVAL = 15, 60  # milliseconds from one look to the next
 BUSY_TIME = 2.0  # seconds after an event in which more are expected
 
 
-class _Ear:
-    """What both have in common: they end with the root."""
+class SharedWaker:
+    """What a hook wakes Tk by. Any thread.
 
-    def __init__(self, hook: TkHook, root: Any, bell: Bell) -> None:
+    Attributes:
+        is_closed: The hook has been closed or freed: Tk's side ends with the wake-up that follows.
+    """
+
+    __slots__ = ("is_closed", "waker")
+
+    def __init__(self, waker: DescriptorWaker | LockWaker) -> None:
+        self.waker = waker
+        self.is_closed = False
+
+    def close(self) -> None:
+        """Make Tk's side end, on Tk's thread."""
+        self.is_closed = True
+        self.waker.wake()
+
+
+class _TkSide:
+    """What both ways have in common: they end with the root."""
+
+    def __init__(self, hook: YieldingHook, root: Any, shared: SharedWaker) -> None:
         self._find_hook = ref(hook)
         self._tk: Any = root.tk
-        self._bell = bell
+        self._shared = shared
         # A tag of its own leaves the application's bindings of the root alone.
         tag = f"urlrequest{id(self)}"
-        root.bind_class(tag, "<Destroy>", weakly(self._see_destroy))
+        root.bind_class(tag, "<Destroy>", weakly(self._on_destroy))
         root.bindtags((tag, *root.bindtags()))
 
-    def _see_destroy(self) -> None:
+    def _on_destroy(self) -> None:
         self.stop()
         hook = self._find_hook()
         if hook is not None:
             hook._see_end()  # noqa: SLF001 - a part of the hook
 
     def stop(self) -> None:
-        """Be forgotten by Tk."""
+        """Unregister from Tk, which frees this object."""
         raise NotImplementedError
 
 
-class WatchingEar(_Ear):
-    """Has Tk watch the bell's descriptor.
+class FileHandler(_TkSide):
+    """Makes Tk watch the waker's descriptor.
 
-    While one is readable, Tk does not redraw; so a timer brings what is left when the budget is spent.
+    While one is readable, Tk does not redraw; so the hook pauses when its budget is spent (see `YieldingHook`).
     """
 
-    _rests = False  # a timer is on its way
-
-    def __init__(self, hook: TkHook, root: Any, bell: PipeBell) -> None:
-        self._descriptor = bell.descriptor
-        root.tk.createfilehandler(self._descriptor, tk.READABLE, self._come)
-        super().__init__(hook, root, bell)
+    def __init__(self, hook: YieldingHook, root: Any, shared: SharedWaker, descriptor: int) -> None:
+        self._descriptor = descriptor
+        root.tk.createfilehandler(descriptor, tk.READABLE, self._on_readable)
+        super().__init__(hook, root, shared)
 
     def stop(self) -> None:
         self._tk.deletefilehandler(self._descriptor)
 
-    def _come(self, *_: object) -> None:
-        self._bell.hush()
+    def _on_readable(self, *_: object) -> None:
+        self._shared.waker.drain()
         hook = self._find_hook()
-        if self._bell.is_dismissed:
+        if self._shared.is_closed:
             self.stop()
-        elif hook is not None and not self._rests:
-            try:
-                hook.run()
-            finally:
-                if hook.queue.has_pending:
-                    self._rests = True
-                    self._tk.createtimerhandler(REST, self._resume)
-
-    def _resume(self) -> None:
-        self._rests = False
-        self._come()
+        elif hook is not None:
+            hook._come()  # noqa: SLF001 - a part of the hook
 
 
-class PollingEar(_Ear):
-    """Looks at the bell now and then, more often while there is something to see."""
+class Poller(_TkSide):
+    """Looks for a wake-up now and then, more often while there are some."""
 
-    def __init__(self, hook: TkHook, root: Any, bell: Bell) -> None:
+    def __init__(self, hook: YieldingHook, root: Any, shared: SharedWaker) -> None:
         self._busy_until = monotonic() + BUSY_TIME
-        self._timer = root.tk.createtimerhandler(BUSY_INTERVAL, self._come)
-        super().__init__(hook, root, bell)
+        self._timer = root.tk.createtimerhandler(BUSY_INTERVAL, self._look)
+        super().__init__(hook, root, shared)
 
     def stop(self) -> None:
         self._timer.deletetimerhandler()
 
-    def _come(self) -> None:
+    def _look(self) -> None:
         hook = self._find_hook()
-        if self._bell.is_dismissed or hook is None:
+        if self._shared.is_closed or hook is None:
             return
         now = monotonic()
-        is_rung = self._bell.hush()
-        if is_rung:
+        is_woken = self._shared.waker.drain()
+        if is_woken:
             self._busy_until = now + BUSY_TIME
         interval = BUSY_INTERVAL if now < self._busy_until else IDLE_INTERVAL
-        self._timer = self._tk.createtimerhandler(interval, self._come)  # first: callbacks may run loops of their own
-        if is_rung:
+        self._timer = self._tk.createtimerhandler(interval, self._look)  # first: callbacks may run loops of their own
+        if is_woken:
             hook.run()

@@ -225,9 +225,9 @@ def test_116_fork_during_a_request(server: Server) -> None:
     assert ("child\nparent\n", 0) == (output, process.returncode), errors
 
 
-@pytest.mark.skipif(not hasattr(os, "eventfd"), reason="alarms are sockets here")
-def test_116_a_child_does_not_use_the_parents_alarms(server: Server) -> None:
-    """Faults 116: a child must not silence an alarm that rings for the parent: it lets go of all of them."""
+@pytest.mark.skipif(not hasattr(os, "eventfd"), reason="wakers are sockets here")
+def test_116_a_child_does_not_use_the_parents_wakers(server: Server) -> None:
+    """Faults 116: a child must not use up a wake-up that is meant for the parent: it lets go of all wakers."""
     server.play(signal("received"), hold())
     script = """
         import os, sys, warnings, urlrequest
@@ -235,10 +235,10 @@ def test_116_a_child_does_not_use_the_parents_alarms(server: Server) -> None:
         warnings.simplefilter("ignore")
         request = urlrequest.UrlRequest(sys.argv[1])
         sys.stdin.readline()
-        assert request._scope._alarm is not None
+        assert request._scope._waker is not None
         child = os.fork()
         if not child:
-            request_has_one = request._scope._alarm is not None
+            request_has_one = request._scope._waker is not None
             os._exit(len(wakeup._spare) + request_has_one)
         print(os.waitpid(child, 0)[1])
         request.cancel()

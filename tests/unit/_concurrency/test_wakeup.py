@@ -1,9 +1,10 @@
-"""Bells: what a thread in wait() sleeps on."""
+"""Wakers: what workers, waiting threads and Tk are woken by."""
 
 from __future__ import annotations
 
 import errno
 import os
+import select
 import threading
 import time
 from contextlib import suppress
@@ -18,60 +19,100 @@ from urlrequest._concurrency import wakeup
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from urlrequest._concurrency.wakeup import Bell
+    from urlrequest._concurrency.wakeup import DescriptorWaker, ThreadWaker
     from urlrequest.testing import Server
 
 PATIENCE = 30.0  # seconds; only a failing test waits that long
-BELLS: list[Callable[[], Bell]] = [wakeup.LockWaker, *([wakeup.EventFdWaker] if hasattr(os, "eventfd") else [])]
+SLEEPERS: list[type[ThreadWaker]] = [
+    wakeup.LockWaker,
+    *([wakeup.EventFdWaker] if hasattr(os, "eventfd") else []),
+]
+WAKERS = [wakeup.SocketPairWaker, *SLEEPERS]
 
 
-@pytest.fixture(params=BELLS)
-def bell(request: pytest.FixtureRequest) -> Bell:
-    """Each kind of bell."""
-    made: Bell = request.param()
+@pytest.fixture(params=SLEEPERS)
+def waker(request: pytest.FixtureRequest) -> ThreadWaker:
+    """Each kind of waker that a thread sleeps on."""
+    made: ThreadWaker = request.param()
     return made
 
 
-def test_a_ring_ends_the_sleep(bell: Bell) -> None:
-    """A ring that comes before the sleep ends it at once, and one during the sleep ends it too."""
-    bell.ring()
-    bell.sleep(None)
-    thread = threading.Thread(target=bell.sleep, args=(None,))
+def test_a_wake_up_ends_the_sleep(waker: ThreadWaker) -> None:
+    """A wake-up that comes before the sleep ends it at once, and one during the sleep ends it too."""
+    waker.wake()
+    waker.sleep(None)
+    thread = threading.Thread(target=waker.sleep, args=(None,))
     thread.start()
-    bell.ring()
+    waker.wake()
     thread.join(PATIENCE)
 
     assert not thread.is_alive()
 
 
 @pytest.mark.parametrize("seconds", [0, -1.0, 0.01])
-def test_the_sleep_ends_by_itself(bell: Bell, seconds: float) -> None:
-    """Without a ring the sleep takes as long as it was told to, and no less."""
+def test_the_sleep_ends_by_itself(waker: ThreadWaker, seconds: float) -> None:
+    """Without a wake-up the sleep takes as long as it was told to, and no less."""
     began = time.monotonic()
-    bell.sleep(seconds)
+    waker.sleep(seconds)
 
     assert max(0.0, seconds) <= time.monotonic() - began < PATIENCE
 
 
 @pytest.mark.parametrize("seconds", [3e6, 1e300, float("inf")])
-def test_6_2_no_time_is_too_long(bell: Bell, seconds: float) -> None:
+def test_6_2_no_time_is_too_long(waker: ThreadWaker, seconds: float) -> None:
     """Contract 6.2: the longest sleep between two looks may be as long as one likes."""
-    bell.ring()
-    bell.sleep(seconds)
+    waker.wake()
+    waker.sleep(seconds)
     request = UrlRequest("http://127.0.0.1:9/", on_error=lambda *_: None)
 
     assert request.wait(delay=seconds, timeout=seconds)
 
 
-def test_rings_are_one(bell: Bell) -> None:
-    """Many rings wake once: the second sleep is not ended by the first one's rings."""
+def test_wake_ups_are_one(waker: ThreadWaker) -> None:
+    """Many wake-ups wake once: the second sleep is not ended by those of the first."""
     for _ in range(3):
-        bell.ring()
-    bell.sleep(None)
+        waker.wake()
+    waker.sleep(None)
     began = time.monotonic()
-    bell.sleep(0.01)
+    waker.sleep(0.01)
 
     assert time.monotonic() - began >= 0.01
+
+
+@pytest.mark.parametrize("kind", WAKERS)
+def test_drain_says_whether_there_was_a_wake_up(kind: Callable[[], wakeup.DescriptorWaker | wakeup.LockWaker]) -> None:
+    """An event loop that was woken for something else finds that there is no wake-up."""
+    waker = kind()
+    assert not waker.drain()
+    waker.wake()
+    waker.wake()
+
+    assert [True, False] == [waker.drain(), waker.drain()]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in WAKERS if kind is not wakeup.LockWaker])
+def test_a_descriptor_is_readable_while_there_is_a_wake_up(kind: Callable[[], DescriptorWaker]) -> None:
+    """An event loop can watch the descriptor, and the system can close it only when nobody has the waker."""
+    waker = kind()
+    descriptor = waker.descriptor
+    assert [] == select.select([descriptor], [], [], 0)[0]
+    waker.wake()
+    assert [descriptor] == select.select([descriptor], [], [], 0)[0]
+    waker.drain()
+    assert [] == select.select([descriptor], [], [], 0)[0]
+    del waker
+
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
+
+
+def test_ctrl_c_while_a_waker_is_lent() -> None:
+    """A waker is given back however the block ends."""
+    wakeup.drop_spare_wakers()
+    with pytest.raises(KeyboardInterrupt), wakeup.borrowed_waker() as waker:
+        raise KeyboardInterrupt
+
+    assert [waker] * isinstance(waker, wakeup.EventFdWaker) == list(wakeup._spare)
 
 
 def test_6_1_waiting_needs_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +121,7 @@ def test_6_1_waiting_needs_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> Non
     def refuse(*_: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    wakeup.forget_alarms()
+    wakeup.drop_spare_wakers()
     monkeypatch.setattr("os.eventfd", refuse, raising=False)
     monkeypatch.setattr("socket.socketpair", refuse)
     errors: list[BaseException] = []
@@ -91,16 +132,16 @@ def test_6_1_waiting_needs_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> Non
     assert isinstance(request.error, OSError)
 
 
-@pytest.mark.skipif(not hasattr(os, "eventfd"), reason="bells are locks here")
-def test_waits_share_a_bell(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Threads that wait one after the other sleep on one descriptor: the bell is given back, and taken again."""
-    wakeup.forget_alarms()
-    bells: list[Bell] = []
+@pytest.mark.skipif(not hasattr(os, "eventfd"), reason="waiting threads sleep on locks here")
+def test_waits_share_a_waker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that wait one after the other sleep on one descriptor: the waker is given back, and taken again."""
+    wakeup.drop_spare_wakers()
+    wakers: list[ThreadWaker] = []
     sleep = wakeup.EventFdWaker.sleep
 
-    def see(bell: wakeup.EventFdWaker, seconds: float | None) -> None:
-        bells.append(bell)
-        sleep(bell, seconds)
+    def see(waker: wakeup.EventFdWaker, seconds: float | None) -> None:
+        wakers.append(waker)
+        sleep(waker, seconds)
 
     monkeypatch.setattr(wakeup.EventFdWaker, "sleep", see)
     with Session(max_requests=1) as session:
@@ -111,21 +152,21 @@ def test_waits_share_a_bell(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(TimeoutError):
             list(as_completed([request], timeout=0.01))
 
-    assert 3 <= len(bells)
-    assert 1 == len(set(bells))
+    assert 3 <= len(wakers)
+    assert 1 == len(set(wakers))
 
 
-@pytest.mark.skipif(not hasattr(os, "eventfd"), reason="alarms are sockets here")
-def test_116_a_child_has_bells_of_its_own() -> None:
-    """Faults 116: a bell that is there while the process forks is another one in the child, and rings for it alone."""
-    bell = wakeup.EventFdWaker()
+@pytest.mark.skipif(not hasattr(os, "eventfd"), reason="Linux only")
+def test_116_a_child_has_wakers_of_its_own() -> None:
+    """Faults 116: a waker that is there while the process forks is another one in the child, and wakes it alone."""
+    waker = wakeup.EventFdWaker()
     child = os.fork()
     if not child:
-        bell.ring()
+        waker.wake()
         os._exit(0)
     assert (child, 0) == os.waitpid(child, 0)
     began = time.monotonic()
-    bell.sleep(0.05)
+    waker.sleep(0.05)
 
     assert time.monotonic() - began >= 0.05
 
@@ -147,12 +188,12 @@ def test_7_1_a_request_is_cancelled_while_its_thread_sleeps(server: Server) -> N
 
 
 @pytest.mark.skipif(not hasattr(os, "eventfd"), reason="Linux only")
-def test_116_a_child_without_a_spare_descriptor_has_alarms_of_its_own() -> None:
+def test_116_a_child_without_a_spare_descriptor_has_wakers_of_its_own() -> None:
     """Faults 116: they are the child's own even where no more descriptors may be opened, and lie where they lay."""
     import resource
 
-    alarm = wakeup.EventFdWaker()
-    where, shared = alarm.descriptor, os.dup(alarm.descriptor)  # as the parent has it
+    waker = wakeup.EventFdWaker()
+    where, shared = waker.descriptor, os.dup(waker.descriptor)  # as the parent has it
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     others = []
     try:
@@ -160,15 +201,15 @@ def test_116_a_child_without_a_spare_descriptor_has_alarms_of_its_own() -> None:
         with suppress(OSError):
             while True:
                 others.append(os.dup(shared))
-        alarm.part()
+        waker.reopen_after_fork()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         for other in others:
             os.close(other)
-    alarm.ring()
+    waker.wake()
 
     with pytest.raises(BlockingIOError):
         os.eventfd_read(shared)
-    assert where == alarm.descriptor
+    assert where == waker.descriptor
     assert 1 == os.eventfd_read(where)
     os.close(shared)

@@ -19,7 +19,7 @@ from urlrequest.errors import DeadlineExceeded, RequestCancelled
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ALARMS = [wakeup.SocketPairWaker, *([wakeup.EventFdWaker] if hasattr(os, "eventfd") else [])]
+WAKERS = [wakeup.SocketPairWaker, *([wakeup.EventFdWaker] if hasattr(os, "eventfd") else [])]
 POLLS = [
     cancel_scope._poll_with_select,
     *([cancel_scope._poll_with_poll] if cancel_scope._poll is not cancel_scope._poll_with_select else []),
@@ -27,12 +27,12 @@ POLLS = [
 PATIENCE = 30.0  # seconds; only a failing test waits that long
 
 
-@pytest.fixture(params=ALARMS, autouse=True)
-def _each_alarm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every test runs with each kind of alarm, and with none to spare."""
+@pytest.fixture(params=WAKERS, autouse=True)
+def _each_waker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every test runs with each kind of waker, and with none to spare."""
     spare, kept = wakeup._spare, list(wakeup._spare)
     spare.clear()
-    monkeypatch.setattr(wakeup, "_make_alarm", request.param)
+    monkeypatch.setattr(wakeup, "new_waker", request.param)
     yield
     spare.clear()
     spare.extend(kept)
@@ -159,7 +159,7 @@ def test_7_2_cancel_just_before_the_sleep(moment: str) -> None:
         def check(self) -> None:
             super().check()
             if moment == "check":
-                self.cancel()  # the alarm has been made before the look: it rings
+                self.cancel()  # the waker has been taken before the look: it wakes
 
     with pytest.raises(RequestCancelled):
         Overtaken().wait({}, None, "a test")
@@ -189,11 +189,11 @@ def test_7_1_cancel_from_a_signal_handler(asleep: threading.Event) -> None:
 
 
 def test_ringing_has_the_worker_look_again(asleep: threading.Event) -> None:
-    """Somebody may ring without a cancel: the wait ends with nothing ready, once."""
+    """Somebody may wake the worker without a cancel: the wait ends with nothing ready, once."""
     scope = CancelScope()
     sleeper = Sleeper(scope)
     asleep.wait(PATIENCE)
-    scope.ring()
+    scope.wake()
     assert {} == sleeper.result()
 
     asleep.clear()
@@ -204,75 +204,75 @@ def test_ringing_has_the_worker_look_again(asleep: threading.Event) -> None:
     assert RequestCancelled is sleeper.result()
 
 
-def test_rings_before_the_alarm_are_nothing() -> None:
-    """Ringing for a request that does not wait, not yet or not any more, does no harm."""
+def test_wake_ups_before_there_is_a_waker_are_nothing() -> None:
+    """Waking a request that does not wait, not yet or not any more, does no harm."""
     scope = CancelScope()
-    scope.ring()
+    scope.wake()
     scope.arm()
     scope.release()
-    scope.ring()
+    scope.wake()
     scope.release()
 
 
-def test_armed_before_telling_others_to_ring() -> None:
-    """A ring between `arm()` and the wait is heard, so that an answer that is faster than the wait is not missed."""
+def test_armed_before_others_are_asked_to_wake() -> None:
+    """A wake-up between `arm()` and the wait ends the wait: an answer that is faster than the wait is not missed."""
     scope = CancelScope()
     scope.arm()
-    scope.ring()
+    scope.wake()
 
     assert {} == scope.wait({}, None, "a test")
 
 
-def test_alarms_are_used_again() -> None:
-    """The alarm of a request that is over serves the next one; no more descriptors are made."""
+def test_wakers_are_used_again() -> None:
+    """The waker of a request that is over serves the next one; no more descriptors are made."""
     scope = CancelScope()
     scope.arm()
-    alarm = scope._alarm
+    waker = scope._waker
     scope.release()
     other = CancelScope()
     other.arm()
 
-    assert alarm is other._alarm
+    assert waker is other._waker
 
 
 def test_a_late_ring_wakes_for_nothing() -> None:
-    """A canceller that took hold of the alarm in the last moment wakes the next request, which sleeps on."""
+    """A canceller that took hold of the waker in the last moment wakes the next request, which sleeps on."""
     scope = CancelScope()
     scope.arm()
-    late = scope._alarm
+    late = scope._waker
     scope.release()
     other = CancelScope(timeout=0.01)
     other.arm()
     assert late is not None
-    late.ring()
+    late.wake()
 
     assert {} == other.wait({}, None, "a test")
     with pytest.raises(TimeoutError, match=r"a test took longer than 0.01 s"):
         other.wait({}, other.step_end(), "a test")
 
 
-def test_alarms_can_be_rung_for_ever() -> None:
-    """Ringing never blocks and never fails, however often nobody listens; silencing takes all rings away."""
+def test_wakers_can_be_woken_for_ever() -> None:
+    """`wake()` never blocks and never fails, however often nobody sleeps; `drain()` uses all of it up."""
     scope = CancelScope()
     scope.arm()
-    alarm = scope._alarm
-    assert alarm is not None
-    if isinstance(alarm, wakeup.EventFdWaker):
-        os.eventfd_write(alarm.descriptor, 2**64 - 2)
+    waker = scope._waker
+    assert waker is not None
+    if isinstance(waker, wakeup.EventFdWaker):
+        os.eventfd_write(waker.descriptor, 2**64 - 2)
     for _ in range(5000):
-        scope.ring()
+        scope.wake()
     while scope.wait({}, time.monotonic(), "a test", is_pause=True):
         pass
-    alarm.silence()
+    waker.drain()
 
     for _ in range(10):
-        alarm.silence()
-    assert {} == cancel_scope._poll({}, alarm.descriptor, 0)
+        waker.drain()
+    assert {} == cancel_scope._poll({}, waker.descriptor, 0)
 
 
 @pytest.mark.no_leaks
-def test_alarms_close_themselves() -> None:
-    """Alarms that nobody holds any more are closed; no more than 64 are kept to spare."""
+def test_wakers_close_themselves() -> None:
+    """Wakers that nobody holds any more are closed; no more than 64 are kept to spare."""
     scopes = [CancelScope() for _ in range(100)]
     for scope in scopes:
         scope.arm()
@@ -280,7 +280,7 @@ def test_alarms_close_themselves() -> None:
         scope.release()
     assert 64 == len(wakeup._spare)
 
-    wakeup.forget_alarms()
+    wakeup.drop_spare_wakers()
     assert 0 == len(wakeup._spare)
     gc.collect()
 
@@ -334,10 +334,10 @@ def test_7_3_a_cancel_goes_before_the_deadline() -> None:
 
 
 def test_pause() -> None:
-    """A pause lasts as long as it should, whoever rings meanwhile."""
+    """A pause lasts as long as it should, whoever wakes the worker meanwhile."""
     scope = CancelScope()
     scope.arm()
-    scope.ring()
+    scope.wake()
     began = time.monotonic()
     scope.pause(0.02)
 
@@ -359,8 +359,8 @@ def test_7_2_cancel_ends_a_pause(asleep: threading.Event) -> None:
 def test_waits_of_any_length(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step that ends in a hundred years is more than the system can count, and no error."""
     asked: list[float] = []
-    monkeypatch.setattr(cancel_scope, "_poll", lambda interest, alarm, seconds: asked.append(seconds) or {})
+    monkeypatch.setattr(cancel_scope, "_poll", lambda interest, waker, seconds: asked.append(seconds) or {})
     CancelScope().wait({}, time.monotonic() + 1e300, "a test")
     CancelScope().wait({}, None, "a test")
 
-    assert [wakeup.LONGEST_POLL] * 2 == asked
+    assert [wakeup.MAX_POLL] * 2 == asked
