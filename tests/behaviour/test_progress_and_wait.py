@@ -115,6 +115,15 @@ def test_5_4_at_most_1024_wait(server: Server, recorder: Any) -> None:
     assert sorted(recorder.progress) == recorder.progress
 
 
+def test_5_5_progress_interval_merges_by_time(server: Server, recorder: Any) -> None:
+    """Contract 5.5, 17.3: within the interval events are merged; the first and the final one come all the same."""
+    server.play(send(reply(b"a" * 100)))
+    request = recorder.run(server.url, chunk_size=8, progress_interval=3600, on_progress=lambda *_: None)
+
+    assert [(0, 100), (100, 100), (100, 100)] == recorder.progress  # without: fifteen of them
+    assert "a" * 100 == request.result
+
+
 def test_104_cancel_within_progress(server: Server, recorder: Any) -> None:
     """Row 104, contract 7.3: cancel() in on_progress is followed by on_cancel and on_finish alone."""
     server.play(send(reply(b"a" * 100)))

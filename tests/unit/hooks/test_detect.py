@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import urlrequest
+from urlrequest import UrlRequest, hooks
+from urlrequest.hooks import AsyncioHook, current_hook
+
+if TYPE_CHECKING:
+    import pytest
+
+
+TOOLKITS = {"asyncio", "gi", "kivy", "PyQt5", "PyQt6", "PySide2", "PySide6", "tkinter", "trio", "wx"}
+
+
+def detection_after(setting: str) -> tuple[str, set[str]]:
+    """What a fresh interpreter detects after some imports, and which modules it has loaded for that."""
+    script = f"""
+import sys
+{setting}
+from urlrequest.hooks import current_hook
+before = set(sys.modules)
+hook = current_hook()
+print(type(hook).__name__)
+print(*set(sys.modules) - before)
+"""
+    command = [sys.executable, "-c", script]
+    folder = Path(urlrequest.__file__).parent.parent
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    found, loaded = done.stdout.splitlines()
+    return found, set(loaded.split())
+
+
+def test_8_2_detection_imports_nothing() -> None:
+    """Contract 8.2: where the application has imported no toolkit, none is looked for."""
+    assert ("NoneType", set()) == detection_after("")
+
+
+def test_8_2_an_imported_module_is_no_loop() -> None:
+    """Contract 8.2: that asyncio was imported means nothing where no loop of it runs on this thread."""
+    found, loaded = detection_after("import asyncio")
+
+    assert "NoneType" == found
+    assert set() == loaded & TOOLKITS
+
+
+def test_8_2_the_loop_that_runs_on_this_thread() -> None:
+    """Contract 8.2: within asyncio its hook is found, the same each time, and it delivers a request's callbacks."""
+
+    async def detect() -> tuple[hooks.Hook | None, hooks.Hook | None]:
+        delivered = asyncio.Event()
+        UrlRequest("http://a b/", on_error=lambda *_: None, on_finish=lambda _: delivered.set())
+        await asyncio.wait_for(delivered.wait(), 20)
+        return current_hook(), current_hook()
+
+    first, second = asyncio.run(detect())
+
+    assert isinstance(first, AsyncioHook)
+    assert first is second
+
+
+def test_8_2_detection_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 8.2: with `defaults.detect_hook = False` no loop is looked for."""
+    monkeypatch.setattr(urlrequest.defaults, "detect_hook", False)
+
+    async def detect() -> hooks.Hook | None:
+        return current_hook()
+
+    assert asyncio.run(detect()) is None
