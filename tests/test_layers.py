@@ -17,6 +17,8 @@ from urlrequest.hooks._detect import PLACES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from urlrequest.testing import Server
+
 PACKAGE = Path(urlrequest.__file__).parent
 MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
 
@@ -63,6 +65,8 @@ LAYERS = {
     "_content.sinks": "resources",
     "_content.body": "resources",
     "_net.tls_contexts": "resources",
+    "_net.tls_handshake": "resources",
+    "_net.tls_settings": "resources",
     "_http.target": "pure",
     "_http.idna": "pure",
     "_http.request_head": "pure",
@@ -110,6 +114,8 @@ ARROWS: set[tuple[str, str]] = {
     ("_http1.request_writer", "_http1.response_reader"),
     ("_http1.connection", "_net.stream"),
     ("_http1.connection", "_net.tls_contexts"),
+    ("_http1.connection", "_net.tls_handshake"),
+    ("_http1.connection", "_net.tls_settings"),
     ("_http1.connection", "_net.cancel_scope"),
     ("_delivery.mailbox", "_delivery.queue"),
     ("_content.chunk_sink", "_content.sinks"),
@@ -132,8 +138,9 @@ ARROWS: set[tuple[str, str]] = {
     ("_http1.connection", "_net.connect"),
     ("_net.connect", "_net.resolver"),
     ("_net.connect", "_net.cancel_scope"),
-    ("_net.stream", "_net.tls_sessions"),
-    ("_net.stream", "_net.tls_in_tls"),
+    ("_net.tls_handshake", "_net.cancel_scope"),
+    ("_net.tls_handshake", "_net.tls_in_tls"),
+    ("_net.tls_handshake", "_net.tls_sessions"),
     ("_net.stream", "_net.cancel_scope"),
     ("_http.target", "_http.idna"),
     ("_engine.perform", "_engine.prepare"),
@@ -146,9 +153,12 @@ TYPE_ONLY: set[tuple[str, str]] = {
     ("_cli.verbose", "_engine.prepare"),
     ("_delivery.events", "_http.response_head"),
     ("_http.request_head", "_content.body"),
-    ("_engine.proxies", "_net.tls_contexts"),
+    ("_engine.proxies", "_net.tls_settings"),
     ("_http.retry", "_content.body"),
 }
+
+# What only https needs.
+TLS = [f"urlrequest._net.{module}" for module in ("tls_contexts", "tls_handshake", "tls_in_tls", "tls_sessions")]
 
 # What importing the package must not bring along (contract 1.3).
 HEAVY = [
@@ -182,6 +192,7 @@ HEAVY = [
     "urlrequest._engine.proxies",
     "urlrequest._http.redirect",
     "urlrequest._net.socks",
+    *TLS,
     "urlrequest.testing",
     *(f"urlrequest.hooks.{place}" for place in PLACES.values()),
 ]
@@ -342,6 +353,15 @@ def test_1_3_import_is_light() -> None:
 def test_1_3_names_are_light(statement: str) -> None:
     """Contract 1.3 and 8.4: naming what is public brings no toolkit, and nothing that only few requests need."""
     assert set() == modules_after(statement).intersection(HEAVY)
+
+
+def test_1_3_plain_http_loads_no_tls(server: Server) -> None:
+    """Contract 1.3: a program that makes requests over plain http loads none of the modules that TLS needs."""
+    server.respond("/", b"ok")
+    loaded = modules_after(f"from urlrequest import UrlRequest; assert UrlRequest('{server.url}').wait(20)")
+
+    assert set() == loaded.intersection(TLS)
+    assert 1 == len(server.requests)
 
 
 def test_1_3_asking_for_codings_is_light() -> None:

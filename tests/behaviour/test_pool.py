@@ -381,7 +381,7 @@ def test_15_fork_uses_its_own_connections(server: Server, session: Session) -> N
 
 @pytest.fixture
 def _no_tls_sessions() -> None:
-    tls_sessions.forget_sessions()
+    tls_sessions.reset_after_fork()
 
 
 @pytest.mark.usefixtures("_no_tls_sessions")
@@ -427,7 +427,7 @@ def test_tls_sessions_that_fail_are_dropped(
         get(session, server.url, ca_file=ca_file)
         assert 1 == len(tls_sessions._sessions)
         monkeypatch.setattr(
-            "urlrequest._net.tls_in_tls.ssl.SSLSocket.do_handshake",
+            "ssl.SSLSocket.do_handshake",
             lambda sock: (_ for _ in ()).throw(ssl.SSLError(1, "no")),
         )
         request = session.request(server.url, ca_file=ca_file, on_error=print)
@@ -435,25 +435,6 @@ def test_tls_sessions_that_fail_are_dropped(
 
     assert isinstance(request.error, ssl.SSLError)
     assert 0 == len(tls_sessions._sessions)
-
-
-def test_tls_sessions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the limit the one that was kept first is forgotten; one whose time is up is not used."""
-
-    class Session:
-        has_ticket, id, timeout, ticket_lifetime_hint = True, b"", 300, 0
-
-    tls_sessions.forget_sessions()
-    monkeypatch.setattr(tls_sessions, "SESSION_LIMIT", 2)
-    kept: Any = Session()
-    for key in "abc":
-        tls_sessions.keep_session(key, kept)
-
-    assert [None, kept, kept] == [tls_sessions.kept_session(key) for key in "abc"]
-    now = tls_sessions.time()
-    monkeypatch.setattr(tls_sessions, "time", lambda: now + 301)
-    assert tls_sessions.kept_session("c") is None
-    tls_sessions.forget_sessions()
 
 
 def test_17_10_unasked_octets_within_a_tls_record(

@@ -17,6 +17,7 @@ import trustme
 from fault_rows import Target, assert_ended, chunked, reply
 
 from urlrequest._net import tls_contexts
+from urlrequest._net.tls_settings import TlsSettings
 from urlrequest.errors import InsecureRequestWarning
 from urlrequest.testing import Reply, Server, close, close_without_notify, hold, reset, send, trickle
 
@@ -108,7 +109,7 @@ def test_15_good_certificate(authority: trustme.CA, ca_file: str, recorder: Any,
 
 def test_17_an_authority_without_key_identifiers_is_trusted(monkeypatch: pytest.MonkeyPatch, ca_file: str) -> None:
     """Contract 13.1, row 17: Pythons that are stricter than others by default judge as they do."""
-    context = tls_contexts.context_for(tls_contexts.TlsSettings(ca_file=ca_file))
+    context = tls_contexts.context_for(TlsSettings(ca_file=ca_file))
 
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT
     assert ssl.TLSVersion.TLSv1_2 == context.minimum_version
@@ -311,9 +312,9 @@ def test_13_1_certificates_are_read_while_the_host_is_looked_up(
 ) -> None:
     """Contract 13.1: neither waits for the other; only the handshake waits for both."""
     meeting = threading.Barrier(2, timeout=10)
-    make, look_up = tls_contexts._make_context, socket.getaddrinfo
+    make, look_up = tls_contexts._load_context, socket.getaddrinfo
 
-    def make_meanwhile(settings: tls_contexts.TlsSettings) -> ssl.SSLContext:
+    def make_meanwhile(settings: TlsSettings) -> ssl.SSLContext:
         meeting.wait()
         return make(settings)
 
@@ -322,7 +323,7 @@ def test_13_1_certificates_are_read_while_the_host_is_looked_up(
         return look_up(host, *rest, **more)
 
     monkeypatch.setattr(tls_contexts, "_contexts", {})
-    monkeypatch.setattr(tls_contexts, "_make_context", make_meanwhile)
+    monkeypatch.setattr(tls_contexts, "_load_context", make_meanwhile)
     monkeypatch.setattr(socket, "getaddrinfo", look_up_meanwhile)
     with Server(tls=context_of(authority.issue_cert("localhost"))) as server:
         server.play(send(reply()))
@@ -332,11 +333,11 @@ def test_13_1_certificates_are_read_while_the_host_is_looked_up(
 
 def test_13_1_contexts_are_made_once(monkeypatch: pytest.MonkeyPatch, ca_file: str) -> None:
     """Contract 13.1: the same setting has the same context."""
-    settings = tls_contexts.TlsSettings(ca_file=ca_file)
+    settings = TlsSettings(ca_file=ca_file)
 
-    assert tls_contexts.context_for(settings) is tls_contexts.context_for(tls_contexts.TlsSettings(ca_file=ca_file))
+    assert tls_contexts.context_for(settings) is tls_contexts.context_for(TlsSettings(ca_file=ca_file))
     assert tls_contexts.context_for(settings) is not tls_contexts.context_for(
-        tls_contexts.TlsSettings(ca_file=ca_file, verify=False)
+        TlsSettings(ca_file=ca_file, verify=False)
     )
 
 

@@ -15,7 +15,7 @@ from time import monotonic
 
 from urlrequest._concurrency import wakeup
 from urlrequest._delivery.queue import default_queue, wait_for
-from urlrequest._net import resolver, tls_contexts, tls_sessions
+from urlrequest._net import resolver
 
 from .session import sessions, timer
 
@@ -78,6 +78,13 @@ def cancel_all() -> int:
     return sum(request.cancel() for request in reversed(list(live_requests)))  # those that wait must not begin
 
 
+def _call_if_loaded(module: str, function: str, *arguments: Any) -> None:
+    """Call a function of a module of `_net` that only https loads; not where another thread is just importing it."""
+    found = getattr(sys.modules.get(f"urlrequest._net.{module}"), function, None)
+    if found is not None:
+        found(*arguments)
+
+
 def _at_exit() -> None:
     """Have the workers remove their temporary files.
 
@@ -88,16 +95,16 @@ def _at_exit() -> None:
     until = monotonic() + EXIT_TIME
     for request in running:
         request.join(max(0.0, until - monotonic()))
-    tls_contexts.join_loaders(max(0.0, until - monotonic()))
+    _call_if_loaded("tls_contexts", "join_loaders", max(0.0, until - monotonic()))
     for session in list(sessions):
         session.pool.close()  # or the interpreter would warn of idle sockets that nobody has closed
 
 
 def _in_forked_child() -> None:
     """Forget everything that lives in threads, which a fork does not copy."""
-    resolver.forget_lookups()
-    tls_sessions.forget_sessions()
-    tls_contexts.reset_loaders()
+    resolver.reset_after_fork()
+    _call_if_loaded("tls_sessions", "reset_after_fork")
+    _call_if_loaded("tls_contexts", "reset_after_fork")
     timer.forget()
     for session in list(sessions):
         session.forget()

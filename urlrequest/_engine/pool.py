@@ -23,7 +23,6 @@ from urlrequest._http.response_head import says_close
 from urlrequest._http.retry import may_repeat
 from urlrequest._http1.connection import HTTPConnection
 from urlrequest._net.route import exchange, open_connection
-from urlrequest._net.tls_contexts import lazy_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -243,6 +242,8 @@ def _key_of(route: Route) -> Hashable:
     proxy_tls = None if route.proxy is None else route.proxy.tls
     if route.tls is None and proxy_tls is None:
         return route.key
+    from urlrequest._net.tls_contexts import lazy_context  # plain http needs none of it
+
     context = None if route.tls is None else lazy_context(route.tls).key
     return route.key, context, None if proxy_tls is None else lazy_context(proxy_tls).key
 

@@ -23,7 +23,7 @@ from urlrequest._http.request_head import (
 from urlrequest._http.target import Target, parse_target
 from urlrequest._http1.connection import HTTPSConnection
 from urlrequest._net.route import Route
-from urlrequest._net.tls_contexts import check_tls, lazy_context
+from urlrequest._net.tls_settings import check_tls
 from urlrequest._record import Record
 from urlrequest._version import __version__
 from urlrequest.errors import UnsafeRedirect
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from urlrequest._http.headers import Headers
     from urlrequest._http.redirect import NextRequest
     from urlrequest._http1.connection import Fields
-    from urlrequest._net.tls_contexts import TlsSettings
+    from urlrequest._net.tls_settings import TlsSettings
 
     from .options import Options
     from .proxies import Proxy
@@ -181,7 +181,9 @@ def _cached_plain(
     Before the first of its kind, the certificates begin to be read: that takes longer than all that comes until then.
     """
     if tls is not None and issubclass(connection_class, HTTPSConnection):
-        lazy_context(tls).begin()
+        from urlrequest._net.tls_contexts import lazy_context  # plain http needs none of it
+
+        lazy_context(tls).prefetch()
     return _combine(PLAIN, target, connection_class, tls, is_coding_welcome)
 
 

@@ -12,7 +12,7 @@ from urlrequest.errors import InvalidURL
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from urlrequest._http.target import Target
-    from urlrequest._net.tls_contexts import TlsSettings
+    from urlrequest._net.tls_settings import TlsSettings
 
 __all__ = ["Proxy", "choose_proxy"]
 

@@ -14,9 +14,8 @@ from time import monotonic
 from urlrequest._http.request_head import head_octets
 from urlrequest._net.cancel_scope import CancelScope
 from urlrequest._net.connect import connect_socket, connect_to_host
-from urlrequest._net.stream import NetworkStream, secure
-from urlrequest._net.tls_contexts import LazyContext, TlsSettings, context_for, lazy_context, warn_if_insecure
-from urlrequest._net.tls_sessions import keep_session, session_key
+from urlrequest._net.stream import NetworkStream
+from urlrequest._net.tls_settings import TlsSettings
 from urlrequest.errors import ProtocolError, ProxyError
 
 from .response_reader import Response
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from urlrequest._engine.proxies import Proxy
+    from urlrequest._net.tls_contexts import LazyContext
 
 __all__ = ["Fields", "HTTPConnection", "HTTPSConnection"]
 
@@ -107,8 +107,7 @@ class HTTPConnection(http.client.HTTPConnection):
                 sock.setblocking(False)
             self._await_context()  # files that cannot be used are an error before anything is sent
             if self._proxy is not None and self._proxy.tls is not None:
-                warn_if_insecure(self._proxy.tls, self.host)
-                sock = secure(sock, self.host, self.port, context_for(self._proxy.tls), self.scope)
+                sock = self._secure_proxy(sock, self._proxy.tls)
             if self._tunnel is not None:
                 self._open_tunnel(sock, *self._tunnel)
             sock = self.secure_socket(sock)
@@ -116,6 +115,14 @@ class HTTPConnection(http.client.HTTPConnection):
             sock.close()
             raise
         self.sock = NetworkStream(sock, self.scope, self.peer)
+
+    def _secure_proxy(self, sock: socket.socket, settings: TlsSettings) -> Any:
+        """Put TLS over the socket, with the proxy as its peer."""
+        from urlrequest._net.tls_contexts import context_for, warn_if_insecure  # plain http needs none of it
+        from urlrequest._net.tls_handshake import secure
+
+        warn_if_insecure(settings, self.host)
+        return secure(sock, self.host, self.port, context_for(settings), self.scope)
 
     def _open_tunnel(self, sock: socket.socket, host: str, port: int, headers: Any) -> None:
         stream = NetworkStream(sock, self.scope, self.peer)
@@ -261,9 +268,16 @@ class HTTPSConnection(HTTPConnection):
         self._session_key: Hashable | None = None  # until the session has been kept
 
     def _await_context(self) -> ssl.SSLContext:
-        return self._context or (self.lazy_context or lazy_context(TlsSettings())).finish()
+        if self._context is not None:
+            return self._context
+        from urlrequest._net.tls_contexts import lazy_context  # plain http needs none of it
+
+        return (self.lazy_context or lazy_context(TlsSettings())).get()
 
     def secure_socket(self, sock: socket.socket) -> socket.socket:
+        from urlrequest._net.tls_handshake import secure
+        from urlrequest._net.tls_sessions import session_key
+
         context = self._await_context()
         host, port = (self.host, self.port) if self._tunnel is None else self._tunnel[:2]
         secured: socket.socket = secure(sock, host, port, context, self.scope)
@@ -274,6 +288,8 @@ class HTTPSConnection(HTTPConnection):
         response = super().getresponse()
         key, self._session_key = self._session_key, None
         if key is not None:  # servers send tickets before their first answer
+            from urlrequest._net.tls_sessions import keep_session
+
             keep_session(key, self.sock.tls_session)
         return response
 

@@ -163,7 +163,7 @@ def _finish(lookup: _Lookup) -> None:
         scope.ring()
 
 
-def forget_lookups() -> None:
+def reset_after_fork() -> None:
     """Start afresh. In a forked child, where no look-up thread lives on."""
     global _lock, _thread_count
     _lock = threading.Lock()

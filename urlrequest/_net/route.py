@@ -15,8 +15,6 @@ from urlrequest._http1.response_reader import ForeignResponse, Response
 from urlrequest._record import Record
 from urlrequest.errors import ProxyError
 
-from .tls_contexts import TlsSettings, context_for, lazy_context, warn_if_insecure
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from urlrequest._http1.response_reader import ResponseLike
 
     from .cancel_scope import CancelScope
+    from .tls_settings import TlsSettings
 
 __all__ = ["Route", "exchange", "open_connection"]
 
@@ -72,6 +71,8 @@ def open_connection(route: Route, scope: CancelScope) -> Any:
     cls, proxy = route.connection_class, route.proxy
     host, port = (route.host, route.port) if proxy is None else (proxy.host, proxy.port)
     options: dict[str, Any] = {"timeout": scope.timeout}
+    if route.tls is not None:
+        from .tls_contexts import context_for, lazy_context, warn_if_insecure  # plain http needs none of it
     if route.tls is not None and issubclass(cls, HTTPSConnection | http.client.HTTPSConnection):
         warn_if_insecure(route.tls, route.host)
     if route.tls is not None and issubclass(cls, http.client.HTTPSConnection):
@@ -79,8 +80,10 @@ def open_connection(route: Route, scope: CancelScope) -> Any:
     connection = cls(host, port, **options)
     if route.tls is not None and isinstance(connection, HTTPSConnection):
         connection.lazy_context = lazy_context(route.tls)
-        connection.lazy_context.begin()
-        import_module("json")  # most answers need it, and here it is imported while certificates are read
+        connection.lazy_context.prefetch()
+        # Most responses need the first, and all the second; here they are imported while certificates are read.
+        import_module("json")
+        import_module("urlrequest._net.tls_handshake")
     is_ours = isinstance(connection, HTTPConnection)
     if is_ours:
         connection.scope = scope

@@ -1,4 +1,4 @@
-"""NetworkStream: one connected socket, plain or TLS, that a request reads and writes; and `secure()`, which adds TLS.
+"""NetworkStream: one connected socket, plain or TLS, that a request reads and writes.
 
 The socket is non-blocking. Whenever a call on it would block, the worker sleeps in `CancelScope.wait()`, which ends
 with the request (invariant N there). Everything here runs on the worker that has the connection; only it closes the
@@ -7,23 +7,21 @@ socket.
 
 from __future__ import annotations
 
-import errno
-import os
 import re
 import socket
 import ssl
 from contextlib import suppress
 from time import monotonic
 
-from .cancel_scope import READ, WRITE, CancelScope, is_ready
-from .tls_in_tls import TlsInTls
-from .tls_sessions import forget_session, kept_session, session_key
+from .cancel_scope import READ, WRITE, is_ready
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["NetworkStream", "secure"]
+    from .cancel_scope import CancelScope
+
+__all__ = ["NetworkStream"]
 
 SEND_SIZE = 256 * 1024  # octets handed to the system at a time
 RECEIVE_SIZE = 64 * 1024  # octets asked for when the size is not known
@@ -56,7 +54,7 @@ class NetworkStream:
         self._has_peer_finished = False
         self.has_received = False
         self._socket = sock
-        self._is_tls = isinstance(sock, ssl.SSLSocket | TlsInTls)
+        self._is_tls = hasattr(sock, "pending")  # such a socket may hold bytes that the system does not know of
         self._expects_silence = False  # a request has just been sent: the answer cannot be here yet
         self._late_error: OSError | None = None
         self._handed_on = 0.0  # when `receive_into()` returned last
@@ -267,50 +265,3 @@ class NetworkStream:
         except OSError:
             return True
         return True
-
-
-def secure(sock: socket.socket, host: str, port: int | None, context: ssl.SSLContext, scope: CancelScope) -> Any:
-    """Speak TLS over a connected socket; `timeout` holds for the whole handshake.
-
-    Raises:
-        ssl.SSLError: The peer cannot be trusted, or does not speak TLS. The socket is left to the caller.
-        OSError: The connection broke. RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.
-    """
-    began, until = monotonic(), scope.step_end()
-    key = session_key(context, host, port)
-    tls: Any = _wrap(sock, host, context, kept_session(key))
-    try:
-        while True:
-            try:
-                tls.do_handshake()
-                break
-            except ssl.SSLWantReadError:
-                wanted = READ
-            except ssl.SSLWantWriteError:
-                wanted = WRITE
-            except ssl.SSLError:
-                forget_session(key)  # some servers cannot resume what they have given
-                raise
-            scope.wait({tls.fileno(): wanted}, until, f"the TLS handshake with {host}")
-    except BaseException:
-        tls.close()
-        raise
-    scope.timings["tls"] = monotonic() - began
-    return tls
-
-
-def _wrap(sock: Any, host: str, context: ssl.SSLContext, session: Any) -> Any:
-    # The certificate names neither the root's dot nor an interface of ours.
-    name = host.partition("%")[0].rstrip(".")
-    if isinstance(sock, ssl.SSLSocket):
-        return TlsInTls(sock, name, context, session)
-    try:
-        sock.getpeername()
-    except OSError as error:
-        # wrap_socket() would lose the descriptor of a socket whose peer has gone already.
-        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or errno.ECONNRESET
-        raise OSError(code, f"the TLS handshake with {host}: {os.strerror(code)}") from error
-    # suppress_ragged_eofs would make a cut connection look like the end of a body without a length.
-    return context.wrap_socket(
-        sock, server_hostname=name, do_handshake_on_connect=False, suppress_ragged_eofs=False, session=session
-    )

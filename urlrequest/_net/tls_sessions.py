@@ -1,9 +1,9 @@
-"""TLS sessions kept for later: a new connection to a known server takes one round trip and no certificate check.
+"""Cache of TLS sessions: a new connection to a known server saves one round trip and the check of the certificate.
 
-Checks that were made belong to the context and the name they were made for, so both are in the key (CVE-2022-27782 was
-about a key without them); so is what the owner of a context may still change about its checks.
+What was checked holds for the context and the host name that it was checked with, so both are part of the key; so are
+the checks that the owner of a context may still switch on or off (CVE-2022-27782: a key without them).
 
-Thread safety. `_lock` guards `_sessions`; workers alone come here.
+Thread safety. `_lock` guards `_sessions`; only workers take it.
 """
 
 from __future__ import annotations
@@ -18,48 +18,48 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
     from typing import Any
 
-__all__ = ["forget_session", "keep_session", "kept_session", "session_key"]
+__all__ = ["drop_session", "find_session", "keep_session", "reset_after_fork", "session_key"]
 
-SESSION_LIMIT = 128  # sessions; each holds the server's certificates, some 5 KiB
-LONGEST_TIME = 3600.0  # seconds; servers may promise days, but a certificate is to be looked at again sooner
+MAX_SESSIONS = 128  # sessions; each holds the server's certificates, some 5 KiB
+MAX_AGE = 3600.0  # seconds; servers may promise days, but the certificate is to be checked again sooner
 
 _lock = threading.Lock()
-_sessions: OrderedDict[Hashable, tuple[Any, float]] = OrderedDict()  # key -> session and its end on time.time()
+_sessions: OrderedDict[Hashable, tuple[Any, float]] = OrderedDict()  # key -> session, its end on time.time()
 
 
 def session_key(context: ssl.SSLContext, host: str, port: int | None) -> Hashable:
-    """What a session holds for."""
+    """Return what a connection must have in common with an earlier one to resume its session."""
     return context, context.verify_mode, context.check_hostname, host, port
 
 
 def keep_session(key: Hashable, session: ssl.SSLSession | None) -> None:
-    """Keep a connection's session, if the server gave it one that can be resumed."""
+    """Keep the session of a connection, if the server gave it one that can be resumed."""
     if session is None or not (session.has_ticket or session.id):
         return
-    begin = time()
-    seconds = min(LONGEST_TIME, session.timeout, session.ticket_lifetime_hint or LONGEST_TIME)
+    seconds = min(MAX_AGE, session.timeout, session.ticket_lifetime_hint or MAX_AGE)
+    end = time() + seconds
     with _lock:
-        _sessions[key] = (session, begin + seconds)
+        _sessions[key] = (session, end)
         _sessions.move_to_end(key)
-        while len(_sessions) > SESSION_LIMIT:
+        while len(_sessions) > MAX_SESSIONS:
             _sessions.popitem(last=False)
 
 
-def kept_session(key: Hashable) -> Any:
-    """A session to resume, or None."""
+def find_session(key: Hashable) -> Any:
+    """Return a session to resume, or None."""
     with _lock:
         session, end = _sessions.get(key, (None, 0.0))
     return session if time() < end else None
 
 
-def forget_session(key: Hashable) -> None:
-    """Do without a session that a handshake failed with."""
+def drop_session(key: Hashable) -> None:
+    """Forget a session with which a handshake failed."""
     with _lock:
         _sessions.pop(key, None)
 
 
-def forget_sessions() -> None:
-    """Start afresh. In a forked child, where a thread may have held the lock."""
+def reset_after_fork() -> None:
+    """Start with an empty cache and a free lock, which a thread of the parent may have held."""
     global _lock
     _lock = threading.Lock()
     _sessions.clear()

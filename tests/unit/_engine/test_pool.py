@@ -9,7 +9,7 @@ from urlrequest._engine.pool import Pool, idle_time
 from urlrequest._engine.proxies import Proxy
 from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
 from urlrequest._net.route import Route
-from urlrequest._net.tls_contexts import TlsSettings
+from urlrequest._net.tls_settings import TlsSettings
 
 
 class Clock:

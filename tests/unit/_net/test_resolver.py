@@ -281,7 +281,7 @@ def test_forget(system: System) -> None:
     system.wait_until(lambda: system.asked == ["h.test"])
     kept = resolver._lock, dict(resolver._lookups), resolver._thread_count
     with resolver._lock:
-        resolver.forget_lookups()
+        resolver.reset_after_fork()
         assert ({}, 0) == (resolver._lookups, resolver._thread_count)
         assert not resolver._lock.locked()
     resolver._lock, lookups, resolver._thread_count = kept
