@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from urlrequest import Headers
-from urlrequest._http.request_head import head_octets, read_fields
+from urlrequest._http.fields import read_fields
+from urlrequest._http.request_head import encode_head
 from urlrequest._http.response_head import parse_head
 
 # A busy machine is no failure.
@@ -59,7 +60,7 @@ def test_11_1_round_trips(pairs: list[tuple[str, str]]) -> None:
 def test_what_is_sent_is_what_is_read(pairs: list[tuple[str, str]]) -> None:
     """The fields that a request sends are those that a strict reader gets, in order and octet for octet."""
     given_fields, _ = read_fields(pairs, "req_headers")
-    octets = head_octets("GET", "/", given_fields).replace(b"GET / HTTP/1.1", b"HTTP/1.1 200 OK", 1)
+    octets = encode_head("GET", "/", given_fields).replace(b"GET / HTTP/1.1", b"HTTP/1.1 200 OK", 1)
 
     assert Headers(pairs) == parse_head(octets).headers
     assert pairs == given_fields

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urlrequest._concurrency.deadline import check_seconds
 from urlrequest._content.checksum import check_checksum
 from urlrequest._engine.proxies import choose_proxy
-from urlrequest._http.request_head import check_method, read_fields
+from urlrequest._http.fields import read_fields
+from urlrequest._http.request_head import check_method
 from urlrequest._http.target import parse_target
 from urlrequest._version import __version__
 from urlrequest.errors import InvalidURL

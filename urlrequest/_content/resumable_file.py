@@ -25,8 +25,8 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
+from urlrequest._http.framing import content_length
 from urlrequest._http.ranges import content_range, strong_validator
-from urlrequest._http.response_head import content_length
 from urlrequest.errors import ChecksumMismatch, ContentTooLarge, IncompleteContent, ProtocolError
 
 from .sinks import FileSink

@@ -18,7 +18,8 @@ from urlrequest._content.codings import knows_codings
 from urlrequest._content.sinks import FileSink, MemorySink, Sink
 from urlrequest._content.text import decode_text
 from urlrequest._delivery.events import answer_class
-from urlrequest._http.response_head import content_length
+from urlrequest._http.fields import without
+from urlrequest._http.framing import content_length
 from urlrequest._http.retry import back_off, is_worth_retrying, may_repeat, retry_after, wants_retry
 from urlrequest.errors import RequestCancelled, TooManyRedirects
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from urlrequest._http.cookies import CookieStore
     from urlrequest._http.redirect import Hop, NextRequest
     from urlrequest._http.response_head import ResponseHead
-    from urlrequest._http1.connection import Fields
     from urlrequest._http1.response_reader import ResponseLike
     from urlrequest._net.cancel_scope import CancelScope
 
@@ -124,7 +124,7 @@ def _fetch(
                 return _finish(response, prepared, file, options, scope, observer)
             _discard(response)
         if following is None:
-            prepared = prepared.replace(fields=_without_range(prepared.fields))
+            prepared = prepared.replace(fields=without(prepared.fields, {"range", "if-range"}))
             continue
         if hops == prepared.redirect_limit:
             raise TooManyRedirects(f"{prepared.target} redirects again, after {hops} redirects; no more are allowed")
@@ -149,10 +149,6 @@ def _find_redirect(prepared: PreparedRequest, head: ResponseHead) -> NextRequest
     from urlrequest._http.redirect import find_redirect  # most requests follow none
 
     return find_redirect(prepared.method, prepared.target, head)
-
-
-def _without_range(fields: Fields) -> Fields:
-    return [field for field in fields if field[0].lower() not in {"range", "if-range"}]
 
 
 # Sending

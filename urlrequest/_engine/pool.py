@@ -13,13 +13,12 @@ Invariants:
 
 from __future__ import annotations
 
-import re
 import ssl
 import threading
 from time import monotonic
 
 from urlrequest._defaults import defaults
-from urlrequest._http.response_head import says_close
+from urlrequest._http.framing import idle_time, says_close
 from urlrequest._http.retry import may_repeat
 from urlrequest._http1.connection import HTTPConnection
 from urlrequest._net.route import exchange, open_connection
@@ -33,20 +32,18 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from urlrequest._content.body import Body
-    from urlrequest._http1.connection import Fields
+    from urlrequest._http.fields import Fields
     from urlrequest._http1.response_reader import ResponseLike
     from urlrequest._net.cancel_scope import CancelScope
     from urlrequest._net.route import Route
 
-__all__ = ["MOST_IDLE", "Lease", "Pool", "idle_time"]
+__all__ = ["MOST_IDLE", "Lease", "Pool"]
 
 MOST_IDLE = 64  # connections in all
 MOST_IDLE_PER_ROUTE = 16  # connections
 IDLE_TIME = 60.0  # seconds; servers close after some 60 to 75
 BURST_TIME = 30.0  # seconds for those beyond MOST_IDLE_PER_ROUTE: many workers' connections, between two requests
 REQUEST_TIMEOUT = 408
-
-_TOLD_TIME = r"(?i)timeout\s*=\s*\"?([0-9]{1,6})"  # compiled with its first use: many servers do not tell
 
 
 class Pool:
@@ -228,7 +225,7 @@ class Lease:
         is_kept = kind is None and not self._is_last and isinstance(connection, HTTPConnection) and connection.is_intact
         if is_kept and response is not None and response.is_reusable and defaults.keep_alive:
             told = response.head.headers.get("Keep-Alive")
-            self._pool.put(self._key, connection, IDLE_TIME if told is None else idle_time(told))
+            self._pool.put(self._key, connection, IDLE_TIME if told is None else idle_time(told, IDLE_TIME))
         else:
             connection.close()
 
@@ -246,13 +243,3 @@ def _key_of(route: Route) -> Hashable:
 
     context = None if route.tls is None else lazy_context(route.tls).key
     return route.key, context, None if proxy_tls is None else lazy_context(proxy_tls).key
-
-
-def idle_time(keep_alive: str) -> float:
-    """How long a connection is worth keeping, in seconds: a second less than the server keeps it, if it tells.
-
-    Args:
-        keep_alive: The response's Keep-Alive field (RFC 2068, section 19.7.1.1).
-    """
-    told = re.search(_TOLD_TIME, keep_alive)
-    return IDLE_TIME if told is None else min(IDLE_TIME, int(told[1]) - 1.0)

@@ -12,14 +12,8 @@ from urlrequest._concurrency.deadline import check_seconds
 from urlrequest._content.checksum import check_checksum
 from urlrequest._content.codings import accepted_codings
 from urlrequest._content.sinks import check_file_path
-from urlrequest._http.request_head import (
-    build_fields,
-    check_method,
-    cookie_text,
-    join_cookies,
-    read_fields,
-    with_userinfo,
-)
+from urlrequest._http.fields import cookie_text, field_names, first_value, join_cookies, read_fields, without
+from urlrequest._http.request_head import build_fields, check_method
 from urlrequest._http.target import Target, parse_target
 from urlrequest._http1.connection import HTTPSConnection
 from urlrequest._net.route import Route
@@ -33,12 +27,10 @@ from .options import PLAIN
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from urlrequest._content.body import Body
-    from urlrequest._http.headers import Headers
+    from urlrequest._http.fields import Fields
     from urlrequest._http.redirect import NextRequest
-    from urlrequest._http1.connection import Fields
     from urlrequest._net.tls_settings import TlsSettings
 
     from .options import Options
@@ -139,8 +131,12 @@ def _combine(
     body = _make_body(options, given[0])
     method = check_method(options.method, has_body=body is not None)
     file_path = None if options.file_path is None else check_file_path(options.file_path)
-    names = given[1] | {name.lower() for name, _ in given[0]} if given[0] else given[1]
-    secrets: set[str] = set()
+    names = given[1] | field_names(given[0]) if given[0] else given[1]
+    auth, secrets = options.auth, set[str]()
+    if auth is not None:
+        from urlrequest._http.auth import watched_auth  # few requests have credentials
+
+        auth = watched_auth(auth, secrets)
     fields = build_fields(
         target,
         method,
@@ -151,7 +147,7 @@ def _combine(
             *_user_agent(options.user_agent),
         ),
         cookies=options.cookies,
-        auth=None if options.auth is None else _watched_auth(options.auth, secrets),
+        auth=auth,
     )
     return PreparedRequest(
         method,
@@ -187,19 +183,6 @@ def _cached_plain(
     return _combine(PLAIN, target, connection_class, tls, is_coding_welcome)
 
 
-def _watched_auth(auth: Any, secrets: set[str]) -> Any:
-    """A callable `auth` that also notes which fields it set: whatever they are called, they are credentials."""
-    if not callable(auth) or (hasattr(auth, "username") and hasattr(auth, "password")):
-        return auth
-
-    def watched(headers: Headers) -> None:
-        before = set(headers.fields())
-        auth(headers)
-        secrets.update(name.lower() for name, value in headers.fields() if (name, value) not in before)
-
-    return watched
-
-
 def find_target(url: object, base_url: object) -> Target:
     """Where a request goes; its URL may be relative to the session's.
 
@@ -224,8 +207,8 @@ def _merge_fields(options: Options) -> tuple[Fields, set[str]]:
     common, common_suppressed = read_fields(options.session_headers, "headers of the session")
     if options.session_cookies is not None:
         common = join_cookies(common, cookie_text(options.session_cookies))
-    names = {name.lower() for name, _ in fields} | suppressed
-    return [*(field for field in common if field[0].lower() not in names), *fields], suppressed | common_suppressed
+    names = field_names(fields) | suppressed
+    return without(common, names) + fields, suppressed | common_suppressed
 
 
 def _make_body(options: Options, fields: Fields) -> Body | None:
@@ -234,7 +217,7 @@ def _make_body(options: Options, fields: Fields) -> Body | None:
         return None
     from urlrequest._content.body import make_body, make_json_body  # most requests have none
 
-    content_type = next((value for name, value in fields if name.lower() == "content-type"), None)
+    content_type = first_value(fields, "content-type")
     if options.json is not None:
         if source is not None or options.files is not None:
             raise ValueError("json is a body of its own; req_body and files cannot be given with it")
@@ -334,13 +317,17 @@ def prepare_redirected(
     fields = prepared.fields
     if following.leaves_origin:
         dropped |= prepared.secrets
-        fields = [("Host", following.target.authority), *(field for field in fields if field[0].lower() != "host")]
-    fields = [field for field in fields if field[0].lower() not in dropped]
+        fields = [("Host", following.target.authority), *without(fields, {"host"})]
+    fields = without(fields, dropped)
+    if following.target.userinfo is not None:
+        from urlrequest._http.auth import with_userinfo  # few requests have credentials
+
+        fields = with_userinfo(fields, following.target)
     tls = _tls_settings(options) if following.target.scheme == "https" else None
     return prepared.replace(
         method=following.method,
         target=following.target,
-        fields=with_userinfo(fields, following.target),
+        fields=fields,
         body=prepared.body if following.keeps_body else None,
         route=_make_route(options, following.target, connection_class, tls),
     )
@@ -358,6 +345,5 @@ def request_line_and_fields(prepared: PreparedRequest, cookies: str | None) -> t
     if proxy is None:
         return prepared.target.path, fields
     if prepared.route.is_tunnelled:
-        return prepared.target.path, [field for field in fields if field[0].lower() != "proxy-authorization"]
-    for_proxy = {name.lower() for name, _ in proxy.fields}
-    return prepared.target.url, [*(field for field in fields if field[0].lower() not in for_proxy), *proxy.fields]
+        return prepared.target.path, without(fields, {"proxy-authorization"})
+    return prepared.target.url, [*without(fields, field_names(proxy.fields)), *proxy.fields]

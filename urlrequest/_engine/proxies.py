@@ -5,7 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
-from urlrequest._http.request_head import basic_credentials, read_fields
+from urlrequest._http.auth import basic_credentials
+from urlrequest._http.fields import read_fields, without
 from urlrequest._http.target import parse_port, parse_target
 from urlrequest.errors import InvalidURL
 
@@ -81,7 +82,7 @@ def _fields(headers: object, userinfo: tuple[str, str] | None) -> tuple[tuple[st
         if name.lower() in _RESERVED_FIELDS:
             raise ValueError(f"proxy_headers has {name}, which belongs to the request")
     if userinfo is not None:
-        fields = [field for field in fields if field[0].lower() != "proxy-authorization"]
+        fields = without(fields, {"proxy-authorization"})
         fields.append(("Proxy-Authorization", basic_credentials(*userinfo)))
     return tuple(fields)
 

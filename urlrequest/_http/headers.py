@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["Headers"]
+__all__ = ["Headers", "pairs_of"]
+
+MAX_CACHED_FIELDS = 32  # the names of longer heads are not cached
 
 _MISSING: Any = object()
-MOST_KEPT = 32  # fields; the names of longer heads are not kept
 
 
 class Headers(dict[str, str]):
@@ -29,10 +30,10 @@ class Headers(dict[str, str]):
 
     def __init__(self, fields: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
         super().__init__()
-        pairs = fields if isinstance(fields, list) else list(_pairs(fields))
+        pairs = fields if isinstance(fields, list) else list(pairs_of(fields))
         names = tuple([name for name, _ in pairs])
         # Lower case -> as it is kept. Many share one: whoever changes it makes one of his own.
-        self._spelling = _known_spelling(names) if len(pairs) <= MOST_KEPT else _make_spelling(names)
+        self._spelling = _known_spelling(names) if len(pairs) <= MAX_CACHED_FIELDS else _make_spelling(names)
         self._repeated: dict[str, list[str]] | None = None  # lower case -> the single values
         if len(self._spelling) == len(pairs):  # nothing is repeated, as a rule
             super().update(zip(self._spelling.values(), [value for _, value in pairs], strict=True))
@@ -131,7 +132,7 @@ class Headers(dict[str, str]):
 
     def update(self, *others: Any, **more: str) -> None:
         for other in (*others, more):
-            pairs = list(_pairs(other))
+            pairs = list(pairs_of(other))
             for name, _ in pairs:
                 self.pop(name, None)
             for name, value in pairs:
@@ -165,8 +166,8 @@ def _make_spelling(names: tuple[str, ...]) -> dict[str, str]:
 _known_spelling = lru_cache(maxsize=128)(_make_spelling)  # servers send the same names over and over
 
 
-def _pairs(fields: Any) -> Iterable[tuple[str, str]]:
-    """Each field by itself, repeated ones too."""
+def pairs_of(fields: Any) -> Iterable[Any]:
+    """The fields of a mapping or of an iterable of pairs, one by one, repeated ones too."""
     if isinstance(fields, Headers):
         return fields.fields()
     return fields.items() if hasattr(fields, "items") else fields  # type: ignore[no-any-return]  # whatever the user has

@@ -18,9 +18,16 @@ from urlrequest.errors import DeadlineExceeded, ProxyError, RequestCancelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from urlrequest._content.body import Body
+    from typing import Protocol
 
     from .response_head import ResponseHead
+
+    class _Body(Protocol):
+        """What matters of a body here; see `urlrequest._content.body.Body`."""
+
+        @property
+        def is_replayable(self) -> bool: ...
+
 
 __all__ = ["back_off", "is_worth_retrying", "may_repeat", "retry_after", "wants_retry"]
 
@@ -35,7 +42,7 @@ LONGEST_RETRY_AFTER = 3600.0  # seconds that a server may ask for
 _PASSING_ERRNOS = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, getattr(errno, "EHOSTDOWN", -1)})
 
 
-def may_repeat(method: str, body: Body | None) -> bool:
+def may_repeat(method: str, body: _Body | None) -> bool:
     """Whether sending a request twice is as good as sending it once, and possible."""
     return method in IDEMPOTENT_METHODS and (body is None or body.is_replayable)
 

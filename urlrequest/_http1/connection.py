@@ -11,7 +11,7 @@ import http.client
 import ssl
 from time import monotonic
 
-from urlrequest._http.request_head import head_octets
+from urlrequest._http.request_head import encode_head
 from urlrequest._net.cancel_scope import CancelScope
 from urlrequest._net.connect import connect_socket, connect_to_host
 from urlrequest._net.stream import NetworkStream
@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from urlrequest._engine.proxies import Proxy
     from urlrequest._net.tls_contexts import LazyContext
 
-__all__ = ["Fields", "HTTPConnection", "HTTPSConnection"]
-
-Fields = list[tuple[str, str]]
+__all__ = ["HTTPConnection", "HTTPSConnection"]
 
 _RESTING = CancelScope()  # of connections that serve no request
 
@@ -178,7 +176,7 @@ class HTTPConnection(http.client.HTTPConnection):
         stream: NetworkStream = self.sock  # pyright: ignore[reportAssignmentType]  # connect() has made it
         began = monotonic()
         try:
-            head = head_octets(method, url, headers)
+            head = encode_head(method, url, headers)
             if body is None:
                 self.is_intact = stream.send_all(head)
             else:
@@ -307,7 +305,7 @@ def _bracketed(host: str) -> str:
 def _open_http_tunnel(stream: NetworkStream, authority: str, headers: Any) -> None:
     """Have the proxy connect to the origin (RFC 9110, section 9.3.6)."""
     fields = [("Host", authority), *(headers.items() if hasattr(headers, "items") else headers)]
-    stream.send_all(head_octets("CONNECT", authority, fields))
+    stream.send_all(encode_head("CONNECT", authority, fields))
     try:
         response = Response(stream, "CONNECT")
     except ProtocolError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+from urlrequest._http.fields import first_value
 from urlrequest.errors import IncompleteContent
 
 from .response_reader import await_continue
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from urlrequest._content.body import Body
+    from urlrequest._http.fields import Fields
     from urlrequest._net.stream import NetworkStream
 
-    from .connection import Fields
 
 __all__ = ["SMALL_BODY", "reported_parts", "send_with_body"]
 
@@ -38,7 +39,8 @@ def send_with_body(stream: NetworkStream, head: bytes, body: Body, fields: Field
         IncompleteContent: The body is not as long as the fields say. OSError: The connection broke.
         RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.
     """
-    declared = next((int(value) for name, value in fields if name.lower() == "content-length"), None)
+    said = first_value(fields, "content-length")
+    declared = None if said is None else int(said)
     if declared is not None and body.length is not None and body.length <= SMALL_BODY:
         return _send_joined(stream, head, body, declared)
     pieces = body.pieces()

@@ -14,8 +14,9 @@ import http.client
 import re
 from time import monotonic
 
+from urlrequest._http.framing import Framing, body_framing
 from urlrequest._http.headers import Headers
-from urlrequest._http.response_head import HEAD_LIMIT, Framing, ResponseHead, frame, parse_head
+from urlrequest._http.response_head import MAX_HEAD_SIZE, ResponseHead, parse_head
 from urlrequest.errors import IncompleteContent, ProtocolError
 
 TYPE_CHECKING = False
@@ -77,7 +78,7 @@ class Response:
         self._chunk_left = 0  # octets of the present chunk still to come
         self._is_first_chunk = True
         self.head = self._read_head()
-        framing = frame(self.head, method)
+        framing = body_framing(self.head, method)
         self.expected = framing.length
         self._framing: Framing = framing
         self._left = framing.length  # octets of content still to come
@@ -137,7 +138,7 @@ class Response:
     def _read_head(self) -> ResponseHead:
         octets = 0
         for _ in range(INTERIM_LIMIT + 1):
-            block = self._read_head_block(HEAD_LIMIT - octets)
+            block = self._read_head_block(MAX_HEAD_SIZE - octets)
             octets += len(block)
             head = parse_head(block)
             # 101 is final: what follows is another protocol (RFC 9110, section 15.2.2).
@@ -154,7 +155,7 @@ class Response:
             if not b"HTTP/1.".startswith(octets[:7]):
                 raise ProtocolError(f"{self._stream.peer} does not speak HTTP/1: it sent {octets[:30]!r}")
             if len(octets) > limit:
-                raise ProtocolError(f"{self._stream.peer} sent a head of more than {HEAD_LIMIT} octets")
+                raise ProtocolError(f"{self._stream.peer} sent a head of more than {MAX_HEAD_SIZE} octets")
             searched = max(0, len(octets) - 3)
             more = self._stream.receive()
             if not more:
@@ -162,7 +163,7 @@ class Response:
                 raise ProtocolError(f"{self._stream.peer} closed the connection within the head, {received}")
             octets += more
         if end.end() > limit:
-            raise ProtocolError(f"{self._stream.peer} sent a head of more than {HEAD_LIMIT} octets")
+            raise ProtocolError(f"{self._stream.peer} sent a head of more than {MAX_HEAD_SIZE} octets")
         self._rest, self._at = octets[end.end() :] + self._rest[self._at :], 0
         return octets[: end.end()]
 
@@ -285,7 +286,7 @@ def await_continue(stream: NetworkStream) -> bool:
     """
     octets, until = b"", monotonic() + CONTINUE_TIME
     has_leave = False
-    while len(octets) <= HEAD_LIMIT:
+    while len(octets) <= MAX_HEAD_SIZE:
         end = _END_OF_HEAD.search(octets)
         if end is None:
             if has_leave and not octets:
@@ -319,7 +320,7 @@ class ForeignResponse:
         self.wrapped = wrapped
         reason = getattr(wrapped, "reason", "") or ""
         self.head = ResponseHead("1.1", int(wrapped.status), reason, Headers(wrapped.getheaders()))
-        self.expected = frame(self.head, method).length
+        self.expected = body_framing(self.head, method).length
         self._received = 0
 
     def take_whole(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 from importlib import import_module
 
+from urlrequest._http.fields import without
 from urlrequest._http.headers import Headers
 from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
 from urlrequest._http1.response_reader import ForeignResponse, Response
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from urlrequest._content.body import Body
     from urlrequest._engine.proxies import Proxy
-    from urlrequest._http1.connection import Fields
+    from urlrequest._http.fields import Fields
     from urlrequest._http1.response_reader import ResponseLike
 
     from .cancel_scope import CancelScope
@@ -108,7 +109,7 @@ def exchange(connection: Any, method: str, target: str, fields: Fields, body: Bo
 
 def _request_foreign(connection: Any, method: str, target: str, fields: Fields, body: Body | None) -> None:
     # http.client frames a body of unknown length itself, and only where no field says so already.
-    headers = dict(Headers(field for field in fields if field[0].lower() != "transfer-encoding"))
+    headers = dict(Headers(without(fields, {"transfer-encoding"})))
     if body is None:
         connection.request(method, target, body=None, headers=headers)
         return

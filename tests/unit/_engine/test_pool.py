@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from urlrequest._engine import pool as pool_module
-from urlrequest._engine.pool import Pool, idle_time
+from urlrequest._engine.pool import Pool
 from urlrequest._engine.proxies import Proxy
 from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
 from urlrequest._net.route import Route
@@ -131,24 +131,6 @@ def test_17_10_no_idle_time() -> None:
     pool.put("key", one, 0)
 
     assert not one.is_open
-
-
-@pytest.mark.parametrize(
-    ("field", "seconds"),
-    [
-        ("", 60.0),
-        ("timeout=5", 4.0),
-        ("Timeout = 5, max=100", 4.0),
-        ('timeout="5"', 4.0),
-        ("timeout=600", 60.0),
-        ("timeout=0", -1.0),
-        ("max=7", 60.0),
-        ("timeout=-5", 60.0),
-    ],
-)
-def test_17_10_keep_alive_field(field: str, seconds: float) -> None:
-    """The server's own time counts, a second less, so as not to meet its closing."""
-    assert seconds == idle_time(field)
 
 
 def test_17_10_readable_idle_connection_is_dead() -> None:

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import enum
+from itertools import count
+
+import pytest
+
+from urlrequest import Headers
+from urlrequest._http.fields import cookie_text, field_names, first_value, is_token, join_cookies, read_fields, without
+
+FIELDS = [("Host", "h"), ("X-A", "1"), ("x-a", "2"), ("X-B", "")]
+
+
+class Number(enum.IntEnum):
+    SEVEN = 7
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (None, []),
+        ({}, []),
+        ([], []),
+        ({"A": "1", "B": "2"}, [("A", "1"), ("B", "2")]),
+        ([("A", "1"), ("A", "2")], [("A", "1"), ("A", "2")]),
+        ([["A", "1"]], [("A", "1")]),
+        ((pair for pair in [("A", "1")]), [("A", "1")]),
+        (Headers([("A", "1"), ("B", "x"), ("a", "2")]), [("A", "1"), ("A", "2"), ("B", "x")]),
+        ({"A": b"\xe9"}, [("A", "é")]),
+        ({b"A": "1"}, [("A", "1")]),
+        ({"A": 7, "B": -1, "C": 0}, [("A", "7"), ("B", "-1"), ("C", "0")]),
+        ({"A": Number.SEVEN}, [("A", "7")]),
+        ({"A": ""}, [("A", "")]),
+        ({"A": "a\tb \x01\x7f"}, [("A", "a\tb \x01\x7f")]),
+    ],
+    ids=count(),
+)
+def test_10_3_fields(given: object, expected: list[tuple[str, str]]) -> None:
+    """Contract 10.3: a dictionary or pairs; values as text, octets or numbers."""
+    assert (expected, set()) == read_fields(given, "req_headers")
+
+
+NO_TOKENS = ["", " ", "A B", "A\r\nB", "A:", "A\0", "A\t", "A\x7f", "Ä", "A\n", "A(", "Content-Length ", " Host"]
+
+
+@pytest.mark.parametrize("name", NO_TOKENS)
+def test_10_3_names_that_are_no_tokens(name: str) -> None:
+    """Contract 10.3, HEAD-1: a name that is no token is a ValueError, with whatever value (sockets, E71)."""
+    for value in ("x", None, 1):
+        with pytest.raises(ValueError, match=r"req_headers has the name .* not a token"):
+            read_fields({name: value}, "req_headers")
+    with pytest.raises(ValueError, match="not a token"):
+        read_fields([(name.encode("latin-1"), "x")], "req_headers")
+
+
+@pytest.mark.parametrize("value", ["a\r\nB: c", "a\rb", "a\nb", "a\r\n b", "a\0b", "\r", "\n", "\0"])
+def test_10_3_values_with_line_ends(value: str) -> None:
+    """Contract 10.3, HEAD-1: CR, LF and NUL are errors that name the field, never the value (sockets, E71)."""
+    for given in (value, value.encode()):
+        with pytest.raises(ValueError, match=r"proxy_headers has CR, LF or NUL in the value of X-A$"):
+            read_fields({"X-A": given}, "proxy_headers")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("A: 1", "req_headers is str"),
+        (b"A: 1", "req_headers is bytes"),
+        (1, "req_headers is int"),
+        (["A"], "req_headers holds str"),
+        ([("A", "1", "2")], "req_headers holds tuple"),
+        ([("A",)], "req_headers holds tuple"),
+        ([{"A", "1"}], "req_headers holds set"),
+        ({1: "x"}, "req_headers has a name of type int"),
+        ({None: "x"}, "req_headers has a name of type NoneType"),
+        ({"A": 1.5}, "req_headers has a value of type float for A"),
+        ({"A": True}, "req_headers has a value of type bool for A"),
+        ({"A": ["x"]}, "req_headers has a value of type list for A"),
+        ({"A": bytearray(b"x")}, "req_headers has a value of type bytearray for A"),
+    ],
+    ids=count(),
+)
+def test_10_3_wrong_types(given: object, message: str) -> None:
+    """Contract 10.3: anything else is a TypeError that says what was passed, not the values."""
+    with pytest.raises(TypeError, match=f"^{message}"):
+        read_fields(given, "req_headers")
+
+
+def test_10_3_names_left_out() -> None:
+    """Contract 10.3: a value of None is no field; its name is returned in lower case."""
+    assert ([("A", "1")], {"user-agent"}) == read_fields({"A": "1", "USER-agent": None}, "req_headers")
+
+
+def test_tokens() -> None:
+    """A token has at least one character, and only those of RFC 9110, section 5.6.2."""
+    assert is_token("!#$%&'*+-.^_`|~09azAZ")
+    assert not any(map(is_token, ["", " ", "a b", "a\n", "é", "\u017f", "a:", '"a"']))
+
+
+@pytest.mark.parametrize(("name", "expected"), [("host", "h"), ("x-a", "1"), ("x-b", ""), ("x-c", None)])
+def test_first_value(name: str, expected: str | None) -> None:
+    """The first value of a field is found in any spelling; an empty one is not an absent one."""
+    assert expected == first_value(FIELDS, name)
+
+
+def test_field_names() -> None:
+    """Names are compared in lower case."""
+    assert {"host", "x-a", "x-b"} == field_names(FIELDS)
+    assert set() == field_names([])
+
+
+def test_without() -> None:
+    """All fields of the names are left out, in any spelling; the others keep their order, and the list is a new one."""
+    assert [("Host", "h"), ("X-B", "")] == without(FIELDS, {"x-a", "x-z"})
+    assert FIELDS == without(FIELDS, ())
+    assert FIELDS is not without(FIELDS, ())
+
+
+def test_10_4_cookies_are_joined_in_a_new_list() -> None:
+    """Contract 10.4: cookies join the fields that are there; other requests' fields stay as they were."""
+    fields = [("Cookie", "a=b"), ("X", "1")]
+
+    assert [("X", "1"), ("Cookie", "a=b; c=d; e=f")] == join_cookies(fields, cookie_text({"c": "d", "e": "f"}))
+    assert [("Cookie", "a=b"), ("X", "1")] == fields
