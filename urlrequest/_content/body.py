@@ -35,10 +35,11 @@ class Body:
         length: Octets in all; None: unknown, so they are sent in chunks (RFC 9112, section 7.1).
         content_type: The type that the octets have when the user names none.
         is_replayable: The octets can be had a second time.
-        is_watched: Whoever takes a piece says by that that the one before was sent; so none may be taken early.
+        on_sent: Called by whoever sends the body, with the octets sent so far and whether these are all: before the
+            first, after each part, and at the end, when the system has taken the last. None: nobody asks.
     """
 
-    __slots__ = ("content_type", "is_replayable", "is_watched", "length", "pieces")
+    __slots__ = ("content_type", "is_replayable", "length", "on_sent", "pieces")
 
     def __init__(
         self,
@@ -47,17 +48,12 @@ class Body:
         content_type: str | None = None,
         *,
         is_replayable: bool = False,
-        is_watched: bool = False,
     ) -> None:
         self.pieces = pieces
         self.length = length
         self.content_type = content_type
         self.is_replayable = is_replayable
-        self.is_watched = is_watched
-
-    def watched(self, pieces: Callable[[], Iterator[bytes | memoryview]]) -> Body:
-        """The same content, in pieces of which somebody counts those that are taken."""
-        return Body(pieces, self.length, self.content_type, is_replayable=self.is_replayable, is_watched=True)
+        self.on_sent: Callable[[int, bool], None] | None = None
 
 
 def make_body(source: object, content_type: str | None) -> Body:

@@ -29,10 +29,8 @@ from .progress import ProgressMeter, SizeLimit, UploadMeter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any, Protocol
 
-    from urlrequest._content.body import Body
     from urlrequest._content.decoder import Decoder
     from urlrequest._delivery.events import Answer, ProgressRun
     from urlrequest._http.cookies import CookieStore
@@ -68,7 +66,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Supplies", "perform"]
 
-UPLOAD_PIECE = 64 * 1024  # octets sent between two upload progress events
 DISCARD_LIMIT = 16 * 1024  # octets of a body that nobody wants and that are read to keep the connection
 
 
@@ -100,7 +97,7 @@ def perform(options: Options, supplies: Supplies, scope: CancelScope, observer: 
     has_progress = observer.wants_progress() or observer.wants_chunks()
     prepared = prepare_request(options, has_progress=has_progress, connection_class_for=observer.connection_class)
     if prepared.body is not None and observer.wants_upload_progress():
-        prepared = prepared.replace(body=_watched(prepared.body, prepared.progress_interval, observer))
+        prepared.body.on_sent = UploadMeter(prepared.body.length, prepared.progress_interval, observer).report
     if prepared.file_path is None:
         return _fetch(prepared, None, options, supplies, scope, observer)
     with _open_file(prepared.file_path, prepared, scope) as file:
@@ -155,21 +152,6 @@ def _find_redirect(prepared: PreparedRequest, head: ResponseHead) -> NextRequest
 
 
 # Sending
-
-
-def _watched(body: Body, interval: float | None, observer: Observer) -> Body:
-    """The body, telling how much of it was sent: whoever takes a piece has sent the one before."""
-
-    def pieces() -> Iterator[bytes | memoryview]:
-        meter = UploadMeter(body.length, interval, observer)
-        for piece in body.pieces():
-            for start in range(0, len(piece), UPLOAD_PIECE):
-                part = piece[start : start + UPLOAD_PIECE]
-                yield part
-                meter.count(len(part))
-        meter.finish()
-
-    return body.watched(pieces)
 
 
 def _exchange(prepared: PreparedRequest, supplies: Supplies, scope: CancelScope) -> tuple[Lease, ResponseLike]:

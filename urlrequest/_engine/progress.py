@@ -96,29 +96,23 @@ class ProgressMeter:
 
 
 class UploadMeter:
-    """Counts a body's octets as they are sent; the last event always comes."""
+    """Turns what is sent of a body into progress events; the first and the last always come."""
 
     def __init__(self, total: int | None, interval: float | None, observer: ProgressObserver) -> None:
-        """Begin, and tell so; `total` None: unknown."""
+        """Make a meter for all attempts to send a body; `total` None: unknown."""
         self._total = -1 if total is None else total
+        self._interval = interval
         self._pace = _Throttle(interval)
         self._observer = observer
-        self._sent = 0
-        self._pace.is_due()
-        self._tell()
 
-    def count(self, octets: int) -> None:
-        """Take note of octets sent."""
-        self._sent += octets
-        if self._sent != self._total and self._pace.is_due():
-            self._tell()
-
-    def finish(self) -> None:
-        """Tell of the end."""
-        self._tell()
-
-    def _tell(self) -> None:
-        self._observer.progress_made(ProgressRun(self._sent, 0, 1, self._total, is_upload=True))
+    def report(self, sent: int, is_end: bool) -> None:
+        """Take note of how many octets were sent so far, and whether these are all; see `Body.on_sent`."""
+        is_start = sent == 0
+        if is_start:  # every attempt sends all of it
+            self._pace = _Throttle(self._interval)
+        is_due = self._pace.is_due() and sent != self._total  # the whole is reported once, at its end
+        if is_start or is_end or is_due:
+            self._observer.progress_made(ProgressRun(sent, 0, 1, self._total, is_upload=True))
 
 
 class SizeLimit:

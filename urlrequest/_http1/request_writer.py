@@ -16,20 +16,22 @@ from .response_reader import await_continue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from urlrequest._content.body import Body
     from urlrequest._http.fields import Fields
     from urlrequest._net.stream import NetworkStream
 
 
-__all__ = ["SMALL_BODY", "send_with_body"]
+__all__ = ["SMALL_BODY", "reported_parts", "send_with_body"]
 
 SMALL_BODY = 64 * 1024  # octets; a body up to this is sent in one piece with the head
+REPORTED_SIZE = 64 * 1024  # octets from one call of a body's `on_sent` to the next
+LAST_CHUNK = b"0\r\n\r\n"  # with no trailers (RFC 9112, section 7.1)
 
 
 def send_with_body(stream: NetworkStream, head: bytes, body: Body, fields: Fields) -> bool:
-    """Send a whole message.
+    """Send a whole message, and report to the body's `on_sent` how much of it was sent.
 
     Returns:
         Whether all of it was sent; False when an answer came first.
@@ -37,46 +39,77 @@ def send_with_body(stream: NetworkStream, head: bytes, body: Body, fields: Field
         IncompleteContent: The body is not as long as the fields say. OSError: The connection broke.
         RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.
     """
-    pieces = body.pieces()
     said = first_value(fields, "content-length")
     declared = None if said is None else int(said)
-    if declared is not None and body.length is not None and body.length <= SMALL_BODY and not body.is_watched:
-        content = b"".join(pieces)
-        if len(content) != declared:  # a file has changed; what is too much would be taken for the next request
-            raise IncompleteContent(f"req_body has {len(content)} octets, not the {declared} of its Content-Length")
-        return stream.send_all(head + content, watch=True)
+    if declared is not None and body.length is not None and body.length <= SMALL_BODY:
+        return _send_joined(stream, head, body, declared)
+    pieces = body.pieces()
     try:
         if not stream.send_all(head, watch=True):
             return False
         if _expects_continue(fields) and not await_continue(stream):
             return False
-        return _send_pieces(stream, pieces, declared)
+        if body.on_sent is None:
+            return _send_parts(stream, pieces, declared, _report_nothing)
+        return _send_parts(stream, reported_parts(pieces), declared, body.on_sent)
     finally:
         # An error keeps this frame alive, and by that the files which the pieces come from.
         if isinstance(pieces, Generator):
             pieces.close()
 
 
-def _send_pieces(stream: NetworkStream, pieces: Iterator[bytes | memoryview], declared: int | None) -> bool:
+def _send_joined(stream: NetworkStream, head: bytes, body: Body, declared: int) -> bool:
+    content = b"".join(body.pieces())
+    if len(content) != declared:  # a file has changed; what is too much would be taken for the next request
+        raise IncompleteContent(f"req_body has {len(content)} octets, not the {declared} of its Content-Length")
+    report = body.on_sent or _report_nothing
+    report(0, False)
+    is_whole = stream.send_all(head + content, watch=True)
+    if is_whole:
+        report(declared, True)
+    return is_whole
+
+
+def _send_parts(
+    stream: NetworkStream,
+    parts: Iterator[bytes | memoryview],
+    declared: int | None,
+    report: Callable[[int, bool], None],
+) -> bool:
     sent = 0
-    for piece in pieces if declared is not None else _chunked(pieces):
-        sent += len(piece)
+    report(0, False)
+    for part in parts:
+        if not part:  # an empty chunk would be the last one
+            continue
+        sent += len(part)
         if declared is not None and sent > declared:
             raise IncompleteContent(f"req_body has more than the {declared} octets of its Content-Length")
-        if not stream.send_all(piece, watch=True):
+        if not stream.send_all(part if declared is not None else _chunk(part), watch=True):
             return False
+        report(sent, False)
     if declared is not None and sent < declared:
         raise IncompleteContent(f"req_body ended after {sent} of the {declared} octets of its Content-Length")
+    if declared is None and not stream.send_all(LAST_CHUNK, watch=True):
+        return False
+    report(sent, True)
     return True
+
+
+def _report_nothing(sent: int, is_end: bool) -> None:
+    """Stand for the `on_sent` that a body has not."""
+
+
+def reported_parts(pieces: Iterator[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+    """The octets in parts that are small enough to say after each how far the body is."""
+    for piece in pieces:
+        for start in range(0, len(piece), REPORTED_SIZE):
+            yield piece[start : start + REPORTED_SIZE]
 
 
 def _expects_continue(fields: Fields) -> bool:
     return any(name.lower() == "expect" and value.lower() == "100-continue" for name, value in fields)
 
 
-def _chunked(pieces: Iterator[bytes | memoryview]) -> Iterator[bytes | memoryview]:
-    """The chunked transfer coding (RFC 9112, section 7.1)."""
-    for piece in pieces:
-        if piece:  # an empty chunk would be the last one
-            yield b"".join((b"%x\r\n" % len(piece), piece, b"\r\n"))
-    yield b"0\r\n\r\n"
+def _chunk(part: bytes | memoryview) -> bytes:
+    """A chunk of the chunked transfer coding (RFC 9112, section 7.1)."""
+    return b"".join((b"%x\r\n" % len(part), part, b"\r\n"))

@@ -18,7 +18,7 @@ from urlrequest.errors import ProxyError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterator
     from typing import Any
 
     from urlrequest._content.body import Body
@@ -110,10 +110,33 @@ def exchange(connection: Any, method: str, target: str, fields: Fields, body: Bo
 def _request_foreign(connection: Any, method: str, target: str, fields: Fields, body: Body | None) -> None:
     # http.client frames a body of unknown length itself, and only where no field says so already.
     headers = dict(Headers(without(fields, {"transfer-encoding"})))
-    content: Any = None
-    if body is not None:
-        from urlrequest._http1.request_writer import SMALL_BODY  # most requests have none
+    if body is None:
+        connection.request(method, target, body=None, headers=headers)
+        return
+    from urlrequest._http1.request_writer import SMALL_BODY  # most requests have none
 
-        is_small = body.length is not None and body.length <= SMALL_BODY
-        content = b"".join(body.pieces()) if is_small else map(bytes, body.pieces())
+    if body.length is None or body.length > SMALL_BODY:
+        connection.request(method, target, body=_reporting(body), headers=headers)
+        return
+    content = b"".join(body.pieces())
+    if body.on_sent is not None:
+        body.on_sent(0, False)
     connection.request(method, target, body=content, headers=headers)
+    if body.on_sent is not None:
+        body.on_sent(len(content), True)
+
+
+def _reporting(body: Body) -> Iterator[bytes]:
+    """The octets for a connection that says nothing of what it has sent: it takes a part when the last one is sent."""
+    from urlrequest._http1.request_writer import reported_parts
+
+    if body.on_sent is None:
+        yield from map(bytes, body.pieces())
+        return
+    sent = 0
+    body.on_sent(0, False)
+    for part in reported_parts(body.pieces()):
+        yield bytes(part)
+        sent += len(part)
+        body.on_sent(sent, False)
+    body.on_sent(sent, True)

@@ -116,9 +116,9 @@ def test_17_2_upload() -> None:
     """Contract 17.2: beginning, every piece, end; each figure once."""
     observer = Observer()
     meter = UploadMeter(20, None, observer)
-    meter.count(10)
-    meter.count(10)
-    meter.finish()
+    for sent in (0, 10, 20):
+        meter.report(sent, False)
+    meter.report(20, True)
 
     assert [(0, 20), (10, 20), (20, 20)] == observer.events
     assert all(run.is_upload for run in observer.runs)
@@ -128,12 +128,33 @@ def test_17_3_upload_interval(clock: list[float]) -> None:
     """Contract 17.3: the interval holds for sending as well."""
     observer = Observer()
     meter = UploadMeter(None, 1.0, observer)
-    for moment in (100.5, 101.0, 101.5):
+    for moment, sent in [(100.0, 0), (100.5, 10), (101.0, 20), (101.5, 30)]:
         clock[0] = moment
-        meter.count(10)
-    meter.finish()
+        meter.report(sent, False)
+    meter.report(30, True)
 
     assert [(0, -1), (20, -1), (30, -1)] == observer.events
+
+
+def test_17_2_upload_of_nothing() -> None:
+    """Contract 17.2: an empty body has a beginning and an end, too."""
+    observer = Observer()
+    meter = UploadMeter(0, None, observer)
+    meter.report(0, False)
+    meter.report(0, True)
+
+    assert [(0, 0), (0, 0)] == observer.events
+
+
+def test_17_3_upload_again(clock: list[float]) -> None:
+    """Contract 17.3: when a body is sent again, its progress begins again, however soon."""
+    observer = Observer()
+    meter = UploadMeter(30, 60.0, observer)
+    for sent in (0, 10, 0, 10):
+        meter.report(sent, False)
+    meter.report(30, True)
+
+    assert [(0, 30), (0, 30), (30, 30)] == observer.events
 
 
 @pytest.mark.parametrize(("limit", "is_refused"), [(None, False), (9, True), (10, False), (0, True)])
