@@ -11,10 +11,13 @@ import re
 import shlex
 import subprocess
 import sys
+import tarfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import urlrequest
 
@@ -27,6 +30,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 DISTRIBUTION = "threaded-urlrequest"
+DISTRIBUTIONS = os.environ.get("URLREQUEST_TEST_DISTRIBUTIONS", "")  # folder of this checkout's wheel and sdist
 
 # Folders and files of somebody's machine; what a program finds on every machine (/etc, /run, /usr, /tmp) is none.
 MACHINE_PATH = re.compile(r"(?<![\w.~$}*])/(?:home|root|Users|work|mnt|srv|opt)/\w")
@@ -36,6 +40,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.~$}*])/(?:home|root|Users|work|mnt|srv|opt)/
 needs_wheel = pytest.mark.skipif(
     "site-packages" not in urlrequest.__file__, reason="the package is not installed from a wheel"
 )
+needs_distributions = pytest.mark.skipif(not DISTRIBUTIONS, reason="URLREQUEST_TEST_DISTRIBUTIONS is not set")
 
 
 def tracked_files() -> list[Path]:
@@ -56,6 +61,26 @@ def texts() -> dict[str, str]:
         except UnicodeDecodeError:
             continue
     return found
+
+
+def tracked_names(*folders: str) -> set[str]:
+    """The names, from the project's folder on, of the files that are in these folders."""
+    names = {path.relative_to(ROOT).as_posix() for path in tracked_files()}
+    return {name for name in names if name.partition("/")[0] in folders}
+
+
+def parsed(name: str) -> Any:
+    """What a YAML file of the repository says."""
+    return yaml.safe_load(texts()[name])
+
+
+def ci_steps() -> set[str]:
+    """The steps that `.ci/run` knows by name, as it says itself."""
+    assert ".ci/run" in texts()
+    told = subprocess.run(["bash", ".ci/run", "--help"], cwd=ROOT, capture_output=True, text=True, check=False)
+    steps = re.search(r"\[(.*?)\]", told.stderr)
+    assert steps is not None, told.stderr
+    return set(steps[1].split(" | "))
 
 
 def readme_commands() -> list[str]:
@@ -172,6 +197,17 @@ def test_changelog_has_the_version() -> None:
     assert re.search(rf"^## {re.escape(urlrequest.__version__)}\b", changelog, flags=re.MULTILINE)
 
 
+def test_changelog_is_in_form() -> None:
+    """Sections have a version and a date, groups the names of Keep a Changelog; only the topmost may be unreleased."""
+    changelog = (ROOT / "docs" / "changelog.md").read_text(encoding="utf-8")
+    first, *others = re.findall(r"^## (.*)", changelog, flags=re.MULTILINE)
+    groups = set(re.findall(r"^### (.*)", changelog, flags=re.MULTILINE))
+
+    assert re.fullmatch(r"Unreleased|\d+\.\d+\.\d+ - (unreleased|\d{4}-\d\d-\d\d)", first)
+    assert [] == [section for section in others if not re.fullmatch(r"\d+\.\d+\.\d+ - \d{4}-\d\d-\d\d", section)]
+    assert groups <= {"Added", "Changed", "Deprecated", "Different from Kivy", "Removed", "Fixed", "Security"}
+
+
 @needs_wheel
 def test_installed_metadata() -> None:
     """What a package index shows: the README, the licence, the lowest Python."""
@@ -182,18 +218,145 @@ def test_installed_metadata() -> None:
     assert README.strip() == str(metadata.get_payload()).strip()
 
 
+def test_sdist_is_asked_for_what_a_packager_needs() -> None:
+    """The sdist takes folders and files by name, so that what else is in the repository stays out of it."""
+    included = PROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+
+    assert {"/urlrequest", "/tests", "/docs", "/README.md", "/LICENSE", "/pyproject.toml"} == set(included)
+
+
+@needs_distributions
+def test_sdist_holds_package_tests_and_documentation() -> None:
+    """The sdist holds every file of the package, its tests and its documentation, and none of other folders."""
+    (path,) = Path(DISTRIBUTIONS).glob("*.tar.gz")
+    with tarfile.open(path) as sdist:
+        packed = {name.partition("/")[2] for name in sdist.getnames()}
+    kept = {"LICENSE", "README.md", "pyproject.toml"}
+
+    assert tracked_names("urlrequest", "tests", "docs") | kept | {"PKG-INFO", ".gitignore"} == packed
+
+
+@needs_distributions
+def test_wheel_holds_the_package() -> None:
+    """The wheel holds the files of the package, all of them and no others, and the licence."""
+    (path,) = Path(DISTRIBUTIONS).glob("*.whl")
+    with zipfile.ZipFile(path) as wheel:
+        packed = set(wheel.namelist())
+    described = {name for name in packed if name.partition("/")[0].endswith(".dist-info")}
+
+    assert tracked_names("urlrequest") == packed - described
+    assert "urlrequest/py.typed" in packed
+    assert [name for name in described if name.endswith("/licenses/LICENSE")]
+
+
 def test_package_is_marked_as_typed() -> None:
     """Type checkers read the annotations of the installed package (PEP 561)."""
     assert (Path(urlrequest.__file__).parent / "py.typed").is_file()
 
 
 def test_top_level_is_tidy() -> None:
-    """At the top are the package, tests, documentation, three files, and what begins with a dot."""
+    """At the top are the package, tests, documentation, three files, and what begins with a dot.
+
+    There may be scripts that show findings about other software.
+    """
     entries = {path.relative_to(ROOT).parts[0] for path in tracked_files()}
 
     assert {"urlrequest", "tests", "docs", "pyproject.toml", "README.md", "LICENSE"} == {
-        entry for entry in entries if not entry.startswith(".")
+        entry for entry in entries - {"findings"} if not entry.startswith(".")
     }
+
+
+def test_ci_runs_no_script_of_the_findings() -> None:
+    """The scripts in `findings` are about other software: neither `.ci/run` nor a workflow runs them."""
+    scripts = {name: text for name, text in texts().items() if name.startswith((".ci/", ".github/workflows/"))}
+
+    assert {".ci/run", ".github/workflows/ci.yml"} <= scripts.keys()
+    assert [] == [name for name, text in scripts.items() if "findings" in text]
+
+
+def test_named_steps_exist() -> None:
+    """Each step of `.ci/run` that a text tells the reader to run is one that it knows."""
+    known = ci_steps()
+    named = {
+        (name, step)
+        for name, text in texts().items()
+        if name.endswith((".md", ".yml"))
+        for line in re.findall(r"bash \.ci/run((?: [a-z]+)+)(?:`| *#| *$)", text, flags=re.MULTILINE)
+        for step in line.split()
+    }
+
+    assert {"lint", "types", "unit", "docs"} <= known
+    assert [] == sorted((name, step) for name, step in named if step not in known)
+
+
+def test_steps_install_groups_that_exist() -> None:
+    """Every dependency group that `.ci/run` installs is in pyproject.toml."""
+    script = texts()[".ci/run"]
+    groups = {*re.findall(r"--group (\w+)", script), *re.findall(r"by_itself \w+ (\w+)", script)}
+
+    assert {"lint", "typing", "tests", "docs"} <= groups
+    assert groups <= PROJECT["dependency-groups"].keys()
+
+
+def test_workflow_calls_the_one_door() -> None:
+    """The workflow runs `.ci/run`, as a contributor does. It may read the repository, and its jobs end in time."""
+    workflow = parsed(".github/workflows/ci.yml")
+    commands = [step.get("run", "") for step in workflow["jobs"]["everything"]["steps"]]
+
+    assert "bash .ci/run" in commands
+    assert {"contents": "read"} == workflow["permissions"]
+    assert workflow["concurrency"]["cancel-in-progress"] is True
+    for job in workflow["jobs"].values():
+        assert "permissions" not in job
+        assert job["timeout-minutes"]
+
+
+def test_workflow_tests_every_python() -> None:
+    """The matrix has each Python of the metadata, and the README's test command with the quick tests."""
+    job = parsed(".github/workflows/ci.yml")["jobs"]["tests"]
+    classified = {line.rpartition(" ")[2] for line in PROJECT["project"]["classifiers"] if " 3." in line}
+    (command,) = [step["run"] for step in job["steps"] if step.get("run", "").startswith("pytest")]
+
+    assert classified <= set(job["strategy"]["matrix"]["python"])
+    assert command.startswith(f"{readme_commands()[1].rpartition('.venv/bin/')[2]} ")
+    assert [] == [word for word in command.split() if word.startswith("tests/") and not (ROOT / word).is_dir()]
+
+
+def test_workflows_pin_their_actions() -> None:
+    """Every action has a version, and all are GitHub's own."""
+    used = [
+        found
+        for name, text in texts().items()
+        if name.startswith(".github/workflows/")
+        for found in re.findall(r"uses: (.*)", text)
+    ]
+
+    assert used
+    assert [] == [action for action in used if not re.fullmatch(r"actions/[\w-]+@(v\d+|[0-9a-f]{40})", action)]
+
+
+def test_hooks_run_the_pinned_tools() -> None:
+    """A commit is checked with the versions of ruff and codespell that `.ci/run` uses."""
+    hooks = {
+        hook["id"]: hook for repository in parsed(".pre-commit-config.yaml")["repos"] for hook in repository["hooks"]
+    }
+    pins = {
+        pin for name in ("ruff-check", "ruff-format", "codespell") for pin in hooks[name]["additional_dependencies"]
+    }
+
+    assert set(PROJECT["dependency-groups"]["lint"]) == pins
+
+
+def test_issue_forms_are_forms() -> None:
+    """The issue forms are well-formed, and that for bugs asks for all that is needed to look into one."""
+    bug, feature = (parsed(f".github/ISSUE_TEMPLATE/{name}.yml") for name in ("bug", "feature"))
+    asked = {field.get("id") for field in bug["body"]}
+
+    for form in (bug, feature):
+        assert {"name", "description", "labels", "body"} == form.keys()
+        for field in form["body"]:
+            assert field["type"] == "markdown" or field["attributes"]["label"]
+    assert {"version", "python", "system", "toolkit", "program", "log"} <= asked
 
 
 def test_no_text_holds_a_machine_path() -> None:
@@ -237,6 +400,14 @@ def test_16_2_errors_are_documented() -> None:
     page = (ROOT / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
 
     assert [] == [name for name in urlrequest.errors.__all__ if name not in page]
+
+
+def test_yaml_is_yaml() -> None:
+    """Every YAML file of the repository can be read."""
+    names = [name for name in texts() if name.endswith((".yml", ".yaml"))]
+
+    assert names
+    assert [] == [name for name in names if not isinstance(parsed(name), dict)]
 
 
 def test_every_test_has_a_promise() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -522,6 +521,8 @@ def test_12_3_another_process_has_the_part(download: Download, origin: Origin) -
 
 def test_12_3_lock_ends_with_the_request(download: Download, origin: Origin) -> None:
     """Contract 12.3: after an error nobody holds the part any more."""
+    import fcntl
+
     download.interrupt(origin)
     with open(download.part, "rb") as part:
         fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)

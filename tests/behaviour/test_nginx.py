@@ -9,7 +9,6 @@ import gc
 import importlib.util
 import os
 import re
-import resource
 import threading
 import time
 from contextlib import contextmanager
@@ -168,6 +167,8 @@ def test_tls_sessions_are_resumed(nginx: Nginx, ca_file: str) -> None:
 @pytest.mark.parametrize("count", [1000, 10_000])
 def test_17_9_many_at_once(nginx: Nginx, ca_file: str, count: int, is_tls: bool) -> None:
     """All of them complete, over as many connections as there are slots, and as many threads."""
+    import resource
+
     gc.collect()
     threads, memory = status_of("Threads"), status_of("VmRSS")
     began = time.monotonic()

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +16,8 @@ from urlrequest.errors import ContentTooLarge, IncompleteContent, RequestCancell
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.no_leaks, pytest.mark.skipif(sys.platform == "win32", reason="locks of POSIX")]
+fcntl = pytest.importorskip("fcntl", reason="locks of POSIX")
+pytestmark = pytest.mark.no_leaks
 
 URL = "http://example.com/file"
 CONTENT = bytes(range(200))
