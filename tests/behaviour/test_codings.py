@@ -80,8 +80,8 @@ def test_4_6_codings(server: Server, recorder: Any, what: str, piece: int | None
 
 @pytest.mark.parametrize("what", [name for name in CODINGS if name != "identity"])
 @pytest.mark.parametrize("is_chunked", [True, False])
-def test_77_truncated(server: Server, recorder: Any, what: str, is_chunked: bool) -> None:
-    """Contract 4.6, row 77: a coding that ends early is an error, though the message itself is complete."""
+def test_fault_77_truncated(server: Server, recorder: Any, what: str, is_chunked: bool) -> None:
+    """Contract 4.6, fault 77: a coding that ends early is an error, though the message itself is complete."""
     name, encode = CODINGS[what]
     packed = encode(TEXT)[:-5]
     serve(server, name, (lambda: iter([packed])) if is_chunked else packed)
@@ -92,8 +92,8 @@ def test_77_truncated(server: Server, recorder: Any, what: str, is_chunked: bool
 
 
 @pytest.mark.parametrize("what", ["gzip", "deflate", "raw deflate", "br", "zstd"])
-def test_77_corrupt(server: Server, recorder: Any, what: str) -> None:
-    """Contract 4.6, row 77: octets that are no such coding, or that were damaged, are an error."""
+def test_fault_77_corrupt(server: Server, recorder: Any, what: str) -> None:
+    """Contract 4.6, fault 77: octets that are no such coding, or that were damaged, are an error."""
     name, encode = CODINGS[what]
     packed = bytearray(encode(TEXT))
     packed[0] ^= 0xFF
@@ -104,8 +104,8 @@ def test_77_corrupt(server: Server, recorder: Any, what: str) -> None:
     assert isinstance(request.error, errors.ContentDecodingError)
 
 
-def test_77_wrong_checksum_of_gzip(server: Server, recorder: Any) -> None:
-    """Row 77: the CRC of gzip is looked at."""
+def test_fault_77_wrong_checksum_of_gzip(server: Server, recorder: Any) -> None:
+    """Fault 77: the CRC of gzip is looked at."""
     packed = bytearray(gzip.compress(TEXT))
     packed[-6] ^= 1
     serve(server, "gzip", bytes(packed))
@@ -113,15 +113,15 @@ def test_77_wrong_checksum_of_gzip(server: Server, recorder: Any) -> None:
     assert isinstance(recorder.run(server.url).error, errors.ContentDecodingError)
 
 
-def test_79_unknown_coding_is_left_alone(server: Server, recorder: Any) -> None:
-    """Row 79: what we cannot undo and did not ask for is handed on as octets or text."""
+def test_fault_79_unknown_coding_is_left_alone(server: Server, recorder: Any) -> None:
+    """Fault 79: what we cannot undo and did not ask for is handed on as octets or text."""
     serve(server, "rot13", b"uryyb")
 
     assert "uryyb" == recorder.run(server.url).result
 
 
-def test_79_many_codings(server: Server, recorder: Any) -> None:
-    """Row 79: more than five codings are refused."""
+def test_fault_79_many_codings(server: Server, recorder: Any) -> None:
+    """Fault 79: more than five codings are refused."""
     serve(server, ", ".join(["gzip"] * 6), b"")
 
     assert isinstance(recorder.run(server.url).error, errors.ContentDecodingError)

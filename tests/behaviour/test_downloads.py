@@ -435,7 +435,9 @@ def test_12_3_note_without_a_part(download: Download, origin: Origin, octets: in
 
 @pytest.mark.parametrize("kind", ["symlink", "dangling", "hard link", "fifo", "folder", "device"])
 @pytest.mark.parametrize("place", ["part", "note"])
-def test_55_what_others_planted(download: Download, origin: Origin, tmp_path: Path, kind: str, place: str) -> None:
+def test_security_55_what_others_planted(
+    download: Download, origin: Origin, tmp_path: Path, kind: str, place: str
+) -> None:
     """Security 55: whatever waits at the foreseeable names, nothing is written through it, and the download works."""
     download.interrupt(origin)
     victim = tmp_path / "victim"
@@ -461,7 +463,7 @@ def test_55_what_others_planted(download: Download, origin: Origin, tmp_path: Pa
     assert kind != "dangling" or not victim.exists()
 
 
-def test_55_part_of_another_user(download: Download, origin: Origin) -> None:
+def test_security_55_part_of_another_user(download: Download, origin: Origin) -> None:
     """Security 55: a part that somebody else made is not continued: it could hold anything."""
     if os.geteuid() != 0:
         pytest.skip("only root can give a file away")
@@ -797,8 +799,8 @@ def test_12_1_mode_of_a_new_file(download: Download, origin: Origin, leftover: s
     assert 0o666 & ~mask == stat.S_IMODE(download.target.stat().st_mode)
 
 
-def test_94_symbolic_link(recorder: Any, server: Server, origin: Origin, target: Path, tmp_path: Path) -> None:
-    """Row 94: through a link the file that it leads to is continued and replaced; the link stays."""
+def test_fault_94_symbolic_link(recorder: Any, server: Server, origin: Origin, target: Path, tmp_path: Path) -> None:
+    """Fault 94: through a link the file that it leads to is continued and replaced; the link stays."""
     link = tmp_path / "link"
     link.symlink_to(target)
     download = Download(recorder, server, link)
@@ -814,8 +816,8 @@ def test_94_symbolic_link(recorder: Any, server: Server, origin: Origin, target:
 
 
 @pytest.mark.parametrize("special", ["fifo", "folder", "/dev/null", "/dev/full"])
-def test_95_special_file(recorder: Any, server: Server, tmp_path: Path, special: str) -> None:
-    """Row 95, contract 12.2: what is no regular file is an error before anything is sent, with `resume` too."""
+def test_fault_95_special_file(recorder: Any, server: Server, tmp_path: Path, special: str) -> None:
+    """Fault 95, contract 12.2: what is no regular file is an error before anything is sent, with `resume` too."""
     path = special if special.startswith("/") else str(tmp_path / special)
     if special == "fifo":
         os.mkfifo(path)
@@ -840,8 +842,8 @@ print(request.error.errno if request.error else None, request.resp_status)
 
 
 @pytest.mark.parametrize("resume", [True, False])
-def test_92_file_too_large_for_the_process(download: Download, origin: Origin, resume: bool) -> None:
-    """Row 92: EFBIG is an error; the old file stays, and with `resume` so does what was written."""
+def test_fault_92_file_too_large_for_the_process(download: Download, origin: Origin, resume: bool) -> None:
+    """Fault 92: EFBIG is an error; the old file stays, and with `resume` so does what was written."""
     limit = 600
     said = child(LIMITED, download.server.url + "/file", str(download.target), str(limit), str(resume))
 
@@ -874,8 +876,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("resume", [True, False])
 @pytest.mark.parametrize("has_length", [True, False])
-def test_92_disk_is_full(recorder: Any, server: Server, small_disk: Path, resume: bool, has_length: bool) -> None:
-    """Row 92, contract 12.2: ENOSPC, before the first octet where the length is known; the old file stays."""
+def test_fault_92_disk_is_full(recorder: Any, server: Server, small_disk: Path, resume: bool, has_length: bool) -> None:
+    """Fault 92, contract 12.2: ENOSPC, before the first octet where the length is known; the old file stays."""
     content = os.urandom(3 * 1024 * 1024)
     origin = Origin(content)
     origin.has_length = has_length

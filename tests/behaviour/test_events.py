@@ -195,7 +195,7 @@ def fail(*_: object) -> None:
 
 @pytest.mark.parametrize("terminal", TERMINALS)
 def test_3_6_a_terminal_callback_raises(server: Server, recorder: Any, terminal: str) -> None:
-    """Contract 3.6, row 101: the exception goes to whoever drains; on_finish still runs, once, and all is final."""
+    """Contract 3.6, fault 101: the exception goes to whoever drains; on_finish still runs, once, and all is final."""
     bring_about(server, terminal)
     request = recorder.get(server.url, **{f"on_{terminal}": fail})
     finish(server, request, terminal)
@@ -229,7 +229,7 @@ def test_3_6_both_raise(server: Server, recorder: Any) -> None:
 
 
 def test_3_6_progress_raises(server: Server, recorder: Any) -> None:
-    """Contract 3.6, row 102: each progress event that raises is told, and none of the others is lost."""
+    """Contract 3.6, fault 102: each progress event that raises is told, and none of the others is lost."""
     server.play(send(reply(b"a" * 20)))
     request = recorder.get(server.url, on_progress=fail, chunk_size=8)
     for _ in range(5):
@@ -399,8 +399,8 @@ def test_3_8_what_is_heard_is_not_logged(server: Server, caplog: Any, terminal: 
     assert [] == [record for record in caplog.records if record.name == "urlrequest"]
 
 
-def test_106_a_request_within_a_callback(server: Server, recorder: Any) -> None:
-    """Row 106: a callback may make a request and wait for it."""
+def test_fault_106_a_request_within_a_callback(server: Server, recorder: Any) -> None:
+    """Fault 106: a callback may make a request and wait for it."""
     server.respond("/", "outer")
     server.respond("/inner", "inner")
     inner: list[Any] = []
@@ -415,8 +415,8 @@ def test_106_a_request_within_a_callback(server: Server, recorder: Any) -> None:
     assert (["inner"], ["success", "finish"]) == (inner, recorder.names)
 
 
-def test_106_a_thousand_requests_each_made_by_the_one_before(server: Server) -> None:
-    """Row 106: a chain of a thousand requests, each made in the callback of the last, is no recursion."""
+def test_fault_106_a_thousand_requests_each_made_by_the_one_before(server: Server) -> None:
+    """Fault 106: a chain of a thousand requests, each made in the callback of the last, is no recursion."""
     server.route("/", lambda _: Reply(body=b"x"))
     done = threading.Event()
     left = [1000]

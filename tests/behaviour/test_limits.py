@@ -473,8 +473,8 @@ def test_fork_with_requests_under_way(busy: Session, server: Server) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_116_a_terminal_callback_that_forks(server: Server) -> None:
-    """Faults 116: a request whose own terminal callback forks has its outcome in the child too, and ends there."""
+def test_fault_116_a_terminal_callback_that_forks(server: Server) -> None:
+    """Fault 116: a request whose own terminal callback forks has its outcome in the child too, and ends there."""
     server.respond("/", "x")
     children: list[int] = []
     request = UrlRequest(server.url, on_success=lambda *_: children.append(os.fork()))

@@ -359,7 +359,7 @@ def test_17_9_max_idle_counts(server: Server) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_15_fork_uses_its_own_connections(server: Server, session: Session) -> None:
+def test_13_3_fork_uses_its_own_connections(server: Server, session: Session) -> None:
     """Contract 13.3 (process id): a forked child opens a connection of its own, and the parent's still works."""
     server.respond("/", "hello")
     get(session, server.url)

@@ -124,8 +124,8 @@ def test_5_5_progress_interval_merges_by_time(server: Server, recorder: Any) -> 
     assert "a" * 100 == request.result
 
 
-def test_104_cancel_within_progress(server: Server, recorder: Any) -> None:
-    """Row 104, contract 7.3: cancel() in on_progress is followed by on_cancel and on_finish alone."""
+def test_fault_104_cancel_within_progress(server: Server, recorder: Any) -> None:
+    """Fault 104, contract 7.3: cancel() in on_progress is followed by on_cancel and on_finish alone."""
     server.play(send(reply(b"a" * 100)))
     request = recorder.get(server.url, chunk_size=8, on_progress=lambda req, now, _: now == 16 and req.cancel())
     request.join(20)
@@ -136,8 +136,8 @@ def test_104_cancel_within_progress(server: Server, recorder: Any) -> None:
 
 
 @pytest.mark.parametrize("where", ["on_success", "on_finish"])
-def test_105_cancel_within_the_end(server: Server, recorder: Any, where: str) -> None:
-    """Row 105, contract 7.3: once the terminal callback has begun, cancel() does nothing and says so."""
+def test_fault_105_cancel_within_the_end(server: Server, recorder: Any, where: str) -> None:
+    """Fault 105, contract 7.3: once the terminal callback has begun, cancel() does nothing and says so."""
     server.play(send(reply()))
     answers: list[bool] = []
     request = recorder.run(server.url, **{where: lambda req, *_: answers.append(req.cancel())})
@@ -167,8 +167,8 @@ def test_7_1_cancel_returns_at_once(server: Server, recorder: Any) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_126_cancel_in_a_signal_handler(server: Server, recorder: Any) -> None:
-    """Row 126, contract 7.1: a signal handler may cancel, whatever line it interrupts."""
+def test_fault_126_cancel_in_a_signal_handler(server: Server, recorder: Any) -> None:
+    """Fault 126, contract 7.1: a signal handler may cancel, whatever line it interrupts."""
     server.play(signal("sent"), hold())
     request = recorder.get(server.url)
     server.wait("sent")
@@ -211,8 +211,8 @@ def test_6_1_wait_ends_on_every_outcome(server: Server, recorder: Any, status: s
     assert "finish" == recorder.names[-1]
 
 
-def test_109_wait_times_out(server: Server, recorder: Any) -> None:
-    """Row 109, contract 6.1: after `timeout` wait() is False, nothing has run, and the request goes on."""
+def test_fault_109_wait_times_out(server: Server, recorder: Any) -> None:
+    """Fault 109, contract 6.1: after `timeout` wait() is False, nothing has run, and the request goes on."""
     server.play(wait_for("late"), send(reply()))
     request = recorder.get(server.url)
 
@@ -243,8 +243,8 @@ def test_6_3_wait_after_the_end(server: Server, recorder: Any) -> None:
 
 
 @pytest.mark.parametrize("where", ["on_success", "on_finish"])
-def test_107_wait_within_the_end(server: Server, recorder: Any, where: str) -> None:
-    """Row 107, contract 6.3: within a terminal callback wait() returns at once."""
+def test_fault_107_wait_within_the_end(server: Server, recorder: Any, where: str) -> None:
+    """Fault 107, contract 6.3: within a terminal callback wait() returns at once."""
     server.play(send(reply()))
     answers: list[bool] = []
     recorder.run(server.url, **{where: lambda req, *_: answers.append(req.wait(timeout=20))})
@@ -325,8 +325,8 @@ def test_6_4_wait_all_times_out(server: Server, recorder: Any) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("method", ["wait", "join"])
 @pytest.mark.usefixtures("ctrl_c")
-def test_119_keyboard_interrupt(server: Server, recorder: Any, method: str) -> None:
-    """Row 119: Ctrl-C ends wait() and join(); the request goes on, and both may be called again."""
+def test_fault_119_keyboard_interrupt(server: Server, recorder: Any, method: str) -> None:
+    """Fault 119: Ctrl-C ends wait() and join(); the request goes on, and both may be called again."""
     server.play(wait_for("again"), send(reply()))
     request = recorder.get(server.url)
     with pytest.raises(KeyboardInterrupt):

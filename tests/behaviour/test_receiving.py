@@ -180,7 +180,7 @@ def told_by(request: Any, caplog: Any) -> str:
 @pytest.mark.parametrize(
     "answer", [reply(b"x"), reply(b"x", status="500 E"), b"nonsense"], ids=["good", "failure", "noise"]
 )
-def test_57_no_secret_is_told(server: Server, caplog: Any, url: str, answer: bytes) -> None:
+def test_security_57_no_secret_is_told(server: Server, caplog: Any, url: str, answer: bytes) -> None:
     """Security 57, contract 16.3, 9.3: no log, repr or message has credentials, cookies or bodies."""
     server.play(send(answer))
     with caplog.at_level(logging.DEBUG):
@@ -194,7 +194,7 @@ def test_57_no_secret_is_told(server: Server, caplog: Any, url: str, answer: byt
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_57_no_secret_of_a_proxy_is_told(server: Server, caplog: Any, scheme: str) -> None:
+def test_security_57_no_secret_of_a_proxy_is_told(server: Server, caplog: Any, scheme: str) -> None:
     """Security 57: a proxy's credentials are told as little, whether it refuses or is not there."""
     server.play(send(reply(b"no", "Set-Cookie: c00kie", status="407 Who")))
     for port in (server.port, 1):
@@ -211,8 +211,8 @@ def test_57_no_secret_of_a_proxy_is_told(server: Server, caplog: Any, scheme: st
 # Threads and processes
 
 
-def test_115_no_thread_to_be_had(monkeypatch: pytest.MonkeyPatch, server: Server, recorder: Any) -> None:
-    """Row 115: where the system gives no thread, the constructor does not raise; it is the request's error."""
+def test_fault_115_no_thread_to_be_had(monkeypatch: pytest.MonkeyPatch, server: Server, recorder: Any) -> None:
+    """Fault 115: where the system gives no thread, the constructor does not raise; it is the request's error."""
     server.respond("/", "hello")
     start = threading.Thread.start
 
@@ -254,8 +254,8 @@ while not started.is_set():
 """
 
 
-def test_117_exit_during_a_download(server: Server, tmp_path: Any) -> None:
-    """Row 117: the end of the program does not wait for a download, removes its temporary file and runs no callback."""
+def test_fault_117_exit_during_a_download(server: Server, tmp_path: Any) -> None:
+    """Fault 117: the program's end does not wait for a download, removes its temporary file and runs no callback."""
     server.play(send(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nhello"), hold())
     done = run_python(EXITING, server.url, str(tmp_path / "file"))
 
@@ -284,8 +284,8 @@ print(os.waitstatus_to_exitcode(status), running.result)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
-def test_116_fork_during_a_request(server: Server, tmp_path: Any) -> None:
-    """Row 116: in a forked child a running request is an error and new ones work; the parent's goes on."""
+def test_fault_116_fork_during_a_request(server: Server, tmp_path: Any) -> None:
+    """Fault 116: in a forked child a running request is an error and new ones work; the parent's goes on."""
     gone = threading.Event()
 
     def answer(_: Any) -> Reply:
@@ -300,8 +300,8 @@ def test_116_fork_during_a_request(server: Server, tmp_path: Any) -> None:
     assert ("0 hello\n", 0) == (done.stdout, done.returncode), done.stderr
 
 
-def test_121_the_system_clock_does_not_matter() -> None:
-    """Row 121: limits and lifetimes use time.monotonic() only, so a step of the clock changes nothing."""
+def test_fault_121_the_system_clock_does_not_matter() -> None:
+    """Fault 121: limits and lifetimes use time.monotonic() only, so a step of the clock changes nothing."""
     package = Path(urlrequest.__file__).parent
     using = {path.name for path in package.glob("*.py") if re.search(r"\btime\(\)", path.read_text(encoding="utf-8"))}
 
@@ -309,8 +309,8 @@ def test_121_the_system_clock_does_not_matter() -> None:
     assert using <= {"_resumption.py", "_retry.py"}
 
 
-def test_24_unverified_then_verified(monkeypatch: pytest.MonkeyPatch, tls_server: Server, recorder: Any) -> None:
-    """Contract 13.2, 13.3, row 24: what was reached unverified does not open the host for those who verify."""
+def test_fault_24_unverified_then_verified(monkeypatch: pytest.MonkeyPatch, tls_server: Server, recorder: Any) -> None:
+    """Contract 13.2, 13.3, fault 24: what was reached unverified does not open the host for those who verify."""
     monkeypatch.setattr(tls_contexts, "_warned_hosts", set())
     tls_server.respond("/", "hello")
     with pytest.warns(InsecureRequestWarning):

@@ -427,8 +427,8 @@ def test_10_2_pipe(echo: Server, recorder: Any) -> None:
 
 
 @pytest.mark.parametrize("pieces", [[b"xxxx"], [b"xxxx", b"xx"]], ids=["shorter", "longer"])
-def test_39_file_that_is_not_what_it_said(server: Server, recorder: Any, pieces: list[bytes]) -> None:
-    """Row 39: a file that turns out shorter or longer than its size breaks the request off."""
+def test_fault_39_file_that_is_not_what_it_said(server: Server, recorder: Any, pieces: list[bytes]) -> None:
+    """Fault 39: a file that turns out shorter or longer than its size breaks the request off."""
 
     class Changing(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
@@ -442,8 +442,8 @@ def test_39_file_that_is_not_what_it_said(server: Server, recorder: Any, pieces:
 
 
 @pytest.mark.parametrize("size", [4, 6])
-def test_39_generator_that_is_not_what_its_length_says(server: Server, recorder: Any, size: int) -> None:
-    """Row 39, contract 10.3: a caller's Content-Length that the body does not keep breaks the request off."""
+def test_fault_39_generator_that_is_not_what_its_length_says(server: Server, recorder: Any, size: int) -> None:
+    """Fault 39, contract 10.3: a caller's Content-Length that the body does not keep breaks the request off."""
     server.play(receive_head(), hold(), read_request=False)
     request = recorder.run(
         server.url, req_body=itertools.repeat(b"x", size), req_headers={"Content-Length": 5}, timeout=5
@@ -454,10 +454,10 @@ def test_39_generator_that_is_not_what_its_length_says(server: Server, recorder:
 
 
 @pytest.mark.parametrize("change", [b"more and more", b""], ids=["grown", "shrunk"])
-def test_39_file_that_changes_between_two_attempts(
+def test_fault_39_file_that_changes_between_two_attempts(
     server: Server, recorder: Any, tmp_path: Path, change: bytes
 ) -> None:
-    """Row 39: a small form's file that is not what its length says is never sent: its end would be another request."""
+    """Fault 39: a small form whose file has another length than announced is never sent: its end would be a request."""
     path = tmp_path / "file"
     path.write_bytes(b"some")
 
@@ -600,7 +600,7 @@ def test_10_4_auth(echo: Server, recorder: Any, auth: Any, sent: str) -> None:
     assert [sent] == echo.requests[0].header_values("Authorization")
 
 
-def test_58_no_netrc(monkeypatch: pytest.MonkeyPatch, echo: Server, recorder: Any, tmp_path: Path) -> None:
+def test_security_58_no_netrc(monkeypatch: pytest.MonkeyPatch, echo: Server, recorder: Any, tmp_path: Path) -> None:
     """Security 58: neither .netrc nor the environment's proxies have a say."""
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login a password b\n", encoding="ascii")
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -665,7 +665,7 @@ UPLOADS = [
 @pytest.mark.parametrize("end", [close, hold], ids=["closes", "holds"])
 @pytest.mark.parametrize(("name", "make"), UPLOADS, ids=[row[0] for row in UPLOADS])
 def test_10_5_early_answer(server: Server, recorder: Any, name: str, make: Any, end: Any) -> None:
-    """Contract 10.5, row 35: an answer before the body is sent ends the sending and is read."""
+    """Contract 10.5, fault 35: an answer before the body is sent ends the sending and is read."""
     server.play(*begin_upload(name), send(TOO_LARGE), end(), read_request=False)
     request = recorder.run(server.url, req_body=make(), timeout=15)
 
@@ -677,7 +677,7 @@ def test_10_5_early_answer(server: Server, recorder: Any, name: str, make: Any, 
 
 @pytest.mark.parametrize("end", [close, hold], ids=["closes", "holds"])
 def test_10_5_early_answer_over_tls(tls_server: Server, recorder: Any, ca_file: str, end: Any) -> None:
-    """Contract 10.5, row 35: over TLS as well."""
+    """Contract 10.5, fault 35: over TLS as well."""
     tls_server.play(receive_head(), send(TOO_LARGE), end(), read_request=False)
     request = recorder.run(tls_server.url, req_body=bytes(24 * MEGABYTE), ca_file=ca_file, timeout=15)
 
@@ -685,8 +685,8 @@ def test_10_5_early_answer_over_tls(tls_server: Server, recorder: Any, ca_file: 
     assert (413, "big") == (request.resp_status, request.result)
 
 
-def test_36_expectation_failed(server: Server, recorder: Any) -> None:
-    """Row 36: a 417 to the caller's Expect is an answer like any other."""
+def test_fault_36_expectation_failed(server: Server, recorder: Any) -> None:
+    """Fault 36: a 417 to the caller's Expect is an answer like any other."""
     server.play(receive_head(), send(TOO_LARGE.replace(b"413 Too Large", b"417 No")), read_request=False)
     request = recorder.run(server.url, req_body=b"x" * 100_000, req_headers={"Expect": "100-continue"}, timeout=15)
 
@@ -694,8 +694,8 @@ def test_36_expectation_failed(server: Server, recorder: Any) -> None:
 
 
 @pytest.mark.parametrize(("name", "make"), UPLOADS, ids=[row[0] for row in UPLOADS])
-def test_37_reset_during_an_upload(server: Server, recorder: Any, name: str, make: Any) -> None:
-    """Row 37: a connection that breaks during an upload is an error, and a POST is never sent again."""
+def test_fault_37_reset_during_an_upload(server: Server, recorder: Any, name: str, make: Any) -> None:
+    """Fault 37: a connection that breaks during an upload is an error, and a POST is never sent again."""
     server.play(*begin_upload(name), reset(), read_request=False)
     request = recorder.run(server.url, req_body=make(), timeout=15)
 
@@ -713,8 +713,8 @@ INTERIM = [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink:
 @pytest.mark.parametrize(
     "make", [bytes, io.BytesIO, lambda octets: iter([octets] * 4)], ids=["bytes", "file", "chunks"]
 )
-def test_49_interim_response_during_an_upload(server: Server, recorder: Any, make: Any, interim: bytes) -> None:
-    """Row 49, contract 10.5: an interim response is no answer: the sending goes on, a late 100 included."""
+def test_fault_49_interim_response_during_an_upload(server: Server, recorder: Any, make: Any, interim: bytes) -> None:
+    """Fault 49, contract 10.5: an interim response is no answer: the sending goes on, a late 100 included."""
     size = 4 * MEGABYTE
     server.play(
         receive_head(), receive_some(100_000), send(interim), receive_some(size - 100_000), send(OK), read_request=False
@@ -725,7 +725,7 @@ def test_49_interim_response_during_an_upload(server: Server, recorder: Any, mak
     assert 200 == request.resp_status
 
 
-def test_35_slow_upload_is_no_timeout(server: Server, recorder: Any) -> None:
+def test_15_1_slow_upload_is_no_timeout(server: Server, recorder: Any) -> None:
     """Contract 15.1: each send has the whole timeout; an upload that goes on is none, however long it takes."""
     steps = [
         step
@@ -751,8 +751,8 @@ def test_9_2_ipv6_upload(recorder: Any) -> None:
         assert "x" * 300_000 == recorder.run(server.url, req_body="x" * 300_000).result
 
 
-def test_34_half_closed_server_that_never_reads(server: Server, recorder: Any) -> None:
-    """Row 34, contract 15.1: a server that has said all it has to say and reads nothing is a timeout, no busy loop."""
+def test_fault_34_half_closed_server_that_never_reads(server: Server, recorder: Any) -> None:
+    """Fault 34, contract 15.1: a server that has sent all it has and reads nothing is a timeout, no busy loop."""
     server.play(receive_head(), finish(), wait_for("over"), read_request=False)
     request = recorder.run(server.url, req_body=itertools.repeat(bytes(65536)), timeout=0.2)
     server.signal("over")

@@ -390,8 +390,8 @@ def test_18_2_run(server: Server, recorder: Any) -> None:
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, MemoryError, SystemExit, KeyboardInterrupt])
-def test_120_run_raises(server: Server, recorder: Any, error: type[BaseException]) -> None:
-    """Row 120, contract 18.2: whatever run() raises ends the request with it, before or after the base's."""
+def test_fault_120_run_raises(server: Server, recorder: Any, error: type[BaseException]) -> None:
+    """Fault 120, contract 18.2: whatever run() raises ends the request with it, before or after the base's."""
 
     class Own(UrlRequest):
         def run(self) -> None:
@@ -404,8 +404,8 @@ def test_120_run_raises(server: Server, recorder: Any, error: type[BaseException
 
 
 @pytest.mark.parametrize("error", [MemoryError, SystemExit])
-def test_120_the_engine_raises(server: Server, recorder: Any, error: type[BaseException]) -> None:
-    """Row 120: even what is no Exception ends the request, not the worker."""
+def test_fault_120_the_engine_raises(server: Server, recorder: Any, error: type[BaseException]) -> None:
+    """Fault 120: even what is no Exception ends the request, not the worker."""
 
     class Own(UrlRequest):
         def get_connection_for_scheme(self, scheme: str) -> type:

@@ -281,8 +281,8 @@ def test_17_1_a_pipe_is_not_waited_for(server: Server, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("change", [b"x" * 999, b"x" * 1001])
 @pytest.mark.no_leaks
-def test_39_file_that_changes(server: Server, tmp_path: Path, change: bytes) -> None:
-    """Row 39: a file that has another length than it was announced with is an error, never a wrong form."""
+def test_fault_39_file_that_changes(server: Server, tmp_path: Path, change: bytes) -> None:
+    """Fault 39: a file that has another length than it was announced with is an error, never a wrong form."""
     path = tmp_path / "file"
     path.write_bytes(b"x" * 1000)
     server.play(receive_head(), signal("head"), hold(), read_request=False)
@@ -549,8 +549,8 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("patient")
-def test_36_body_is_announced(server: Server) -> None:
-    """Row 36: a large body is sent when the server says so, and not before."""
+def test_fault_36_body_is_announced(server: Server) -> None:
+    """Fault 36: a large body is sent when the server says so, and not before."""
     server.play(
         receive_head(), signal("head"), wait_for("go"), send(CONTINUE), receive_some(len(LARGE)), send(OK),
         read_request=False,
@@ -567,16 +567,16 @@ def test_36_body_is_announced(server: Server) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 10, 1024 * 1024])
-def test_36_small_bodies_are_not_announced(server: Server, size: int) -> None:
-    """Row 36: what is sent in a moment is not worth a round trip."""
+def test_fault_36_small_bodies_are_not_announced(server: Server, size: int) -> None:
+    """Fault 36: what is sent in a moment is not worth a round trip."""
     server.respond("/", b"ok")
     post(server.url, req_body=bytes(size))
 
     assert None is server.requests[0].header("Expect")
 
 
-def test_36_user_decides(server: Server) -> None:
-    """Contract 10.3, row 36: None leaves Expect out; the user's own is kept to for a small body."""
+def test_fault_36_user_decides(server: Server) -> None:
+    """Contract 10.3, fault 36: None leaves Expect out; the user's own is kept to for a small body."""
     server.respond("/", b"ok")
     post(server.url, req_body=LARGE, req_headers={"expect": None})
     server.play(receive_head(), send(CONTINUE), receive_some(3), send(OK), read_request=False)
@@ -587,8 +587,8 @@ def test_36_user_decides(server: Server) -> None:
 
 @pytest.mark.parametrize("status", ["417 Expectation Failed", "413 Too Large", "401 Unauthorized"])
 @pytest.mark.usefixtures("patient")
-def test_36_refused_before_it_is_sent(server: Server, status: str) -> None:
-    """Row 36, contract 10.5: a final answer instead of 100 is the outcome, and nothing of the body is sent."""
+def test_fault_36_refused_before_it_is_sent(server: Server, status: str) -> None:
+    """Fault 36, contract 10.5: a final answer instead of 100 is the outcome, and nothing of the body is sent."""
     reply = f"HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nno".encode()
     server.play(receive_head(), send(reply), read_request=False)
     heard = Told()
@@ -609,8 +609,8 @@ def test_36_refused_before_it_is_sent(server: Server, status: str) -> None:
 )
 @pytest.mark.parametrize("is_refused", [True, False])
 @pytest.mark.usefixtures("patient")
-def test_36_other_interim_responses_are_no_leave(server: Server, first: bytes, is_refused: bool) -> None:
-    """Row 36: only 100 asks for the body, however it arrives; what else comes before is passed over."""
+def test_fault_36_other_interim_responses_are_no_leave(server: Server, first: bytes, is_refused: bool) -> None:
+    """Fault 36: only 100 asks for the body, however it arrives; what else comes before is passed over."""
     rest = CONTINUE[9:] if CONTINUE.startswith(first) else CONTINUE
     refusal = b"HTTP/1.1 417 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     if is_refused:
@@ -627,10 +627,10 @@ def test_36_other_interim_responses_are_no_leave(server: Server, first: bytes, i
 
 
 @pytest.mark.parametrize("is_tls", [False, True])
-def test_36_server_that_ignores_it(
+def test_fault_36_server_that_ignores_it(
     monkeypatch: pytest.MonkeyPatch, server: Server, tls_server: Server, ca_file: str, is_tls: bool
 ) -> None:
-    """Row 36: after a second without an answer the body is sent; session tickets of TLS are no answer."""
+    """Fault 36: after a second without an answer the body is sent; session tickets of TLS are no answer."""
     monkeypatch.setattr(response_reader, "CONTINUE_TIME", 0.05)
     chosen = tls_server if is_tls else server
     chosen.play(receive_head(), receive_some(len(LARGE)), send(OK), read_request=False)
@@ -640,12 +640,12 @@ def test_36_server_that_ignores_it(
     assert (200, "ok") == (request.resp_status, request.result), request.error
 
 
-def test_36_waits_a_second() -> None:
-    """Row 36: the time for a 100 is one second."""
+def test_fault_36_waits_a_second() -> None:
+    """Fault 36: the time for a 100 is one second."""
     assert 1.0 == response_reader.CONTINUE_TIME
 
 
-def test_36_cancel_while_waiting_for_leave(server: Server, recorder: Any) -> None:
+def test_7_2_cancel_while_waiting_for_leave(server: Server, recorder: Any) -> None:
     """Contract 7.2: the wait for a 100 ends with a cancel."""
     server.play(receive_head(), signal("head"), hold(), read_request=False)
     request = recorder.get(server.url, req_body=LARGE)
@@ -658,8 +658,8 @@ def test_36_cancel_while_waiting_for_leave(server: Server, recorder: Any) -> Non
     assert not request.is_alive()
 
 
-def test_36_server_closes_instead(server: Server) -> None:
-    """Row 36: a connection that ends while leave is waited for is an error."""
+def test_fault_36_server_closes_instead(server: Server) -> None:
+    """Fault 36: a connection that ends while leave is waited for is an error."""
     server.play(receive_head(), read_request=False)
     request = UrlRequest(server.url, req_body=LARGE, timeout=20)
     assert request.wait(timeout=20)
@@ -668,8 +668,8 @@ def test_36_server_closes_instead(server: Server) -> None:
 
 
 @pytest.mark.parametrize("status", ["413 Too Large", "401 Unauthorized"])
-def test_35_early_answer_in_the_middle(server: Server, status: str) -> None:
-    """Contract 10.5, row 35: a server that answers within the body gets its answer read, at once."""
+def test_fault_35_early_answer_in_the_middle(server: Server, status: str) -> None:
+    """Contract 10.5, fault 35: a server that answers within the body gets its answer read, at once."""
     reply = f"HTTP/1.1 {status}\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno".encode()
     server.play(receive_head(), receive_some(100_000), send(reply), hold(), read_request=False)
     size = 64 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""Rows 1 to 11, 15.3 of the contract: names, addresses and connections that do not come about."""
+"""Faults 1 to 11, contract 15.3: names, addresses and connections that do not come about."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def mute_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def test_1_unknown_name(names: dict[str, Any], recorder: Any, target: Target) -> None:
-    """Row 1, contract 16.1, 16.3: a name that nobody knows is the resolver's error, and the message has the name."""
+def test_fault_1_unknown_name(names: dict[str, Any], recorder: Any, target: Target) -> None:
+    """Fault 1, contract 16.1, 16.3: a name that nobody knows is the resolver's error, and the message has the name."""
     request = recorder.run("http://unknown.test/", file_path=target.path)
 
     assert ("error", socket.gaierror) == (recorder.terminal, type(request.error))
@@ -77,15 +77,15 @@ def test_1_unknown_name(names: dict[str, Any], recorder: Any, target: Target) ->
     target.assert_untouched()
 
 
-def test_2_what_the_resolver_raises(names: dict[str, Any], recorder: Any) -> None:
-    """Row 2: any exception of the resolver is the request's error."""
+def test_fault_2_what_the_resolver_raises(names: dict[str, Any], recorder: Any) -> None:
+    """Fault 2: any exception of the resolver is the request's error."""
     names["odd.test"] = UnicodeError("label too long")
 
     assert isinstance(recorder.run("http://odd.test/").error, UnicodeError)
 
 
-def test_3_name_without_address(names: dict[str, Any], recorder: Any) -> None:
-    """Row 1: a name without an address is an error that says so."""
+def test_fault_3_name_without_address(names: dict[str, Any], recorder: Any) -> None:
+    """Fault 3: a name without an address is an error that says so."""
     names["none.test"] = []
     request = recorder.run("http://none.test/")
 
@@ -96,7 +96,7 @@ def test_3_name_without_address(names: dict[str, Any], recorder: Any) -> None:
 def test_7_2_a_lookup_that_is_faster_than_the_wait(
     monkeypatch: pytest.MonkeyPatch, names: dict[str, Any], server: Server, recorder: Any
 ) -> None:
-    """Row 2: a name that is found before the worker begins to wait for it wakes the worker all the same."""
+    """Fault 2: a name that is found before the worker begins to wait for it wakes the worker all the same."""
     names["fast.test"] = [v4("127.0.0.1", server.port)]
     server.play(send(reply()))
     wait = cancel_scope.CancelScope.wait
@@ -114,10 +114,10 @@ def test_7_2_a_lookup_that_is_faster_than_the_wait(
     assert "hello" == request.result
 
 
-def test_2_lookups_of_one_name_are_shared(
+def test_fault_2_lookups_of_one_name_are_shared(
     monkeypatch: pytest.MonkeyPatch, names: dict[str, Any], recorder: Any, dead_port: int
 ) -> None:
-    """Row 2: requests that ask for one name at the same time cost one look-up, and each gets the answer."""
+    """Fault 2: requests that ask for one name at the same time cost one look-up, and each gets the answer."""
     asked, go = [], threading.Event()
     answer = socket.getaddrinfo
     waits = threading.Semaphore(0)
@@ -146,10 +146,10 @@ def test_2_lookups_of_one_name_are_shared(
     assert [socket.gaierror] * 5 == [type(request.error) for request in requests]
 
 
-def test_2_many_silent_lookups_do_not_stop_others(
+def test_fault_2_many_silent_lookups_do_not_stop_others(
     monkeypatch: pytest.MonkeyPatch, names: dict[str, Any], server: Server, recorder: Any
 ) -> None:
-    """Row 2: more names than there are look-up threads are looked up in turn; addresses need no look-up."""
+    """Fault 2: more names than there are look-up threads are looked up in turn; addresses need no look-up."""
     go = threading.Event()
 
     def slow(host: str, port: int, **options: Any) -> Any:
@@ -181,8 +181,8 @@ BAD_URLS = [
 
 
 @pytest.mark.parametrize("url", BAD_URLS, ids=repr)
-def test_4_bad_url(names: dict[str, Any], recorder: Any, target: Target, url: str) -> None:
-    """Rows 4 to 7, contract 9.4: what is no URL is an error before any name is looked up."""
+def test_fault_4_bad_url(names: dict[str, Any], recorder: Any, target: Target, url: str) -> None:
+    """Faults 4 to 7, contract 9.4: what is no URL is an error before any name is looked up."""
     request = recorder.run(url, file_path=target.path, timeout=15)
 
     assert ("error", InvalidURL) == (recorder.terminal, type(request.error))
@@ -191,7 +191,7 @@ def test_4_bad_url(names: dict[str, Any], recorder: Any, target: Target, url: st
     target.assert_untouched()
 
 
-def test_31_refused(dead_port: int, recorder: Any, target: Target) -> None:
+def test_16_1_refused(dead_port: int, recorder: Any, target: Target) -> None:
     """Contract 16.1, 16.3: a refused connection is the system's error, and the message says where."""
     request = recorder.run(f"http://127.0.0.1:{dead_port}/", file_path=target.path)
 
@@ -202,10 +202,10 @@ def test_31_refused(dead_port: int, recorder: Any, target: Target) -> None:
     target.assert_untouched()
 
 
-def test_10_mute_refused_then_good(
+def test_fault_10_mute_refused_then_good(
     names: dict[str, Any], server: Server, recorder: Any, dead_port: int, mute_port: int
 ) -> None:
-    """Row 10, contract 15.3: a mute address delays by a quarter of a second, a refusing one is passed over."""
+    """Fault 10, contract 15.3: a mute address delays by a quarter of a second, a refusing one is passed over."""
     names["three.test"] = [v4("127.0.0.1", mute_port), v4("127.0.0.1", dead_port), v4("127.0.0.1", server.port)]
     server.play(send(reply()))
     began = monotonic()
@@ -249,8 +249,8 @@ def test_15_3_families_alternate(
     assert isinstance(request.error, OSError)
 
 
-def test_11_all_addresses_fail(names: dict[str, Any], recorder: Any, dead_port: int) -> None:
-    """Row 11: the error is the first address's, and has those of the others."""
+def test_fault_11_all_addresses_fail(names: dict[str, Any], recorder: Any, dead_port: int) -> None:
+    """Fault 11: the error is the first address's, and has those of the others."""
     names["dead.test"] = [v4("127.0.0.1", dead_port), v4("127.0.0.2", dead_port), v4("127.0.0.3", dead_port)]
     request = recorder.run("http://dead.test/")
 
@@ -260,8 +260,8 @@ def test_11_all_addresses_fail(names: dict[str, Any], recorder: Any, dead_port: 
     assert [True, True] == [address in other for address, other in zip(("127.0.0.2", "127.0.0.3"), others, strict=True)]
 
 
-def test_9_timeout_is_for_all_addresses(names: dict[str, Any], recorder: Any, mute_port: int) -> None:
-    """Row 9: the timeout of a connect is that of the whole race, not of each address."""
+def test_fault_9_timeout_is_for_all_addresses(names: dict[str, Any], recorder: Any, mute_port: int) -> None:
+    """Fault 9: the timeout of a connect is that of the whole race, not of each address."""
     names["mute.test"] = [v4("127.0.0.1", mute_port)] * 100  # half a minute, if it were for each
     request = recorder.run("http://mute.test/", timeout=0.3)
 
@@ -279,8 +279,8 @@ def test_15_3_socket_that_cannot_be_made(
     assert "hello" == recorder.run(f"http://odd.test:{server.port}/").result
 
 
-def test_55_no_descriptor_left(monkeypatch: pytest.MonkeyPatch, recorder: Any) -> None:
-    """Row 55 of the measured facts: without a descriptor left the request ends with the system's error."""
+def test_no_descriptor_left(monkeypatch: pytest.MonkeyPatch, recorder: Any) -> None:
+    """Sockets E55: without a descriptor left the request ends with the system's error."""
 
     def refuse(*_: object, **__: object) -> Any:
         raise OSError(errno.EMFILE, "Too many open files")

@@ -1,4 +1,4 @@
-"""Rows 92 to 100 of the table of faults, and contract 12: what a download into a file may meet."""
+"""Faults 92 to 100, and contract 12: what a download into a file may meet."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def test_12_1_mode_stays(server: Server, recorder: Any, target: Target, mode: in
 
 
 @pytest.mark.parametrize("status", ["302 Found", "304 Not Modified", "404 Not Found", "500 Error", "600 Odd"])
-def test_97_only_a_2xx_replaces(server: Server, recorder: Any, target: Target, status: str) -> None:
-    """Contract 12.1, row 97: any other status leaves the old file, and its body is the result."""
+def test_fault_97_only_a_2xx_replaces(server: Server, recorder: Any, target: Target, status: str) -> None:
+    """Contract 12.1, fault 97: any other status leaves the old file, and its body is the result."""
     server.play(send(reply(b"what", status=status)))
     request = recorder.run(server.url, file_path=target.path)
 
@@ -104,8 +104,8 @@ def test_12_1_every_2xx_replaces(server: Server, recorder: Any, target: Target, 
 
 @posix
 @pytest.mark.parametrize("relative", [False, True])
-def test_94_symbolic_link(server: Server, recorder: Any, target: Target, tmp_path: Path, relative: bool) -> None:
-    """Row 94: the file that a link leads to is replaced, and the link stays."""
+def test_fault_94_symbolic_link(server: Server, recorder: Any, target: Target, tmp_path: Path, relative: bool) -> None:
+    """Fault 94: the file that a link leads to is replaced, and the link stays."""
     link = tmp_path / "link"
     link.symlink_to(os.path.relpath(target.path, tmp_path) if relative else target.path)
     server.play(send(reply(b"new")))
@@ -116,7 +116,7 @@ def test_94_symbolic_link(server: Server, recorder: Any, target: Target, tmp_pat
 
 
 @posix
-def test_55_planted_links_are_not_followed(
+def test_security_55_planted_links_are_not_followed(
     monkeypatch: pytest.MonkeyPatch, server: Server, recorder: Any, target: Target, tmp_path: Path
 ) -> None:
     """Security 55: whoever guessed the temporary name cannot have us write through a link."""
@@ -149,7 +149,7 @@ def bad_targets(folder: Path) -> dict[str, tuple[Any, type[BaseException]]]:
 
 @pytest.mark.parametrize("what", bad_targets(pathlib.Path()).keys())
 def test_12_2_bad_target(server: Server, recorder: Any, tmp_path: Path, what: str) -> None:
-    """Contract 12.2, row 100: a path that cannot be written is an error, and the request is never sent."""
+    """Contract 12.2, fault 100: a path that cannot be written is an error, and the request is never sent."""
     (tmp_path / "file").write_bytes(OLD)
     path, error = bad_targets(tmp_path)[what]
     request = recorder.run(server.url, file_path=path)
@@ -163,8 +163,8 @@ def test_12_2_bad_target(server: Server, recorder: Any, tmp_path: Path, what: st
 
 @posix
 @pytest.mark.parametrize("special", ["fifo", "/dev/null", "/dev/full"])
-def test_95_special_file(server: Server, recorder: Any, tmp_path: Path, special: str) -> None:
-    """Row 95: what is no regular file is never replaced, and never waited for."""
+def test_fault_95_special_file(server: Server, recorder: Any, tmp_path: Path, special: str) -> None:
+    """Fault 95: what is no regular file is never replaced, and never waited for."""
     path = special if special.startswith("/") else str(tmp_path / special)
     if special == "fifo":
         os.mkfifo(path)
@@ -192,10 +192,10 @@ def test_12_2_unwritable_folder(server: Server, recorder: Any, target: Target) -
 
 
 @pytest.mark.parametrize("function", ["write", "close", "replace", "fchmod"])
-def test_92_full_disk(
+def test_fault_92_full_disk(
     monkeypatch: pytest.MonkeyPatch, server: Server, recorder: Any, target: Target, function: str
 ) -> None:
-    """Row 92: a disk that refuses, at whatever point, is an error; the old file stays, and nothing is left over."""
+    """Fault 92: a disk that refuses, at whatever point, is an error; the old file stays, and nothing is left over."""
     if not hasattr(os, function):
         pytest.skip(f"no os.{function}")
     calls = []
@@ -228,8 +228,8 @@ class Patched:
         return getattr(os, name)
 
 
-def test_92_short_writes(monkeypatch: pytest.MonkeyPatch, server: Server, recorder: Any, target: Target) -> None:
-    """Row 92: a system that writes less than it was given is given the rest."""
+def test_fault_92_short_writes(monkeypatch: pytest.MonkeyPatch, server: Server, recorder: Any, target: Target) -> None:
+    """Fault 92: a system that writes less than it was given is given the rest."""
     server.play(send(reply(BODY)))
     monkeypatch.setattr(sinks, "os", Patched(write=lambda descriptor, octets: os.write(descriptor, octets[:1000])))
     recorder.run(server.url, file_path=target.path)
@@ -237,8 +237,8 @@ def test_92_short_writes(monkeypatch: pytest.MonkeyPatch, server: Server, record
     target.assert_replaced(BODY)
 
 
-def test_96_folder_vanishes(server: Server, recorder: Any, tmp_path: Path) -> None:
-    """Row 96: a folder that vanishes during the download is an error."""
+def test_fault_96_folder_vanishes(server: Server, recorder: Any, tmp_path: Path) -> None:
+    """Fault 96: a folder that vanishes during the download is an error."""
     folder = tmp_path / "folder"
     folder.mkdir()
     server.play(send(reply(b"hel", length=5)), signal("half"), wait_for("gone"), send(b"lo"))
@@ -255,8 +255,8 @@ def test_96_folder_vanishes(server: Server, recorder: Any, tmp_path: Path) -> No
     assert [] == names(tmp_path / "file")
 
 
-def test_97_folder_appears_in_the_files_place(server: Server, recorder: Any, tmp_path: Path) -> None:
-    """Row 96: what took the name meanwhile and is no file is not replaced."""
+def test_fault_96_folder_appears_in_the_files_place(server: Server, recorder: Any, tmp_path: Path) -> None:
+    """Fault 96: what took the name meanwhile and is no file is not replaced."""
     server.play(send(reply(b"hel", length=5)), signal("half"), wait_for("there"), send(b"lo"))
     request = recorder.get(server.url, file_path=tmp_path / "file")
     server.wait("half")
@@ -268,7 +268,7 @@ def test_97_folder_appears_in_the_files_place(server: Server, recorder: Any, tmp
     assert ["file"] == names(tmp_path / "file")
 
 
-def test_98_two_downloads_into_one_file(server: Server, recorder: Any, target: Target) -> None:
+def test_fault_98_two_downloads_into_one_file(server: Server, recorder: Any, target: Target) -> None:
     """Contract 12.1: of two downloads into one file the later one wins whole; they never mix."""
     server.play(send(reply(b"a" * 50_000, length=100_000)), signal("half"), wait_for("other"), send(b"a" * 50_000))
     first = recorder.get(server.url, file_path=target.path)
@@ -284,7 +284,7 @@ def test_98_two_downloads_into_one_file(server: Server, recorder: Any, target: T
     assert [target.path.name] == names(target.path)
 
 
-def test_52_another_file_is_never_removed(server: Server, recorder: Any, target: Target) -> None:
+def test_security_52_another_file_is_never_removed(server: Server, recorder: Any, target: Target) -> None:
     """Security 52: an error removes the temporary file of this request, and no other."""
     other = target.path.parent / ".urlrequest-0000.tmp"
     other.write_bytes(b"other")
@@ -295,7 +295,7 @@ def test_52_another_file_is_never_removed(server: Server, recorder: Any, target:
     assert (OLD, b"other") == (target.path.read_bytes(), other.read_bytes())
 
 
-def test_54_the_server_does_not_name_the_file(server: Server, recorder: Any, target: Target) -> None:
+def test_security_54_the_server_does_not_name_the_file(server: Server, recorder: Any, target: Target) -> None:
     """Security 54: Content-Disposition changes nothing."""
     server.play(send(reply(b"new", 'Content-Disposition: attachment; filename="../evil"')))
     recorder.run(server.url, file_path=target.path)
@@ -303,7 +303,7 @@ def test_54_the_server_does_not_name_the_file(server: Server, recorder: Any, tar
     target.assert_replaced(b"new")
 
 
-def test_56_long_name(server: Server, recorder: Any, tmp_path: Path) -> None:
+def test_security_56_long_name(server: Server, recorder: Any, tmp_path: Path) -> None:
     """Security 56: a name that is as long as names can be has a temporary neighbour all the same."""
     path = tmp_path / ("x" * 255)
     path.write_bytes(OLD)

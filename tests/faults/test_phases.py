@@ -1,4 +1,4 @@
-"""Rows 2, 9, 19, 34, 70 and 122 to 127 of the table of faults: cancel, deadline and timeout in every phase.
+"""Faults 2, 9, 19, 34, 70 and 122 to 127: cancel, deadline and timeout in every phase.
 
 How long it takes until a cancel has done all is written to the file that the environment variable URLREQUEST_LATENCIES
 names, after twenty rounds of each phase; without it there is one round, and nothing is measured.
@@ -149,7 +149,7 @@ def test_15_1_timeout_in_every_phase(
 @pytest.mark.parametrize("kind", ["plain"])
 @pytest.mark.parametrize("name", ["body-trickle", "head-trickle"])
 def test_15_1_a_drip_is_no_timeout(scene: Scene, recorder: Any, name: str, kind: str) -> None:
-    """Contract 15.1, row 70: each receive has the whole timeout, so a slow but steady server is none."""
+    """Contract 15.1, fault 70: each receive has the whole timeout, so a slow but steady server is none."""
     whole = reply(b"a" * 20)
     pieces = [whole[start : start + 8] for start in range(0, len(whole), 8)]
     steps = [step for number, piece in enumerate(pieces) for step in (wait_for(f"next {number}"), send(piece))]
@@ -168,7 +168,7 @@ def test_15_1_a_drip_is_no_timeout(scene: Scene, recorder: Any, name: str, kind:
 
 @pytest.mark.parametrize("options", [{}, {"on_progress": lambda *_: None}], ids=["plain", "progress"])
 def test_7_3_cancel_beats_a_settled_result(server: Server, recorder: Any, target: Target, options: Any) -> None:
-    """Contract 7.3, row 125: a result that is not delivered is cancelled; what was renamed already stays."""
+    """Contract 7.3, fault 125: a result that is not delivered is cancelled; what was renamed already stays."""
     server.play(send(reply(b"new")))
     request = recorder.get(server.url, file_path=target.path, **options)
     request.join(20)
@@ -205,7 +205,7 @@ def test_15_2_deadline_does_not_touch_a_settled_result(server: Server, recorder:
 
 
 def test_7_1_cancel_from_many_threads(server: Server, recorder: Any) -> None:
-    """Contract 7.1, row 126: of many that cancel at once one decides, and there is one event."""
+    """Contract 7.1, fault 126: of many that cancel at once one decides, and there is one event."""
     server.play(signal("phase"), hold())
     request = recorder.get(server.url)
     server.wait("phase")
@@ -243,10 +243,10 @@ def test_7_2_a_cancelled_lookup_is_left_behind(
     assert ["cancel", "finish"] == recorder.names
 
 
-def test_122_cancel_before_a_worker_connects_nothing(
+def test_fault_122_cancel_before_a_worker_connects_nothing(
     monkeypatch: pytest.MonkeyPatch, server_context: ssl.SSLContext, ca_file: str, recorder: Any
 ) -> None:
-    """Row 122, contract 7.2: a request that waits for a slot and is cancelled never connects."""
+    """Fault 122, contract 7.2: a request that waits for a slot and is cancelled never connects."""
     with Scene(monkeypatch, server_context, ca_file, is_tls=False) as scene:
         url, _ = PHASES[0].prepare(scene)
         request = recorder.get(url)

@@ -1,4 +1,4 @@
-"""Rows 26 to 32 of the table of faults, and contract 14: proxies, scripted and real."""
+"""Faults 26 to 32, and contract 14: proxies, scripted and real."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ TUNNELS: list[tuple[str, tuple[Any, ...], Any, str]] = [
 
 
 @pytest.mark.parametrize(("row", "steps", "error", "says"), TUNNELS, ids=[row[0] for row in TUNNELS])
-def test_27_broken_tunnel(
+def test_fault_27_broken_tunnel(
     server: Server, recorder: Any, target: Target, row: str, steps: Any, error: Any, says: str
 ) -> None:
-    """Rows 27 to 31: whatever keeps a tunnel from being built ends the request, and the origin gets no octet."""
+    """Faults 27 to 31: whatever keeps a tunnel from being built ends the request, and the origin gets no octet."""
     server.play(*steps)
     request = recorder.run(ORIGIN, file_path=target.path, timeout=15, **through(server))
 
@@ -77,7 +77,7 @@ def test_27_broken_tunnel(
     ],
 )
 def test_14_2_refused_tunnel(server: Server, recorder: Any, target: Target, status: str, fields: list[str]) -> None:
-    """Contract 14.2, row 26: a refused tunnel is ProxyError with the proxy's status and fields, a redirect too."""
+    """Contract 14.2, fault 26: a refused tunnel is ProxyError with the proxy's status and fields, a redirect too."""
     server.play(send(reply(b"no", *fields, status=status)))
     request = recorder.run(ORIGIN, file_path=target.path, **through(server))
 
@@ -189,10 +189,10 @@ BAD_PROXIES = [
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "https://127.0.0.1:9/"])
 @pytest.mark.parametrize(("options", "error"), BAD_PROXIES, ids=repr)
-def test_32_bad_proxy(
+def test_fault_32_bad_proxy(
     monkeypatch: pytest.MonkeyPatch, recorder: Any, url: str, options: dict[str, Any], error: type[Exception]
 ) -> None:
-    """Row 32, contract 14.1, 2.3: what is wrong with a proxy's arguments is told before anything is connected."""
+    """Fault 32, contract 14.1, 2.3: what is wrong with a proxy's arguments is told before anything is connected."""
     connected: list[Any] = []
     monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments, **_: connected.append(arguments) or [])
     request = recorder.run(url, **options)
@@ -294,8 +294,8 @@ def test_14_2_real_proxy_refuses(tinyproxy: int, server: Server, tls_server: Ser
     assert (0, 0) == (server.connection_count, tls_server.connection_count)
 
 
-def test_26_real_proxy_to_a_dead_origin(tinyproxy: int, recorder: Any) -> None:
-    """Row 26: an origin that the real proxy cannot reach is the proxy's refusal."""
+def test_fault_26_real_proxy_to_a_dead_origin(tinyproxy: int, recorder: Any) -> None:
+    """Fault 26: an origin that the real proxy cannot reach is the proxy's refusal."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         port = held.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Rows 12 and 40 to 84 of the table of faults: what a server may do wrong once it is connected."""
+"""Faults 12 and 40 to 84: what a server may do wrong once it is connected."""
 
 from __future__ import annotations
 
@@ -315,8 +315,8 @@ def test_fault_with_progress(server: Server, recorder: Any, monkeypatch: pytest.
     assert sorted(recorder.progress) == recorder.progress
 
 
-def test_54_two_cookies(server: Server, recorder: Any) -> None:
-    """Row 54, contract 11.1: both Set-Cookie lines are kept, and read as one joined with a semicolon."""
+def test_fault_54_two_cookies(server: Server, recorder: Any) -> None:
+    """Fault 54, contract 11.1: both Set-Cookie lines are kept, and read as one joined with a semicolon."""
     server.play(send(reply(b"", "Set-Cookie: a=1", "SET-COOKIE: b=2")))
     request = recorder.run(server.url)
 
@@ -324,8 +324,8 @@ def test_54_two_cookies(server: Server, recorder: Any) -> None:
     assert ["a=1", "b=2"] == request.resp_headers.get_all("Set-Cookie")
 
 
-def test_49_interim_fields_are_dropped(server: Server, recorder: Any) -> None:
-    """Row 49: fields of interim responses are not those of the final one."""
+def test_fault_49_interim_fields_are_dropped(server: Server, recorder: Any) -> None:
+    """Fault 49: fields of interim responses are not those of the final one."""
     server.play(send(b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n" + reply(b"hello", "X: final")))
     request = recorder.run(server.url)
 
@@ -357,8 +357,8 @@ def test_11_3_no_prefix_of_a_response_is_a_success(
     assert all(isinstance(request.error, (ProtocolError, ConnectionError)) for request in requests)
 
 
-def test_59_a_claimed_length_costs_no_memory(server: Server, recorder: Any) -> None:
-    """Row 59: a length that the server only claims is not allocated."""
+def test_fault_59_a_claimed_length_costs_no_memory(server: Server, recorder: Any) -> None:
+    """Fault 59: a length that the server only claims is not allocated."""
     server.play(send(reply(length=10**15)))
     tracemalloc.start()
     try:

@@ -1,4 +1,4 @@
-"""Rows 14 to 25 of the table of faults, and contract 13: TLS on real sockets with certificates of an own authority."""
+"""Faults 14 to 25, and contract 13: TLS on real sockets with certificates of an own authority."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ BAD_CERTIFICATES: list[tuple[str, Callable[[trustme.CA], trustme.LeafCert], str,
 
 
 @pytest.mark.parametrize(("row", "make", "host", "says"), BAD_CERTIFICATES, ids=[bad[0] for bad in BAD_CERTIFICATES])
-def test_14_bad_certificate(
+def test_fault_14_bad_certificate(
     authority: trustme.CA, ca_file: str, recorder: Any, target: Target, row: str, make: Any, host: str, says: str
 ) -> None:
-    """Contract 13.1, rows 14 to 16: a certificate that is not the host's ends the request before its first octet."""
+    """Contract 13.1, faults 14 to 16: a certificate that is not the host's ends the request before its first octet."""
     with Server(tls=context_of(make(authority))) as server:
         server.respond("/", "secret")
         request = recorder.run(at(host, server), ca_file=ca_file, file_path=target.path)
@@ -82,8 +82,8 @@ def test_14_bad_certificate(
     target.assert_untouched()
 
 
-def test_14_self_signed(recorder: Any, ca_file: str) -> None:
-    """Contract 13.1, row 14: a certificate that signed itself is not trusted; named as ca_file it is."""
+def test_fault_14_self_signed(recorder: Any, ca_file: str) -> None:
+    """Contract 13.1, fault 14: a certificate that signed itself is not trusted; named as ca_file it is."""
     own = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with own.cert_pem.tempfile() as cert, own.private_key_pem.tempfile() as key:
@@ -99,16 +99,20 @@ def test_14_self_signed(recorder: Any, ca_file: str) -> None:
 @pytest.mark.parametrize(
     ("identity", "host"), [("127.0.0.1", "127.0.0.1"), ("localhost", "LocalHost"), ("localhost", "localhost")]
 )
-def test_15_good_certificate(authority: trustme.CA, ca_file: str, recorder: Any, identity: str, host: str) -> None:
-    """Contract 13.1, row 15: an address by its own entry and a name in any case are what the certificate says."""
+def test_fault_15_good_certificate(
+    authority: trustme.CA, ca_file: str, recorder: Any, identity: str, host: str
+) -> None:
+    """Contract 13.1, fault 15: an address by its own entry and a name in any case are what the certificate says."""
     with Server(tls=context_of(authority.issue_cert(identity))) as server:
         server.play(send(reply()))
 
         assert "hello" == recorder.run(at(host, server), ca_file=ca_file).result
 
 
-def test_17_an_authority_without_key_identifiers_is_trusted(monkeypatch: pytest.MonkeyPatch, ca_file: str) -> None:
-    """Contract 13.1, row 17: Pythons that are stricter than others by default judge as they do."""
+def test_fault_17_an_authority_without_key_identifiers_is_trusted(
+    monkeypatch: pytest.MonkeyPatch, ca_file: str
+) -> None:
+    """Contract 13.1, fault 17: Pythons that are stricter than others by default judge as they do."""
     context = tls_contexts.context_for(TlsSettings(ca_file=ca_file))
 
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT
@@ -156,10 +160,10 @@ HANDSHAKES = [
 
 
 @pytest.mark.parametrize(("row", "steps", "error", "says"), HANDSHAKES, ids=[row[0] for row in HANDSHAKES])
-def test_19_broken_handshake(
+def test_fault_19_broken_handshake(
     server: Server, recorder: Any, target: Target, row: str, steps: Any, error: Any, says: str
 ) -> None:
-    """Rows 19 and 20: whatever happens in the handshake ends the request, and no octet of it was sent."""
+    """Faults 19 and 20: whatever happens in the handshake ends the request, and no octet of it was sent."""
     server.play(*steps, read_request=False)
     timeout = IDLE if error is TimeoutError else PATIENCE
     request = recorder.run(server.url.replace("http:", "https:"), timeout=timeout, file_path=target.path)
@@ -172,8 +176,8 @@ def test_19_broken_handshake(
     target.assert_untouched()
 
 
-def test_20_http_to_a_tls_port(tls_server: Server, recorder: Any) -> None:
-    """Row 20: plain HTTP to a server that speaks TLS is an error."""
+def test_fault_20_http_to_a_tls_port(tls_server: Server, recorder: Any) -> None:
+    """Fault 20: plain HTTP to a server that speaks TLS is an error."""
     request = recorder.run(tls_server.url.replace("https:", "http:"), timeout=PATIENCE)
 
     assert "error" == recorder.terminal
@@ -192,10 +196,10 @@ ENDS = [
 
 
 @pytest.mark.parametrize(("row", "octets", "is_complete"), ENDS, ids=[row[0] for row in ENDS])
-def test_21_end_without_notice(
+def test_fault_21_end_without_notice(
     tls_server: Server, recorder: Any, ca_file: str, target: Target, row: str, octets: bytes, is_complete: bool
 ) -> None:
-    """Rows 21 and 22, contract 11.3: a TLS connection that ends without notice (close_notify) is cut off.
+    """Faults 21 and 22, contract 11.3: a TLS connection that ends without notice (close_notify) is cut off.
 
     A body that is complete by its own framing needs no notice.
     """
@@ -212,8 +216,8 @@ def test_21_end_without_notice(
         target.assert_untouched()
 
 
-def test_21_end_with_notice(tls_server: Server, recorder: Any, ca_file: str) -> None:
-    """Row 21: with close_notify the end of the stream is the end of a body without a length."""
+def test_fault_21_end_with_notice(tls_server: Server, recorder: Any, ca_file: str) -> None:
+    """Fault 21: with close_notify the end of the stream is the end of a body without a length."""
     tls_server.play(send(OK + b"\r\nhello"))
 
     assert "hello" == recorder.run(tls_server.url, ca_file=ca_file).result
@@ -389,8 +393,10 @@ def test_16_1_bad_certificate_file(
     assert b"" == octets_sent_to(listener)
 
 
-def test_25_server_name(authority: trustme.CA, recorder: Any, ca_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Row 25, contract 9.2: an international name is told as its A-label, and an address is not told at all."""
+def test_fault_25_server_name(
+    authority: trustme.CA, recorder: Any, ca_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault 25, contract 9.2: an international name is told as its A-label, and an address is not told at all."""
     told: list[Any] = []
     context = context_of(authority.issue_cert("xn--bcher-kva.test", "127.0.0.1"))
     context.sni_callback = lambda _, name, __: told.append(name)

@@ -116,7 +116,7 @@ def test_4_6_no_other_error(codings: str, content: bytes) -> None:
 @unhurried
 @given(st.binary() | st.text().map(str.encode), st.none() | content_types)
 def test_4_1_decode_text_always_returns(content: bytes, content_type: str | None) -> None:
-    """Whatever the octets and the type, there is a result: text, or the octets themselves (faults, 80)."""
+    """Whatever the octets and the type, there is a result: text, or the octets themselves (fault 80)."""
     decoded = decode_text(content, content_type)
 
     assert isinstance(decoded, str) or decoded == content

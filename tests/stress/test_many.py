@@ -74,8 +74,8 @@ class Log:
         return set(map(tuple, self.names.values()))
 
 
-def test_114_many_at_once(server: Server) -> None:
-    """Faults 114: thousands of requests made at once all succeed, with at most 64 workers, each told once."""
+def test_fault_114_many_at_once(server: Server) -> None:
+    """Fault 114: thousands of requests made at once all succeed, with at most 64 workers, each told once."""
     server.respond("/", b"x" * 100)
     log, most, others = Log(), 0, workers()
     requests = [log.request(server.url) for _ in range(MANY)]
@@ -88,7 +88,7 @@ def test_114_many_at_once(server: Server) -> None:
     assert {"x" * 100} == {request.result for request in requests}
 
 
-def test_114_many_from_many_threads(server: Server) -> None:
+def test_fault_114_many_from_many_threads(server: Server) -> None:
     """Requests made on many threads at once, and drained on yet another, are all delivered there."""
     server.respond("/", "x")
     log, hook, made = Log(), ManualHook(), []
@@ -113,8 +113,8 @@ def test_114_many_from_many_threads(server: Server) -> None:
 
 
 @pytest.mark.parametrize("when", ["at once", "from threads", "while answers come"])
-def test_126_a_storm_of_cancels(when: str) -> None:
-    """Faults 126, contract 7: thousands of cancels leave nothing over: no thread, descriptor, request or mailbox."""
+def test_fault_126_a_storm_of_cancels(when: str) -> None:
+    """Fault 126, contract 7: thousands of cancels leave nothing over: no thread, descriptor, request or mailbox."""
     log = Log()
     before = descriptors()
     with Server() as server:
@@ -191,8 +191,8 @@ def test_5_4_a_flood_of_progress_that_is_drained(server: Server) -> None:
     assert events == sorted(events)
 
 
-def test_106_nested_requests(server: Server) -> None:
-    """Faults 106: a thousand requests, each made in the callback of the one before, work without recursion."""
+def test_fault_106_nested_requests(server: Server) -> None:
+    """Fault 106: a thousand requests, each made in the callback of the one before, work without recursion."""
     server.respond("/", "x")
     depths: list[int] = []
     made: list[UrlRequest] = []

@@ -121,8 +121,8 @@ def test_cancel_all(server: Server) -> None:
 
 
 @pytest.mark.parametrize("has_hook", [False, True])
-def test_117_exit_during_a_download(server: Server, tmp_path: Path, has_hook: bool) -> None:
-    """Faults 117: the process ends without waiting for the server, removes temporary files, and runs no callback."""
+def test_fault_117_exit_during_a_download(server: Server, tmp_path: Path, has_hook: bool) -> None:
+    """Fault 117: the process ends without waiting for the server, removes temporary files, and runs no callback."""
     server.play(send(HEAD + b"x" * 5000), signal("sent"), hold())
     script = """
         import os, sys, time, urlrequest
@@ -161,8 +161,8 @@ def test_17_10_exit_with_idle_connections(server: Server) -> None:
     assert ("x\n", "", 0) == (done.stdout, done.stderr, done.returncode)
 
 
-def test_2_exit_during_a_look_up() -> None:
-    """Faults 2: a name that takes long to resolve does not hold up the end of the process."""
+def test_fault_2_exit_during_a_look_up() -> None:
+    """Fault 2: a name that takes long to resolve does not hold up the end of the process."""
     script = """
         import socket, threading, urlrequest
         asked = threading.Event()
@@ -179,8 +179,8 @@ def test_2_exit_during_a_look_up() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
-def test_116_fork_during_a_request(server: Server) -> None:
-    """Faults 116: in a forked child the parent's requests are OSErrors, new ones work; the parent notices nothing."""
+def test_fault_116_fork_during_a_request(server: Server) -> None:
+    """Fault 116: in a forked child the parent's requests are OSErrors, new ones work; the parent notices nothing."""
     server.play(signal("received"), hold())
     server.respond("/new", "new")
     script = """
@@ -226,8 +226,8 @@ def test_116_fork_during_a_request(server: Server) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "eventfd"), reason="wakers are sockets here")
-def test_116_a_child_does_not_use_the_parents_wakers(server: Server) -> None:
-    """Faults 116: a child must not use up a wake-up that is meant for the parent: it lets go of all wakers."""
+def test_fault_116_a_child_does_not_use_the_parents_wakers(server: Server) -> None:
+    """Fault 116: a child must not use up a wake-up that is meant for the parent: it lets go of all wakers."""
     server.play(signal("received"), hold())
     script = """
         import os, sys, warnings, urlrequest

@@ -76,7 +76,7 @@ def test_3_1_outcome_then_finish(outcome: Outcome, arguments: tuple[Any, ...] | 
 
 
 def test_3_6_finish_runs_whatever_is_raised() -> None:
-    """Contract 3.6, faults 101: on_finish runs though the callback raises; where both raise, both are told."""
+    """Contract 3.6, fault 101: on_finish runs though the callback raises; where both raise, both are told."""
     log: list[str] = []
     made = callbacks(on_success=lambda *_: 1 / 0, on_finish=lambda _: log.append("finish"))
     with pytest.raises(ZeroDivisionError):

@@ -8,8 +8,8 @@ from urlrequest._client.thread_facade import ThreadFacade
 from urlrequest._concurrency.sync import Signal
 
 
-def test_119_ctrl_c_as_a_join_ends_keeps_no_other_from_ending() -> None:
-    """Faults 119: Ctrl-C that comes when a joining thread has just noticed the end leaves it to the next to join."""
+def test_fault_119_ctrl_c_as_a_join_ends_keeps_no_other_from_ending() -> None:
+    """Fault 119: Ctrl-C that comes when a joining thread has just noticed the end leaves it to the next to join."""
 
     class Interrupted(Signal):
         def wait(self, timeout: float | None) -> bool:

@@ -28,14 +28,14 @@ def test_15_1_seconds(value: object, expected: float | None) -> None:
 
 @pytest.mark.parametrize("value", [0, 0.0, -0.0, -1, -0.001, float("nan"), float("-inf"), -(10**400)])
 def test_15_1_numbers_that_are_no_time(value: float) -> None:
-    """Contract 15.1: 0, negative and NaN are errors that name the argument and the value (sockets, E34)."""
+    """Contract 15.1: 0, negative and NaN are errors that name the argument and the value (sockets E34)."""
     with pytest.raises(ValueError, match="deadline is"):
         check_seconds("deadline", value)
 
 
 @pytest.mark.parametrize("value", ["5", b"5", True, False, [], object(), 1j], ids=count())
 def test_15_1_types_that_are_no_time(value: object) -> None:
-    """Contract 15.1: what is no number is a TypeError that names the argument (sockets, E34)."""
+    """Contract 15.1: what is no number is a TypeError that names the argument (sockets E34)."""
     with pytest.raises(TypeError, match=f"timeout is {type(value).__name__}"):
         check_seconds("timeout", value)
 

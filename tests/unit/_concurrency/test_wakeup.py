@@ -157,8 +157,8 @@ def test_waits_share_a_waker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "eventfd"), reason="Linux only")
-def test_116_a_child_has_wakers_of_its_own() -> None:
-    """Faults 116: a waker that is there while the process forks is another one in the child, and wakes it alone."""
+def test_fault_116_a_child_has_wakers_of_its_own() -> None:
+    """Fault 116: a waker that is there while the process forks is another one in the child, and wakes it alone."""
     waker = wakeup.EventFdWaker()
     child = os.fork()
     if not child:
@@ -188,8 +188,8 @@ def test_7_1_a_request_is_cancelled_while_its_thread_sleeps(server: Server) -> N
 
 
 @pytest.mark.skipif(not hasattr(os, "eventfd"), reason="Linux only")
-def test_116_a_child_without_a_spare_descriptor_has_wakers_of_its_own() -> None:
-    """Faults 116: they are the child's own even where no more descriptors may be opened, and lie where they lay."""
+def test_fault_116_a_child_without_a_spare_descriptor_has_wakers_of_its_own() -> None:
+    """Fault 116: they are the child's own even where no more descriptors may be opened, and lie where they lay."""
     import resource
 
     waker = wakeup.EventFdWaker()

@@ -258,8 +258,8 @@ class NoThreads:
         monkeypatch.setattr(threading.Thread, "start", maybe)
 
 
-def test_115_no_thread_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Faults 115: where the system gives no thread and nothing runs, admitting fails, and the slot is free again."""
+def test_fault_115_no_thread_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fault 115: where the system gives no thread and nothing runs, admitting fails, and the slot is free again."""
     system = NoThreads(monkeypatch)
     workers, job = WorkerPool(1), Job()
     with pytest.raises(RuntimeError, match="can't start new thread"):
@@ -271,8 +271,8 @@ def test_115_no_thread_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     settled(workers)
 
 
-def test_115_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Faults 115: where another job runs, a job that gets no thread waits behind it."""
+def test_fault_115_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fault 115: where another job runs, a job that gets no thread waits behind it."""
     system = NoThreads(monkeypatch)
     workers, first, second = WorkerPool(5), Job(held=True), Job()
     system.is_refusing = False

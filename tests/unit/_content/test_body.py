@@ -295,7 +295,7 @@ def test_10_2_objects_that_only_read(broken: str) -> None:
 
 @pytest.mark.parametrize("size", [0, 9])
 def test_files_that_shrink(path: Path, size: int) -> None:
-    """Faults 39: a file that has less than its length is IncompleteContent, with both figures."""
+    """Fault 39: a file that has less than its length is IncompleteContent, with both figures."""
     with path.open("rb") as file:
         body = make_body(file, None)
         os.truncate(path, size)
@@ -305,7 +305,7 @@ def test_files_that_shrink(path: Path, size: int) -> None:
 
 
 def test_files_that_grow(path: Path) -> None:
-    """Faults 39: a file that has more than its length is IncompleteContent, and not one octet beyond it is sent."""
+    """Fault 39: a file that has more than its length is IncompleteContent, and not one octet beyond it is sent."""
     with path.open("rb") as file:
         body = make_body(file, None)
         with path.open("ab") as other:

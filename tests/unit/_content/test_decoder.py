@@ -156,7 +156,7 @@ def test_pieces_may_be_views() -> None:
     ids=range(9),
 )
 def test_4_6_corrupt(codings: str, content: bytes, size: int) -> None:
-    """Bad headers, blocks and checksums are errors, in any stage (faults, 77)."""
+    """Bad headers, blocks and checksums are errors, in any stage (fault 77)."""
     with pytest.raises(ContentDecodingError, match=r"^the (gzip|deflate) coding is corrupt: "):
         decode(codings, content, size)
 
@@ -177,7 +177,7 @@ def test_4_6_corrupt(codings: str, content: bytes, size: int) -> None:
     ids=range(9),
 )
 def test_4_6_cut_off(codings: str, content: bytes) -> None:
-    """A coding that has not come to its end is an error, raised by finish() itself, with the count (faults, 77)."""
+    """A coding that has not come to its end is an error, raised by finish() itself, with the count (fault 77)."""
     decoder = Decoder(codings)
     for _ in decoder.decode(content):
         pass
@@ -199,7 +199,7 @@ def test_4_6_cut_off(codings: str, content: bytes) -> None:
     ids=range(6),
 )
 def test_4_6_unknown_or_too_many(codings: str, words: str) -> None:
-    """A coding nobody knows, or a chain of more than five, is refused before any octet (faults, 79)."""
+    """A coding nobody knows, or a chain of more than five, is refused before any octet (fault 79)."""
     with pytest.raises(ContentDecodingError, match=words) as caught:
         Decoder(codings)
 

@@ -186,8 +186,8 @@ def test_p3_part_that_never_holds_still(monkeypatch: pytest.MonkeyPatch, tmp_pat
         make(tmp_path / "target")
 
 
-def test_92_failed_write_is_not_repeated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Row 92: what a full disk took of a write is in the part once, even where there is room again afterwards."""
+def test_fault_92_failed_write_is_not_repeated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Fault 92: what a full disk took of a write is in the part once, even where there is room again afterwards."""
     real, failures = os.write, []
 
     def write(descriptor: int, octets: Any) -> int:
@@ -269,7 +269,7 @@ def test_11_3_commit_of_less_than_was_announced(tmp_path: Path) -> None:
 
 
 def test_12_3_folder_that_is_gone(tmp_path: Path) -> None:
-    """Row 96: where the folder vanished there is nothing to keep, and no second error."""
+    """Fault 96: where the folder vanished there is nothing to keep, and no second error."""
     folder = tmp_path / "folder"
     folder.mkdir()
     with make(folder / "target") as sink:

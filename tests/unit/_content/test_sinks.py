@@ -83,8 +83,8 @@ def test_memory_takes_pieces(memory: MemorySink, octets: bytes) -> None:
     assert octets * 3 == memory.content()
 
 
-def test_59_a_claimed_length_costs_nothing(memory: MemorySink) -> None:
-    """Faults 59, sockets E10: a length that the server only claims takes next to no memory."""
+def test_fault_59_a_claimed_length_costs_nothing(memory: MemorySink) -> None:
+    """Fault 59, sockets E10: a length that the server only claims takes next to no memory."""
     memory.expect(10**18 - 1)
     memory.write(b"abc")
 
@@ -129,13 +129,13 @@ def test_memory_is_let_go_of() -> None:
     ids=count(),
 )
 def test_12_1_paths(given: object, expected: str | None) -> None:
-    """Contract 12.1, faults 100: text, bytes and PathLike are paths."""
+    """Contract 12.1, fault 100: text, bytes and PathLike are paths."""
     assert expected == check_file_path(given)
 
 
 @pytest.mark.parametrize("given", [1, 0, True, 1.5, ["a"], object(), bytearray(b"a")], ids=count())
 def test_12_1_what_is_no_path(given: object) -> None:
-    """Faults 100: anything else is a TypeError; a number would be an open descriptor."""
+    """Fault 100: anything else is a TypeError; a number would be an open descriptor."""
     with pytest.raises(TypeError, match=f"file_path is {type(given).__name__}"):
         check_file_path(given)
 
@@ -202,7 +202,7 @@ def test_12_1_old_file_until_the_commit(folder: Path) -> None:
 
 
 def test_12_1_nothing_without_a_commit(folder: Path) -> None:
-    """Contract 12.1, faults 97: without a commit the old file stays, its time too, and nothing else appears."""
+    """Contract 12.1, fault 97: without a commit the old file stays, its time too, and nothing else appears."""
     path = folder / "f"
     path.write_bytes(b"old")
     os.utime(path, ns=(1, 1))
@@ -286,7 +286,7 @@ class Fault:
 def test_invariant_t_faults_leave_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int, after: int, existing: bool
 ) -> None:
-    """Invariant T, faults 92: whichever step fails, the old file stays and no temporary file and descriptor is left."""
+    """Invariant T, fault 92: whichever step fails, the old file stays and no temporary file and descriptor is left."""
     path = folder / "f"
     if existing:
         path.write_bytes(b"old")
@@ -322,8 +322,8 @@ def test_invariant_t_short_writes(folder: Path, monkeypatch: pytest.MonkeyPatch)
     assert pattern(10_000) == (folder / "f").read_bytes()
 
 
-def test_96_folder_vanishes(folder: Path) -> None:
-    """Faults 96: a folder that vanishes meanwhile is an error of the disk, and nothing else goes wrong."""
+def test_fault_96_folder_vanishes(folder: Path) -> None:
+    """Fault 96: a folder that vanishes meanwhile is an error of the disk, and nothing else goes wrong."""
     with FileSink(str(folder / "f")) as sink:
         sink.expect(1)
         sink.write(b"x")
@@ -346,8 +346,8 @@ def test_12_2_disk_full_is_known_before(folder: Path) -> None:
     assert errno.ENOSPC == e.value.errno
 
 
-def test_92_windows_tries_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Faults 99: on Windows a file that another process has open for a moment is tried three times."""
+def test_fault_99_windows_tries_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fault 99: on Windows a file that another process has open for a moment is tried three times."""
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(sinks, "sleep", lambda seconds: None)
     replace, attempts = os.replace, count(1)
@@ -406,8 +406,8 @@ def test_12_2_refusals_say_what_and_where(folder: Path, monkeypatch: pytest.Monk
 
 
 @posix
-def test_95_special_files(folder: Path) -> None:
-    """Faults 95: a FIFO or a device is not replaced, and nothing waits for it."""
+def test_fault_95_special_files(folder: Path) -> None:
+    """Fault 95: a FIFO or a device is not replaced, and nothing waits for it."""
     os.mkfifo(folder / "fifo")
     for path in (folder / "fifo", Path(os.devnull)):
         with pytest.raises(OSError, match="not a regular file"):
@@ -449,8 +449,8 @@ def test_12_1_mode_of_a_new_file(folder: Path, umask: int) -> None:
 
 @posix
 @pytest.mark.parametrize("exists", [True, False])
-def test_94_symbolic_links(folder: Path, tmp_path: Path, exists: bool) -> None:
-    """Faults 94: through a symbolic link the file that it leads to is written, in its own folder; the link stays."""
+def test_fault_94_symbolic_links(folder: Path, tmp_path: Path, exists: bool) -> None:
+    """Fault 94: through a symbolic link the file that it leads to is written, in its own folder; the link stays."""
     other = tmp_path / "other"
     other.mkdir()
     if exists:
@@ -464,7 +464,7 @@ def test_94_symbolic_links(folder: Path, tmp_path: Path, exists: bool) -> None:
 
 
 @posix
-def test_94_a_link_that_leads_in_a_circle(folder: Path) -> None:
+def test_fault_94_a_link_that_leads_in_a_circle(folder: Path) -> None:
     """A link that leads to itself is the system's error."""
     (folder / "link").symlink_to(folder / "link")
     with pytest.raises(OSError):  # noqa: PT011 - ELOOP, in several classes

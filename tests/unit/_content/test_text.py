@@ -43,7 +43,7 @@ from urlrequest._content.text import decode_text, find_charset, is_json, parse_j
     ids=range(26),
 )
 def test_4_1_text(content: bytes, content_type: str | None, expected: str | bytes) -> None:
-    """Text by the charset of its type, else utf-8; bytes where that does not decode, or is no charset (faults, 80)."""
+    """Text by the charset of its type, else utf-8; bytes where that does not decode, or is no charset (fault 80)."""
     assert expected == decode_text(content, content_type)
 
 
@@ -236,7 +236,7 @@ def test_4_2_zeros_are_looked_at_in_json_only() -> None:
     ids=range(10),
 )
 def test_4_2_json_parses(text: str | bytes, expected: object) -> None:
-    """Text and octets, with a byte order mark or without (faults, 81)."""
+    """Text and octets, with a byte order mark or without (fault 81)."""
     assert expected == parse_json(text)
 
 
@@ -251,7 +251,7 @@ def test_4_2_not_a_number_parses() -> None:
     ids=range(12),
 )
 def test_4_2_json_that_does_not_parse(text: str | bytes) -> None:
-    """Whatever is wrong with it, it is a ValueError: 5,000 digits and 100,000 levels too (faults, 82)."""
+    """Whatever is wrong with it, it is a ValueError: 5,000 digits and 100,000 levels too (fault 82)."""
     with pytest.raises(ValueError, match=r"\w"):
         parse_json(text)
 

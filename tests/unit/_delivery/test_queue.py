@@ -481,7 +481,7 @@ def test_3_6_an_exception_ends_the_wait(loop: Loop) -> None:
 
 @pytest.mark.usefixtures("ctrl_c")
 def test_6_2_control_c_ends_a_wait(loop: Loop) -> None:
-    """Contract 6.2, faults 119: Ctrl-C comes out of a waiting thread, and the request goes on."""
+    """Contract 6.2, fault 119: Ctrl-C comes out of a waiting thread, and the request goes on."""
     request = loop.request()
     with pytest.raises(KeyboardInterrupt):
         wait_for([request.mailbox], delay=None, timeout=30)
@@ -495,7 +495,7 @@ def test_6_2_control_c_ends_a_wait(loop: Loop) -> None:
 def test_6_2_control_c_as_a_wait_begins(
     loop: Loop, monkeypatch: pytest.MonkeyPatch, wait: Callable[[Any], object]
 ) -> None:
-    """Contract 6.2, faults 119: Ctrl-C before a thread waits for all of many requests leaves no visitor behind."""
+    """Contract 6.2, fault 119: Ctrl-C before a thread waits for all of many requests leaves no visitor behind."""
     requests = [loop.request("a"), loop.request("b")]
 
     visit = Mailbox.visit

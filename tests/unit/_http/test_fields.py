@@ -45,7 +45,7 @@ NO_TOKENS = ["", " ", "A B", "A\r\nB", "A:", "A\0", "A\t", "A\x7f", "Ä", "A\n",
 
 @pytest.mark.parametrize("name", NO_TOKENS)
 def test_10_3_names_that_are_no_tokens(name: str) -> None:
-    """Contract 10.3, HEAD-1: a name that is no token is a ValueError, with whatever value (sockets, E71)."""
+    """Contract 10.3, HEAD-1: a name that is no token is a ValueError, with whatever value (sockets E71)."""
     for value in ("x", None, 1):
         with pytest.raises(ValueError, match=r"req_headers has the name .* not a token"):
             read_fields({name: value}, "req_headers")
@@ -55,7 +55,7 @@ def test_10_3_names_that_are_no_tokens(name: str) -> None:
 
 @pytest.mark.parametrize("value", ["a\r\nB: c", "a\rb", "a\nb", "a\r\n b", "a\0b", "\r", "\n", "\0"])
 def test_10_3_values_with_line_ends(value: str) -> None:
-    """Contract 10.3, HEAD-1: CR, LF and NUL are errors that name the field, never the value (sockets, E71)."""
+    """Contract 10.3, HEAD-1: CR, LF and NUL are errors that name the field, never the value (sockets E71)."""
     for given in (value, value.encode()):
         with pytest.raises(ValueError, match=r"proxy_headers has CR, LF or NUL in the value of X-A$"):
             read_fields({"X-A": given}, "proxy_headers")

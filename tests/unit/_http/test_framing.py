@@ -58,7 +58,7 @@ def test_11_4_framing_of_old_servers(lines: list[str], expected: Framing) -> Non
     ["", "-1", "+5", "5_0", "5.0", "0x5", "five", "²", "5, 6", "5,", "5 5", "5;x", "1" * 19, "9" * 5000, "\u0661"],
 )
 def test_11_4_content_lengths_that_are_none(value: str) -> None:
-    """Contract 11.4, faults 57, sockets E17: a length that is no plain number is an error, no guess."""
+    """Contract 11.4, fault 57, sockets E17: a length that is no plain number is an error, no guess."""
     head = ResponseHead("1.1", 200, "OK", Headers({"Content-Length": value}))
 
     with pytest.raises(ProtocolError, match="Content-Length"):
@@ -66,7 +66,7 @@ def test_11_4_content_lengths_that_are_none(value: str) -> None:
 
 
 def test_11_4_different_lengths() -> None:
-    """Contract 11.4: two fields with different lengths are an error (sockets, E17)."""
+    """Contract 11.4: two fields with different lengths are an error (sockets E17)."""
     with pytest.raises(ProtocolError, match="Content-Length '5, 6'"):
         framing("Content-Length: 5", "Content-Length: 6")
 
@@ -75,7 +75,7 @@ def test_11_4_different_lengths() -> None:
     "value", ["gzip", "gzip, chunked", "chunked, identity", "chunked, chunked", "chunked;q=1", "xchunked"]
 )
 def test_11_4_transfer_codings_that_nobody_asked_for(value: str) -> None:
-    """Contract 11.4, faults 61, sockets E18: an unknown or stacked coding is an error; framing is never content."""
+    """Contract 11.4, fault 61, sockets E18: an unknown or stacked coding is an error; framing is never content."""
     with pytest.raises(ProtocolError, match="transfer coding"):
         framing(f"Transfer-Encoding: {value}", "Content-Length: 5")
 
@@ -95,7 +95,7 @@ def test_4_7_heads_without_content(lines: list[str], method: str, status: str) -
     assert Framing(0, is_chunked=False, keeps_alive=True) == framing(*lines, status=f"HTTP/1.1 {status}", method=method)
 
 
-def test_101_is_the_end_of_http() -> None:
+def test_switching_protocols_is_the_end_of_http() -> None:
     """After 101 the connection speaks something else, and is not used again."""
     assert Framing(0, is_chunked=False, keeps_alive=False) == framing(status="HTTP/1.1 101 Switching")
 

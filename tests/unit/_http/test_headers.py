@@ -82,7 +82,7 @@ def test_11_1_repeated_fields_are_joined(headers: Headers) -> None:
 
 
 def test_11_1_get_all_has_the_single_values(headers: Headers) -> None:
-    """Contract 11.1: `get_all()` tells the fields apart that the joined value does not (faults, 54)."""
+    """Contract 11.1: `get_all()` tells the fields apart that the joined value does not (fault 54)."""
     assert ["1", "2"] == headers.get_all("X-a")
     assert ["a=1", "b=2"] == headers.get_all("set-cookie")
     assert ["text/plain"] == headers.get_all("content-type")

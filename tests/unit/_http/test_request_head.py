@@ -80,7 +80,7 @@ def test_10_1_method(method: str | None, has_body: bool, expected: str) -> None:
     ],
 )
 def test_10_1_methods_that_are_no_tokens(method: str) -> None:
-    """Contract 10.1, HEAD-1: what is no token is a ValueError (sockets, E71)."""
+    """Contract 10.1, HEAD-1: what is no token is a ValueError (sockets E71)."""
     with pytest.raises(ValueError, match=r"method is .* a token"):
         check_method(method, has_body=False)
 
@@ -221,7 +221,7 @@ def test_framing_is_ours(method: str, body: Body | None, given: Any, expected: l
     ids=count(),
 )
 def test_framing_must_be_true(body: Body | None, given: Any) -> None:
-    """HEAD-1: what the caller says of the body's end is true, or a ValueError (sockets, E71)."""
+    """HEAD-1: what the caller says of the body's end is true, or a ValueError (sockets E71)."""
     with pytest.raises(ValueError, match=r"^req_headers has the (Content-Length|Transfer-Encoding) "):
         fields_of(given, method="POST", body=body)
 

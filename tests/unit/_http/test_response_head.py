@@ -32,7 +32,7 @@ def parse(text: str) -> ResponseHead:
 )
 @pytest.mark.parametrize("end", ["\r\n", "\n"])
 def test_status_lines(line: str, version: str, status: int, reason: str, end: str) -> None:
-    """Faults 44: a status line without reason, with a Latin-1 one, or ended by a bare LF is read (sockets, E11)."""
+    """Fault 44: a status line without reason, with a Latin-1 one, or ended by a bare LF is read (sockets E11)."""
     assert ResponseHead(version, status, reason, Headers()) == parse(line + end + end)
 
 
@@ -69,7 +69,7 @@ def test_status_lines(line: str, version: str, status: int, reason: str, end: st
     ],
 )
 def test_malformed_status_lines(line: str) -> None:
-    """Faults 12 and sockets E11: what is no status line of HTTP/1 is an error that shows what came."""
+    """Fault 12 and sockets E11: what is no status line of HTTP/1 is an error that shows what came."""
     with pytest.raises(ProtocolError, match="status line"):
         parse(f"{line}\r\nContent-Length: 2\r\n\r\n")
 
@@ -149,7 +149,7 @@ def test_heads_end_with_their_empty_line(text: str) -> None:
 
 
 def test_field_limit() -> None:
-    """Faults 45, sockets E14: 1,000 fields are read, one more is an error that says so."""
+    """Fault 45, sockets E14: 1,000 fields are read, one more is an error that says so."""
     fields = [f"A{number}: x\r\n" for number in range(MAX_FIELDS)]
 
     assert MAX_FIELDS == 1000 == len(parse(OK + "".join(fields) + "\r\n").headers)
@@ -158,7 +158,7 @@ def test_field_limit() -> None:
 
 
 def test_line_limit() -> None:
-    """Faults 45, sockets E14: a line of 64 KiB is read, a longer one is an error that says so."""
+    """Fault 45, sockets E14: a line of 64 KiB is read, a longer one is an error that says so."""
     value = "x" * (MAX_LINE_SIZE - len("A: \r"))
 
     assert value == parse(f"{OK}A: {value}\r\n\r\n").headers["A"]

@@ -98,7 +98,7 @@ def test_9_4_other_schemes_are_taken_apart_only(text: str, expected: Target) -> 
     named(" ", "\t", "\r\n", "\x00", "\x1f \n"),
 )
 def test_9_1_white_space_around_is_dropped(edge: str) -> None:
-    """Blanks and controls at both ends go, once, before anything else is looked at (security, 60)."""
+    """Blanks and controls at both ends go, once, before anything else is looked at (security 60)."""
     assert parts(parse_target("http://h/x")) == parts(parse_target(f"{edge}http://h/x{edge}"))
 
 
@@ -302,7 +302,7 @@ def test_9_4_bad_hosts(host: str) -> None:
     ),
 )
 def test_9_4_bad_urls(text: str) -> None:
-    """No host, bad port, control characters: one clear and short InvalidURL (faults, 5 to 7)."""
+    """No host, bad port, control characters: one clear and short InvalidURL (faults 5 to 7)."""
     with pytest.raises(InvalidURL) as caught:
         parse_target(text)
 
@@ -347,7 +347,7 @@ def test_subclass_of_str_is_taken_as_its_text() -> None:
     ],
 )
 def test_9_3_userinfo(userinfo: str, expected: tuple[str, str] | None) -> None:
-    """It is percent-decoded and ends at the last '@' (security, 65)."""
+    """It is percent-decoded and ends at the last '@' (security 65)."""
     target = parse_target(f"http://{userinfo}@host:81/x")
 
     assert expected == target.userinfo
@@ -458,7 +458,7 @@ def test_9_4_port(port: object) -> None:
     ],
 )
 def test_9_4_bad_port(port: object) -> None:
-    """Anything else is an InvalidURL with a short message, bool and thousands of digits too (faults, 7)."""
+    """Anything else is an InvalidURL with a short message, bool and thousands of digits too (fault 7)."""
     with pytest.raises(InvalidURL) as caught:
         parse_port(port)
 
@@ -483,7 +483,7 @@ def test_9_4_bad_port(port: object) -> None:
     ),
 )
 def test_a_megabyte_is_parsed_in_linear_time(text: str) -> None:
-    """Neither repeated delimiters nor length make it slow (security, 62 and 63): 10 us would be plenty for an octet."""
+    """Neither repeated delimiters nor length make it slow (security 62 and 63): 10 us would be plenty for an octet."""
     began = time.thread_time()
     with suppress(InvalidURL):
         parse_target(text)

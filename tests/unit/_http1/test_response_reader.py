@@ -50,8 +50,8 @@ def content(*pieces: bytes, method: str = "GET") -> bytes:
 # The head
 
 
-def test_40_no_answer() -> None:
-    """Faults 40: the end before any octet is RemoteDisconnected, a ConnectionError."""
+def test_fault_40_no_answer() -> None:
+    """Fault 40: the end before any octet is RemoteDisconnected, a ConnectionError."""
     with pytest.raises(
         http.client.RemoteDisconnected, match="peer:80 closed the connection without an answer"
     ) as caught:
@@ -60,7 +60,7 @@ def test_40_no_answer() -> None:
 
 
 @pytest.mark.parametrize("size", range(1, len(SIZED)))
-def test_41_42_cut_heads(size: int) -> None:
+def test_fault_41_42_cut_heads(size: int) -> None:
     """Faults 41 and 42, sockets E12 and E13: a head that ends early is a ProtocolError, wherever it ends."""
     with pytest.raises(ProtocolError, match=f"within the head, after {size} octets"):
         respond(SIZED[:size])
@@ -69,14 +69,14 @@ def test_41_42_cut_heads(size: int) -> None:
 @pytest.mark.parametrize(
     "noise", [b"\x16\x03\x01", b"SSH-2.0-x\r\n", b"H", b"HTTP/2", b"HTTP/1", b"\r\nHTTP/1.1 200 OK"]
 )
-def test_12_noise(noise: bytes) -> None:
-    """Faults 12: noise is a ProtocolError at once, without waiting for more than is needed to know."""
+def test_fault_12_noise(noise: bytes) -> None:
+    """Fault 12: noise is a ProtocolError at once, without waiting for more than is needed to know."""
     with pytest.raises(ProtocolError):
         respond(noise)
 
 
-def test_12_noise_is_known_at_once() -> None:
-    """Faults 12: a server that speaks something else is not listened to until its end."""
+def test_fault_12_noise_is_known_at_once() -> None:
+    """Fault 12: a server that speaks something else is not listened to until its end."""
     stream = Stream(b"SSH-2.0-x", b"more")
     with pytest.raises(ProtocolError, match="does not speak HTTP/1"):
         Response(stream, "GET")  # type: ignore[arg-type]  # as above
@@ -84,23 +84,23 @@ def test_12_noise_is_known_at_once() -> None:
 
 
 @pytest.mark.parametrize("pieces", [1, 1000])
-def test_45_endless_heads(pieces: int) -> None:
-    """Faults 45: a head of more than 256 KiB is an error while it comes."""
+def test_fault_45_endless_heads(pieces: int) -> None:
+    """Fault 45: a head of more than 256 KiB is an error while it comes."""
     flood = b"A: " + b"x" * 1000 + b"\r\n"
     with pytest.raises(ProtocolError, match="a head of more than 262144 octets"):
         respond(HEAD, *([flood * (1000 // pieces)] * pieces), b"\r\n")
 
 
-def test_45_interim_heads_count() -> None:
-    """Faults 45: the limit holds for the interim responses and the final one together."""
+def test_fault_45_interim_heads_count() -> None:
+    """Fault 45: the limit holds for the interim responses and the final one together."""
     interim = b"HTTP/1.1 100 C\r\n" + (b"A: " + b"x" * 1000 + b"\r\n") * 100 + b"\r\n"
     with pytest.raises(ProtocolError, match="a head of more than 262144 octets"):
         respond(interim * 3 + SIZED)
 
 
 @pytest.mark.parametrize("status", [100, 102, 103, 199])
-def test_49_interim_responses_are_skipped(status: int) -> None:
-    """Faults 49, contract 3.3: interim responses and their fields are dropped, in one piece or apart."""
+def test_fault_49_interim_responses_are_skipped(status: int) -> None:
+    """Fault 49, contract 3.3: interim responses and their fields are dropped, in one piece or apart."""
     interim = b"HTTP/1.1 %d x\r\nSet-Cookie: a=b\r\nContent-Length: 3\r\n\r\n" % status
 
     for pieces in ((interim * 2 + SIZED + b"hello",), (interim, interim, SIZED, b"hello")):
@@ -109,8 +109,8 @@ def test_49_interim_responses_are_skipped(status: int) -> None:
         assert b"hello" == response.read()
 
 
-def test_50_flood_of_interim_responses() -> None:
-    """Faults 50, sockets E15: sixteen interim responses are skipped, one more is an error."""
+def test_fault_50_flood_of_interim_responses() -> None:
+    """Fault 50, sockets E15: sixteen interim responses are skipped, one more is an error."""
     interim = b"HTTP/1.1 100 Continue\r\n\r\n"
     assert 200 == respond(interim * INTERIM_LIMIT + SIZED).status
 
@@ -144,7 +144,7 @@ def test_like_http_client() -> None:
 
 @pytest.mark.parametrize("size", range(5))
 def test_11_3_short_bodies(size: int) -> None:
-    """Contract 11.3, faults 55: a body shorter than its length is IncompleteContent with both figures."""
+    """Contract 11.3, fault 55: a body shorter than its length is IncompleteContent with both figures."""
     with pytest.raises(IncompleteContent, match=f"peer:80 .* after {size} of 5 octets"):
         content(SIZED, b"hello"[:size])
 
@@ -166,8 +166,8 @@ def test_sized() -> None:
     assert 0 == response.read_into(memoryview(bytearray(9)))
 
 
-def test_71_extra_octets() -> None:
-    """Faults 71: what comes behind the body is not of it, and the connection is not used again."""
+def test_fault_71_extra_octets() -> None:
+    """Fault 71: what comes behind the body is not of it, and the connection is not used again."""
     response = respond(SIZED + b"hello, world")
 
     assert (b"hello", False) == (response.read(), response.is_reusable)
@@ -176,7 +176,7 @@ def test_71_extra_octets() -> None:
 @pytest.mark.parametrize("status", [b"200 OK", b"204 No", b"304 Not"])
 @pytest.mark.parametrize("fields", [b"", b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n"])
 def test_4_7_content_where_none_can_be(status: bytes, fields: bytes) -> None:
-    """Contract 4.7, faults 69: HEAD, 204 and 304 have no content; what is sent all the same spoils the connection."""
+    """Contract 4.7, fault 69: HEAD, 204 and 304 have no content; what is sent all the same spoils the connection."""
     method = "HEAD" if status == b"200 OK" else "GET"
     response = respond(b"HTTP/1.1 " + status + b"\r\n" + fields + b"\r\nhello", method=method)
     assert (b"", True, False) == (response.read(), response.is_complete, response.is_reusable)
@@ -185,8 +185,8 @@ def test_4_7_content_where_none_can_be(status: bytes, fields: bytes) -> None:
     assert (b"", True) == (silent.read(), silent.is_reusable)
 
 
-def test_67_until_the_end() -> None:
-    """Faults 67: without a length the end of the stream is the end of the body, and of the connection."""
+def test_fault_67_until_the_end() -> None:
+    """Fault 67: without a length the end of the stream is the end of the body, and of the connection."""
     response = respond(HEAD + b"\r\nhe", b"llo")
 
     assert (b"hello", False) == (response.read(), response.is_reusable)
@@ -224,27 +224,27 @@ def test_chunks(octets: bytes, expected: bytes, is_split: bool) -> None:
     "line",
     [b"", b"-5", b"+5", b"0x5", b"5_0", b"g", b" 5", b"5,", b"\xb2", b"5 5", b"1" * 16, b"5\r", b"5\0", b"\t", b";x"],
 )
-def test_62_chunk_sizes(line: bytes) -> None:
-    """Faults 62: a chunk size that is none is a ProtocolError, no guess."""
+def test_fault_62_chunk_sizes(line: bytes) -> None:
+    """Fault 62: a chunk size that is none is a ProtocolError, no guess."""
     with pytest.raises(ProtocolError):
         content(CHUNKED + line + b"\r\nhello\r\n0\r\n\r\n")
 
 
 @pytest.mark.parametrize("after", [b"0\r\n\r\n", b"xx\r\n", b" \r\n", b"\r\r\n", b"!\r\n0\r\n\r\n"])
-def test_65_end_of_a_chunk(after: bytes) -> None:
-    """Faults 65: a chunk that does not end where it said is a ProtocolError."""
+def test_fault_65_end_of_a_chunk(after: bytes) -> None:
+    """Fault 65: a chunk that does not end where it said is a ProtocolError."""
     with pytest.raises(ProtocolError):
         content(CHUNKED + b"5\r\nhello" + after)
 
 
 @pytest.mark.parametrize("size", range(len(b"5;e\r\nhello\r\n0\r\nT: x\r\n\r\n")))
-def test_64_cut_chunks(size: int) -> None:
-    """Contract 11.3, faults 64: a chunked body that ends anywhere before its very end is IncompleteContent."""
+def test_fault_64_cut_chunks(size: int) -> None:
+    """Contract 11.3, fault 64: a chunked body that ends anywhere before its very end is IncompleteContent."""
     with pytest.raises(IncompleteContent, match="within the body"):
         content(CHUNKED, b"5;e\r\nhello\r\n0\r\nT: x\r\n\r\n"[:size])
 
 
-def test_64_cut_within_a_long_chunk() -> None:
+def test_fault_64_cut_within_a_long_chunk() -> None:
     """Contract 11.3: a cut is noticed as well where a long chunk goes straight to its place."""
     with pytest.raises(IncompleteContent, match=r"a part of a chunk, \d+ octets before its end"):
         content(CHUNKED, b"100000\r\n", b"x" * 0x80000, b"y" * 7)
@@ -270,8 +270,8 @@ def test_long_chunks() -> None:
     ],
     ids=count(),
 )
-def test_66_floods_between_chunks(octets: bytes, limit: int) -> None:
-    """Faults 66: extensions and trailers have their limits, in one piece or in many."""
+def test_fault_66_floods_between_chunks(octets: bytes, limit: int) -> None:
+    """Fault 66: extensions and trailers have their limits, in one piece or in many."""
     for pieces in ((octets,), tuple(octets[start : start + 100] for start in range(0, len(octets), 100))):
         with pytest.raises(ProtocolError, match=f"more than {limit} octets between chunks"):
             content(CHUNKED, *pieces, b"\r\n\r\n")

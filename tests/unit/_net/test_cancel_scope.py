@@ -167,7 +167,7 @@ def test_7_2_cancel_just_before_the_sleep(moment: str) -> None:
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals between threads")
 def test_7_1_cancel_from_a_signal_handler(asleep: threading.Event) -> None:
-    """Contract 7.1, faults 126: a signal handler may cancel; here it interrupts the very thread that waits."""
+    """Contract 7.1, fault 126: a signal handler may cancel; here it interrupts the very thread that waits."""
     scope = CancelScope()
     before = signal.signal(signal.SIGUSR1, lambda *_: scope.cancel())
     main = threading.get_ident()
@@ -347,7 +347,7 @@ def test_pause() -> None:
 
 
 def test_7_2_cancel_ends_a_pause(asleep: threading.Event) -> None:
-    """Contract 7.2: a pause ends with the request (faults, 127)."""
+    """Contract 7.2: a pause ends with the request (fault 127)."""
     scope = CancelScope()
     canceller = threading.Thread(target=lambda: (asleep.wait(PATIENCE), scope.cancel()))
     canceller.start()

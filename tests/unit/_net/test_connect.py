@@ -108,7 +108,7 @@ def test_15_3_next_address_after_250_ms(
 def test_15_3_dead_refused_then_good(
     listener: socket.socket, blackhole: Address, refusing: Address, names: dict[str, list[Address]]
 ) -> None:
-    """Faults 10: a dead, a refusing and a good address connect about as fast as one dead address costs."""
+    """Fault 10: a dead, a refusing and a good address connect about as fast as one dead address costs."""
     names["h"] = [blackhole, refusing, address_of(listener)]
     with connect_to_host("h", 80, CancelScope(timeout=20)) as sock:
         assert listener.getsockname() == sock.getpeername()
@@ -124,7 +124,7 @@ def test_15_3_first_of_several_that_answer(listener: socket.socket, names: dict[
 
 
 def test_faults_11_all_fail(refusing: Address, names: dict[str, list[Address]]) -> None:
-    """Faults 11: when all fail, the first address's error comes, the others are in its `errors`; it says where."""
+    """Fault 11: when all fail, the first address's error comes, the others are in its `errors`; it says where."""
     unusable = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("255.255.255.255", 80))
     names["h"] = [refusing, unusable, refusing]
     with pytest.raises(ConnectionRefusedError, match=r"connecting to h:80 \(127.0.0.1\): ") as caught:
@@ -182,7 +182,7 @@ def test_15_1_timeout_below_the_attempt_delay(
 
 
 def test_15_2_deadline(blackhole: Address, names: dict[str, list[Address]]) -> None:
-    """Contract 15.2, faults 9: the deadline ends the race."""
+    """Contract 15.2, fault 9: the deadline ends the race."""
     names["h"] = [blackhole]
     with pytest.raises(DeadlineExceeded):
         connect_to_host("h", 80, CancelScope(deadline=Deadline(0.02)))

@@ -195,17 +195,17 @@ def test_7_2_what_nobody_wants_is_not_looked_up(system: System) -> None:
 
 
 def test_15_1_timeout(system: System) -> None:
-    """Contract 15.1, faults 2: resolving takes no longer than `timeout`."""
+    """Contract 15.1, fault 2: resolving takes no longer than `timeout`."""
     assert str(Asker("h.test", CancelScope(timeout=0.01)).result()) == "resolving h.test took longer than 0.01 s"
 
 
 def test_15_2_deadline(system: System) -> None:
-    """Contract 15.2, faults 2: resolving takes no longer than the deadline."""
+    """Contract 15.2, fault 2: resolving takes no longer than the deadline."""
     assert isinstance(Asker("h.test", CancelScope(deadline=Deadline(0.01))).result(), DeadlineExceeded)
 
 
 def test_16_1_errors_of_the_system(system: System) -> None:
-    """Contract 16.1, faults 1: an unknown name is socket.gaierror with its number, and says which name."""
+    """Contract 16.1, fault 1: an unknown name is socket.gaierror with its number, and says which name."""
     system.errors["h.test"] = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
     system.go.set()
     askers = [Asker("h.test") for _ in range(2)]
@@ -260,7 +260,7 @@ def test_is_ip_literal(host: str, expected: bool) -> None:
 
 
 def test_no_thread_to_be_had(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Faults 115: where the system gives no thread, that is the answer, and nothing is left behind."""
+    """Fault 115: where the system gives no thread, that is the answer, and nothing is left behind."""
 
     def refuse(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

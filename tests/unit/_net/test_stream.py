@@ -216,8 +216,8 @@ def test_a_late_error_holds_no_room(open_stream: Callable[..., NetworkStream]) -
     assert not room
 
 
-def test_49_each_request_may_have_interim_responses(open_stream: Callable[..., NetworkStream]) -> None:
-    """Row 49: those that came while earlier requests were sent over the connection do not count."""
+def test_fault_49_each_request_may_have_interim_responses(open_stream: Callable[..., NetworkStream]) -> None:
+    """Fault 49: those that came while earlier requests were sent over the connection do not count."""
     exchange = (BlockingIOError(), b"HTTP/1.1 103 Early Hints\r\n\r\n", b"", b"answer")
     count = stream_module.INTERIM_LIMIT + 1
     stream = open_stream(*exchange * count, is_tls=False)

@@ -209,7 +209,7 @@ def test_drain_raises() -> None:
 
 
 def test_8_6_a_lost_loop(server: Server, caplog: pytest.LogCaptureFixture) -> None:
-    """Contract 8.6, faults 111: a loop that is gone is logged once, raises nothing, and its events stay for drain()."""
+    """Contract 8.6, fault 111: a loop that is gone is logged once, raises nothing, and its events stay for drain()."""
     hook, log = Loop(), []
     hook.gone = RuntimeError("the loop is closed")
     requests = pending(hook, *[log.append] * 3)
