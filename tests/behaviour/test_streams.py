@@ -348,7 +348,7 @@ def test_events_go_on_after_a_break(server: Server, how: str) -> None:
     if how == "silence":
         drain_until(lambda: len(source.events) == 1)
         source.source._request._scope.deadline = Deadline(0.01)
-        source.source._request._scope.ring()
+        source.source._request._scope.wake()
     drain_until(lambda: len(source.events) == 2)
     source.close()
 
