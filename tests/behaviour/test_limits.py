@@ -85,15 +85,15 @@ def test_7_2_cancel_of_a_waiting_request(busy: Session, server: Server, recorder
     assert ["/first", "/behind"] == [request.path for request in server.requests]
 
 
-def test_7_2_cancel_of_a_request_on_its_way_to_the_line(busy: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Contract 7.2: a cancel of another thread that comes before the request stands in the line has taken it out."""
-    admit = busy.workers.admit
+def test_7_2_cancel_of_a_request_on_its_way_to_the_queue(busy: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 7.2: a cancel of another thread that comes before the request is in the queue has taken it out."""
+    submit = busy.workers.submit
 
-    def admit_cancelled(job: Any) -> bool:
+    def submit_cancelled(job: Any) -> bool:
         job.cancel()
-        return admit(job)
+        return submit(job)
 
-    monkeypatch.setattr(busy.workers, "admit", admit_cancelled)
+    monkeypatch.setattr(busy.workers, "submit", submit_cancelled)
 
     assert not busy.request("/x").is_alive()
 
@@ -121,7 +121,7 @@ def test_15_2_cancel_while_the_deadline_is_set(busy: Session, monkeypatch: pytes
     go.set()
     cancellers[0].join(30)
 
-    assert request not in timer._alarms
+    assert request not in timer._calls
 
 
 def test_15_2_deadline_of_a_waiting_request(busy: Session, server: Server, recorder: Any) -> None:
@@ -152,7 +152,7 @@ def test_15_2_deadlines_of_many_waiting_requests(busy: Session) -> None:
 
 
 def test_15_2_a_deadline_that_is_not_needed(busy: Session, server: Server) -> None:
-    """A request that gets its slot in time leaves no alarm behind that would keep it alive."""
+    """A request that gets its slot in time leaves no call of the timer behind that would keep it alive."""
     request = busy.request("/x", deadline=1000)
     server.signal("go")
     assert request.wait(timeout=20)

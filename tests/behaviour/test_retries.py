@@ -229,7 +229,7 @@ def test_15_2_deadline_within_an_attempt(server: Server) -> None:
     request = UrlRequest(server.url, deadline=60, timeout=60, retries=3, on_error=print)
     server.wait("asked")
     request._scope.deadline = Deadline(0.01)
-    request._scope.ring()
+    request._scope.wake()
     assert request.wait(timeout=20)
 
     assert isinstance(request.error, DeadlineExceeded)

@@ -328,7 +328,7 @@ def test_sessions_are_not_kept(server: Server) -> None:
     server.respond("/", "ok")
     session = Session(server.url)
     get(session)
-    session.workers.dismiss()  # an idle worker holds its staff for some seconds
+    session.workers.shut_down()  # an idle worker holds its pool for some seconds
     reference = weakref.ref(session)
     del session
     gc.collect()

@@ -207,17 +207,17 @@ def test_17_2_stalled_receiver_stops_the_worker(server: Server) -> None:
     assert not request.is_alive()
 
 
-def test_17_2_only_a_stalled_worker_is_rung(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_17_2_only_a_stalled_worker_is_woken(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Contract 17.2: while there is room, taking a piece does not disturb the worker."""
-    rings: list[CancelScope] = []
-    monkeypatch.setattr(CancelScope, "ring", rings.append)
+    woken: list[CancelScope] = []
+    monkeypatch.setattr(CancelScope, "wake", woken.append)
     server.route("/", lambda request: Reply(200, b"x" * 1000))
     taken = Receiver()
     request = UrlRequest(server.url, on_chunk=taken)
 
     assert request.wait(timeout=PATIENCE)
     assert taken.body == b"x" * 1000
-    assert [] == rings
+    assert [] == woken
 
 
 @pytest.mark.parametrize("end", ["cancel", "deadline"])
@@ -348,7 +348,7 @@ def test_events_go_on_after_a_break(server: Server, how: str) -> None:
     if how == "silence":
         drain_until(lambda: len(source.events) == 1)
         source.source._request._scope.deadline = Deadline(0.01)
-        source.source._request._scope.ring()
+        source.source._request._scope.wake()
     drain_until(lambda: len(source.events) == 2)
     source.close()
 

@@ -235,7 +235,7 @@ def test_18_1_own_scheme_is_interrupted(unix: Any, recorder: Any, end: str) -> N
             assert request.cancel()
         else:
             request._scope.deadline = Deadline(0.01)
-            request._scope.ring()
+            request._scope.wake()
         assert request.wait(timeout=20)
         request.join(20)
         assert b"" == sock.recv(1)

@@ -105,7 +105,7 @@ def _in_forked_child() -> None:
     resolver.reset_after_fork()
     _call_if_loaded("tls_sessions", "reset_after_fork")
     _call_if_loaded("tls_contexts", "reset_after_fork")
-    timer.forget()
+    timer.reset_after_fork()
     for session in list(sessions):
         session.forget()
     default_queue.forget()

@@ -205,25 +205,25 @@ class UrlRequest(ThreadFacade, Callbacks, WorkerSide, ResponseAttributes):
         except InvalidURL:
             pass  # the worker will say so
         try:
-            is_running = self.session.workers.admit(self)
+            is_running = self.session.workers.submit(self)
         except RuntimeError as error:  # the system gives no more threads
             self._fail(error)
             return
-        if not is_running and self._lifecycle.is_cancelled and self.session.workers.withdraw(self):
-            self._end()  # the canceller came before there was anything to withdraw
+        if not is_running and self._lifecycle.is_cancelled and self.session.workers.remove(self):
+            self._end()  # the canceller came before there was anything to remove
         if is_running or self._scope.deadline.at is None:
             return
         try:
             timer.call_at(self._scope.deadline.at, self, self.expire)
         except RuntimeError as error:
-            if self.session.workers.withdraw(self):
+            if self.session.workers.remove(self):
                 self._fail(error)
         if self._options is None:  # it ended before the timer had the call; this is what its end begins with
-            timer.drop(self)
+            timer.cancel(self)
 
     def expire(self) -> None:
         """End the request at its deadline if it still waits for a worker. On the timer's thread."""
-        if self.session.workers.withdraw(self):
+        if self.session.workers.remove(self):
             self._fail(DeadlineExceeded(f"it had no worker within its deadline of {self._scope.deadline.seconds:g} s"))
 
     # What the user asks
@@ -289,7 +289,7 @@ class UrlRequest(ThreadFacade, Callbacks, WorkerSide, ResponseAttributes):
         if not self._lifecycle.cancel():
             return False
         self._scope.cancel()
-        if self.session.workers.withdraw(self):
+        if self.session.workers.remove(self):
             self._end()
         self.mailbox.post_outcome()
         return True
@@ -362,7 +362,7 @@ class UrlRequest(ThreadFacade, Callbacks, WorkerSide, ResponseAttributes):
         self._options = None
         self._scope.release()
         if self._scope.deadline.at is not None:
-            timer.drop(self)
+            timer.cancel(self)
         super()._end()
 
     # Told by perform(), on the worker

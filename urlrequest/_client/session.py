@@ -107,7 +107,7 @@ class Common:
 
     def forget(self) -> None:
         """Start afresh. In a forked child."""
-        self.workers.forget()
+        self.workers.reset_after_fork()
         self.pool.forget()
 
 
@@ -200,7 +200,7 @@ class Session(Common):
         self.is_closed = True
         self.cancel_all()
         self.pool.close()
-        self.workers.dismiss()
+        self.workers.shut_down()
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""Points in time: what a timeout becomes at the door, so that nothing further in adds up intervals.
+"""Points in time. A number of seconds becomes one where a request begins, so that no later step adds up intervals.
 
 Only `time.monotonic()` is used: setting the system's clock changes nothing.
 """
@@ -12,11 +12,11 @@ __all__ = ["NO_DEADLINE", "Deadline", "check_seconds", "earliest"]
 
 
 def check_seconds(name: str, value: object) -> float | None:
-    """Return a number of seconds given by the user, None and infinity meaning no limit.
+    """Check a number of seconds given by the user, and return it as a float; None and infinity mean no limit.
 
     Raises:
-        TypeError: It is no number (contract 15.1).
-        ValueError: It is zero, negative or not a number at all (NaN).
+        TypeError: It is not a number (contract 15.1).
+        ValueError: It is zero, negative or NaN.
     """
     if value is None:
         return None
@@ -24,16 +24,16 @@ def check_seconds(name: str, value: object) -> float | None:
         raise TypeError(f"{name} is {type(value).__name__}; a number of seconds or None is needed")
     if not value > 0:
         raise ValueError(f"{name} is {value}; a number of seconds above 0 is needed")
-    # A number that a float cannot hold is as good as infinite.
+    # An int may be too large for a float; it is as good as infinite.
     return None if value > sys.float_info.max else float(value)
 
 
 class Deadline:
-    """A moment that must not be passed.
+    """A point in time at which something must be over.
 
     Attributes:
-        seconds: The interval it was made from, for messages; None: there is no such moment.
-        at: The moment on `time.monotonic()`, or None.
+        seconds: The interval it was made from, for messages; None: no limit.
+        at: The time on `time.monotonic()`, or None.
     """
 
     __slots__ = ("at", "seconds")
@@ -43,7 +43,7 @@ class Deadline:
         self.at = None if seconds is None else monotonic() + seconds
 
     def remaining(self) -> float | None:
-        """Seconds left, 0 when it has passed, None when there is no limit."""
+        """Return the seconds left: 0 when it has passed, None when there is no limit."""
         return None if self.at is None else max(0.0, self.at - monotonic())
 
     def has_passed(self) -> bool:
@@ -54,7 +54,7 @@ NO_DEADLINE = Deadline(None)
 
 
 def earliest(first: float | None, second: float | None) -> float | None:
-    """The earlier of two moments (or the shorter of two intervals), None meaning never."""
+    """Return the earlier of two times (or the shorter of two intervals); None means never."""
     if first is None or second is None:
         return second if first is None else first
     return min(first, second)

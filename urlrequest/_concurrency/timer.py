@@ -1,14 +1,15 @@
-"""TimerThread: calls for things that must happen at a time at which no thread of theirs exists.
+"""TimerThread: runs a callback at a deadline, for a request that is queued and so has no thread.
 
-A request that waits for a slot has no thread, yet its deadline must be kept (contract 15.2). One daemon thread sleeps
-until the earliest of these moments, and ends when there is none left.
+Such a deadline must be kept, too (contract 15.2). One daemon thread sleeps until the earliest of them, and ends when
+there is none left.
 
-Thread safety. `_lock` guards `_is_running` and the thread's decision to end. `drop()` takes no lock, since a canceller
-may have interrupted a holder of it: taking a key out of `_alarms` is atomic, and whoever got it out has the call.
+Thread safety. `_lock` guards `_is_running` and the thread's decision to end. `cancel()` takes no lock, since a
+canceller may have interrupted the thread that holds it (in a signal handler): taking a key out of `_calls` is atomic,
+and the thread that gets the key out has the call.
 
 Invariant:
-    K1  The thread never sleeps beyond an alarm: `_next` is infinite while it looks at the alarms, so that one which
-        comes meanwhile rings the bell.
+    TIMER-1  The thread never sleeps beyond the time of a call: `_next` is infinite while it looks at the calls, so that
+             a call which is added meanwhile notifies it.
 """
 
 from __future__ import annotations
@@ -27,27 +28,30 @@ __all__ = ["TimerThread"]
 
 
 class TimerThread:
-    """Makes calls at given times, on a thread of its own."""
+    """Calls functions at given times, on a thread of its own."""
 
     def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
         self._lock = threading.Lock()
-        self._alarms: dict[Hashable, tuple[float, Callable[[], object]]] = {}
+        self._calls: dict[Hashable, tuple[float, Callable[[], object]]] = {}
         self._next = inf  # when the thread will look again
         self._changed = Signal()  # the thread must look again
         self._is_running = False
 
     def call_at(self, when: float, key: Hashable, call: Callable[[], object]) -> None:
-        """Have something called, once, on the timer's thread.
+        """Call a function once, at a time, on the timer's thread.
 
         Args:
             when: On `time.monotonic()`.
-            key: For `drop()`.
+            key: For `cancel()`.
             call: Quick, and must not raise.
         Raises:
             RuntimeError: The system gives no thread.
         """
         with self._lock:
-            self._alarms[key] = (when, call)
+            self._calls[key] = (when, call)
             must_start, self._is_running = not self._is_running, True
         if must_start:
             try:
@@ -55,35 +59,35 @@ class TimerThread:
             except RuntimeError:
                 with self._lock:
                     self._is_running = False
-                self.drop(key)
+                self.cancel(key)
                 raise
         elif when < self._next:
             self._changed.notify()
 
-    def drop(self, key: Hashable) -> None:
-        """Do without a call. Any thread; never blocks."""
-        if self._alarms.pop(key, None) is not None and not self._alarms:
+    def cancel(self, key: Hashable) -> None:
+        """Do not make a call, if it was not made yet. Any thread; never blocks."""
+        if self._calls.pop(key, None) is not None and not self._calls:
             self._changed.notify()  # the thread has nothing left to wait for
 
     def _run(self) -> None:
         while self._is_needed():
             self._next = inf
-            alarms = list(self._alarms.items())
+            calls = list(self._calls.items())
             now = monotonic()
-            due = [key for key, (when, _) in alarms if when <= now]
+            due = [key for key, (when, _) in calls if when <= now]
             for key in due:
-                alarm = self._alarms.pop(key, None)
-                if alarm is not None:
-                    alarm[1]()
-            if alarms and not due:
-                self._next = min(when for _, (when, _) in alarms)
+                found = self._calls.pop(key, None)
+                if found is not None:
+                    found[1]()
+            if calls and not due:
+                self._next = min(when for _, (when, _) in calls)
                 self._changed.wait(self._next - now)
 
     def _is_needed(self) -> bool:
         with self._lock:
-            self._is_running = bool(self._alarms)
+            self._is_running = bool(self._calls)
             return self._is_running
 
-    def forget(self) -> None:
+    def reset_after_fork(self) -> None:
         """Start afresh. In a forked child, where the thread does not live on."""
-        self.__init__()  # type: ignore[misc]  # everything is as new
+        self._reset()

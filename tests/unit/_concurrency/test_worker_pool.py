@@ -1,7 +1,10 @@
+"""WorkerPool: jobs, their order, and the limits."""
+
 from __future__ import annotations
 
 import gc
 import threading
+import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +14,15 @@ from urlrequest._concurrency import worker_pool
 from urlrequest._concurrency.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PATIENCE = 30.0  # seconds; only a failing test waits that long
 
 
 class Job:
-    """Work that says when it has begun, and ends when it is told to."""
+    """Work that ends when it is let go. Jobs that share a log note there that they began."""
 
-    def __init__(self, name: str = "", log: list[str] | None = None, *, host: str = "h", held: bool = False) -> None:
+    def __init__(self, name: str = "", log: list[str] | None = None, host: str = "h", *, held: bool = False) -> None:
         self.name, self.log, self.host = name, [] if log is None else log, host
         self.begun, self.go, self.done = threading.Event(), threading.Event(), threading.Event()
         self.thread: threading.Thread | None = None
@@ -36,9 +39,15 @@ class Job:
         self.done.set()
 
 
+@pytest.fixture
+def log() -> list[str]:
+    """The names of the jobs in the order in which they began."""
+    return []
+
+
 @pytest.fixture(autouse=True)
 def _quick_end(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """WorkerPool of these tests end soon, and have ended with the test."""
+    """Workers of these tests end soon, and have ended with the test."""
     before = set(threading.enumerate())
     monkeypatch.setattr(worker_pool, "IDLE_TIME", 0.02)
     yield
@@ -54,19 +63,32 @@ def finished(*jobs: Job) -> None:
         assert job.done.wait(PATIENCE), job.name
 
 
+def begun(*jobs: Job) -> None:
+    for job in jobs:
+        assert job.begun.wait(PATIENCE), job.name
+
+
+def let_go(*jobs: Job) -> None:
+    for job in jobs:
+        job.go.set()
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    limit = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.001)
+
+
 def settled(workers: WorkerPool) -> None:
     """Let the workers come to the end of what they do after a job."""
-    for _ in range(int(PATIENCE * 1000)):
-        if not workers._running:
-            return
-        threading.Event().wait(0.001)
-    raise AssertionError("a slot was not given back")
+    wait_until(lambda: not workers._running)
 
 
 def test_a_job_is_done_on_a_daemon() -> None:
     """A job runs on a daemon thread with a name that tells what it is."""
     workers, job = WorkerPool(1), Job()
-    workers.admit(job)
+    workers.submit(job)
     finished(job)
 
     assert job.thread is not None
@@ -80,22 +102,22 @@ def test_who_is_told_finds_the_worker_free() -> None:
 
     class Telling(Job):
         def tell(self) -> None:
-            assert workers.admit(following)
+            assert workers.submit(following)
             super().tell()
 
     first = Telling()
-    workers.admit(first)
+    workers.submit(first)
     finished(first, following)
 
     assert first.thread is following.thread
 
 
 def test_17_9_limit_and_order() -> None:
-    """Contract 17.9, invariant G2: at most so many jobs run; the others follow in the order in which they came."""
+    """Contract 17.9, invariant WORKER-2: at most so many jobs run; the others follow in the order of arrival."""
     workers, log = WorkerPool(2), []
     jobs = [Job(str(number), log, held=True) for number in range(6)]
     for job in jobs:
-        workers.admit(job)
+        workers.submit(job)
     for job in jobs[:2]:
         assert job.begun.wait(PATIENCE)
     assert 2 == len(log) == workers._running
@@ -117,7 +139,7 @@ def test_17_9_waiting_jobs_have_no_thread() -> None:
     before = set(threading.enumerate())  # some may end meanwhile
     jobs = [Job(held=True) for _ in range(100)]
     for job in jobs:
-        workers.admit(job)
+        workers.submit(job)
     assert jobs[0].begun.wait(PATIENCE)
 
     assert {jobs[0].thread} == set(threading.enumerate()) - before
@@ -125,38 +147,38 @@ def test_17_9_waiting_jobs_have_no_thread() -> None:
     settled(workers)
 
 
-def test_g1_a_withdrawn_job_is_never_done() -> None:
-    """Invariant G1: a job that waits can be taken back, once; then no worker sees it."""
+def test_worker_1_a_removed_job_is_never_done() -> None:
+    """Invariant WORKER-1: a job that waits can be taken back, once; then no worker sees it."""
     workers, log = WorkerPool(1), []
     first, second, third = Job("1", log, held=True), Job("2", log), Job("3", log)
     for job in (first, second, third):
-        workers.admit(job)
+        workers.submit(job)
 
-    assert [True, False] == [workers.withdraw(second), workers.withdraw(second)]
+    assert [True, False] == [workers.remove(second), workers.remove(second)]
     finished(first, third)
     settled(workers)
     assert ["1", "3"] == log
 
 
-def test_g1_a_job_with_a_worker_cannot_be_withdrawn() -> None:
-    """Invariant G1: a job that runs, or has run, or never came, cannot be taken back."""
+def test_worker_1_a_job_with_a_worker_cannot_be_removed() -> None:
+    """Invariant WORKER-1: a job that runs, or has run, or never came, cannot be taken back."""
     workers, job = WorkerPool(1), Job(held=True)
-    assert not workers.withdraw(job)
-    workers.admit(job)
-    assert not workers.withdraw(job)
+    assert not workers.remove(job)
+    workers.submit(job)
+    assert not workers.remove(job)
     finished(job)
     settled(workers)
-    assert not workers.withdraw(job)
+    assert not workers.remove(job)
 
 
-def test_g1_withdrawing_takes_no_lock() -> None:
-    """Invariant G1: withdrawing works even where the thread that it interrupts holds the lock (a signal handler)."""
+def test_worker_1_removing_takes_no_lock() -> None:
+    """Invariant WORKER-1: removing works even where the thread that it interrupts holds the lock (a signal handler)."""
     workers = WorkerPool(1)
     first, second = Job(held=True), Job()
-    workers.admit(first)
-    workers.admit(second)
+    workers.submit(first)
+    workers.submit(second)
     with workers._lock:
-        assert workers.withdraw(second)
+        assert workers.remove(second)
     finished(first)
     settled(workers)
 
@@ -168,11 +190,11 @@ def test_workers_are_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[Any] = []
     for _ in range(5):
         job = Job()
-        workers.admit(job)
+        workers.submit(job)
         finished(job)
         settled(workers)
         threads.append(job.thread)
-    workers.dismiss()  # so that it ends with the test
+    workers.shut_down()  # so that it ends with the test
 
     assert 1 == len(set(threads))
 
@@ -182,7 +204,7 @@ def test_idle_workers_end() -> None:
     workers = WorkerPool(1)
     for _ in range(2):
         job = Job()
-        workers.admit(job)
+        workers.submit(job)
         finished(job)
         assert job.thread is not None
         job.thread.join(PATIENCE)
@@ -191,11 +213,11 @@ def test_idle_workers_end() -> None:
 
 
 def test_a_job_in_the_last_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Invariant G1: a job that is on its way to a worker in the moment in which it gives up waiting is done."""
+    """Invariant WORKER-1: a job that is on its way to a worker in the moment in which it gives up waiting is done."""
     workers, late = WorkerPool(1), Job("late")
     is_chosen, sleeps_on = threading.Event(), threading.Event()
-    sleep, hand = worker_pool._Worker.sleep, worker_pool._Worker.hand
-    admission = threading.Thread(target=workers.admit, args=(late,))
+    sleep, assign = worker_pool._Worker.sleep, worker_pool._Worker.assign
+    admission = threading.Thread(target=workers.submit, args=(late,))
 
     def overtaken(worker: Any, timeout: float | None) -> bool:
         if admission.ident is None:
@@ -208,11 +230,11 @@ def test_a_job_in_the_last_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     def slow(worker: Any, job: Any) -> None:
         is_chosen.set()
         assert sleeps_on.wait(PATIENCE)
-        hand(worker, job)
+        assign(worker, job)
 
     monkeypatch.setattr(worker_pool._Worker, "sleep", overtaken)
-    monkeypatch.setattr(worker_pool._Worker, "hand", slow)
-    workers.admit(Job("first"))
+    monkeypatch.setattr(worker_pool._Worker, "assign", slow)
+    workers.submit(Job("first"))
     finished(late)
     admission.join()
     settled(workers)
@@ -233,7 +255,7 @@ def test_3_7_idle_workers_keep_nothing_alive(monkeypatch: pytest.MonkeyPatch) ->
     workers, job = WorkerPool(1), Job()
     died = threading.Event()
     weakref.finalize(job, died.set)
-    workers.admit(job)
+    workers.submit(job)
     finished(job)
     assert is_asleep.wait(PATIENCE)
     del job
@@ -259,13 +281,13 @@ class NoThreads:
 
 
 def test_fault_115_no_thread_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fault 115: where the system gives no thread and nothing runs, admitting fails, and the slot is free again."""
+    """Fault 115: where the system gives no thread and nothing runs, submitting fails, and the slot is free again."""
     system = NoThreads(monkeypatch)
     workers, job = WorkerPool(1), Job()
     with pytest.raises(RuntimeError, match="can't start new thread"):
-        workers.admit(job)
+        workers.submit(job)
     system.is_refusing = False
-    workers.admit(job)
+    workers.submit(job)
 
     finished(job)
     settled(workers)
@@ -276,27 +298,27 @@ def test_fault_115_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     system = NoThreads(monkeypatch)
     workers, first, second = WorkerPool(5), Job(held=True), Job()
     system.is_refusing = False
-    workers.admit(first)
+    workers.submit(first)
     system.is_refusing = True
-    workers.admit(second)
+    workers.submit(second)
     assert 1 == workers._running
 
     finished(first, second)
     settled(workers)
 
 
-def test_forget() -> None:
+def test_reset_after_fork() -> None:
     """In a forked child no worker, no job and no held lock is left; the limits stay."""
     workers = WorkerPool(1, 1)
     first, second = Job(held=True), Job()
-    workers.admit(first)
-    workers.admit(second)
+    workers.submit(first)
+    workers.submit(second)
     lost = WorkerPool(1, 1)
     lost.__dict__.update(workers.__dict__)
     with lost._lock:
-        lost.forget()
+        lost.reset_after_fork()
         third = Job()
-        lost.admit(third)
+        lost.submit(third)
         finished(third)
     finished(first, second)
     settled(workers)
@@ -312,7 +334,7 @@ def test_17_9_limit_per_host() -> None:
     slow = [Job(f"a{number}", log, host="a", held=True) for number in range(3)]
     other = Job("b", log, host="b", held=True)
     for job in (*slow, other):
-        workers.admit(job)
+        workers.submit(job)
     assert other.begun.wait(PATIENCE)
     assert {"a0", "b"} == set(log)
 
@@ -330,10 +352,10 @@ def test_17_9_first_come_first_served_among_hosts() -> None:
     """Contract 17.9: of the jobs that may run the one that came first is next, whatever its host."""
     workers, log = WorkerPool(1), []
     first = Job("0", log, held=True)
-    workers.admit(first)
+    workers.submit(first)
     rest = [Job(str(number), log, host=host) for number, host in enumerate("abab", start=1)]
     for job in rest:
-        workers.admit(job)
+        workers.submit(job)
     finished(first, *rest)
     settled(workers)
 
@@ -345,7 +367,7 @@ def test_17_9_limits_can_be_changed() -> None:
     workers = WorkerPool(1)
     jobs = [Job(str(number), held=True) for number in range(4)]
     for job in jobs:
-        workers.admit(job)
+        workers.submit(job)
     workers.change_limits(3, None)
     for job in jobs[:3]:
         assert job.begun.wait(PATIENCE)
@@ -357,15 +379,211 @@ def test_17_9_limits_can_be_changed() -> None:
     settled(workers)
 
 
-def test_withdrawn_jobs_are_not_kept() -> None:
-    """Jobs that were withdrawn while they waited do not pile up."""
+def test_removed_jobs_are_not_kept() -> None:
+    """Jobs that were removed while they waited do not pile up."""
     workers, first = WorkerPool(1), Job(held=True)
-    workers.admit(first)
+    workers.submit(first)
     for _ in range(1000):
         job = Job()
-        workers.admit(job)
-        workers.withdraw(job)
+        workers.submit(job)
+        workers.remove(job)
 
-    assert len(workers._line) < 100
+    assert len(workers._queue) < 100
     finished(first)
     settled(workers)
+
+
+def test_17_9_a_full_host_holds_up_its_own_jobs_only(log: list[str]) -> None:
+    """A host that is full holds up its own jobs only."""
+    workers = WorkerPool(4, 1)
+    first, second, third = (
+        Job("a1", log, "a", held=True),
+        Job("a2", log, "a", held=True),
+        Job("b1", log, "b", held=True),
+    )
+
+    assert [True, False, True] == [workers.submit(job) for job in (first, second, third)]
+    begun(first, third)
+    assert not second.begun.is_set()
+    let_go(first)
+    begun(second)
+    let_go(second, third)
+
+
+def test_17_9_waiting_jobs_keep_their_order(log: list[str]) -> None:
+    """First come, first served, by host and in all, whichever limit they waited for."""
+    workers = WorkerPool(2, 1)
+    running = [Job("a0", log, "a", held=True), Job("b0", log, "b", held=True)]
+    waiting = [Job(name, log, name[0]) for name in ("a1", "a2", "b1", "a3", "b2")]
+    for job in (*running, *waiting):
+        workers.submit(job)
+    begun(*running)
+    del log[:]
+    let_go(running[0])
+    begun(waiting[3])
+    assert ["a1", "a2", "a3"] == log
+    let_go(running[1])
+    begun(waiting[4])
+
+    assert ["b1", "b2"] == log[3:]
+
+
+def test_17_9_held_jobs_are_not_overtaken(log: list[str]) -> None:
+    """A job that was passed over because its host was full goes before all that came after it."""
+    workers = WorkerPool(2, 1)
+    a0, b0 = Job("a0", log, "a", held=True), Job("b0", log, "b", held=True)
+    a1, b1 = Job("a1", log, "a", held=True), Job("b1", log, "b", held=True)
+    late = Job("a2", log, "a", held=True)
+    for job in (a0, b0, a1, b1):
+        workers.submit(job)
+    begun(a0, b0)
+    let_go(b0)  # a1 is passed over, b1 runs
+    begun(b1)
+    workers.submit(late)
+    let_go(a0)
+    begun(a1)
+    assert not late.begun.is_set()
+    let_go(a1, b1, late)
+    begun(late)
+
+
+def test_17_9_removed_held_jobs(log: list[str]) -> None:
+    """A job that was removed while its host was full blocks nobody."""
+    workers = WorkerPool(2, 1)
+    a0, b0 = Job("a0", log, "a", held=True), Job("b0", log, "b", held=True)
+    held = [Job(f"a{number}", log, "a", held=True) for number in (1, 2, 3)]
+    b1 = Job("b1", log, "b", held=True)
+    for job in (a0, b0, *held, b1):
+        workers.submit(job)
+    begun(a0, b0)
+    let_go(b0)
+    begun(b1)
+    assert workers.remove(held[0])
+    assert workers.remove(held[1])
+    assert not workers.remove(held[1])
+    let_go(a0)
+    begun(held[2])
+    let_go(held[2], b1)
+
+    assert not {"a1", "a2"} & set(log)
+
+
+def test_17_9_raised_limit_holds_at_once(log: list[str]) -> None:
+    """Jobs that wait begin when the limit is raised, in order."""
+    workers = WorkerPool(1)
+    jobs = [Job(str(number), log, held=True) for number in range(4)]
+    for job in jobs:
+        workers.submit(job)
+    begun(jobs[0])
+    workers.change_limits(3, None)
+    begun(*jobs[:3])
+
+    assert not jobs[3].begun.is_set()
+    let_go(*jobs)
+    begun(*jobs)
+
+
+def test_17_9_raised_limit_per_host_holds_at_once(log: list[str]) -> None:
+    """So do those that wait for their host."""
+    workers = WorkerPool(4, 1)
+    jobs = [Job(str(number), log, "a", held=True) for number in range(3)]
+    for job in jobs:
+        workers.submit(job)
+    begun(jobs[0])
+    workers.change_limits(4, None)
+    begun(*jobs)
+    let_go(*jobs)
+
+
+def test_17_9_lowered_limit(log: list[str]) -> None:
+    """What runs goes on; nothing new begins until fewer run than the limit allows."""
+    workers = WorkerPool(3)
+    jobs = [Job(str(number), log, held=True) for number in range(5)]
+    for job in jobs:
+        workers.submit(job)
+    begun(*jobs[:3])
+    workers.change_limits(1, None)
+    let_go(jobs[0], jobs[1])
+    wait_until(lambda: workers._running == 1)
+    assert ["0", "1", "2"] == sorted(log)
+    let_go(jobs[2])
+    begun(jobs[3])
+    assert not jobs[4].begun.is_set()
+    let_go(*jobs)
+    begun(jobs[4])
+
+
+def test_17_9_many_hosts_are_cheap() -> None:
+    """Ten thousand jobs for as many hosts are taken in turn without looking at all of them each time."""
+    workers, done = WorkerPool(1, 1), []
+
+    class Short:
+        def __init__(self, number: int) -> None:
+            self.host = f"host{number}"
+
+        def work(self) -> None:
+            done.append(self.host)
+
+        def tell(self) -> None:
+            pass
+
+    first = Job("first", [], held=True)
+    workers.submit(first)
+    jobs = [Short(number) for number in range(10_000)]
+    for job in jobs:
+        workers.submit(job)
+    began = time.process_time()  # what other programs do meanwhile does not count
+    let_go(first)
+    wait_until(lambda: len(done) == 10_000)
+
+    assert time.process_time() - began < 5
+    assert [job.host for job in jobs] == done
+
+
+def test_host_is_asked_once(log: list[str]) -> None:
+    """A job whose host changes while it runs (a subclass may have such an attribute) gives back the slot it took."""
+    workers = WorkerPool(1, 1)
+    first, second = Job("1", log, "a", held=True), Job("2", log, "a")
+    workers.submit(first)
+    begun(first)
+    first.host = "b"
+    workers.submit(second)
+    let_go(first)
+    begun(second)
+
+
+def test_workers_of_a_pool_that_was_shut_down_end(log: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An idle worker ends at once, a busy one when it is done; none sleeps on for a session that is closed."""
+    monkeypatch.setattr(worker_pool, "IDLE_TIME", 3 * PATIENCE)
+    workers = WorkerPool(2)
+    idle, busy = Job("idle", log), Job("busy", log, held=True)
+    before = set(threading.enumerate())
+    workers.submit(busy)
+    workers.submit(idle)
+    begun(busy, idle)
+    wait_until(lambda: workers._idle)
+    threads = set(threading.enumerate()) - before
+    workers.shut_down()
+    let_go(busy)
+
+    for thread in threads:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+
+
+def test_no_thread_for_a_raised_limit(log: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system gives no more threads, a job waits for the worker that there is."""
+    workers = WorkerPool(1)
+    first, second = Job("1", log, held=True), Job("2", log)
+    workers.submit(first)
+    workers.submit(second)
+    begun(first)
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    workers.change_limits(2, None)
+    assert not second.begun.is_set()
+    let_go(first)
+    begun(second)

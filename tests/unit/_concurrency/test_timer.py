@@ -1,0 +1,76 @@
+"""TimerThread: calls at their time, and a thread only while there are some."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from urlrequest._concurrency.timer import TimerThread
+
+PATIENCE = 30.0  # seconds; only a failing test waits that long
+
+
+def test_15_2_calls_in_order() -> None:
+    """A call is made when its time has come, no sooner, also when the thread sleeps for a later one already."""
+    timer, calls, early, past = TimerThread(), [], threading.Event(), threading.Event()
+    now = time.monotonic()
+    timer.call_at(now + 1000, "late", lambda: calls.append("late"))
+    timer.call_at(now + 0.03, "early", lambda: (calls.append(time.monotonic() - now), early.set()))
+    assert early.wait(PATIENCE)
+    timer.call_at(now - 1, "past", lambda: (calls.append("past"), past.set()))
+    assert past.wait(PATIENCE)
+    timer.cancel("late")
+
+    assert ["past"] == calls[1:]
+    assert calls[0] >= 0.03
+
+
+def test_15_2_cancelled_calls_end_the_thread() -> None:
+    """A call that is cancelled is not made, and a thread with nothing to wait for ends, whatever time it waited for."""
+    timer, calls = TimerThread(), []
+    before = set(threading.enumerate())
+    for key in range(3):
+        timer.call_at(time.monotonic() + 1000, key, lambda: calls.append("never"))
+    (thread,) = set(threading.enumerate()) - before
+    for key in range(3):
+        timer.cancel(key)
+    thread.join(PATIENCE)
+
+    assert not thread.is_alive()
+    assert [] == calls
+    done = threading.Event()
+    timer.call_at(time.monotonic(), "again", done.set)
+    assert done.wait(PATIENCE)
+
+
+def test_15_2_no_thread_for_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system gives no thread the caller gets the error, and the next call is kept all the same."""
+    timer, done = TimerThread(), threading.Event()
+    with monkeypatch.context() as patch:
+
+        def refuse(thread: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="new thread"):
+            timer.call_at(time.monotonic(), "lost", done.set)
+    assert {} == timer._calls
+    timer.call_at(time.monotonic(), "kept", done.set)
+
+    assert done.wait(PATIENCE)
+
+
+def test_reset_after_fork() -> None:
+    """In a forked child neither the thread, nor a call, nor a held lock is left; new calls are made."""
+    timer, done = TimerThread(), threading.Event()
+    timer.call_at(time.monotonic() + 1000, "lost", done.set)
+    lost = TimerThread()
+    lost.__dict__.update(timer.__dict__)
+    with lost._lock:
+        lost.reset_after_fork()
+        assert {} == lost._calls
+        lost.call_at(time.monotonic(), "new", done.set)
+        assert done.wait(PATIENCE)
+    timer.cancel("lost")
