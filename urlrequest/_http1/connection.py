@@ -12,7 +12,7 @@ import ssl
 from time import monotonic
 
 from urlrequest._http.request_head import encode_head
-from urlrequest._net.cancel_scope import CancelScope
+from urlrequest._net.cancel_scope import CancelScope, Phase
 from urlrequest._net.connect import connect_socket, connect_to_host
 from urlrequest._net.stream import NetworkStream
 from urlrequest._net.tls_settings import TlsSettings
@@ -193,7 +193,7 @@ class HTTPConnection(http.client.HTTPConnection):
         except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
             # The server may have answered before it closed (measured: an early 413 can still be read then).
             self.is_intact, self._send_error = False, error
-        self.scope.timings["send"] = monotonic() - began
+        self.scope.timings[Phase.SEND] = monotonic() - began
 
     def getresponse(self) -> Response:  # type: ignore[override]  # the same interface, strictly framed
         """Read the head of the response.
@@ -210,7 +210,7 @@ class HTTPConnection(http.client.HTTPConnection):
             if self._send_error is not None:
                 raise self._send_error from None
             raise
-        self.scope.timings["first_octet"] = monotonic() - began
+        self.scope.timings[Phase.FIRST_OCTET] = monotonic() - began
         if self._has_record:
             self._forget_exchange()
         return response
