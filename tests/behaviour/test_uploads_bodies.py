@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from bodies_site import nginx
 
-from urlrequest import UrlRequest, defaults, errors
-from urlrequest._http1 import connection, response_reader
+from urlrequest import Session, UrlRequest, defaults, errors
+from urlrequest._http1 import connection, interim
 from urlrequest.testing import Reply, Server, hold, receive, receive_head, receive_some, reset, send, signal, wait_for
 
 if TYPE_CHECKING:
@@ -290,14 +290,14 @@ def test_fault_39_file_that_changes(server: Server, tmp_path: Path, change: byte
     def announce(request: Any, sent: int, total: int) -> None:
         pass
 
-    real = connection.head_octets
+    real = connection.encode_head
 
     def changing(*arguments: Any) -> bytes:
         path.write_bytes(change)
         return real(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connection, "head_octets", changing)
+        patch.setattr(connection, "encode_head", changing)
         request = UrlRequest(server.url, files={"f": path}, on_upload_progress=announce)
         assert request.wait(timeout=20)
 
@@ -545,7 +545,7 @@ def test_17_5_no_retry_of_what_is_gone(server: Server) -> None:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that is slow to answer is waited for."""
-    monkeypatch.setattr(response_reader, "CONTINUE_TIME", 60.0)
+    monkeypatch.setattr(interim, "CONTINUE_TIME", 60.0)
 
 
 @pytest.mark.usefixtures("patient")
@@ -631,7 +631,7 @@ def test_fault_36_server_that_ignores_it(
     monkeypatch: pytest.MonkeyPatch, server: Server, tls_server: Server, ca_file: str, is_tls: bool
 ) -> None:
     """Fault 36: after a second without an answer the body is sent; session tickets of TLS are no answer."""
-    monkeypatch.setattr(response_reader, "CONTINUE_TIME", 0.05)
+    monkeypatch.setattr(interim, "CONTINUE_TIME", 0.05)
     chosen = tls_server if is_tls else server
     chosen.play(receive_head(), receive_some(len(LARGE)), send(OK), read_request=False)
     request = UrlRequest(chosen.url, req_body=LARGE, ca_file=ca_file if is_tls else None)
@@ -642,7 +642,7 @@ def test_fault_36_server_that_ignores_it(
 
 def test_fault_36_waits_a_second() -> None:
     """Fault 36: the time for a 100 is one second."""
-    assert 1.0 == response_reader.CONTINUE_TIME
+    assert 1.0 == interim.CONTINUE_TIME
 
 
 def test_7_2_cancel_while_waiting_for_leave(server: Server, recorder: Any) -> None:
@@ -677,6 +677,67 @@ def test_fault_35_early_answer_in_the_middle(server: Server, status: str) -> Non
     assert request.wait(timeout=20)
 
     assert (int(status[:3]), "no") == (request.resp_status, request.result)
+
+
+def test_fault_49_a_long_interim_response_in_two_pieces(server: Server) -> None:
+    """Fault 49: the beginning of an interim response, however long it is, does not stop the sending."""
+    hints = b"HTTP/1.1 103 Early Hints\r\n" + b"Link: </a>; rel=preload\r\n" * 300 + b"\r\n"
+    size = 8 * 1024 * 1024
+    server.play(
+        receive_head(), receive_some(100_000), send(hints[:6000]), receive_some(size // 2), send(hints[6000:]),
+        receive_some(size // 2 - 100_000), send(OK), read_request=False,
+    )  # fmt: skip
+    request = UrlRequest(server.url, req_body=bytes(size), req_headers={"Expect": None}, timeout=20)
+    assert request.wait(timeout=20)
+
+    assert (200, "ok", None) == (request.resp_status, request.result, request.error)
+
+
+@pytest.mark.parametrize("when", ["while sending", "afterwards"])
+def test_11_4_no_interim_response_has_four_digits(server: Server, when: str) -> None:
+    """Contract 11.4: "HTTP/1.1 1000 x" is the same error, whether the request is still being sent or not."""
+    size = 8 * 1024 * 1024 if when == "while sending" else 10
+    reply = b"HTTP/1.1 1000 x\r\n\r\n"
+    server.play(receive_head(), receive_some(10), send(reply + OK), hold(), read_request=False)
+    request = UrlRequest(server.url, req_body=bytes(size), req_headers={"Expect": None}, timeout=20)
+    assert request.wait(timeout=20)
+
+    assert isinstance(request.error, errors.ProtocolError)
+    assert "status line but 'HTTP/1.1 1000 x" in str(request.error)
+
+
+@pytest.mark.parametrize("later", [6, 7])
+def test_fault_50_interim_responses_are_counted_once(server: Server, later: int) -> None:
+    """Fault 50: sixteen in all are passed over, those that came while the request was being sent among them."""
+    size = 8 * 1024 * 1024
+    server.play(
+        receive_head(), receive_some(100_000), send(CONTINUE * 10), receive_some(size - 100_000),
+        send(CONTINUE * later + OK), read_request=False,
+    )  # fmt: skip
+    request = UrlRequest(server.url, req_body=bytes(size), req_headers={"Expect": None}, timeout=20)
+    assert request.wait(timeout=20)
+
+    assert (200 if later == 6 else None) == request.resp_status
+    assert later == 6 or "more than 16 interim responses" in str(request.error)
+
+
+def test_fault_49_each_request_may_have_interim_responses(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fault 49: those of earlier requests over the same connection do not count."""
+    monkeypatch.setattr(defaults, "keep_alive", True)
+    ok = OK.replace(b"Connection: close\r\n", b"")
+    size = 4 * 1024 * 1024
+    exchange = [
+        receive_head(), receive_some(100_000), send(CONTINUE * 10), receive_some(size - 100_000),
+        send(CONTINUE * 6 + ok),
+    ]  # fmt: skip
+    server.play(*exchange * 3, read_request=False)
+    with Session() as session:
+        for _ in range(3):
+            request = session.request(server.url, req_body=bytes(size), req_headers={"Expect": None}, timeout=20)
+            assert request.wait(timeout=20)
+            assert (200, None) == (request.resp_status, request.error)
+
+    assert 1 == server.connection_count
 
 
 @pytest.mark.no_leaks

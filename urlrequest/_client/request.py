@@ -22,7 +22,7 @@ from urlrequest._engine.options import Options
 from urlrequest._engine.perform import perform
 from urlrequest._engine.prepare import find_target
 from urlrequest._log import log
-from urlrequest._net.cancel_scope import CancelScope
+from urlrequest._net.cancel_scope import CancelScope, Phase
 from urlrequest.errors import DeadlineExceeded, InvalidURL
 from urlrequest.hooks import check_hook, current_hook
 
@@ -241,7 +241,7 @@ class UrlRequest(ThreadFacade, Callbacks, WorkerSide, ResponseAttributes):
     @property
     def timings(self) -> dict[str, float]:
         """Seconds spent in queue, dns, connect, tls, send, first_octet, total; what did not happen is absent."""
-        return dict(self._scope.timings)
+        return self._scope.timings.by_name()
 
     def __repr__(self) -> str:
         try:
@@ -299,7 +299,7 @@ class UrlRequest(ThreadFacade, Callbacks, WorkerSide, ResponseAttributes):
     def work(self) -> None:
         """Run the request, and see to it that it has an outcome. For `_concurrency.worker_pool` only."""
         self._begin()
-        self._scope.timings["queue"] = monotonic() - self._made_at
+        self._scope.timings[Phase.QUEUE] = monotonic() - self._made_at
         try:
             self.run()
             if not self._lifecycle.is_settled:
@@ -352,7 +352,7 @@ class UrlRequest(ThreadFacade, Callbacks, WorkerSide, ResponseAttributes):
 
     def _settle(self, outcome: Outcome) -> None:
         """Decide the outcome, for `tell()` to announce; a cancel that came first wins."""
-        self._scope.timings["total"] = monotonic() - self._made_at
+        self._scope.timings[Phase.TOTAL] = monotonic() - self._made_at
         if self.debug:
             self._log("%s", outcome.error or f"{type(outcome).__name__.lower()}, {len(outcome.content or b'')} octets")
         self._lifecycle.settle(outcome)

@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .fields import Fields
 
-__all__ = ["MAX_HEAD_SIZE", "ResponseHead", "excerpt", "parse_head"]
+__all__ = ["END_OF_HEAD", "MAX_HEAD_SIZE", "ResponseHead", "excerpt", "parse_head"]
 
 MAX_HEAD_SIZE = 256 * 1024  # bytes, interim responses included
 MAX_LINE_SIZE = 64 * 1024  # bytes
@@ -28,6 +28,8 @@ MAX_FIELDS = 1000
 MAX_CACHED_LINE = 80  # characters of a status line; a longer one is parsed each time
 MAX_SHOWN = 60  # characters of a line in a message
 
+# The empty line behind a head; what precedes it does not matter. A search is ten times faster with a fixed beginning.
+END_OF_HEAD = re.compile(rb"\n\r?\n")
 # A line may end with a bare LF (RFC 9112, section 2.2); a bare CR is never part of a line.
 _STATUS_LINE = re.compile(r"HTTP/(1\.[0-9]) ([1-9][0-9][0-9])(?: ([^\r\n\0]*))?\r?\n")
 _FIELD = re.compile(rf"^({TCHARS}):([^\r\n\0]*)\r?\n", re.MULTILINE)

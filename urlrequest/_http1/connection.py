@@ -12,11 +12,10 @@ import ssl
 from time import monotonic
 
 from urlrequest._http.request_head import encode_head
-from urlrequest._net.cancel_scope import CancelScope
+from urlrequest._net.cancel_scope import CancelScope, Phase
 from urlrequest._net.connect import connect_socket, connect_to_host
 from urlrequest._net.stream import NetworkStream
 from urlrequest._net.tls_settings import TlsSettings
-from urlrequest.errors import ProtocolError, ProxyError
 
 from .response_reader import Response
 
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
 
     from urlrequest._engine.proxies import Proxy
     from urlrequest._net.tls_contexts import LazyContext
+
+    from .interim import InterimResponses
 
 __all__ = ["HTTPConnection", "HTTPSConnection"]
 
@@ -62,6 +63,7 @@ class HTTPConnection(http.client.HTTPConnection):
         self._proxy: Proxy | None = None
         self._tunnel: tuple[str, int, Any] | None = None  # the origin behind the proxy, and fields for the proxy
         self._sent_method = ""
+        self._interim: InterimResponses | None = None  # to a request with a body
         self._send_error: OSError | None = None
         self._has_record = False  # of an exchange, by http.client
 
@@ -129,12 +131,15 @@ class HTTPConnection(http.client.HTTPConnection):
 
             open_socks_tunnel(stream, host, port, self._proxy.userinfo)
         else:
-            _open_http_tunnel(stream, f"{_bracketed(host)}:{port}", headers)
+            from .tunnel import open_http_tunnel  # most requests go straight
+
+            open_http_tunnel(stream, f"{_bracketed(host)}:{port}", headers)
 
     def set_tunnel(self, host: str, port: int | None = None, headers: Any = None) -> None:
         """Have the connection go through an HTTP proxy (RFC 9110, section 9.3.6); host and port are the origin's."""
         super().set_tunnel(host, port)
-        self._tunnel = (host, self.default_port if port is None else port, headers or {})
+        fields = headers.items() if hasattr(headers, "items") else headers or ()
+        self._tunnel = (host, self.default_port if port is None else port, fields)
 
     def set_proxy(self, proxy: Proxy, origin: tuple[str, int] | None) -> None:
         """Have the connection, which was made for the proxy's host and port, speak to the proxy.
@@ -180,13 +185,15 @@ class HTTPConnection(http.client.HTTPConnection):
             if body is None:
                 self.is_intact = stream.send_all(head)
             else:
-                from .request_writer import send_with_body  # most requests have none
+                from .interim import InterimResponses  # most requests have no body
+                from .request_writer import send_with_body
 
-                self.is_intact = send_with_body(stream, head, body, headers)
+                self._interim = InterimResponses(stream.peer)
+                self.is_intact = send_with_body(stream, head, body, headers, self._interim)
         except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
             # The server may have answered before it closed (measured: an early 413 can still be read then).
             self.is_intact, self._send_error = False, error
-        self.scope.timings["send"] = monotonic() - began
+        self.scope.timings[Phase.SEND] = monotonic() - began
 
     def getresponse(self) -> Response:  # type: ignore[override]  # the same interface, strictly framed
         """Read the head of the response.
@@ -198,12 +205,12 @@ class HTTPConnection(http.client.HTTPConnection):
             raise http.client.ResponseNotReady("no request was sent")
         began = monotonic()
         try:
-            response = Response(self.sock, self._sent_method)
+            response = Response(self.sock, self._sent_method, self._interim)
         except (OSError, http.client.HTTPException):
             if self._send_error is not None:
                 raise self._send_error from None
             raise
-        self.scope.timings["first_octet"] = monotonic() - began
+        self.scope.timings[Phase.FIRST_OCTET] = monotonic() - began
         if self._has_record:
             self._forget_exchange()
         return response
@@ -216,7 +223,7 @@ class HTTPConnection(http.client.HTTPConnection):
 
     def _begin(self, method: str) -> None:
         """Get ready for an exchange, whoever sends the request."""
-        self._send_error, self.is_intact, self._sent_method = None, True, method
+        self._send_error, self._interim, self.is_intact, self._sent_method = None, None, True, method
         if self.sock is not None:
             self.sock.has_received, self.sock.scope = False, self.scope
 
@@ -300,22 +307,3 @@ def _is_body(body: object) -> bool:
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def _open_http_tunnel(stream: NetworkStream, authority: str, headers: Any) -> None:
-    """Have the proxy connect to the origin (RFC 9110, section 9.3.6)."""
-    fields = [("Host", authority), *(headers.items() if hasattr(headers, "items") else headers)]
-    stream.send_all(encode_head("CONNECT", authority, fields))
-    try:
-        response = Response(stream, "CONNECT")
-    except ProtocolError as error:
-        raise ProxyError(f"the proxy {stream.peer} gave no answer to CONNECT {authority}: {error}") from error
-    if not 200 <= response.status < 300:
-        raise ProxyError(
-            f"the proxy {stream.peer} refused CONNECT {authority}: {response.status} {response.reason}",
-            status=response.status,
-            headers=response.headers,
-        )
-    if response.has_leftover:
-        # Octets that came before the handshake would be taken for the origin's (CVE-2023-40217 is of that kind).
-        raise ProxyError(f"the proxy {stream.peer} sent octets behind its answer to CONNECT {authority}")

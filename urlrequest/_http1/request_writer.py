@@ -12,8 +12,6 @@ from collections.abc import Generator
 from urlrequest._http.fields import first_value
 from urlrequest.errors import IncompleteContent
 
-from .response_reader import await_continue
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     from urlrequest._http.fields import Fields
     from urlrequest._net.stream import NetworkStream
 
+    from .interim import InterimResponses
 
 __all__ = ["SMALL_BODY", "reported_parts", "send_with_body"]
 
@@ -30,9 +29,11 @@ REPORTED_SIZE = 64 * 1024  # octets from one call of a body's `on_sent` to the n
 LAST_CHUNK = b"0\r\n\r\n"  # with no trailers (RFC 9112, section 7.1)
 
 
-def send_with_body(stream: NetworkStream, head: bytes, body: Body, fields: Fields) -> bool:
+def send_with_body(stream: NetworkStream, head: bytes, body: Body, fields: Fields, interim: InterimResponses) -> bool:
     """Send a whole message, and report to the body's `on_sent` how much of it was sent.
 
+    Args:
+        interim: Takes in what the server sends meanwhile.
     Returns:
         Whether all of it was sent; False when an answer came first.
     Raises:
@@ -42,29 +43,29 @@ def send_with_body(stream: NetworkStream, head: bytes, body: Body, fields: Field
     said = first_value(fields, "content-length")
     declared = None if said is None else int(said)
     if declared is not None and body.length is not None and body.length <= SMALL_BODY:
-        return _send_joined(stream, head, body, declared)
+        return _send_joined(stream, head, body, declared, interim)
     pieces = body.pieces()
     try:
-        if not stream.send_all(head, watch=True):
+        if not stream.send_all(head, on_received=interim.receive):
             return False
-        if _expects_continue(fields) and not await_continue(stream):
+        if _expects_continue(fields) and not interim.await_continue(stream):
             return False
         if body.on_sent is None:
-            return _send_parts(stream, pieces, declared, _report_nothing)
-        return _send_parts(stream, reported_parts(pieces), declared, body.on_sent)
+            return _send_parts(stream, pieces, declared, _report_nothing, interim)
+        return _send_parts(stream, reported_parts(pieces), declared, body.on_sent, interim)
     finally:
         # An error keeps this frame alive, and by that the files which the pieces come from.
         if isinstance(pieces, Generator):
             pieces.close()
 
 
-def _send_joined(stream: NetworkStream, head: bytes, body: Body, declared: int) -> bool:
+def _send_joined(stream: NetworkStream, head: bytes, body: Body, declared: int, interim: InterimResponses) -> bool:
     content = b"".join(body.pieces())
     if len(content) != declared:  # a file has changed; what is too much would be taken for the next request
         raise IncompleteContent(f"req_body has {len(content)} octets, not the {declared} of its Content-Length")
     report = body.on_sent or _report_nothing
     report(0, False)
-    is_whole = stream.send_all(head + content, watch=True)
+    is_whole = stream.send_all(head + content, on_received=interim.receive)
     if is_whole:
         report(declared, True)
     return is_whole
@@ -75,6 +76,7 @@ def _send_parts(
     parts: Iterator[bytes | memoryview],
     declared: int | None,
     report: Callable[[int, bool], None],
+    interim: InterimResponses,
 ) -> bool:
     sent = 0
     report(0, False)
@@ -84,12 +86,12 @@ def _send_parts(
         sent += len(part)
         if declared is not None and sent > declared:
             raise IncompleteContent(f"req_body has more than the {declared} octets of its Content-Length")
-        if not stream.send_all(part if declared is not None else _chunk(part), watch=True):
+        if not stream.send_all(part if declared is not None else _chunk(part), on_received=interim.receive):
             return False
         report(sent, False)
     if declared is not None and sent < declared:
         raise IncompleteContent(f"req_body ended after {sent} of the {declared} octets of its Content-Length")
-    if declared is None and not stream.send_all(LAST_CHUNK, watch=True):
+    if declared is None and not stream.send_all(LAST_CHUNK, on_received=interim.receive):
         return False
     report(sent, True)
     return True

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import http.client
 import re
-from time import monotonic
 
 from urlrequest._http.framing import Framing, body_framing
 from urlrequest._http.headers import Headers
-from urlrequest._http.response_head import MAX_HEAD_SIZE, ResponseHead, parse_head
+from urlrequest._http.response_head import END_OF_HEAD, MAX_HEAD_SIZE, ResponseHead, parse_head
 from urlrequest.errors import IncompleteContent, ProtocolError
 
 TYPE_CHECKING = False
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from urlrequest._net.stream import NetworkStream
+
+    from .interim import InterimResponses
 
     class ResponseLike(Protocol):
         """What a request needs of a response, whoever made it.
@@ -53,17 +54,13 @@ if TYPE_CHECKING:
             ...
 
 
-__all__ = ["ForeignResponse", "Response", "await_continue"]
+__all__ = ["ForeignResponse", "Response"]
 
-INTERIM_LIMIT = 16  # responses with a status below 200 before the final one
-CONTINUE_TIME = 1.0  # seconds for a 100 after Expect; then the body is sent all the same
 TRAILER_LIMIT = 16 * 1024  # octets
 CHUNK_LINE_LIMIT = 16 * 1024  # octets
 PIECE_SIZE = 256 * 1024  # octets read at a time where the length is not known
 DIRECT_SIZE = 64 * 1024  # octets; a longer part of a chunk goes straight to its place
 
-_END_OF_HEAD = re.compile(rb"\n\r?\n")  # whatever precedes it; a search is ten times faster with a fixed beginning
-_INTERIM = rb"HTTP/1\.[0-9] 1(?!01)[0-9][0-9][ \r\n]"  # compiled with its first use, for large uploads
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
 _LINE = re.compile(rb"[^\r\n]*\r?\n")
 
@@ -71,13 +68,19 @@ _LINE = re.compile(rb"[^\r\n]*\r?\n")
 class Response:
     """A response on one of our connections; `status`, `headers`, `getheader()` ... as of http.client."""
 
-    def __init__(self, stream: NetworkStream, method: str) -> None:
+    def __init__(self, stream: NetworkStream, method: str, interim: InterimResponses | None = None) -> None:
+        """Read the head.
+
+        Args:
+            method: Of the request; a response to HEAD has no content, for one.
+            interim: What came while the request was being sent; None: nobody looked.
+        """
         self._stream = stream
-        self._rest = b""  # received; used up to `_at`
+        self._rest = b"" if interim is None else interim.unread  # received; used up to `_at`
         self._at = 0
         self._chunk_left = 0  # octets of the present chunk still to come
         self._is_first_chunk = True
-        self.head = self._read_head()
+        self.head = self._read_head(interim)
         framing = body_framing(self.head, method)
         self.expected = framing.length
         self._framing: Framing = framing
@@ -135,23 +138,26 @@ class Response:
     def close(self) -> None:
         """Do nothing: the connection owns the socket."""
 
-    def _read_head(self) -> ResponseHead:
-        octets = 0
-        for _ in range(INTERIM_LIMIT + 1):
-            block = self._read_head_block(MAX_HEAD_SIZE - octets)
-            octets += len(block)
+    def _read_head(self, interim: InterimResponses | None) -> ResponseHead:
+        block = self._read_head_block(MAX_HEAD_SIZE if interim is None else interim.head_limit)
+        head = parse_head(block)
+        if head.status >= 200:  # final, as nearly all are; what knows about the others is not loaded for them
+            return head
+        if interim is None:
+            from .interim import InterimResponses
+
+            interim = InterimResponses(self._stream.peer)
+        while interim.pass_over(head, len(block)):
+            block = self._read_head_block(interim.head_limit)
             head = parse_head(block)
-            # 101 is final: what follows is another protocol (RFC 9110, section 15.2.2).
-            if head.status >= 200 or head.status == 101:
-                return head
-        raise ProtocolError(f"{self._stream.peer} sent more than {INTERIM_LIMIT} interim responses")
+        return head
 
     def _read_head_block(self, limit: int) -> bytes:
-        octets = (self._take_rest(limit) if self._rest else b"") or self._stream.receive()
+        octets = self._rest[self._at :] or self._stream.receive()
         if not octets:
             raise http.client.RemoteDisconnected(f"{self._stream.peer} closed the connection without an answer")
         searched = 0
-        while (end := _END_OF_HEAD.search(octets, searched)) is None:
+        while (end := END_OF_HEAD.search(octets, searched)) is None:
             if not b"HTTP/1.".startswith(octets[:7]):
                 raise ProtocolError(f"{self._stream.peer} does not speak HTTP/1: it sent {octets[:30]!r}")
             if len(octets) > limit:
@@ -164,7 +170,7 @@ class Response:
             octets += more
         if end.end() > limit:
             raise ProtocolError(f"{self._stream.peer} sent a head of more than {MAX_HEAD_SIZE} octets")
-        self._rest, self._at = octets[end.end() :] + self._rest[self._at :], 0
+        self._rest, self._at = octets[end.end() :], 0
         return octets[: end.end()]
 
     # The content
@@ -276,34 +282,6 @@ class Response:
             raise ProtocolError(f"{self._stream.peer} sent more than {limit} octets between chunks")
         self._at = line.end()
         return line[0]
-
-
-def await_continue(stream: NetworkStream) -> bool:
-    """Wait for the server to ask for the body, but not for long: many never do (RFC 9110, section 10.1.1).
-
-    Returns:
-        Whether to send it; False: the final answer has come instead, and lies in the stream's `early_answer`.
-    """
-    octets, until = b"", monotonic() + CONTINUE_TIME
-    has_leave = False
-    while len(octets) <= MAX_HEAD_SIZE:
-        end = _END_OF_HEAD.search(octets)
-        if end is None:
-            if has_leave and not octets:
-                return True
-            more = stream.receive() if octets else stream.receive_until(until)
-            if more is None:
-                return True
-            if not more:
-                break
-            octets += more
-        elif re.match(_INTERIM, octets):
-            has_leave = has_leave or octets.startswith(b"100", len("HTTP/1.1 "))
-            octets = octets[end.end() :]
-        else:
-            break
-    stream.early_answer = octets
-    return False
 
 
 class ForeignResponse:

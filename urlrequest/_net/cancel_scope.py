@@ -1,20 +1,22 @@
-"""The one place where a request waits: for a socket, a name, a pause, always together with its own wake-up.
+"""CancelScope: the one place where a request waits, and the three things that end a wait: cancel, deadline, timeout.
 
-A worker that waits looks at three things after every return: was the request cancelled, has its deadline passed, has
-the single step taken too long. `cancel()` sets a flag and wakes the worker; it never touches a socket, so it works in
-every phase and on every system (closing or shutting down a socket that another thread uses does not).
+A worker waits for a socket, for a name, or for a pause to end, and always for its own waker as well. After every wait
+it asks: was the request cancelled, has its deadline passed, has this step taken too long? `cancel()` sets a flag and
+wakes the worker. It never touches a socket, so it works in every phase and on every system; closing or shutting down a
+socket that another thread is using does not.
 
-Thread safety. `cancel()` and `wake()` may be called from any thread and from signal handlers: they set the flag first,
-then read `_waker`; `wait()` takes a waker first, then reads the flag. So one of the two always sees the other. All
-the rest belongs to the worker.
+Thread safety. Any thread and any signal handler may call `cancel()` and `wake()`: they set the flag first, then read
+`_waker`. `wait()` takes a waker first, then reads the flag. So at least one side sees what the other has written, and
+no cancel is missed. Everything else belongs to the worker.
 
 Invariant:
-    N   Every wait on the network is a `CancelScope.wait()`.
+    SCOPE-1  Every wait of a request is a `CancelScope.wait()`.
 """
 
 from __future__ import annotations
 
 import select
+from enum import Enum
 from time import monotonic
 
 from urlrequest._concurrency.deadline import NO_DEADLINE, Deadline, earliest
@@ -27,18 +29,44 @@ if TYPE_CHECKING:
 
     from urlrequest._concurrency.wakeup import DescriptorWaker
 
-__all__ = ["READ", "WRITE", "CancelScope", "is_ready"]
+__all__ = ["READ", "WRITE", "CancelScope", "Phase", "Timings", "is_ready"]
 
 READ, WRITE = 1, 2
 
 
+class Phase(str, Enum):
+    """What a request spends its time on. It is also text, since to hash a member of a plain Enum is a Python call."""
+
+    QUEUE = "queue"
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    SEND = "send"
+    FIRST_OCTET = "first_octet"
+    TOTAL = "total"
+
+
+class Timings(dict[Phase, float]):
+    """Seconds that a request has spent in each phase; a phase that did not occur is absent.
+
+    The worker sets a phase when it ends; any thread may call `by_name()` meanwhile.
+    """
+
+    __slots__ = ()
+
+    def by_name(self) -> dict[str, float]:
+        """Return the seconds by the name of the phase, in the order in which the phases ended."""
+        return {phase.value: seconds for phase, seconds in self.copy().items()}  # the worker may add one meanwhile
+
+
 class CancelScope:
-    """Lets one request's worker wait, until it is cancelled or out of time.
+    """Lets the worker of one request wait until the request is cancelled or out of time.
 
     Attributes:
-        deadline: When the whole request must be over (contract 15.2).
-        timeout: The longest single step, in seconds, or None (contract 15.1).
-        timings: Seconds spent in each phase, by name; filled by whoever ends the phase.
+        deadline: When the whole request must be complete (contract 15.2).
+        is_cancelled: Whether `cancel()` was called.
+        timeout: The longest single step, in seconds; None: no limit (contract 15.1).
+        timings: How long each phase took.
     """
 
     __slots__ = ("_waker", "deadline", "is_cancelled", "timeout", "timings")
@@ -47,7 +75,7 @@ class CancelScope:
         self.timeout = timeout
         self.deadline = NO_DEADLINE if deadline is None else deadline
         self.is_cancelled = False
-        self.timings: dict[str, float] = {}
+        self.timings = Timings()
         self._waker: DescriptorWaker | None = None
 
     def cancel(self) -> None:
@@ -56,27 +84,30 @@ class CancelScope:
         self.wake()
 
     def wake(self) -> None:
-        """Have the waiting worker look again. Any thread; never blocks."""
+        """End the present wait, so that the worker looks again. Any thread; never blocks."""
         waker = self._waker
         if waker is not None:
             waker.wake()
 
     def arm(self) -> DescriptorWaker:
-        """See to it that a `wake()` from now on ends the next wait; before anybody is asked to call it. Worker only."""
+        """Take a waker, so that a `wake()` from now on ends the next wait. Worker only.
+
+        Call it before another thread learns that it is to call `wake()`.
+        """
         if self._waker is None:
             self._waker = take_waker()
         return self._waker
 
     def step_end(self) -> float | None:
-        """The moment when a step that begins now has taken too long."""
+        """Return when a step that begins now will have taken too long, on `time.monotonic()`; None: never."""
         return None if self.timeout is None else monotonic() + self.timeout
 
     def check(self) -> None:
-        """Raise when the request is cancelled or out of time.
+        """Raise if the request is cancelled or out of time.
 
         Raises:
-            RequestCancelled: It was cancelled.
-            DeadlineExceeded: The deadline has passed.
+            RequestCancelled: The request was cancelled.
+            DeadlineExceeded: Its deadline has passed.
         """
         if self.is_cancelled:
             raise RequestCancelled("the request was cancelled")
@@ -86,21 +117,21 @@ class CancelScope:
     def wait(
         self, interest: Mapping[int, int], until: float | None, what: str, *, is_pause: bool = False
     ) -> dict[int, int]:
-        """Sleep until a descriptor is ready, or somebody wakes this worker.
+        """Sleep until a descriptor is ready or another thread calls `wake()`. Worker only.
 
         Args:
             interest: Descriptor -> READ, WRITE or both.
-            until: End of the step, on `time.monotonic()`; from `step_end()`.
-            what: What is being waited for, for the message: "connecting to host:80".
+            until: The end of the step, on `time.monotonic()`, from `step_end()`.
+            what: The step, for the message: "connecting to host:80".
             is_pause: Reaching `until` is no error.
         Returns:
             The descriptors that are ready, and for what; empty after a wake-up, or at the end of a pause.
         Raises:
             RequestCancelled: The request was cancelled.
-            DeadlineExceeded: The request's deadline passed.
-            TimeoutError: The step took too long.
+            DeadlineExceeded: The deadline of the request has passed.
+            TimeoutError: The step has taken too long.
         """
-        # The object itself would be held by the traceback of what is raised here, and its descriptor kept open.
+        # A local variable for the waker would keep it, and its descriptor, alive in the traceback of an error.
         descriptor = (self._waker or self.arm()).descriptor
         self.check()
         end = earliest(until, self.deadline.at)
@@ -114,11 +145,11 @@ class CancelScope:
         return ready
 
     def pause(self, seconds: float) -> None:
-        """Sleep, but end with the request.
+        """Sleep for some seconds, or until the request is cancelled or out of time.
 
         Raises:
             RequestCancelled: The request was cancelled.
-            DeadlineExceeded: The request's deadline passed.
+            DeadlineExceeded: The deadline of the request has passed.
         """
         until = monotonic() + seconds
         while monotonic() < until:
@@ -132,7 +163,7 @@ class CancelScope:
 
 
 def _is_ready_with_poll(descriptor: int) -> bool:
-    """Whether a descriptor can be read without waiting."""
+    """Whether a read from the descriptor would return at once, with bytes, the end or an error."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(0))
@@ -150,7 +181,7 @@ def _poll_with_poll(interest: Mapping[int, int], waker: int, seconds: float) -> 
     # Rounded up: waking a moment too early would make a busy loop of the last millisecond.
     ready = {}
     for descriptor, event in poll.poll(seconds * 1000 + 0.5):
-        # An error or a hang-up is ready for both: the next call on the socket tells which.
+        # After an error or a hang-up the socket is ready for both; the next call on it raises what happened.
         ready[descriptor] = (READ if event & ~select.POLLOUT else 0) | (WRITE if event & ~select.POLLIN else 0)
     return ready
 

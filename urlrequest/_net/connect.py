@@ -12,7 +12,7 @@ import socket
 from collections import deque
 from time import monotonic
 
-from .cancel_scope import WRITE, CancelScope
+from .cancel_scope import WRITE, CancelScope, Phase
 from .resolver import resolve
 
 TYPE_CHECKING = False
@@ -41,7 +41,7 @@ def connect_to_host(host: str, port: int, scope: CancelScope) -> socket.socket:
     addresses = resolve(host, port, scope)
     began = monotonic()
     sock = _Race(f"{host}:{port}", addresses, scope).run()
-    scope.timings["connect"] = monotonic() - began
+    scope.timings[Phase.CONNECT] = monotonic() - began
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError:  # it was reset in this moment

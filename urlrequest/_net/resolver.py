@@ -14,6 +14,8 @@ import threading
 from collections import deque
 from time import monotonic
 
+from .cancel_scope import Phase
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +81,7 @@ def resolve(host: str, port: int, scope: CancelScope) -> Sequence[Address]:
             if not lookup.scopes and lookup in _waiting:  # nobody wants it any more, and no thread has begun with it
                 _waiting.remove(lookup)
                 del _lookups[host, port]
-    scope.timings["dns"] = monotonic() - began
+    scope.timings[Phase.DNS] = monotonic() - began
     if lookup.error is not None:
         raise _explained(lookup.error, host) from lookup.error
     return lookup.addresses

@@ -7,7 +7,6 @@ socket.
 
 from __future__ import annotations
 
-import re
 import socket
 import ssl
 from contextlib import suppress
@@ -17,6 +16,7 @@ from .cancel_scope import READ, WRITE, is_ready
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from .cancel_scope import CancelScope
@@ -25,13 +25,8 @@ __all__ = ["NetworkStream"]
 
 SEND_SIZE = 256 * 1024  # octets handed to the system at a time
 RECEIVE_SIZE = 64 * 1024  # octets asked for when the size is not known
-INTERIM_LIMIT = 16  # interim responses that are passed over while a request is sent
 GATHER_SIZE = 512 * 1024  # octets of a body that are enough to be handed on
 GATHER_TIME = 0.001  # seconds from one hand-over to the next, if that has less
-
-# 101 is final (RFC 9110, section 15.2.2). Compiled with their first use, which few requests make of them.
-_INTERIM = rb"HTTP/1\.[0-9] 1(?!01)[0-9]{2}[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n"
-_MAYBE_INTERIM = rb"H?T?T?P?/?1?\.?[0-9]? ?|HTTP/1\.[0-9] 1(?!01)[^\0]{0,4096}"
 
 
 class NetworkStream:
@@ -42,15 +37,12 @@ class NetworkStream:
     Attributes:
         scope: Whose cancel and time limits hold for the next wait; the connection sets it for each request.
         peer: Host and port, for messages.
-        early_answer: What the server sent while the request was still being sent.
         has_received: Something has come since the stream was told to expect an answer.
     """
 
     def __init__(self, sock: socket.socket, scope: CancelScope, peer: str) -> None:
         self.scope = scope
         self.peer = peer
-        self.early_answer = b""
-        self._interim_left = INTERIM_LIMIT
         self._has_peer_finished = False
         self.has_received = False
         self._socket = sock
@@ -70,13 +62,16 @@ class NetworkStream:
 
     # Sending
 
-    def send_all(self, octets: bytes | bytearray | memoryview, *, watch: bool = False) -> bool:
-        """Send octets.
+    def send_all(
+        self, octets: bytes | bytearray | memoryview, on_received: Callable[[bytes], bool] | None = None
+    ) -> bool:
+        """Send bytes.
 
         Args:
-            watch: Look out for an answer meanwhile, and stop when one arrives (contract 10.5).
+            on_received: Is called with what the peer sends meanwhile, b"" at the end of the stream; returns whether to
+                stop sending (contract 10.5). None: nothing is received meanwhile.
         Returns:
-            Whether all was sent; False only with an answer in `early_answer`.
+            Whether all was sent; False: `on_received` has stopped it.
         Raises:
             OSError: The connection broke. RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.
         """
@@ -98,33 +93,24 @@ class NetworkStream:
                 self.scope.check()
                 continue
             # The end of the stream would be ready to be read for ever.
-            interest = wanted | READ if watch and not self._has_peer_finished else wanted
+            interest = wanted | READ if on_received is not None and not self._has_peer_finished else wanted
             ready = self._wait(interest, "sending to")
-            if interest != wanted and self._has_answer(ready):
-                return False
+            if on_received is not None and interest != wanted and ready & READ:
+                received = self._receive_meanwhile()
+                if received is not None and on_received(received):
+                    return False
         return True
 
     sendall = send_all
 
-    def _has_answer(self, ready: int) -> bool:
-        if not ready & READ:
-            return False
+    def _receive_meanwhile(self) -> bytes | None:
+        """Return what has come, b"" at the end of the stream; None: only messages of TLS itself."""
         try:
             octets = self._socket.recv(RECEIVE_SIZE)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return False  # TLS had something to say for itself
+            return None
         self.has_received = self.has_received or bool(octets)
-        self._has_peer_finished = not octets  # it may read on; if not, the next send tells what is wrong
-        self.early_answer = self._drop_interim(self.early_answer + octets)
-        return bool(self.early_answer) and (
-            self._has_peer_finished or not re.fullmatch(_MAYBE_INTERIM, self.early_answer)
-        )
-
-    def _drop_interim(self, octets: bytes) -> bytes:
-        """Pass over interim responses, as a late 100: they are no answer. A flood of them is left to the reader."""
-        while self._interim_left and (interim := re.match(_INTERIM, octets)):
-            self._interim_left -= 1
-            octets = octets[interim.end() :]
+        self._has_peer_finished = not octets  # it may still read; if it does not, the next send raises the error
         return octets
 
     # Receiving
@@ -136,13 +122,9 @@ class NetworkStream:
             OSError: The connection broke; over TLS also when it ended without notice (close_notify).
             RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.
         """
-        if self.early_answer:
-            octets, self.early_answer = self.early_answer, b""
-            return octets
         if self._expects_silence:
             # Sleep at once after a request: trying to read first would only cost a system call.
             self._expects_silence = False
-            self._interim_left = INTERIM_LIMIT
             if not (self._is_tls and self._socket.pending()):  # type: ignore[attr-defined]  # an SSLSocket
                 self._wait(READ, "waiting for an answer from")
         else:

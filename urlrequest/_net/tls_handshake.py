@@ -8,7 +8,7 @@ import socket
 import ssl
 from time import monotonic
 
-from .cancel_scope import READ, WRITE
+from .cancel_scope import READ, WRITE, Phase
 from .tls_in_tls import TlsInTls
 from .tls_sessions import drop_session, find_session, session_key
 
@@ -52,7 +52,7 @@ def secure(sock: socket.socket, host: str, port: int | None, context: ssl.SSLCon
     except BaseException:
         tls.close()
         raise
-    scope.timings["tls"] = monotonic() - began
+    scope.timings[Phase.TLS] = monotonic() - began
     return tls
 
 

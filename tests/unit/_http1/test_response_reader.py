@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from urlrequest import Headers
-from urlrequest._http1.response_reader import CHUNK_LINE_LIMIT, INTERIM_LIMIT, TRAILER_LIMIT, ForeignResponse, Response
+from urlrequest._http1.interim import MAX_INTERIM
+from urlrequest._http1.response_reader import CHUNK_LINE_LIMIT, TRAILER_LIMIT, ForeignResponse, Response
 from urlrequest.errors import IncompleteContent, ProtocolError
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -112,10 +113,10 @@ def test_fault_49_interim_responses_are_skipped(status: int) -> None:
 def test_fault_50_flood_of_interim_responses() -> None:
     """Fault 50, sockets E15: sixteen interim responses are skipped, one more is an error."""
     interim = b"HTTP/1.1 100 Continue\r\n\r\n"
-    assert 200 == respond(interim * INTERIM_LIMIT + SIZED).status
+    assert 200 == respond(interim * MAX_INTERIM + SIZED).status
 
     with pytest.raises(ProtocolError, match="more than 16 interim responses"):
-        respond(interim * (INTERIM_LIMIT + 1) + SIZED)
+        respond(interim * (MAX_INTERIM + 1) + SIZED)
 
 
 def test_3_3_101_is_final() -> None:

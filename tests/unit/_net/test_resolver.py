@@ -8,7 +8,7 @@ import pytest
 
 from urlrequest._concurrency.deadline import Deadline
 from urlrequest._net import resolver
-from urlrequest._net.cancel_scope import CancelScope
+from urlrequest._net.cancel_scope import CancelScope, Phase
 from urlrequest._net.resolver import THREAD_LIMIT, resolve
 from urlrequest.errors import DeadlineExceeded, RequestCancelled
 
@@ -114,7 +114,7 @@ def test_addresses(system: System) -> None:
 
     assert [(*ADDRESS[:4], ("address of h.test", 80))] == asker.result()
     assert {"urlrequest-resolver"} == system.threads
-    assert asker.scope.timings["dns"] >= 0
+    assert asker.scope.timings[Phase.DNS] >= 0
 
 
 def test_requests_share_a_look_up(system: System) -> None:

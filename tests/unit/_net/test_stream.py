@@ -1,4 +1,4 @@
-"""NetworkStream.receive_into(): gathering, and what may not be lost by it."""
+"""NetworkStream: gathering and what may not be lost by it; what comes while sending."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from urlrequest._net import stream as stream_module
-from urlrequest._net.cancel_scope import CancelScope
+from urlrequest._net.cancel_scope import READ, WRITE, CancelScope
 from urlrequest._net.stream import NetworkStream
 from urlrequest.errors import RequestCancelled
 
@@ -216,14 +216,66 @@ def test_a_late_error_holds_no_room(open_stream: Callable[..., NetworkStream]) -
     assert not room
 
 
-def test_fault_49_each_request_may_have_interim_responses(open_stream: Callable[..., NetworkStream]) -> None:
-    """Fault 49: those that came while earlier requests were sent over the connection do not count."""
-    exchange = (BlockingIOError(), b"HTTP/1.1 103 Early Hints\r\n\r\n", b"", b"answer")
-    count = stream_module.INTERIM_LIMIT + 1
-    stream = open_stream(*exchange * count, is_tls=False)
-    answers = []
-    for _ in range(count):
-        assert stream.send_all(b"request", watch=True)
-        answers.append(stream.receive())
+# What comes while sending
 
-    assert [b"answer"] * count == answers
+
+def never(octets: bytes) -> bool:
+    """Never stop sending."""
+    return False
+
+
+def test_10_5_what_comes_meanwhile_is_handed_out(open_stream: Callable[..., NetworkStream]) -> None:
+    """Contract 10.5: while the peer does not read, what it sends goes to the caller, who may stop the sending."""
+    stream = open_stream(BlockingIOError(), b"first", BlockingIOError(), b"second", b"never")
+    taken: list[bytes] = []
+
+    def stop_at_second(octets: bytes) -> bool:
+        taken.append(octets)
+        return octets == b"second"
+
+    assert not stream.send_all(b"request", stop_at_second)
+    assert [b"first", b"second"] == taken
+    assert stream.has_received
+
+
+def test_10_5_sending_goes_on(open_stream: Callable[..., NetworkStream]) -> None:
+    """Contract 10.5: as long as the caller does not stop it, everything is sent."""
+    stream = open_stream(BlockingIOError(), b"first", b"")
+
+    assert stream.send_all(b"request", never)
+
+
+def test_sending_alone_receives_nothing(open_stream: Callable[..., NetworkStream]) -> None:
+    """Without a caller that wants it, nothing is received while sending: it is there for the next receive()."""
+    stream = open_stream(BlockingIOError(), b"")
+
+    assert stream.send_all(b"request")
+    assert not stream.has_received
+
+
+@pytest.mark.parametrize("nothing", NOT_YET)
+def test_messages_of_tls_are_nothing_that_came(open_stream: Callable[..., NetworkStream], nothing: Exception) -> None:
+    """A session ticket makes the socket readable and holds no bytes for the caller."""
+    stream = open_stream(BlockingIOError(), nothing, b"")
+    taken: list[bytes] = []
+
+    assert stream.send_all(b"request", lambda octets: bool(taken.append(octets)))
+    assert [] == taken
+
+
+def test_fault_34_the_end_is_handed_out_once(open_stream: Callable[..., NetworkStream]) -> None:
+    """Fault 34: the end of the stream is told once; after it only being able to send wakes the worker."""
+    stream = open_stream(BlockingIOError(), b"", BlockingIOError(), b"")
+    taken: list[bytes] = []
+    waits: list[int] = []
+    wait = stream._wait
+
+    def noting(wanted: int, what: str) -> int:
+        waits.append(wanted)
+        return wait(wanted, what)
+
+    stream._wait = noting  # type: ignore[method-assign]
+
+    assert stream.send_all(b"request", lambda octets: bool(taken.append(octets)))
+    assert [b""] == taken
+    assert [READ | WRITE, WRITE] == waits
