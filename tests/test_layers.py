@@ -36,7 +36,9 @@ LAYERS = {
     "_client.response_attributes": "facade",
     "_client.session": "facade",
     "_client.thread_facade": "facade",
-    "_client.witnessed": "facade",
+    "_client.call": "facade",
+    "_client.exit_and_fork": "facade",
+    "_client.shared": "facade",
     "hooks": "hooks",
     "_concurrency.worker_pool": "threads",
     "_delivery.queue": "threads",
@@ -162,7 +164,6 @@ ARROWS: set[tuple[str, str]] = {
 # Arrows that only a type checker follows; at run time they do not exist. Within a room there may be any, upwards these.
 TYPE_ONLY: set[tuple[str, str]] = {
     ("__init__", "testing"),
-    ("_cli.verbose", "_engine.prepare"),
     ("_delivery.events", "_http.response_head"),
     ("_engine.proxies", "_net.tls_settings"),
 }

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ._client.active import cancel_all, g_requests, wait_all
+from ._client import exit_and_fork
+from ._client.active import as_completed, cancel_all, g_requests, wait_all
 from ._client.request import UrlRequest
 from ._client.session import Session
 from ._defaults import defaults
-from ._delivery.awaiting import as_completed
 from ._delivery.queue import default_queue
 from ._http.headers import Headers
 from ._http1.connection import HTTPConnection, HTTPSConnection
@@ -31,6 +31,8 @@ __all__ = [
 ]
 
 UrlRequestBase = UrlRequestUrllib = UrlRequest
+
+exit_and_fork.register()
 
 
 def drain(budget: float | None = None) -> bool:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from urlrequest import Session, UrlRequest, cancel_all, g_requests, hooks, wait_all
-from urlrequest._client.session import timer
-from urlrequest._client.thread_facade import ThreadFacade
+from urlrequest._client.call import Call
+from urlrequest._client.shared import timer
 from urlrequest.errors import DeadlineExceeded
 from urlrequest.testing import Reply, Server, hold, send, signal, wait_for
 
@@ -102,12 +102,12 @@ def test_15_2_cancel_while_the_deadline_is_set(busy: Session, monkeypatch: pytes
     """Contract 3.7, 15.2: a cancel that looks for the call at the deadline just before it is there leaves none."""
     looked, go = threading.Event(), threading.Event()
     cancellers: list[threading.Thread] = []
-    end, call_at = ThreadFacade._end, timer.call_at
+    end, call_at = Call._end, timer.call_at
 
-    def end_late(request: Any) -> None:
+    def end_late(call: Call) -> None:
         looked.set()
         go.wait(30)
-        end(request)
+        end(call)
 
     def call_late(when: float, key: Any, call: Callable[[], object]) -> None:
         cancellers.append(threading.Thread(target=key.cancel))
@@ -115,13 +115,13 @@ def test_15_2_cancel_while_the_deadline_is_set(busy: Session, monkeypatch: pytes
         looked.wait(30)
         call_at(when, key, call)
 
-    monkeypatch.setattr(ThreadFacade, "_end", end_late)
+    monkeypatch.setattr(Call, "_end", end_late)
     monkeypatch.setattr(timer, "call_at", call_late)
     request = busy.request("/x", deadline=1000)
     go.set()
     cancellers[0].join(30)
 
-    assert request not in timer._calls
+    assert request._urlrequest_call not in timer._calls
 
 
 def test_15_2_deadline_of_a_waiting_request(busy: Session, server: Server, recorder: Any) -> None:
@@ -143,7 +143,7 @@ def test_15_2_deadlines_of_many_waiting_requests(busy: Session) -> None:
     requests = [busy.request("/late", deadline=0.3, on_error=int) for _ in range(2000)]
     for request in requests:
         request.on_error = None
-        request.is_awaited = True  # nothing to be logged
+        request._urlrequest_call.is_awaited = True  # nothing to be logged
     assert len(set(threading.enumerate()) - before) <= 2  # one, and on a slow machine the one before that is ending
     assert wait_all(requests, timeout=30)
 
@@ -417,7 +417,7 @@ def test_exit_with_requests_under_way(server: Server, tmp_path: Path) -> None:
     script = """if True:
         import sys, time
         from urlrequest import Session
-        from urlrequest._client import active
+        from urlrequest._client import exit_and_fork
         seen, session = [], Session(max_requests=1)
         options = {"on_progress": lambda request, current, total: seen.append(current), "chunk_size": 1}
         request = session.request(sys.argv[1], file_path=sys.argv[2], **options)
@@ -425,7 +425,7 @@ def test_exit_with_requests_under_way(server: Server, tmp_path: Path) -> None:
             request._dispatch_result()
             time.sleep(0.001)
         waiting = [session.request(sys.argv[1]) for _ in range(100)]
-        active.EXIT_TIME = 60  # it is not meant to be used up
+        exit_and_fork.EXIT_TIME = 60  # it is not meant to be used up
         print(time.time())
     """
     done = run_script(script, server.url, str(tmp_path / "file"))

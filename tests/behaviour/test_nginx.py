@@ -240,7 +240,7 @@ def test_7_4_cancel_storm(nginx: Nginx, tmp_path: Path) -> None:
 
     assert {"cancel": 5000, "finish": 5000, "other": 0} == counts
     assert [] == list(folder.iterdir())
-    assert not [request for request in g_requests if request.session is session]
+    assert not [request for request in g_requests if request._urlrequest_call.shared is session]
     gc.collect()
     assert len(os.listdir("/proc/self/fd")) <= descriptors + 70  # the wakers that are kept for the next requests
 

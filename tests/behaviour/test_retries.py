@@ -228,8 +228,8 @@ def test_15_2_deadline_within_an_attempt(server: Server) -> None:
     server.play(signal("asked"), hold())
     request = UrlRequest(server.url, deadline=60, timeout=60, retries=3, on_error=print)
     server.wait("asked")
-    request._scope.deadline = Deadline(0.01)
-    request._scope.wake()
+    request._urlrequest_call.scope.deadline = Deadline(0.01)
+    request._urlrequest_call.scope.wake()
     assert request.wait(timeout=20)
 
     assert isinstance(request.error, DeadlineExceeded)

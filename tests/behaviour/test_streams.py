@@ -13,6 +13,7 @@ import pytest
 
 import urlrequest
 from urlrequest import UrlRequest, defaults, errors
+from urlrequest._client.call import Call
 from urlrequest._concurrency.deadline import Deadline
 from urlrequest._content.chunk_sink import CHUNK_SIZE
 from urlrequest._net.cancel_scope import CancelScope
@@ -179,7 +180,7 @@ def stalled(request: UrlRequest) -> bool:
     frame = sys._current_frames().get(request.ident or 0)
     while frame is not None and frame.f_code is not CancelScope.wait.__code__:
         frame = frame.f_back
-    return frame is not None and frame.f_back is not None and frame.f_back.f_code is UrlRequest.chunk_received.__code__
+    return frame is not None and frame.f_back is not None and frame.f_back.f_code is Call.chunk_received.__code__
 
 
 @pytest.mark.no_leaks
@@ -188,7 +189,7 @@ def test_17_2_stalled_receiver_stops_the_worker(server: Server) -> None:
     flood(server, [])
     taken = Receiver()
     request = UrlRequest(server.url, on_chunk=taken)
-    mailbox = request.mailbox
+    mailbox = request._urlrequest_call.mailbox
     tick = threading.Event()
     for _ in range(PATIENCE * 200):
         if stalled(request):
@@ -246,7 +247,7 @@ def test_17_2_small_pieces_are_limited_too(server: Server) -> None:
     taken = Receiver()
     request = UrlRequest(server.url, on_chunk=taken)
     request.join(0.5)
-    assert request.mailbox._chunks_posted <= 1024
+    assert request._urlrequest_call.mailbox._chunks_posted <= 1024
     assert request.wait(timeout=PATIENCE)
 
     assert b"y" * 5000 == taken.body
@@ -347,8 +348,8 @@ def test_events_go_on_after_a_break(server: Server, how: str) -> None:
     source = Source(server.url)
     if how == "silence":
         drain_until(lambda: len(source.events) == 1)
-        source.source._request._scope.deadline = Deadline(0.01)
-        source.source._request._scope.wake()
+        source.source._request._urlrequest_call.scope.deadline = Deadline(0.01)
+        source.source._request._urlrequest_call.scope.wake()
     drain_until(lambda: len(source.events) == 2)
     source.close()
 

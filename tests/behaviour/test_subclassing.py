@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import io
 import itertools
@@ -17,6 +18,7 @@ import pytest
 
 import urlrequest
 from urlrequest import Session, UrlRequest
+from urlrequest._client.call import Call
 from urlrequest._concurrency.deadline import Deadline
 from urlrequest.errors import DeadlineExceeded, IncompleteContent, UnsupportedScheme
 from urlrequest.testing import Reply, Server, hold, receive, send, signal, wait_for
@@ -234,8 +236,8 @@ def test_18_1_own_scheme_is_interrupted(unix: Any, recorder: Any, end: str) -> N
         if end == "cancel":
             assert request.cancel()
         else:
-            request._scope.deadline = Deadline(0.01)
-            request._scope.wake()
+            request._urlrequest_call.scope.deadline = Deadline(0.01)
+            request._urlrequest_call.scope.wake()
         assert request.wait(timeout=20)
         request.join(20)
         assert b"" == sock.recv(1)
@@ -449,3 +451,207 @@ def test_18_1_upload_that_a_foreign_class_reads_slowly(recorder: Any) -> None:
     recorder.run("duck://pond/", cls=requesting(Duck), req_body=itertools.repeat(b"ab", 3))
 
     assert b"ababab" == Duck.made[1][2]
+
+
+# Names of a subclass's own
+
+# What the library's own parts are or were called, and what they use of a request; and what Thread keeps in itself.
+OWN_NAMES = sorted(
+    {
+        "_admit", "_argument_error", "_attempt", "_begin", "_bind", "_call", "_content", "_content_type", "_end",
+        "_fail", "_forget_callbacks", "_has_callback", "_has_ended", "_head", "_history", "_let_go", "_lifecycle",
+        "_log", "_made_at", "_options", "_publish", "_publish_outcome", "_publish_response", "_report", "_resp_head",
+        "_resp_target", "_run_callbacks", "_run_progress", "_scope", "_settle", "_target", "_waiter", "_worker",
+        "begin_commit", "connection_class", "deliver_chunk", "deliver_outcome", "deliver_progress", "expire",
+        "fail_forked", "has_callback", "host", "is_awaited", "is_settled", "mailbox", "publish_outcome", "see_chunk",
+        "see_head", "see_hop", "see_plan", "see_progress", "session", "tell", "wants_chunks", "wants_progress",
+        "wants_upload_progress", "work",
+        *(name for name in dir(Call) if not name.startswith("__")),
+        *(name for name in {*dir(threading.Thread), *vars(threading.Thread())} if name.startswith("_")),
+    }
+    - {name for name in {*dir(UrlRequest), *dir(threading.Thread)} if name.startswith("__") or name[0] != "_"}
+    - {"_get_connection_for_scheme", "_dispatch_result"}
+)  # fmt: skip
+
+
+def never(self: Any, *_: Any, **__: Any) -> Any:
+    raise AssertionError("the library takes this for its own")
+
+
+def set_all(request: Any) -> None:
+    for name in OWN_NAMES:
+        setattr(request, name, "mine")
+
+
+class SetBefore(UrlRequest):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        set_all(self)
+        super().__init__(*arguments, **options)
+
+
+class SetAfter(UrlRequest):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        set_all(self)
+
+
+TAKING: dict[str, Any] = {
+    "methods": type("Taking", (UrlRequest,), dict.fromkeys(OWN_NAMES, never)),
+    "values": type("Taking", (UrlRequest,), dict.fromkeys(OWN_NAMES, "mine")),
+    "properties": type("Taking", (UrlRequest,), {name: property(never) for name in OWN_NAMES}),
+    "before": SetBefore,
+    "after": SetAfter,
+}
+
+
+@pytest.mark.parametrize("cls", TAKING.values(), ids=TAKING)
+@pytest.mark.parametrize(
+    ("path", "options", "terminal", "others"),
+    [
+        ("/ok", {}, "success", {"progress"}),
+        ("/ok", {"on_progress": None}, "success", set()),
+        ("/ok", {"req_body": b"body", "on_upload_progress": ...}, "success", {"progress", "upload_progress"}),
+        ("/ok", {"on_chunk": ...}, "success", {"progress", "chunk"}),
+        ("/ok", {"file_path": "file"}, "success", {"progress"}),
+        ("/moved", {}, "redirect", {"progress"}),
+        ("/moved", {"follow_redirects": True, "debug": True}, "success", {"progress"}),
+        ("/missing", {}, "failure", {"progress"}),
+        ("unknown://", {}, "error", set()),
+        ("/held", {}, "cancel", set()),
+    ],
+    ids=["success", "plain", "upload", "chunks", "file", "redirect", "followed", "failure", "error", "cancel"],
+)
+def test_18_any_other_name_is_a_subclasss_own(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cls: Any, path: str, options: Any, terminal: str,
+    others: set[str],
+) -> None:  # fmt: skip
+    """Contract 18, 6.1: whatever else a subclass defines, and however, every event arrives and wait() ends."""
+    monkeypatch.chdir(tmp_path)
+    server.respond("/ok", "hello")
+    server.respond("/missing", status=404)
+    server.respond("/moved", status=302, headers={"Location": "/ok"})
+    if terminal == "cancel":
+        server.play(signal("held"), hold())
+    told: list[str] = []
+    callbacks = {
+        f"on_{name}": lambda *_, name=name: told.append(name)
+        for name in ("success", "redirect", "failure", "error", "cancel", "finish", "progress")
+    }
+    for name in ("upload_progress", "chunk"):
+        if options.get(f"on_{name}") is ...:
+            callbacks[f"on_{name}"] = lambda *_, name=name: told.append(name)
+    request = cls(path if "://" in path else server.url + path, **{**options, **callbacks, **{
+        name: None for name, value in options.items() if value is None
+    }})  # fmt: skip
+    if terminal == "cancel":
+        server.wait("held")
+        assert request.cancel()
+
+    assert request.wait(timeout=20)
+    assert [terminal, "finish"] == told[-2:]
+    assert others == set(told[:-2])
+    assert (True, terminal == "cancel") == (request.is_finished, request.is_cancelled)
+    request.join(20)
+    assert not request.is_alive()
+    assert repr(request).startswith(f"<{cls.__name__} urlrequest-")
+    if cls in {SetBefore, SetAfter}:
+        assert {"mine"} == {getattr(request, name) for name in OWN_NAMES}
+
+
+@pytest.mark.parametrize("cls", TAKING.values(), ids=TAKING)
+def test_18_any_other_name_is_an_awaited_subclasss_own(server: Server, cls: Any) -> None:
+    """Contract 17.8, 18: such a request can be awaited, waited for with others, and cancelled with all."""
+    server.respond("/ok", "hello")
+
+    async def run() -> Any:
+        return await cls(f"{server.url}/ok")
+
+    assert "hello" == asyncio.run(run()).result
+    requests = [cls(f"{server.url}/ok") for _ in range(3)]
+    assert requests == sorted(urlrequest.as_completed(requests, timeout=20), key=requests.index)
+    assert urlrequest.wait_all(requests, timeout=20)
+    with Session(max_requests=1) as session:
+        server.play(signal("busy"), hold())
+        requests = [session.request(server.url), *(cls(server.url, session=session) for _ in range(2))]
+        server.wait("busy")
+        assert 3 == session.cancel_all()
+        assert urlrequest.wait_all(requests, timeout=20)
+
+
+def test_18_a_subclass_of_the_same_name(server: Server, recorder: Any) -> None:
+    """Contract 18: a class may be called UrlRequest, too, and have private names of its own."""
+    server.respond("/", "hello")
+
+    class UrlRequest(urlrequest.UrlRequest):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            self.__call = self._call = "mine"
+            super().__init__(*arguments, **options)
+
+        def decode_result(self, result: Any, resp: Any) -> Any:
+            return result, self.__call, self._call
+
+    assert ("hello", "mine", "mine") == recorder.run(server.url, cls=UrlRequest).result
+
+
+def test_18_a_subclass_without_a_hash(server: Server, recorder: Any) -> None:
+    """Contract 18: a class that compares by value cannot be hashed; the library does not need to."""
+    server.respond("/", "hello")
+
+    class Equal(UrlRequest):
+        __hash__ = None  # type: ignore[assignment]  # as Python does for a class with __eq__
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Equal)
+
+    assert "hello" == recorder.run(server.url, cls=Equal, deadline=20).result
+
+
+@pytest.mark.parametrize("how", ["method", "class attribute", "before"])
+def test_2_5_callbacks_of_a_subclass(server: Server, how: str) -> None:
+    """Contract 2.5, 18: a callback that a subclass defines is passed to the constructor, or set once it is made."""
+    server.play(signal("received"), wait_for("go"), send(OK))
+    log: list[Any] = []
+
+    class Own(UrlRequest):
+        if how == "method":
+
+            def on_success(self, _: Any, result: Any) -> None:
+                log.append(result)
+
+        elif how == "class attribute":
+            on_success = staticmethod(lambda _, result: log.append(result))
+
+        def __init__(self, url: str) -> None:
+            if how == "before":
+                self.on_success = lambda _, result: log.append(result)
+            super().__init__(url, on_success=self.on_success)
+
+    request = Own(server.url)
+    server.wait("received")
+    server.signal("go")
+
+    assert request.wait(timeout=20)
+    assert [{}] == log
+
+
+@pytest.mark.parametrize("how", ["wait", "cancel"])
+def test_18_wait_and_cancel_may_be_overridden(server: Server, recorder: Any, how: str) -> None:
+    """Contract 18: an override of wait() or cancel() runs, the base's does the work, and cancel_all() uses it."""
+    server.play(signal("received"), hold())
+    called: list[str] = []
+
+    class Own(UrlRequest):
+        def wait(self, delay: float | None = 0.5, timeout: float | None = None) -> bool:
+            called.append("wait")
+            return super().wait(delay, timeout)
+
+        def cancel(self) -> bool:
+            called.append("cancel")
+            return super().cancel()
+
+    request = recorder.get(server.url, cls=Own)
+    server.wait("received")
+    assert request.cancel() if how == "cancel" else 1 == urlrequest.cancel_all()
+
+    assert request.wait(timeout=20)
+    assert (["cancel", "wait"], "cancel") == (called, recorder.terminal)

@@ -198,7 +198,7 @@ def test_15_2_deadline_does_not_touch_a_settled_result(server: Server, recorder:
     server.play(send(reply()))
     request = recorder.get(server.url, deadline=PATIENCE)
     request.join(20)
-    request._scope.deadline.at = monotonic() - 1  # it passes before the delivery
+    request._urlrequest_call.scope.deadline.at = monotonic() - 1  # it passes before the delivery
     assert request.wait(timeout=20)
 
     assert ("success", "hello") == (recorder.terminal, request.result)

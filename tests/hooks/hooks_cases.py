@@ -972,7 +972,7 @@ def wait_on_another_thread(w: World) -> None:
         waited = w.get("/gate")
         thread = threading.Thread(target=wait, name="scope")
         thread.start()
-        assert _becomes(lambda: bool(waited.mailbox._visits))
+        assert _becomes(lambda: bool(waited._urlrequest_call.mailbox._visits))
         w.gate.set()
         thread.join()
         w.get("/text")

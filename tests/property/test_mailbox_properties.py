@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from urlrequest._client.callbacks import Callbacks
+from urlrequest._client.callbacks import Callbacks, run_progress
 from urlrequest._delivery.events import Cancel, Outcome, ProgressRun, Success
 from urlrequest._delivery.lifecycle import Lifecycle, State
 from urlrequest._delivery.mailbox import PROGRESS_LIMIT, Mailbox, Subscription
@@ -39,7 +39,7 @@ class Request(Callbacks):
         return self.has_callbacks and not self.lifecycle.is_finished
 
     def deliver_progress(self, run: ProgressRun, most: int, until: float | None) -> int:
-        return self._run_progress(run, most, until, self.lifecycle)
+        return run_progress(self, run, most, until, self.lifecycle)
 
     def _note(self, current: int) -> None:
         assert not self.ends, "progress after the end"

@@ -10,7 +10,7 @@ import pytest
 
 import urlrequest
 from urlrequest import UrlRequest, cancel_all, wait_all
-from urlrequest._client.active import live_requests
+from urlrequest._client.call import active_calls
 from urlrequest._delivery.mailbox import PROGRESS_LIMIT, Mailbox
 from urlrequest.hooks import ManualHook
 from urlrequest.testing import Reply, Server
@@ -29,11 +29,11 @@ def _quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No loop is detected, and what is left at the end is told."""
     monkeypatch.setattr(urlrequest.defaults, "detect_hook", False)
     cancel_all()  # what another file's tests have left, in the same process
-    assert wait_all(list(live_requests), timeout=20)
+    assert wait_all(list(active_calls.values()), timeout=20)
     gc.collect()
     before = mailboxes()
     yield
-    assert {} == live_requests
+    assert {} == active_calls
     until = time.monotonic() + 20
     while collected_mailboxes() > before:  # a worker may not have returned yet from the last lines of its work
         assert time.monotonic() < until

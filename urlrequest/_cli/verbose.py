@@ -12,14 +12,13 @@ from __future__ import annotations
 import re
 import sys
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 from urlrequest import HTTPConnection, HTTPSConnection, UrlRequest
+from urlrequest._http.target import parse_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from urlrequest._engine.prepare import PreparedRequest
-    from urlrequest._http.redirect import Hop
 
 __all__ = ["ShownRequest", "complain", "describe_error", "printable", "show_timings", "without_userinfo"]
 
@@ -106,18 +105,21 @@ class _ShownTls(_Shown, HTTPSConnection):
 class ShownRequest(UrlRequest):
     """A request that shows all heads, and the redirects between them. What it overrides runs on the worker."""
 
-    _hop: Hop | None = None
-
-    def redirect_followed(self, hop: Hop) -> None:
-        super().redirect_followed(hop)
-        self._hop = hop
-
-    def request_prepared(self, prepared: PreparedRequest) -> None:
-        super().request_prepared(prepared)
-        hop, self._hop = self._hop, None
-        if hop is not None:
-            _say(f"* {hop.status}: {printable(hop.url)} leads to {printable(prepared.target.url)}")
-
     def get_connection_for_scheme(self, scheme: str) -> type:
+        history = self.history
+        if history:  # it is asked for once more after each redirect
+            hop = history[-1]
+            next_url = _next_url(hop.url, hop.headers.get("Location", ""))
+            _say(f"* {hop.status}: {printable(hop.url)} leads to {printable(next_url)}")
         shown: dict[type, type] = {HTTPConnection: _Shown, HTTPSConnection: _ShownTls}
         return shown[super().get_connection_for_scheme(scheme)]
+
+
+def _next_url(url: str, location: str) -> str:
+    """Where a redirect leads, without credentials; `location` as it was received."""
+    location = location.strip(" \t").encode("latin-1", "replace").decode("utf-8", "replace")
+    try:
+        location = urljoin(url, location)
+        return parse_target(location).url
+    except ValueError:
+        return without_userinfo(location)  # the request itself knows better how to read it

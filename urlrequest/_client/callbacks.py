@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from urlrequest._delivery.events import Outcome, ProgressRun
     from urlrequest._delivery.lifecycle import Lifecycle
 
-__all__ = ["Callbacks"]
+__all__ = ["Callbacks", "drop_callbacks", "has_callback", "run_callbacks", "run_progress"]
 
 _NAMES = (
     "on_success",
@@ -72,51 +72,47 @@ class Callbacks:
                 raise TypeError(f"{name} is {type(callback).__name__}; a callable or None is needed")
             setattr(self, name, callback)
 
-    def wants_progress(self) -> bool:
-        return bool(self.on_progress)
 
-    def wants_upload_progress(self) -> bool:
-        return bool(self.on_upload_progress)
+def has_callback(request: Any, name: str) -> bool:
+    """Whether somebody is to be told of an outcome: there is its callback, or on_finish."""
+    return bool(request.on_finish or getattr(request, name))
 
-    def wants_chunks(self) -> bool:
-        return bool(self.on_chunk)
 
-    def _has_callback(self, name: str) -> bool:
-        """Whether somebody is to be told of an outcome."""
-        return bool(self.on_finish or getattr(self, name))
+def run_progress(request: Any, run: ProgressRun, most: int, until: float | None, lifecycle: Lifecycle) -> int:
+    """Run the request's callback for the events of a run; how many there were.
 
-    def _run_progress(self, run: ProgressRun, most: int, until: float | None, lifecycle: Lifecycle) -> int:
-        """Run the callback for the events of a run; how many there were.
+    Whatever a callback may do is looked at before the next event: it may replace the callback, cancel the request, or
+    wait for it, which delivers the rest of the run in here.
+    """
+    name, total = run.callback, run.total
+    done = 0
+    while run.count and done < most and not lifecycle.is_cancelled:
+        current = run.first
+        run.first += run.step
+        run.count -= 1
+        done += 1
+        callback = getattr(request, name)
+        if callback:
+            callback(request, current, total)
+        if until is not None and monotonic() >= until:
+            break
+    return done
 
-        Whatever a callback may do is looked at before the next event: it may replace the callback, cancel the request,
-        or wait for it, which delivers the rest of the run in here.
-        """
-        name, total = run.callback, run.total
-        done = 0
-        while run.count and done < most and not lifecycle.is_cancelled:
-            current = run.first
-            run.first += run.step
-            run.count -= 1
-            done += 1
-            callback = getattr(self, name)
-            if callback:
-                callback(self, current, total)
-            if until is not None and monotonic() >= until:
-                break
-        return done
 
-    def _run_callbacks(self, outcome: Outcome) -> None:
-        """Run the outcome's callback, then on_finish, whatever the first one raises (contract 3.6)."""
-        callback = getattr(self, outcome.callback)
-        try:
-            if callback:
-                callback(self, *outcome.arguments())
-        finally:
-            on_finish = self.on_finish
-            if on_finish:
-                on_finish(self)
+def run_callbacks(request: Any, outcome: Outcome) -> None:
+    """Run the outcome's callback, then on_finish, whatever the first one raises (contract 3.6)."""
+    callback = getattr(request, outcome.callback)
+    try:
+        if callback:
+            callback(request, *outcome.arguments())
+    finally:
+        on_finish = request.on_finish
+        if on_finish:
+            on_finish(request)
 
-    def _forget_callbacks(self) -> None:
-        for name in _NAMES:
-            if getattr(self, name) is not None:
-                setattr(self, name, None)
+
+def drop_callbacks(request: Any) -> None:
+    """Keep no callback alive any more (contract 3.7)."""
+    for name in _NAMES:
+        if getattr(request, name) is not None:
+            setattr(request, name, None)

@@ -1,37 +1,27 @@
 """UrlRequest: one HTTP request, a Thread to its user.
 
-It holds the options, hands them to a worker, and publishes the outcome. `run()` and what it calls run on the worker;
-`deliver_*()` run on the dispatch thread; everything else may be called from any thread.
+All that a user may call, read, set or override is here and in the three classes it derives from; all state, and all
+that the library calls, is in its `Call`. So a subclass may take every name that is not documented.
 
-Thread safety. Shared between threads are `_lifecycle`, `mailbox` and `_scope`, which say themselves why they are safe,
-and `_head`, written by the worker before the event that tells of it. The published attributes are written on the
-dispatch thread, in the order in which a polling thread may rely on them: `is_finished` last.
+Thread safety. `_urlrequest_call` is set by the constructor, and not changed any more. What the user passed is kept as
+plain attributes, of which the library reads `debug` and the callbacks once the request has started.
 """
 
 from __future__ import annotations
 
 from itertools import count
-from time import monotonic
 
-from urlrequest._concurrency.deadline import Deadline, check_seconds
-from urlrequest._delivery.events import Error, Failure, Outcome, ProgressRun, Redirect
-from urlrequest._delivery.lifecycle import Lifecycle, State
-from urlrequest._delivery.mailbox import Mailbox
-from urlrequest._delivery.queue import DispatchQueue, default_queue, wait_for
+from urlrequest._content.text import is_json, parse_json
+from urlrequest._delivery.queue import wait_for
 from urlrequest._engine.options import Options
-from urlrequest._engine.perform import perform
 from urlrequest._engine.prepare import find_target
-from urlrequest._log import log
-from urlrequest._net.cancel_scope import CancelScope, Phase
-from urlrequest.errors import DeadlineExceeded, InvalidURL
-from urlrequest.hooks import check_hook, current_hook
+from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
+from urlrequest.errors import InvalidURL, RequestCancelled, UnsupportedScheme
 
-from .active import live_requests
+from .call import Call
 from .callbacks import Callbacks
 from .response_attributes import ResponseAttributes
-from .session import Common, Session, check_session, default_session, timer
 from .thread_facade import ThreadFacade
-from .witnessed import WorkerSide
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,17 +30,21 @@ if TYPE_CHECKING:
 
     from urlrequest.hooks import Hook
 
+    from .shared import Shared
+
 __all__ = ["UrlRequest"]
 
 _numbers = count(1)
-_GONE_WRONG = (Error, Failure, Redirect)
 
 
-class UrlRequest(ThreadFacade, Callbacks, WorkerSide, ResponseAttributes):
+class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
     """An HTTP request that starts when it is made, and brings its outcome to callbacks.
 
     Exactly one of on_success, on_redirect, on_failure, on_error and on_cancel is called, then on_finish (contract 3.1),
     on the dispatch thread: the event loop's (see `urlrequest.hooks`), or whichever calls `wait()` or `drain()`.
+
+    A subclass may override `run()`, `decode_result()`, `get_connection_for_scheme()` and the other methods that are
+    documented, and define any other name. It sets its own attributes before it calls `super().__init__()`.
 
     Attributes:
         url, req_body, req_headers: What was passed to the constructor.
@@ -59,8 +53,8 @@ class UrlRequest(ThreadFacade, Callbacks, WorkerSide, ResponseAttributes):
         chunk_size, decode, debug, file_path, ca_file, verify, timeout, deadline: As passed to the constructor.
     """
 
-    is_awaited = False  # somebody is told of errors by an exception
-    _argument_error: Exception | None = None
+    # The name of the package keeps this apart from a subclass's own `_call`.
+    _urlrequest_call: Call
 
     def __init__(
         self,
@@ -93,7 +87,7 @@ class UrlRequest(ThreadFacade, Callbacks, WorkerSide, ResponseAttributes):
         client_cert: Any = None,
         ssl_context: Any = None,
         hook: Hook | None = None,
-        session: Session | None = None,
+        session: Shared | None = None,
         follow_redirects: bool | int | None = None,
         retries: int | None = None,
         trust_env: bool | None = None,
@@ -164,94 +158,22 @@ class UrlRequest(ThreadFacade, Callbacks, WorkerSide, ResponseAttributes):
         self.url, self.req_body, self.req_headers = url, req_body, req_headers
         self.chunk_size, self.decode, self.debug, self.file_path = chunk_size, decode, debug, file_path
         self.ca_file, self.verify, self.timeout, self.deadline = ca_file, verify, timeout, deadline
-        self.session: Common = session if isinstance(session, Session) else default_session
-        # The classes have these, too; but of what is set later, each instance would keep the names (1.3 KB in CPython).
-        self._target = self._head = self._resp_target = self._resp_head = self._content = self._result = None
-        self.host, self._made_at = "", monotonic()
-        self._lifecycle, self._scope = Lifecycle(), CancelScope()
-        self.mailbox = Mailbox(self, self._bind(timeout, deadline, hook, session))
+        call = self._urlrequest_call = Call(self, session, hook, timeout, deadline)
         options = Options(
             url, decode, ca_file, verify, chunk_size, req_body, req_headers, method, file_path, proxy_host, proxy_port,
             proxy_headers, user_agent, cookies, auth, client_cert, ssl_context, follow_redirects, retries, trust_env,
             params, json, files, progress_interval, max_size, resume, checksum, None, None, None,
         )  # fmt: skip
-        self._options: Options | None = self.session.complete(options).detached()
-        self._admit(self._options.base_url)
-
-    def _bind(self, timeout: object, deadline: object, hook: object, session: object) -> DispatchQueue:
-        """Set the clock, and choose the queue that brings the events home (contract 8.1)."""
-        shared, own = self.session, None
-        try:
-            if hook is not None:
-                own = check_hook(hook)
-            if session is not None:
-                check_session(session)
-            longest_step = shared.timeout if timeout is None else timeout
-            if longest_step is not None:
-                self._scope.timeout = check_seconds("timeout", longest_step)
-            longest = shared.deadline if deadline is None else deadline
-            if longest is not None:
-                self._scope.deadline = Deadline(check_seconds("deadline", longest))
-        except (TypeError, ValueError, RuntimeError) as error:
-            self._argument_error = error
-        chosen = own if own is not None else shared.hook or current_hook()
-        return default_queue if chosen is None else chosen.queue
-
-    def _admit(self, base_url: str | None) -> None:
-        """Go to a worker, or to the end of the line."""
-        live_requests[self] = None
-        try:
-            self.host = find_target(self.url, base_url).host
-        except InvalidURL:
-            pass  # the worker will say so
-        try:
-            is_running = self.session.workers.submit(self)
-        except RuntimeError as error:  # the system gives no more threads
-            self._fail(error)
-            return
-        if not is_running and self._lifecycle.is_cancelled and self.session.workers.remove(self):
-            self._end()  # the canceller came before there was anything to remove
-        if is_running or self._scope.deadline.at is None:
-            return
-        try:
-            timer.call_at(self._scope.deadline.at, self, self.expire)
-        except RuntimeError as error:
-            if self.session.workers.remove(self):
-                self._fail(error)
-        if self._options is None:  # it ended before the timer had the call; this is what its end begins with
-            timer.cancel(self)
-
-    def expire(self) -> None:
-        """End the request at its deadline if it still waits for a worker. On the timer's thread."""
-        if self.session.workers.remove(self):
-            self._fail(DeadlineExceeded(f"it had no worker within its deadline of {self._scope.deadline.seconds:g} s"))
-
-    # What the user asks
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether the outcome is there; it is from the terminal callback on."""
-        return self._lifecycle.is_finished
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether `cancel()` decided the outcome."""
-        return self._lifecycle.is_cancelled
-
-    @property
-    def timings(self) -> dict[str, float]:
-        """Seconds spent in queue, dns, connect, tls, send, first_octet, total; what did not happen is absent."""
-        return self._scope.timings.by_name()
+        call.submit(call.shared.complete(options).detached())
 
     def __repr__(self) -> str:
+        call = self._urlrequest_call
         try:
-            url = find_target(self.url, getattr(self.session, "base_url", None)).url
+            url = find_target(self.url, call.shared.base_url).url
         except InvalidURL:
             url = "an invalid URL"
-        state = "cancelled" if self.is_cancelled else self._lifecycle.state.value
+        state = "cancelled" if call.lifecycle.is_cancelled else call.lifecycle.state.value
         return f"<{type(self).__name__} {self.name}: {url}, {state}>"
-
-    # What the user does
 
     def wait(self, delay: float | None = 0.5, timeout: float | None = None) -> bool:
         """Run this request's callbacks on the calling thread until it is finished (contract 6).
@@ -264,7 +186,7 @@ class UrlRequest(ThreadFacade, Callbacks, WorkerSide, ResponseAttributes):
         Raises:
             BaseException: What a callback raised.
         """
-        return wait_for([self.mailbox], delay=delay, timeout=timeout)
+        return wait_for([self._urlrequest_call.mailbox], delay=delay, timeout=timeout)
 
     def __await__(self) -> Generator[Any, Any, UrlRequest]:
         """Let `await request` give the finished request, under asyncio and trio (contract 17.8).
@@ -274,9 +196,16 @@ class UrlRequest(ThreadFacade, Callbacks, WorkerSide, ResponseAttributes):
         Raises:
             BaseException: The request's error, or what a callback raised. RequestCancelled: It was cancelled.
         """
-        from urlrequest._delivery.awaiting import await_request  # most programs await nothing
+        from urlrequest._delivery.awaiting import await_end  # most programs await nothing
 
-        return await_request(self)
+        call = self._urlrequest_call
+        call.is_awaited = True
+        yield from await_end(call.mailbox, self.cancel).__await__()
+        if call.lifecycle.is_cancelled:
+            raise RequestCancelled(f"{self!r} was cancelled")
+        if call.error is not None:
+            raise call.error
+        return self
 
     def cancel(self) -> bool:
         """End the request, whatever it is doing: on_cancel and on_finish follow, and nothing else (contract 7).
@@ -286,165 +215,47 @@ class UrlRequest(ThreadFacade, Callbacks, WorkerSide, ResponseAttributes):
         Returns:
             Whether this call decided the outcome; False once the terminal callback has begun, or after a cancel.
         """
-        if not self._lifecycle.cancel():
-            return False
-        self._scope.cancel()
-        if self.session.workers.remove(self):
-            self._end()
-        self.mailbox.post_outcome()
-        return True
-
-    # On the worker
-
-    def work(self) -> None:
-        """Run the request, and see to it that it has an outcome. For `_concurrency.worker_pool` only."""
-        self._begin()
-        self._scope.timings[Phase.QUEUE] = monotonic() - self._made_at
-        try:
-            self.run()
-            if not self._lifecycle.is_settled:
-                missing = f"{type(self).__name__}.run() ended without performing the request"
-                self._settle(Error(error=RuntimeError(missing)))
-        except BaseException as error:  # noqa: BLE001 - an overridden run() may raise anything
-            if self._lifecycle.is_settled:
-                self._report(error)
-            else:
-                self._settle(Error(error=error, head=self._head))
-        self._attempt(self.mailbox.publish)  # while the worker is not free: logging may take its time
-
-    def tell(self) -> None:
-        """Announce the outcome: joining threads go on, and whoever delivers it finds that the request has ended."""
-        self._end()
-        if not self._lifecycle.is_cancelled:  # else the canceller has announced it
-            self._attempt(self.mailbox.announce)
-
-    def _attempt(self, step: Callable[[], None]) -> None:
-        try:
-            step()
-        except BaseException as error:  # noqa: BLE001 - no worker may end of it
-            self._report(error)
+        return self._urlrequest_call.cancel()
 
     def run(self) -> None:
         """Perform the request, on the worker. A subclass may override it and call it."""
-        if not self._lifecycle.advance(State.RUNNING):
-            return
-        if self._argument_error is not None:
-            self._settle(Error(error=self._argument_error))
-            return
-        assert self._options is not None, "options are kept until the request has run"
-        try:
-            self._settle(perform(self._options, self.session.supplies, self._scope, self))
-        except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too: the caller must hear of the end
-            self._settle(Error(error=error, head=self._head))
+        self._urlrequest_call.perform()
 
-    def fail_forked(self, thread: int) -> None:
-        """Settle the request in a forked child, where no worker performs it, and `thread` is the only one."""
-        if not self.mailbox.ends_for(thread):  # else its terminal callback is what forked, and goes on here
-            self._lifecycle, self.mailbox = Lifecycle(), Mailbox(self, default_queue)
-            self._fail(OSError("the process was forked; the request goes on in the parent"))
-        self._end()
+    def get_connection_for_scheme(self, scheme: str) -> type:
+        """Return the connection class for a scheme; override it for schemes of your own (contract 18.1).
 
-    def _fail(self, error: Exception) -> None:
-        """End the request without a worker."""
-        self._settle(Error(error=error))
-        self._attempt(self.mailbox.publish)
-        self.tell()
+        The class has the interface of `http.client.HTTPConnection`; best, it derives from `urlrequest.HTTPConnection`
+        and overrides `open_socket()`. Runs on the worker.
 
-    def _settle(self, outcome: Outcome) -> None:
-        """Decide the outcome, for `tell()` to announce; a cancel that came first wins."""
-        self._scope.timings[Phase.TOTAL] = monotonic() - self._made_at
-        if self.debug:
-            self._log("%s", outcome.error or f"{type(outcome).__name__.lower()}, {len(outcome.content or b'')} octets")
-        self._lifecycle.settle(outcome)
+        Raises:
+            UnsupportedScheme: There is none.
+        """
+        if scheme == "http":
+            return HTTPConnection
+        if scheme == "https":
+            return HTTPSConnection
+        raise UnsupportedScheme(f"no connection class for the scheme {scheme}")
 
-    def _end(self) -> None:
-        """Let go of what only the worker needed; joining threads go on."""
-        self._options = None
-        self._scope.release()
-        if self._scope.deadline.at is not None:
-            timer.cancel(self)
-        super()._end()
+    def decode_result(self, result: Any, resp: Any) -> Any:
+        """Make the result of the body's text (or octets); override it for types of your own. Runs on the worker.
 
-    # Told by perform(), on the worker
+        Args:
+            result: What contract 4.1 makes of the body.
+            resp: The response, with the interface of `http.client.HTTPResponse`.
+        """
+        if is_json(resp.getheader("Content-Type")):
+            try:
+                return parse_json(result)
+            except ValueError:
+                return result  # text that is no JSON stays text (contract 4.2)
+        return result
 
-    def progress_made(self, run: ProgressRun) -> None:
-        self.mailbox.post_progress(run)
+    # Under the names that programs written for Kivy know (contract 1.4)
 
-    def chunk_received(self, octets: bytes) -> None:
-        """Hand a piece of the body over, once not too much of it is undelivered (contract 17.2)."""
-        mailbox = self.mailbox
-        if not mailbox.has_room(len(octets)):
-            self._scope.arm()
-            mailbox.is_held_up = True  # whoever delivers a piece from now on wakes this worker
-            while not mailbox.has_room(len(octets)):
-                self._scope.wait({}, None, "on_chunk")
-            mailbox.is_held_up = False
-        mailbox.post_chunk(octets)
-
-    def begin_commit(self) -> bool:
-        return self._lifecycle.advance(State.COMMITTING)
-
-    # Told by the mailbox, on the dispatch thread
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether there is an outcome; its callbacks may still have to run."""
-        return self._lifecycle.is_settled
-
-    def has_callback(self) -> bool:
-        """Whether a callback is there for the outcome."""
-        return self._has_callback(self._lifecycle.callback)
-
-    def deliver_progress(self, run: ProgressRun, most: int, until: float | None) -> int:
-        """Run on_progress, or on_upload_progress, for the next events of a run."""
-        if self._resp_head is None and not run.is_upload:
-            self._publish_response(self._target, self._head)
-        return self._run_progress(run, most, until, self._lifecycle)
-
-    def deliver_chunk(self, octets: bytes) -> None:
-        """Run on_chunk, and let the worker read on."""
-        if self._resp_head is None:
-            self._publish_response(self._target, self._head)
-        callback = self.on_chunk
-        try:
-            if callback:
-                callback(self, octets)
-        finally:
-            if self.mailbox.is_held_up:
-                self._scope.wake()
-
-    def deliver_outcome(self) -> None:
-        """Publish the outcome, run its callback, then on_finish."""
-        outcome = self._lifecycle.decide()
-        self._publish(outcome)
-        try:
-            self._run_callbacks(outcome)
-        finally:
-            self._let_go()
-
-    def publish_outcome(self) -> bool:
-        """Publish the outcome unless it has a callback to run; whether it was published. Any thread."""
-        outcome = self._lifecycle.decide()
-        if self._has_callback(outcome.callback):
-            return False
-        self._publish(outcome)
-        self._let_go()
-        return True
-
-    def _publish(self, outcome: Outcome) -> None:
-        """Show the outcome, `is_finished` last: it is what a polling thread looks at."""
-        self._publish_response(self._target, self._head)
-        self._publish_outcome(outcome)
-        self._lifecycle.finish()
-        if isinstance(outcome, _GONE_WRONG) and not self.is_awaited and not self._has_callback(outcome.callback):
-            what = outcome.error or f"{self.resp_status} {self.resp_reason}"
-            log("WARNING", "%r ended, and no callback was there to be told: %s", self, what)
-
-    def _let_go(self) -> None:
-        """Keep nothing alive that a finished request does not need (contract 3.7)."""
-        self._forget_callbacks()
-        live_requests.pop(self, None)
+    def _get_connection_for_scheme(self, scheme: str) -> type:
+        """The same as `get_connection_for_scheme()`; an override of either name counts."""
+        return self.get_connection_for_scheme(scheme)
 
     def _dispatch_result(self, dt: float | None = None) -> None:  # noqa: ARG002 - Kivy's clock passes it
         """Deliver what is pending on this thread, as Kivy's clock calls it."""
-        self.mailbox.deliver_all()
+        self._urlrequest_call.mailbox.deliver_all()

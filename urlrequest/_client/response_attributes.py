@@ -1,7 +1,7 @@
-"""ResponseAttributes: what a request shows of its response and its outcome.
+"""ResponseAttributes: what a request shows of its way, its response and its outcome, to be read only.
 
-Thread safety. All is written by whoever delivers the outcome, the response's head first and `is_finished` (the
-request's) last, and read by anybody; each attribute is a single reference.
+Thread safety. All state is in the request's `Call`; each attribute reads one reference. What belongs to the outcome is
+set before `is_finished`, and the response's head before the first on_progress.
 """
 
 from __future__ import annotations
@@ -12,54 +12,78 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from urlrequest._delivery.events import Outcome
     from urlrequest._http.headers import Headers
-    from urlrequest._http.response_head import ResponseHead
-    from urlrequest._http.target import Target
+    from urlrequest._http.redirect import Hop
+
+    from .call import Call
 
 __all__ = ["ResponseAttributes"]
 
 
+class _Alias:
+    """Another name of an attribute (contract 1.4); a subclass may set an attribute of its own under this name."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, request: object, _: type | None = None) -> Any:
+        return self if request is None else getattr(request, self._name)
+
+
 class ResponseAttributes:
-    """The attributes of a request that are set in the same step that runs the callback (contract 3.4)."""
+    """The attributes that are set in the same step that runs the callback (contract 3.4), and what led to it."""
 
-    _result: Any = None
-    _error: BaseException | None = None
-    _content: bytes | None = None
-    _resp_head: ResponseHead | None = None
-    _resp_target: Target | None = None
+    _urlrequest_call: Call
 
-    def _publish_response(self, target: Target | None, head: ResponseHead | None) -> None:
-        if head is not None:
-            self._resp_target, self._resp_head = target, head
+    _result = _Alias("result")
+    _error = _Alias("error")
+    _resp_headers = _Alias("resp_headers")
+    _resp_status = _Alias("resp_status")
 
-    def _publish_outcome(self, outcome: Outcome) -> None:
-        self._content, self._result = outcome.content, outcome.result
-        if outcome.error is not None:
-            self._error = outcome.error
+    @property
+    def is_finished(self) -> bool:
+        """Whether the outcome is there; it is from the terminal callback on."""
+        return self._urlrequest_call.lifecycle.is_finished
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether `cancel()` decided the outcome."""
+        return self._urlrequest_call.lifecycle.is_cancelled
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Seconds spent in queue, dns, connect, tls, send, first_octet, total; what did not happen is absent."""
+        return self._urlrequest_call.scope.timings.by_name()
+
+    @property
+    def history(self) -> list[Hop]:
+        """The redirects that were followed, with `url`, `status` and `headers` each."""
+        return list(self._urlrequest_call.history)
 
     @property
     def result(self) -> Any:
         """What came back (contract 4); None until the request is finished."""
-        return self._result
+        return self._urlrequest_call.result
 
     @property
     def error(self) -> BaseException | None:
         """What went wrong; None until the request is finished, and without an error."""
-        return self._error
+        return self._urlrequest_call.error
 
     @property
     def content(self) -> bytes | None:
         """The body's octets, content codings undone; None until the request is finished."""
-        return self._content
+        return self._urlrequest_call.content
 
     @property
     def text(self) -> str | None:
         """The body as text, whatever its type says; None until the request is finished."""
-        if self._content is None:
+        content = self._urlrequest_call.content
+        if content is None:
             return None
-        text = decode_text(self._content, self._content_type)
-        return text if isinstance(text, str) else self._content.decode("utf-8", "replace")
+        head = self._urlrequest_call.resp_head
+        text = decode_text(content, None if head is None else head.headers.get("Content-Type"))
+        return text if isinstance(text, str) else content.decode("utf-8", "replace")
 
     def json(self) -> Any:
         """Parse the body as JSON, whatever its type says.
@@ -67,30 +91,31 @@ class ResponseAttributes:
         Raises:
             ValueError: It is no JSON, or there is no body yet.
         """
-        if self._content is None:
+        content = self._urlrequest_call.content
+        if content is None:
             raise ValueError("there is no body")
-        return parse_json(self._content)
+        return parse_json(content)
 
     @property
     def resp_status(self) -> int | None:
         """The response's status code; None until the first callback."""
-        return None if self._resp_head is None else self._resp_head.status
+        head = self._urlrequest_call.resp_head
+        return None if head is None else head.status
 
     @property
     def resp_reason(self) -> str | None:
         """The response's reason phrase; None until the first callback."""
-        return None if self._resp_head is None else self._resp_head.reason
+        head = self._urlrequest_call.resp_head
+        return None if head is None else head.reason
 
     @property
     def resp_headers(self) -> Headers | None:
         """The response's header fields; None until the first callback."""
-        return None if self._resp_head is None else self._resp_head.headers
+        head = self._urlrequest_call.resp_head
+        return None if head is None else head.headers
 
     @property
     def resp_url(self) -> str | None:
         """The URL that answered, without userinfo; None until the first callback."""
-        return None if self._resp_target is None else self._resp_target.url
-
-    @property
-    def _content_type(self) -> str | None:
-        return None if self._resp_head is None else self._resp_head.headers.get("Content-Type")
+        target = self._urlrequest_call.resp_target
+        return None if target is None else target.url

@@ -1,17 +1,14 @@
-"""Session: what requests share: connections, workers, cookies, limits, and settings they do not name themselves.
+"""Session: requests that belong together: their connections, worker threads, cookies, limits and settings.
 
-Thread safety. The settings are single references, read by each constructor; `_workers`, `_pool` and the cookies guard
-themselves. A session may be used from any thread.
+Thread safety. The settings are single references, which each constructor of a request reads; the rest is `Shared`'s. A
+session may be used from any thread.
 """
 
 from __future__ import annotations
 
-import weakref
-
-from urlrequest._concurrency.timer import TimerThread
-from urlrequest._concurrency.worker_pool import WorkerPool
-from urlrequest._engine.perform import Supplies
-from urlrequest._engine.pool import MOST_IDLE, Pool
+from .active import cancel_requests
+from .request import UrlRequest
+from .shared import MAX_REQUESTS, Shared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,11 +21,7 @@ if TYPE_CHECKING:
     from urlrequest._engine.options import Options
     from urlrequest.hooks import Hook
 
-    from .request import UrlRequest
-
-__all__ = ["Session", "check_session", "default_session", "sessions", "timer"]
-
-MAX_REQUESTS = 64  # running at once; the others wait
+__all__ = ["Session"]
 
 _SETTINGS = {  # of requests, and what says nothing of them
     "ca_file": None,
@@ -44,74 +37,8 @@ _SETTINGS = {  # of requests, and what says nothing of them
     "auth": None,
 }
 
-timer = TimerThread()
-sessions: weakref.WeakSet[Common] = weakref.WeakSet()
 
-
-class Common:
-    """What requests share: connections and workers.
-
-    Attributes:
-        hook, timeout, deadline: For requests that name none.
-        is_closed: New requests are refused.
-        supplies: What a request gets while it runs.
-    """
-
-    hook: Hook | None = None
-    timeout: float | None = None
-    deadline: float | None = None
-    is_closed = False
-
-    def __init__(self, max_requests: int, max_per_host: int | None, max_idle: int | None) -> None:
-        self._max_requests, self._max_per_host = _check_limits(max_requests, max_per_host)
-        self._max_idle = None if max_idle is None else _check_max_idle(max_idle)
-        self.workers = WorkerPool(max_requests, max_per_host)
-        self.pool = Pool(self.max_idle)
-        self.supplies = Supplies(self.pool)
-        sessions.add(self)
-
-    @property
-    def max_requests(self) -> int:
-        """How many requests run at a time."""
-        return self._max_requests
-
-    @max_requests.setter
-    def max_requests(self, limit: int) -> None:
-        self._max_requests, _ = _check_limits(limit, None)
-        self.workers.change_limits(self._max_requests, self._max_per_host)
-        self.pool.change_limit(self.max_idle)
-
-    @property
-    def max_per_host(self) -> int | None:
-        """How many requests run at a time for one host."""
-        return self._max_per_host
-
-    @max_per_host.setter
-    def max_per_host(self, limit: int | None) -> None:
-        _, self._max_per_host = _check_limits(1, limit)
-        self.workers.change_limits(self._max_requests, self._max_per_host)
-
-    @property
-    def max_idle(self) -> int:
-        """How many connections are kept for later; unless it was said, as many as can be in use, or 64."""
-        return max(MOST_IDLE, self._max_requests) if self._max_idle is None else self._max_idle
-
-    @max_idle.setter
-    def max_idle(self, limit: int) -> None:
-        self._max_idle = _check_max_idle(limit)
-        self.pool.change_limit(limit)
-
-    def complete(self, options: Options) -> Options:
-        """The options of a request, with settings for what it does not name."""
-        return options
-
-    def forget(self) -> None:
-        """Start afresh. In a forked child."""
-        self.workers.reset_after_fork()
-        self.pool.forget()
-
-
-class Session(Common):
+class Session(Shared):
     """Requests that belong together (contract 17.9).
 
     All attributes may be changed at any time, and hold for requests made from then on; `max_requests`, `max_per_host`
@@ -173,27 +100,21 @@ class Session(Common):
         self._cookie_text = None if isinstance(cookies, CookieJar) else cookies
         # Strict: no cookie for all of co.uk and its like.
         own_jar = CookieJar(DefaultCookiePolicy(strict_domain=True))
-        self._store = CookieStore(cookies if isinstance(cookies, CookieJar) else own_jar)
-        super().__init__(max_requests, max_per_host, max_idle)
-        self.supplies = Supplies(self.pool, self._store)
+        self._jar = cookies if isinstance(cookies, CookieJar) else own_jar
+        super().__init__(max_requests, max_per_host, max_idle, CookieStore(self._jar))
 
     @property
     def cookies(self) -> CookieJar:
         """The cookies that servers have set."""
-        return self._store.jar
+        return self._jar
 
     def request(self, url: str, *arguments: Any, **options: Any) -> UrlRequest:
         """Make a request of this session; the arguments are those of `UrlRequest`."""
-        from .request import UrlRequest
-
         return UrlRequest(url, *arguments, session=self, **options)
 
     def cancel_all(self) -> int:
         """Cancel the session's requests that are not finished yet; how many it cancelled. Any thread."""
-        from .active import live_requests
-
-        # The latest first: none of those that wait shall begin because another one has ended.
-        return sum(request.cancel() for request in reversed(list(live_requests)) if request.session is self)
+        return cancel_requests(self)
 
     def close(self) -> None:
         """Cancel what is not finished, and close the connections. A request made afterwards is an error."""
@@ -227,32 +148,3 @@ class Session(Common):
         settings["base_url"], settings["session_headers"] = self.base_url, self.headers
         settings["session_cookies"] = self._cookie_text
         return options._replace(**settings)
-
-
-def check_session(session: object) -> None:
-    """Refuse what is no session of `UrlRequest`'s, or no longer one.
-
-    Raises:
-        TypeError: It is something else. RuntimeError: It is closed.
-    """
-    if not isinstance(session, Session):
-        raise TypeError(f"session is {type(session).__name__}; a urlrequest.Session is needed")
-    if session.is_closed:
-        raise RuntimeError("the session is closed")
-
-
-def _check_limits(max_requests: int, max_per_host: int | None) -> tuple[int, int | None]:
-    for name, limit in (("max_requests", max_requests), ("max_per_host", max_per_host)):
-        if limit is not None and limit < 1:
-            raise ValueError(f"{name} is {limit}; 1 or more is needed")
-    return max_requests, max_per_host
-
-
-def _check_max_idle(limit: int) -> int:
-    if limit < 0:
-        raise ValueError(f"max_idle is {limit}; 0 or more is needed")
-    return limit
-
-
-default_session = Common(MAX_REQUESTS, None, None)
-"""For requests that name no session: it keeps connections and no cookies (contract 17.9)."""

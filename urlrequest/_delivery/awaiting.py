@@ -14,18 +14,17 @@ from contextlib import suppress
 from urlrequest._concurrency.deadline import Deadline, earliest
 from urlrequest._concurrency.sync import MAX_SLEEP
 from urlrequest._concurrency.wakeup import borrowed_waker
-from urlrequest.errors import RequestCancelled
 
 from .queue import SLICE, DispatchQueue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
-    from typing import Any, Protocol
-
-    from urlrequest._client.request import UrlRequest
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any, Protocol, TypeVar
 
     from .mailbox import Mailbox, Subscription
+
+    T = TypeVar("T")
 
     class _Loop(Protocol):
         """What awaiting needs of an event loop."""
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
             ...
 
 
-__all__ = ["as_completed", "await_request"]
+__all__ = ["as_completed", "await_end"]
 
 
 class _Asyncio:
@@ -74,8 +73,12 @@ def _running_loop() -> _Loop:
     return _Asyncio()
 
 
-async def _finish(request: UrlRequest) -> UrlRequest:
-    """Deliver the request's events on this loop until it is finished."""
+async def await_end(mailbox: Mailbox, cancel: Callable[[], bool]) -> None:
+    """Deliver a request's events on the running loop until the request is finished.
+
+    Args:
+        cancel: Cancels the request, when the task that awaits it is cancelled.
+    """
     loop = _running_loop()
     event = loop.make_event()
 
@@ -84,49 +87,39 @@ async def _finish(request: UrlRequest) -> UrlRequest:
 
     queue = DispatchQueue(lambda: loop.call_soon(wake))
     thread = threading.get_ident()
-    visit = request.mailbox.visit(queue)
-    request.is_awaited = True
+    visit = mailbox.visit(queue)
     try:
         while True:
             queue.drain(SLICE)
-            if request.mailbox.ends_for(thread):
+            if mailbox.ends_for(thread):
                 break
-            await _wait_or_cancel(event, request, queue)
+            await _wait_or_cancel(event, cancel, queue)
             event = loop.make_event()
     finally:
-        request.mailbox.leave(visit)
-    if request.is_cancelled:
-        raise RequestCancelled(f"{request!r} was cancelled")
-    if request.error is not None:
-        raise request.error
-    return request
+        mailbox.leave(visit)
 
 
-async def _wait_or_cancel(event: Any, request: UrlRequest, queue: DispatchQueue) -> None:
+async def _wait_or_cancel(event: Any, cancel: Callable[[], bool], queue: DispatchQueue) -> None:
     """Wait for the event; a task that is cancelled meanwhile cancels the request, whose last callbacks run at once."""
     try:
         await event.wait()
     except BaseException:
-        if request.cancel():
+        if cancel():
             queue.drain()
         raise
 
 
-def await_request(request: UrlRequest) -> Generator[Any, Any, UrlRequest]:
-    """What `await request` runs: see `UrlRequest.__await__`."""
-    return _finish(request).__await__()
-
-
-def as_completed(requests: Iterable[UrlRequest], timeout: float | None = None) -> Iterator[UrlRequest]:
-    """Run the callbacks of these requests on the calling thread, and yield each request when it is finished.
+def as_completed(requests: Mapping[Mailbox, T], timeout: float | None = None) -> Iterator[T]:
+    """Deliver the events of these requests on the calling thread, and yield each request when it is finished.
 
     Args:
+        requests: What to yield, by mailbox.
         timeout: The longest time until the last of them, in seconds; None: no limit.
     Raises:
         TimeoutError: The time ran out. BaseException: What a callback raised.
     """
     deadline, thread = Deadline(timeout), threading.get_ident()
-    waiting = {request.mailbox: request for request in requests}
+    waiting = dict(requests)
     visits: dict[Mailbox, Subscription] = {}
     with borrowed_waker() as waker:
         queue = DispatchQueue(waker.wake)
@@ -135,11 +128,10 @@ def as_completed(requests: Iterable[UrlRequest], timeout: float | None = None) -
                 visits[mailbox] = mailbox.visit(queue)
             while waiting:
                 queue.drain(SLICE)
-                finished = [request for mailbox, request in waiting.items() if mailbox.ends_for(thread)]
-                for request in finished:
-                    del waiting[request.mailbox]
-                    request.mailbox.leave(visits.pop(request.mailbox))
-                    yield request
+                finished = [mailbox for mailbox in waiting if mailbox.ends_for(thread)]
+                for mailbox in finished:
+                    mailbox.leave(visits.pop(mailbox))
+                    yield waiting.pop(mailbox)
                 if finished:
                     continue
                 if deadline.has_passed():

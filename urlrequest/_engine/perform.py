@@ -42,6 +42,12 @@ if TYPE_CHECKING:
     from .options import Options
     from .pool import Pool
 
+    class Supplies(Protocol):
+        """What requests of a session share."""
+
+        pool: Pool  # where connections come from and go to
+        cookie_store: CookieStore | None  # cookies of the session
+
     class Observer(Protocol):
         """Who is told what happens, on the worker: the request."""
 
@@ -64,24 +70,9 @@ if TYPE_CHECKING:
         def decode_result(self, result: Any, resp: Any) -> Any: ...
 
 
-__all__ = ["Supplies", "perform"]
+__all__ = ["perform"]
 
 DISCARD_LIMIT = 16 * 1024  # octets of a body that nobody wants and that are read to keep the connection
-
-
-class Supplies:
-    """What requests of a session share.
-
-    Attributes:
-        pool: Where connections come from and go to.
-        cookies: Cookies of the session, or None.
-    """
-
-    __slots__ = ("cookies", "pool")
-
-    def __init__(self, pool: Pool, cookies: CookieStore | None = None) -> None:
-        self.pool = pool
-        self.cookies = cookies
 
 
 def perform(options: Options, supplies: Supplies, scope: CancelScope, observer: Observer) -> Answer:
@@ -188,10 +179,10 @@ def _exchange_once(prepared: PreparedRequest, supplies: Supplies, scope: CancelS
     scope.check()
     lease = Lease(supplies.pool, prepared.route, scope)
     try:
-        cookies = None if supplies.cookies is None else supplies.cookies.cookies_for(prepared.target)
+        cookies = None if supplies.cookie_store is None else supplies.cookie_store.cookies_for(prepared.target)
         response = lease.exchange(prepared.method, *request_line_and_fields(prepared, cookies), prepared.body)
-        if supplies.cookies is not None:
-            supplies.cookies.store(prepared.target, response.head)
+        if supplies.cookie_store is not None:
+            supplies.cookie_store.store(prepared.target, response.head)
     except BaseException:
         lease.give_up()
         raise

@@ -11,7 +11,7 @@ import pytest
 
 import urlrequest
 from urlrequest import UrlRequest, cancel_all, g_requests, wait_all
-from urlrequest._client.active import live_requests
+from urlrequest._client.call import active_calls
 from urlrequest.testing import hold, send, signal
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def test_cancel_all(server: Server) -> None:
     assert 0 == cancel_all()
     assert wait_all(requests, timeout=10)
     assert requests == log
-    assert {} == live_requests
+    assert {} == active_calls
 
 
 @pytest.mark.parametrize("has_hook", [False, True])
@@ -135,11 +135,11 @@ def test_fault_117_exit_during_a_download(server: Server, tmp_path: Path, has_ho
         print("leaving", flush=True)
         began = time.monotonic()
         import atexit
-        from urlrequest._client import active
-        atexit.unregister(active._at_exit)
-        active.EXIT_TIME = 60
+        from urlrequest._client import exit_and_fork
+        atexit.unregister(exit_and_fork.end_at_exit)
+        exit_and_fork.EXIT_TIME = 60
         atexit.register(lambda: print("took", time.monotonic() - began < 30))
-        atexit.register(active._at_exit)
+        atexit.register(exit_and_fork.end_at_exit)
     """
     done = run(script, server.url, str(tmp_path / "f"), str(has_hook))
 
@@ -235,10 +235,10 @@ def test_fault_116_a_child_does_not_use_the_parents_wakers(server: Server) -> No
         warnings.simplefilter("ignore")
         request = urlrequest.UrlRequest(sys.argv[1])
         sys.stdin.readline()
-        assert request._scope._waker is not None
+        assert request._urlrequest_call.scope._waker is not None
         child = os.fork()
         if not child:
-            request_has_one = request._scope._waker is not None
+            request_has_one = request._urlrequest_call.scope._waker is not None
             os._exit(len(wakeup._spare) + request_has_one)
         print(os.waitpid(child, 0)[1])
         request.cancel()

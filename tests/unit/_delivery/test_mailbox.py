@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from urlrequest._client.callbacks import Callbacks
+from urlrequest._client.callbacks import Callbacks, run_progress
 from urlrequest._delivery.events import ProgressRun
 from urlrequest._delivery.mailbox import PROGRESS_LIMIT, Mailbox, Subscription
 from urlrequest._delivery.queue import BATCH, DispatchQueue
@@ -33,7 +33,7 @@ class Receiver(Callbacks):
         self.during(event)
 
     def deliver_progress(self, run: ProgressRun, most: int, until: float | None) -> int:
-        return self._run_progress(run, most, until, self)
+        return run_progress(self, run, most, until, self)
 
     def deliver_chunk(self, octets: bytes) -> None:
         self._note(octets)

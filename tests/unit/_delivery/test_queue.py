@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import urlrequest
-from urlrequest._client.callbacks import Callbacks
+from urlrequest._client.callbacks import Callbacks, run_progress
 from urlrequest._concurrency.sync import AtomicFlag
+from urlrequest._delivery.awaiting import as_completed
 from urlrequest._delivery.events import ProgressRun
 from urlrequest._delivery.mailbox import Mailbox, Subscription
 from urlrequest._delivery.queue import BATCH, DispatchQueue, wait_for
@@ -31,7 +31,7 @@ class Request(Callbacks):
         return self.callbacks
 
     def deliver_progress(self, run: ProgressRun, most: int, until: float | None) -> int:
-        return self._run_progress(run, most, until, self)
+        return run_progress(self, run, most, until, self)
 
     def _note(self, current: int) -> None:
         self.log.append((self.name, current))
@@ -491,7 +491,14 @@ def test_6_2_control_c_ends_a_wait(loop: Loop) -> None:
     assert wait_for([request.mailbox], delay=None, timeout=None)
 
 
-@pytest.mark.parametrize("wait", [urlrequest.wait_all, lambda requests: list(urlrequest.as_completed(requests))])
+@pytest.mark.parametrize(
+    "wait",
+    [
+        lambda requests: wait_for([request.mailbox for request in requests], delay=0.5, timeout=None),
+        lambda requests: list(as_completed({request.mailbox: request for request in requests})),
+    ],
+    ids=["all", "as completed"],
+)
 def test_6_2_control_c_as_a_wait_begins(
     loop: Loop, monkeypatch: pytest.MonkeyPatch, wait: Callable[[Any], object]
 ) -> None:

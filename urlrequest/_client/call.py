@@ -1,0 +1,464 @@
+"""Call: one request as worker threads, the mailbox and the engine see it.
+
+`UrlRequest` is what the user holds, and has documented names only, so that a subclass may take every other one. What
+the library keeps of a request, and calls on it, is here. A call is the Job of `WorkerPool`, the Receiver of `Mailbox`
+and the Observer of `perform()`.
+
+`work()`, `perform()` and what the engine calls run on the worker thread. `deliver_*()` run on the dispatch thread, and
+`publish_outcome()` on the thread that settles the request. Any thread may call the rest.
+
+Thread safety. The fields stand in three groups.
+
+* Worker only. The constructor fills them, `submit()` hands them to the worker through the lock of the worker pool, and
+  from then on the worker alone uses them. A request that no worker has taken is ended by the thread that took it out of
+  the pool's queue; the pool lets one thread do that, and this thread stands for the worker.
+* Any thread, atomic. Each is set before `submit()` and not changed any more; or it is one reference, which is read and
+  written in one step; or it guards itself (`lifecycle`, `mailbox`, `scope`). The worker writes `target`, `head` and
+  `history` before it posts the event that tells of them, so the thread that delivers the event sees them.
+* Holder of the turn to deliver. `Mailbox` gives the turn to one thread at a time. That thread writes the response's
+  head first and `Lifecycle.is_finished` last, so a thread that polls `is_finished` sees the rest. Each is one
+  reference.
+
+The request. A call refers to its request until the worker has ended and the outcome is delivered. Then the two are no
+reference cycle any more, and a finished request is freed at once, without the garbage collector. Worker and dispatch
+thread may end in either order. Each notes its own end first and then looks whether the other has ended, so the later
+one lets go of the request (both may, which does no harm). What still asks the call afterwards finds `_NOBODY`, a
+request without callbacks.
+"""
+
+from __future__ import annotations
+
+import threading
+from time import monotonic
+
+from urlrequest._concurrency.deadline import Deadline, check_seconds, earliest
+from urlrequest._concurrency.sync import MAX_SLEEP, Signal
+from urlrequest._delivery.events import Error, Failure, Outcome, ProgressRun, Redirect
+from urlrequest._delivery.lifecycle import Lifecycle, State
+from urlrequest._delivery.mailbox import Mailbox
+from urlrequest._delivery.queue import DispatchQueue, default_queue
+from urlrequest._engine.perform import perform
+from urlrequest._engine.prepare import find_target
+from urlrequest._log import log, report
+from urlrequest._net.cancel_scope import CancelScope, Phase
+from urlrequest.errors import DeadlineExceeded, InvalidURL
+from urlrequest.hooks import check_hook, current_hook
+
+from .callbacks import Callbacks, drop_callbacks, has_callback, run_callbacks, run_progress
+from .shared import Shared, check_session, default_session, timer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol
+
+    from urlrequest._engine.options import Options
+    from urlrequest._engine.prepare import PreparedRequest
+    from urlrequest._http.redirect import Hop
+    from urlrequest._http.response_head import ResponseHead
+    from urlrequest._http.target import Target
+
+    class Request(Protocol):
+        """What a call asks of its request: the callbacks, and what a subclass may override."""
+
+        name: str
+        debug: bool
+        on_progress: Callable[[Any, int, int], object] | None
+        on_upload_progress: Callable[[Any, int, int], object] | None
+        on_chunk: Callable[[Any, bytes], object] | None
+
+        def run(self) -> None: ...
+        def cancel(self) -> bool: ...
+        def decode_result(self, result: Any, resp: Any) -> Any: ...
+        def _get_connection_for_scheme(self, scheme: str) -> type: ...
+
+
+__all__ = ["Call", "active_calls"]
+
+_WORKER_ONLY = (
+    "argument_error",  # what is wrong with the constructor's arguments, or None
+    "options",  # what the user asked for; None from the end on
+)
+_ANY_THREAD = (
+    "request",
+    "shared",  # what the requests of the session share
+    "host",  # what the limit per host goes by; "" when there is none
+    "made_at",  # on `time.monotonic()`
+    "lifecycle",
+    "scope",
+    "mailbox",
+    "is_awaited",  # an exception tells somebody of errors
+    "worker",  # ident of the thread that runs the request, or None
+    "has_ended",  # no worker will do anything more for the request
+    "is_delivered",
+    "target",  # of the prepared request; the whole of it, which holds the body, is not kept
+    "head",  # of the response
+    "history",  # redirects that were followed
+    "_end_signal",  # notified at the end; a thread that joins uses the notification up, and gives it back for the next
+)
+_HOLDER_OF_THE_TURN = (
+    "resp_target",
+    "resp_head",
+    "content",
+    "result",
+    "error",
+)
+
+_GONE_WRONG = (Error, Failure, Redirect)
+
+active_calls: dict[Call, Request] = {}
+"""The requests that are not finished yet, in the order in which they were made: this keeps them alive (contract 3.7).
+
+Its single operations are atomic; whoever looks at all of them takes a copy first.
+"""
+
+
+class Call:
+    """One request: its state, and what each kind of thread does with it."""
+
+    __slots__ = (*_WORKER_ONLY, *_ANY_THREAD, *_HOLDER_OF_THE_TURN)
+
+    argument_error: Exception | None
+    options: Options | None
+    request: Request
+    shared: Shared
+    has_ended: bool
+    worker: int | None
+    target: Target | None
+    head: ResponseHead | None
+    history: tuple[Hop, ...]
+    resp_target: Target | None
+    resp_head: ResponseHead | None
+    content: bytes | None
+    result: Any
+    error: BaseException | None
+
+    def __init__(
+        self,
+        request: Request,
+        session: object = None,
+        hook: object = None,
+        timeout: object = None,
+        deadline: object = None,
+    ) -> None:
+        """Make the call of a request, for `submit()` to start; `argument_error` keeps what is wrong in here."""
+        self.made_at = monotonic()
+        self.request = request
+        self.shared = session if isinstance(session, Shared) else default_session
+        self.host = ""
+        self.argument_error = self.options = None
+        self.is_awaited = self.has_ended = self.is_delivered = False
+        self.worker = self.target = self.head = None
+        self.history = ()
+        self.resp_target = self.resp_head = self.content = self.result = self.error = None
+        self._end_signal = Signal()
+        self.lifecycle, self.scope = Lifecycle(), CancelScope()
+        self.mailbox = Mailbox(self, self._check_arguments(session, hook, timeout, deadline))
+
+    def _check_arguments(self, session: object, hook: object, timeout: object, deadline: object) -> DispatchQueue:
+        """Set the clock, and choose the queue that brings the events to the dispatch thread (contract 8.1)."""
+        shared, own = self.shared, None
+        try:
+            if hook is not None:
+                own = check_hook(hook)
+            if session is not None:
+                check_session(session)
+            longest_step = shared.timeout if timeout is None else timeout
+            if longest_step is not None:
+                self.scope.timeout = check_seconds("timeout", longest_step)
+            longest = shared.deadline if deadline is None else deadline
+            if longest is not None:
+                self.scope.deadline = Deadline(check_seconds("deadline", longest))
+        except (TypeError, ValueError, RuntimeError) as error:
+            self.argument_error = error
+        chosen = own if own is not None else shared.hook or current_hook()
+        return default_queue if chosen is None else chosen.queue
+
+    def submit(self, options: Options) -> None:
+        """Give the request to a worker, or put it into the queue for one. Once, on the caller's thread."""
+        self.options = options
+        active_calls[self] = self.request
+        try:
+            self.host = find_target(options.url, options.base_url).host
+        except InvalidURL:
+            pass  # the worker will say so
+        try:
+            has_worker = self.shared.workers.submit(self)
+        except RuntimeError as error:  # the system gives no more threads
+            self._fail(error)
+            return
+        if not has_worker:
+            self._end_if_cancelled()
+            if self.scope.deadline.at is not None:
+                self._start_timer(self.scope.deadline.at)
+
+    def _end_if_cancelled(self) -> None:
+        """End a queued request whose canceller came before it was in the queue, and so had nothing to take out."""
+        if self.lifecycle.is_cancelled and self.shared.workers.remove(self):
+            self._end()
+
+    def _start_timer(self, deadline: float) -> None:
+        """Keep the deadline of a queued request, which has no thread that could."""
+        try:
+            timer.call_at(deadline, self, self._expire)
+        except RuntimeError as error:  # the system gives no more threads
+            if self.shared.workers.remove(self):
+                self._fail(error)
+        if self.options is None:  # it ended before the timer was set, and so could not cancel it
+            timer.cancel(self)
+
+    def _expire(self) -> None:
+        """End the request at its deadline if it still has no worker. On the timer's thread."""
+        if self.shared.workers.remove(self):
+            self._fail(DeadlineExceeded(f"it had no worker within its deadline of {self.scope.deadline.seconds:g} s"))
+
+    # For any thread
+
+    def cancel(self) -> bool:
+        """Decide that the outcome is a cancel; False when it was decided before. Any thread; never blocks."""
+        if not self.lifecycle.cancel():
+            return False
+        self.scope.cancel()
+        if self.shared.workers.remove(self):
+            self._end()
+        self.mailbox.post_outcome()
+        return True
+
+    def join(self, timeout: float | None) -> None:
+        """Wait until no worker will do anything more for the request, or until the time is up, in seconds.
+
+        Raises:
+            RuntimeError: It is called on the request's own worker.
+        """
+        if self.has_ended:
+            return
+        if self.worker == threading.get_ident():
+            raise RuntimeError("cannot join the current thread")
+        self._wait_for_end(Deadline(None if timeout is None else max(0.0, timeout)))
+
+    def _wait_for_end(self, deadline: Deadline) -> None:
+        try:
+            while not self._end_signal.wait(earliest(MAX_SLEEP, deadline.remaining())):
+                if deadline.has_passed():
+                    return
+        finally:
+            if self.has_ended:
+                self._end_signal.notify()  # for the next to join; Ctrl-C may come at the moment the wait ends
+
+    def fail_forked(self, thread: int) -> None:
+        """Settle the request in a forked child, where no worker performs it, and `thread` is the only one."""
+        if not self.mailbox.ends_for(thread):  # else its terminal callback is what forked, and goes on here
+            self.lifecycle, self.mailbox = Lifecycle(), Mailbox(self, default_queue)
+            self._fail(OSError("the process was forked; the request goes on in the parent"))
+        self._end()
+
+    # For the worker pool, on the worker
+
+    def work(self) -> None:
+        """Run the request, and see to it that it has an outcome."""
+        self.worker = threading.get_ident()
+        self.scope.timings[Phase.QUEUE] = monotonic() - self.made_at
+        request = self.request
+        try:
+            request.run()
+            if not self.lifecycle.is_settled:
+                missing = f"{type(request).__name__}.run() ended without performing the request"
+                self._settle(Error(error=RuntimeError(missing)))
+        except BaseException as error:  # noqa: BLE001 - an overridden run() may raise anything
+            if self.lifecycle.is_settled:
+                _report(error, request)
+            else:
+                self._settle(Error(error=error, head=self.head))
+        self._attempt(self.mailbox.publish)  # while the worker is not free: logging may take its time
+
+    def tell(self) -> None:
+        """Announce the outcome. The request counts as ended by then: joining threads go on first."""
+        self._end()
+        if not self.lifecycle.is_cancelled:  # else the canceller has announced it
+            self._attempt(self.mailbox.announce)
+
+    def perform(self) -> None:
+        """What `UrlRequest.run()` does: perform the request, and settle it with the outcome."""
+        if not self.lifecycle.advance(State.RUNNING):
+            return
+        if self.argument_error is not None:
+            self._settle(Error(error=self.argument_error))
+            return
+        assert self.options is not None, "options are kept until the request has run"
+        try:
+            self._settle(perform(self.options, self.shared, self.scope, self))
+        except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too: the caller must hear of the end
+            self._settle(Error(error=error, head=self.head))
+
+    def _attempt(self, step: Callable[[], None]) -> None:
+        request = self.request  # the step may be what lets go of it
+        try:
+            step()
+        except BaseException as error:  # noqa: BLE001 - it must end no worker
+            _report(error, request)
+
+    def _fail(self, error: Exception) -> None:
+        """End the request without a worker."""
+        self._settle(Error(error=error))
+        self._attempt(self.mailbox.publish)
+        self.tell()
+
+    def _settle(self, outcome: Outcome) -> None:
+        """Decide the outcome, for `tell()` to announce; a cancel that came first wins."""
+        self.scope.timings[Phase.TOTAL] = monotonic() - self.made_at
+        if self.request.debug:
+            self._log("%s", outcome.error or f"{type(outcome).__name__.lower()}, {len(outcome.content or b'')} octets")
+        self.lifecycle.settle(outcome)
+
+    def _end(self) -> None:
+        """Let go of what only the worker needed, and wake the threads in `join()`."""
+        self.options = None
+        self.scope.release()
+        if self.scope.deadline.at is not None:
+            timer.cancel(self)
+        self.has_ended = True
+        self._end_signal.notify()
+        if self.is_delivered:
+            self.request = _NOBODY
+
+    def _log(self, message: str, *arguments: object) -> None:
+        # The text is not made here: an error may have none.
+        log("DEBUG", f"%s: {message}", self.request.name, *arguments)
+
+    # For `perform()`, on the worker
+
+    def connection_class(self, scheme: str) -> type:
+        """Which class to use; a subclass may override either name (contract 1.4)."""
+        return self.request._get_connection_for_scheme(scheme)  # noqa: SLF001 - an alias that the contract names
+
+    def decode_result(self, result: Any, resp: Any) -> Any:
+        return self.request.decode_result(result, resp)
+
+    def wants_progress(self) -> bool:
+        return bool(self.request.on_progress)
+
+    def wants_upload_progress(self) -> bool:
+        return bool(self.request.on_upload_progress)
+
+    def wants_chunks(self) -> bool:
+        return bool(self.request.on_chunk)
+
+    def request_prepared(self, prepared: PreparedRequest) -> None:
+        self.target = prepared.target
+        if self.request.debug:
+            self._log("%s %s", prepared.method, prepared.target.url)
+
+    def redirect_followed(self, hop: Hop) -> None:
+        self.history += (hop,)
+        if self.request.debug:
+            self._log("%d, followed", hop.status)
+
+    def head_received(self, head: ResponseHead) -> None:
+        self.head = head
+        if self.request.debug:
+            self._log("%d %s", head.status, head.reason)
+
+    def progress_made(self, run: ProgressRun) -> None:
+        self.mailbox.post_progress(run)
+
+    def chunk_received(self, octets: bytes) -> None:
+        """Hand a piece of the body over, once not too much of it is undelivered (contract 17.2)."""
+        mailbox = self.mailbox
+        if not mailbox.has_room(len(octets)):
+            self.scope.arm()
+            mailbox.is_held_up = True  # whoever delivers a piece from now on wakes this worker
+            while not mailbox.has_room(len(octets)):
+                self.scope.wait({}, None, "on_chunk")
+            mailbox.is_held_up = False
+        mailbox.post_chunk(octets)
+
+    def begin_commit(self) -> bool:
+        return self.lifecycle.advance(State.COMMITTING)
+
+    # For the mailbox, on the dispatch thread
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self.lifecycle.is_cancelled
+
+    @property
+    def is_settled(self) -> bool:
+        return self.lifecycle.is_settled
+
+    def has_callback(self) -> bool:
+        return has_callback(self.request, self.lifecycle.callback)
+
+    def deliver_progress(self, run: ProgressRun, most: int, until: float | None) -> int:
+        """Run on_progress, or on_upload_progress, for the next events of a run."""
+        if self.resp_head is None and not run.is_upload:
+            self._publish_head()
+        return run_progress(self.request, run, most, until, self.lifecycle)
+
+    def deliver_chunk(self, octets: bytes) -> None:
+        """Run on_chunk, and let the worker read on."""
+        if self.resp_head is None:
+            self._publish_head()
+        callback = self.request.on_chunk
+        try:
+            if callback:
+                callback(self.request, octets)
+        finally:
+            if self.mailbox.is_held_up:
+                self.scope.wake()
+
+    def deliver_outcome(self) -> None:
+        """Publish the outcome, run its callback, then on_finish."""
+        outcome = self.lifecycle.decide()
+        self._publish(outcome)
+        try:
+            run_callbacks(self.request, outcome)
+        finally:
+            self._let_go()
+
+    def publish_outcome(self) -> bool:
+        """Publish the outcome unless it has a callback to run; whether it was published. Any thread."""
+        outcome = self.lifecycle.decide()
+        if has_callback(self.request, outcome.callback):
+            return False
+        self._publish(outcome)
+        self._let_go()
+        return True
+
+    def _publish_head(self) -> None:
+        if self.head is not None:
+            self.resp_target, self.resp_head = self.target, self.head
+
+    def _publish(self, outcome: Outcome) -> None:
+        """Show the outcome, `is_finished` last: it is what a polling thread looks at."""
+        request = self.request
+        self._publish_head()
+        self.content, self.result, self.error = outcome.content, outcome.result, outcome.error
+        self.lifecycle.finish()
+        if isinstance(outcome, _GONE_WRONG) and not self.is_awaited and not has_callback(request, outcome.callback):
+            head = self.resp_head
+            what = outcome.error if head is None else outcome.error or f"{head.status} {head.reason}"
+            log("WARNING", "%r ended, and no callback was there to be told: %s", request, what)
+
+    def _let_go(self) -> None:
+        """Keep nothing alive that a finished request does not need (contract 3.7)."""
+        drop_callbacks(self.request)
+        active_calls.pop(self, None)
+        self.is_delivered = True
+        if self.has_ended:
+            self.request = _NOBODY
+
+
+def _report(error: BaseException, request: Request) -> None:
+    report(error, request)  # type: ignore[arg-type]  # it is a Thread, which a protocol cannot say
+
+
+class _Nobody(Callbacks):
+    """Stands in for a request that its call has let go of."""
+
+    name, debug = "", False
+
+    def __init__(self) -> None:  # pyright: ignore[reportMissingSuperCall]
+        """Have no callbacks."""
+
+
+_NOBODY: Any = _Nobody()

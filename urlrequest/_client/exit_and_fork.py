@@ -1,0 +1,65 @@
+"""What is done at the end of the process, and in a child that it forks, each in one order."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from time import monotonic
+
+from urlrequest._concurrency import wakeup
+from urlrequest._delivery.queue import default_queue
+from urlrequest._net import resolver
+
+from .active import cancel_all
+from .call import active_calls
+from .shared import sessions, timer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["end_at_exit", "register", "reset_after_fork"]
+
+EXIT_TIME = 1.0  # seconds that the end of the process may be held up, so that temporary files are removed
+
+
+def register() -> None:
+    """Have the interpreter call the two functions below."""
+    atexit.register(end_at_exit)
+    if sys.platform != "win32":
+        os.register_at_fork(after_in_child=reset_after_fork)
+
+
+def end_at_exit() -> None:
+    """Let the workers remove their temporary files: a daemon thread's `finally` does not run as the process ends."""
+    running = list(active_calls)
+    cancel_all()
+    until = monotonic() + EXIT_TIME
+    for call in running:
+        call.join(max(0.0, until - monotonic()))
+    _call_if_loaded("tls_contexts", "join_loaders", max(0.0, until - monotonic()))
+    for session in list(sessions):
+        session.pool.close()  # or the interpreter would warn of idle sockets that nobody has closed
+
+
+def reset_after_fork() -> None:
+    """Forget everything that lives in threads, which a fork does not copy."""
+    resolver.reset_after_fork()
+    _call_if_loaded("tls_sessions", "reset_after_fork")
+    _call_if_loaded("tls_contexts", "reset_after_fork")
+    timer.reset_after_fork()
+    for session in list(sessions):
+        session.reset_after_fork()
+    default_queue.forget()
+    for call in list(active_calls):
+        call.fail_forked(threading.get_ident())
+    wakeup.reset_after_fork()  # last: the requests have given theirs back, which are the parent's too
+
+
+def _call_if_loaded(module: str, function: str, *arguments: Any) -> None:
+    """Call a function of a module of `_net` that only https loads; not where another thread is just importing it."""
+    found = getattr(sys.modules.get(f"urlrequest._net.{module}"), function, None)
+    if found is not None:
+        found(*arguments)

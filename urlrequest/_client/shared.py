@@ -1,0 +1,133 @@
+"""Shared: what the requests of a session have in common, and what all of them do.
+
+A session is a `Shared` with settings; `default_session` is one without. Requests know this class only.
+
+Thread safety. The limits and `hook`, `timeout`, `deadline`, `is_closed` are single references, which each constructor
+of a request reads; `workers`, `pool`, `cookie_store` and `timer` guard themselves.
+"""
+
+from __future__ import annotations
+
+import weakref
+
+from urlrequest._concurrency.timer import TimerThread
+from urlrequest._concurrency.worker_pool import WorkerPool
+from urlrequest._engine.pool import MOST_IDLE, Pool
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from urlrequest._engine.options import Options
+    from urlrequest._http.cookies import CookieStore
+    from urlrequest.hooks import Hook
+
+__all__ = ["MAX_REQUESTS", "Shared", "check_session", "default_session", "sessions", "timer"]
+
+MAX_REQUESTS = 64  # running at once; the others wait
+
+timer = TimerThread()
+"""Keeps the deadlines of queued requests, of all sessions."""
+
+sessions: weakref.WeakSet[Shared] = weakref.WeakSet()
+"""All there are, for the end of the process and for a forked child."""
+
+
+class Shared:
+    """What the requests of a session have in common: worker threads, connections and cookies.
+
+    Attributes:
+        hook, timeout, deadline: For requests that name none.
+        base_url: What a request's URL is relative to, or None.
+        cookie_store: The session's cookies; None: it keeps none.
+        is_closed: New requests are refused.
+        workers: What runs the requests.
+        pool: Where connections come from and go to.
+    """
+
+    hook: Hook | None = None
+    timeout: float | None = None
+    deadline: float | None = None
+    base_url: str | None = None
+    is_closed = False
+
+    def __init__(
+        self,
+        max_requests: int,
+        max_per_host: int | None,
+        max_idle: int | None,
+        cookie_store: CookieStore | None = None,
+    ) -> None:
+        self._max_requests, self._max_per_host = _check_limits(max_requests, max_per_host)
+        self._max_idle = None if max_idle is None else _check_max_idle(max_idle)
+        self.workers = WorkerPool(max_requests, max_per_host)
+        self.pool = Pool(self.max_idle)
+        self.cookie_store = cookie_store
+        sessions.add(self)
+
+    @property
+    def max_requests(self) -> int:
+        """How many requests run at a time."""
+        return self._max_requests
+
+    @max_requests.setter
+    def max_requests(self, limit: int) -> None:
+        self._max_requests, _ = _check_limits(limit, None)
+        self.workers.change_limits(self._max_requests, self._max_per_host)
+        self.pool.change_limit(self.max_idle)
+
+    @property
+    def max_per_host(self) -> int | None:
+        """How many requests run at a time for one host."""
+        return self._max_per_host
+
+    @max_per_host.setter
+    def max_per_host(self, limit: int | None) -> None:
+        _, self._max_per_host = _check_limits(1, limit)
+        self.workers.change_limits(self._max_requests, self._max_per_host)
+
+    @property
+    def max_idle(self) -> int:
+        """How many connections are kept for later; unless it was said, as many as can be in use, or 64."""
+        return max(MOST_IDLE, self._max_requests) if self._max_idle is None else self._max_idle
+
+    @max_idle.setter
+    def max_idle(self, limit: int) -> None:
+        self._max_idle = _check_max_idle(limit)
+        self.pool.change_limit(limit)
+
+    def complete(self, options: Options) -> Options:
+        """The options of a request, with settings for what it does not name."""
+        return options
+
+    def reset_after_fork(self) -> None:
+        """Start afresh. In a forked child."""
+        self.workers.reset_after_fork()
+        self.pool.forget()
+
+
+def check_session(session: object) -> None:
+    """Refuse what is no session, or no longer one.
+
+    Raises:
+        TypeError: It is something else. RuntimeError: It is closed.
+    """
+    if not isinstance(session, Shared):
+        raise TypeError(f"session is {type(session).__name__}; a urlrequest.Session is needed")
+    if session.is_closed:
+        raise RuntimeError("the session is closed")
+
+
+def _check_limits(max_requests: int, max_per_host: int | None) -> tuple[int, int | None]:
+    for name, limit in (("max_requests", max_requests), ("max_per_host", max_per_host)):
+        if limit is not None and limit < 1:
+            raise ValueError(f"{name} is {limit}; 1 or more is needed")
+    return max_requests, max_per_host
+
+
+def _check_max_idle(limit: int) -> int:
+    if limit < 0:
+        raise ValueError(f"max_idle is {limit}; 0 or more is needed")
+    return limit
+
+
+default_session = Shared(MAX_REQUESTS, None, None)
+"""For requests that name no session: it keeps connections and no cookies (contract 17.9)."""
