@@ -18,7 +18,7 @@ from urlrequest import HTTPConnection, HTTPSConnection, UrlRequest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from urlrequest._engine.prepare import PreparedRequest
+    from urlrequest._engine.plan import PreparedRequest
     from urlrequest._http.redirect import Hop
 
 __all__ = ["ShownRequest", "complain", "describe_error", "printable", "show_timings", "without_userinfo"]

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from urlrequest._engine.prepare import PreparedRequest
+    from urlrequest._engine.plan import PreparedRequest
     from urlrequest._http.redirect import Hop
     from urlrequest._http.response_head import ResponseHead
     from urlrequest._http.target import Target

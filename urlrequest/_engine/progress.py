@@ -9,14 +9,7 @@ from urlrequest.errors import ContentTooLarge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
-
-    class ProgressObserver(Protocol):
-        """Who is told how far a body is."""
-
-        def wants_progress(self) -> bool: ...
-        def progress_made(self, run: ProgressRun) -> None: ...
-
+    from .observer import ProgressObserver
 
 __all__ = ["ProgressMeter", "SizeLimit", "UploadMeter"]
 

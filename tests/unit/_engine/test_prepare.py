@@ -9,7 +9,8 @@ import pytest
 from urlrequest import HTTPConnection, HTTPSConnection, Session
 from urlrequest._engine import prepare
 from urlrequest._engine.options import PLAIN
-from urlrequest._engine.prepare import PreparedRequest, prepare_request, request_line_and_fields
+from urlrequest._engine.plan import PreparedRequest, request_line_and_fields
+from urlrequest._engine.prepare import prepare_request
 
 CLASSES = {"http": HTTPConnection, "https": HTTPSConnection}
 
