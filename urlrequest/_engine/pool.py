@@ -26,7 +26,7 @@ __all__ = ["MAX_IDLE_TIME", "MOST_IDLE", "Pool"]
 MOST_IDLE = 64  # connections in all
 MOST_IDLE_PER_ROUTE = 16  # connections
 MAX_IDLE_TIME = 60.0  # seconds; servers close after some 60 to 75
-BURST_TIME = 30.0  # seconds for those beyond MOST_IDLE_PER_ROUTE: many workers' connections, between two requests
+BURST_TIME = 30.0  # seconds for those beyond MOST_IDLE_PER_ROUTE, which many workers may need for the next burst
 
 
 class Pool:
@@ -46,14 +46,14 @@ class Pool:
         self._next_end = 0.0  # no connection's time is up before this moment
 
     def __del__(self) -> None:
-        self.close()  # of a session that nobody closed
+        self.close()  # its session was not closed
 
     def __len__(self) -> int:
         """How many connections are idle."""
         return self._count
 
     def take(self, key: Hashable) -> HTTPConnection | None:
-        """Take out an idle connection that still lives, if there is one."""
+        """Take out an idle connection that still lives; None: there is none."""
         while True:
             now = monotonic()
             with self._lock:
@@ -69,7 +69,7 @@ class Pool:
             connection.close()
 
     def put(self, key: Hashable, connection: HTTPConnection, idle_time: float) -> None:
-        """Keep a connection for the next request with the same key."""
+        """Keep a connection for the next request with the same key, for `idle_time` seconds."""
         now = monotonic()
         connection.rest(now, now + idle_time)
         with self._lock:
@@ -84,14 +84,14 @@ class Pool:
                 self._count += 1
                 self._next_end = min(self._next_end, connection.idle_until)
                 if len(stack) > MOST_IDLE_PER_ROUTE:
-                    self._hurry(stack[-MOST_IDLE_PER_ROUTE - 1], now)
+                    self._shorten(stack[-MOST_IDLE_PER_ROUTE - 1], now)
                 if self._count > self._limit:
                     surplus += self._pop_surplus()
         if surplus:
             _close(surplus)
 
-    def _hurry(self, connection: HTTPConnection, now: float) -> None:
-        """Keep one for a moment only, when its route has more than its share."""
+    def _shorten(self, connection: HTTPConnection, now: float) -> None:
+        """Keep a connection for a moment only, as its route has more than its share."""
         assert self._lock.locked()
         connection.idle_until = min(connection.idle_until, now + BURST_TIME)
         self._next_end = min(self._next_end, connection.idle_until)
@@ -139,7 +139,7 @@ class Pool:
             _close(stack)
 
     def forget(self) -> None:
-        """Start afresh. In a forked child: closing its copies of the sockets leaves the parent's alone."""
+        """Start with an empty pool. In a forked child: closing its copies of the sockets leaves the parent's alone."""
         self._lock = threading.Lock()
         was_closed = self._is_closed
         self.close()

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["find_target", "prepare_redirected", "prepare_request"]
 
 USER_AGENT = f"urlrequest/{__version__}"
-REDIRECT_LIMIT = 20  # of follow_redirects=True
-LONGEST_KEPT = 2048  # characters of a path; a request with a longer one is made each time
+MAX_REDIRECTS = 20  # redirects, of follow_redirects=True
+MAX_CACHED_PATH = 2048  # characters; a request with a longer path is prepared each time
 
 
 def prepare_request(
@@ -57,7 +57,7 @@ def prepare_request(
     connection_class = connection_class_for(target.scheme)
     is_coding_welcome = not has_progress and bool(options.decode) and options.file_path is None
     tls = _tls_settings(options, connection_class) if target.scheme == "https" else None
-    if options.is_plain and target.userinfo is None and len(target.path) <= LONGEST_KEPT:
+    if options.is_plain and target.userinfo is None and len(target.path) <= MAX_CACHED_PATH:
         return _cached_plain(target, connection_class, tls, is_coding_welcome)
     return _combine(options, target, connection_class, tls, is_coding_welcome)
 
@@ -122,7 +122,7 @@ def _watched_auth(auth: object) -> tuple[Any, set[str]]:
 
 
 def find_target(url: object, base_url: object) -> Target:
-    """Where a request goes; its URL may be relative to the session's.
+    """Parse the URL of a request, which may be relative to the session's.
 
     Raises:
         InvalidURL: It cannot be requested.
@@ -135,7 +135,7 @@ def find_target(url: object, base_url: object) -> Target:
 
 
 def _merge_fields(options: Options) -> tuple[Fields, set[str]]:
-    """The request's fields, and those of the session that it does not name."""
+    """The header fields of the request, and those of the session that it does not name; and the names it leaves out."""
     is_alone = options.session_headers is None and options.session_cookies is None
     if options.req_headers is None and is_alone:
         return [], set()
@@ -170,7 +170,7 @@ def _make_body(options: Options, fields: Fields) -> Body | None:
 
 
 def _with_query(path: str, params: object) -> str:
-    """A path with more of a query."""
+    """The path with `params` at the end of its query."""
     if isinstance(params, dict | list | tuple):
         query = urlencode(params, doseq=True)
     elif isinstance(params, str):
@@ -192,9 +192,9 @@ def _check_chunk_size(chunk_size: object) -> int | None:
     if chunk_size is None:
         return None
     if isinstance(chunk_size, bool) or not isinstance(chunk_size, int):
-        raise TypeError(f"chunk_size is {type(chunk_size).__name__}; a number of octets or None is needed")
+        raise TypeError(f"chunk_size is {type(chunk_size).__name__}; a number of bytes or None is needed")
     if chunk_size < -1 or chunk_size == 0:
-        raise ValueError(f"chunk_size is {chunk_size}; a number of octets above 0, or -1 for the whole body, is needed")
+        raise ValueError(f"chunk_size is {chunk_size}; a number of bytes above 0, or -1 for the whole body, is needed")
     return None if chunk_size == -1 else chunk_size
 
 
@@ -216,7 +216,7 @@ def _check_checksum(checksum: object) -> str | None:
 
 def _check_redirects(follow_redirects: object) -> int:
     if isinstance(follow_redirects, bool):
-        return REDIRECT_LIMIT if follow_redirects else 0
+        return MAX_REDIRECTS if follow_redirects else 0
     return _check_count("follow_redirects", follow_redirects) or 0
 
 
@@ -237,10 +237,10 @@ def _make_route(options: Options, target: Target, connection_class: type, tls: T
 
 
 def _tls_settings(options: Options, connection_class: type) -> TlsSettings:
-    """The options for TLS; of those that are used for the first time the certificates begin to be read, on a thread.
+    """Check the options for TLS, and prefetch their context when they are used for the first time.
 
-    That takes longer than all that comes until they are needed, so the other modules that https needs, and the one that
-    most responses need, are imported meanwhile.
+    Reading certificates takes longer than all that comes until they are needed; so the module that every https request
+    needs, and the one that most responses need, are imported meanwhile.
     """
     settings = check_tls(options.ca_file, options.verify, options.client_cert, options.ssl_context)
     if issubclass(connection_class, HTTPSConnection):

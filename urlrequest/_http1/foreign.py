@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ForeignResponse", "send_foreign", "set_foreign_proxy", "tls_options"]
 
-PIECE_SIZE = 256 * 1024  # octets read at a time
+PIECE_SIZE = 256 * 1024  # bytes read at a time
 
 
 def tls_options(settings: TlsSettings, host: str) -> dict[str, Any]:
@@ -129,6 +129,6 @@ class ForeignResponse:
         # http.client takes a cut connection for the end of the body (measured: read(n) raises nothing), so only the
         # count can tell.
         if not piece and self.expected is not None and self._received < self.expected:
-            raise IncompleteContent(f"the body ended after {self._received} of {self.expected} octets")
+            raise IncompleteContent(f"the body ended after {self._received} of {self.expected} bytes")
         self.is_complete = not piece
         return piece

@@ -48,7 +48,7 @@ def test_18_1_foreign_responses_are_counted() -> None:
     """Contract 11.3, 18.1: a foreign class that takes a cut for the end does not get away with it."""
     response = ForeignResponse(Foreign(b"01234", ("Content-Length", "9")), "GET")
 
-    with pytest.raises(IncompleteContent, match="after 5 of 9 octets"):
+    with pytest.raises(IncompleteContent, match="after 5 of 9 bytes"):
         read_all(response)
 
 
