@@ -513,9 +513,9 @@ def test_17_5_retry_sends_the_body_again(
     monkeypatch: pytest.MonkeyPatch, server: Server, tmp_path: Path, kind: str
 ) -> None:
     """Contract 17.5: an idempotent request whose body can be read again is tried again, all of it."""
-    from urlrequest._engine import perform
+    from urlrequest._engine import exchange
 
-    monkeypatch.setattr(perform, "back_off", lambda attempt: 0.001)
+    monkeypatch.setattr(exchange, "back_off", lambda attempt: 0.001)
     server.play(receive(), reset(), read_request=False)
     server.play(receive(), send(OK), read_request=False)
     request = UrlRequest(server.url, method="PUT", retries=1, **makers(tmp_path)[kind])

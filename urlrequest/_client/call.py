@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from urlrequest._engine.options import Options
-    from urlrequest._engine.prepare import PreparedRequest
+    from urlrequest._engine.plan import PreparedRequest
     from urlrequest._http.redirect import Hop
     from urlrequest._http.response_head import ResponseHead
     from urlrequest._http.target import Target

@@ -1,4 +1,7 @@
-"""Meters: octets received or sent -> progress events (contract 5.2, 17.2, 17.3); SizeLimit (contract 17.6)."""
+"""Meters: bytes received or sent -> progress events (contract 5.2, 17.2, 17.3); SizeLimit (contract 17.6).
+
+Each belongs to the worker of one request.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,7 @@ from urlrequest.errors import ContentTooLarge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
-
-    class ProgressObserver(Protocol):
-        """Who is told how far a body is."""
-
-        def wants_progress(self) -> bool: ...
-        def progress_made(self, run: ProgressRun) -> None: ...
-
+    from .observer import ProgressObserver
 
 __all__ = ["ProgressMeter", "SizeLimit", "UploadMeter"]
 
@@ -29,6 +25,7 @@ class _Throttle:
         self._next = 0.0
 
     def is_due(self) -> bool:
+        """Whether an event may come now; if so, the next one may come after the interval."""
         if self._interval is None:
             return True
         now = monotonic()
@@ -39,10 +36,9 @@ class _Throttle:
 
 
 class ProgressMeter:
-    """Counts a body's octets as they are received, and tells of every chunk.
+    """Counts the bytes of a body as they are received, and reports each chunk_size of them.
 
-    One run of events stands for all chunks that a read has completed, so that small chunks cost callbacks but no
-    objects.
+    One `ProgressRun` stands for all events of a read, so that a small chunk_size costs callbacks but no objects.
     """
 
     def __init__(
@@ -53,44 +49,44 @@ class ProgressMeter:
         observer: ProgressObserver,
         offset: int = 0,
     ) -> None:
-        """Begin, and tell so.
+        """Make a meter, and report the beginning.
 
         Args:
-            chunk_size: Octets from one event to the next; None: the whole body is one chunk.
-            total: Octets to come; None: unknown.
-            interval: The shortest time between two events, in seconds; first and last come always.
-            offset: Octets that were there before, of a download that is continued.
+            chunk_size: Bytes from one event to the next; None: the whole body.
+            total: Bytes to come; None: unknown.
+            interval: The shortest time between two events, in seconds; the first and the last always come.
+            offset: Bytes that are there already, of a download that is continued.
         """
         self._chunk_size = chunk_size
         self._total = -1 if total is None else total
-        self._pace = _Throttle(interval)
-        self._is_paced = interval is not None
+        self._throttle = _Throttle(interval)
+        self._is_throttled = interval is not None
         self._observer = observer
         self._received = offset
-        self._told = offset
-        self._pace.is_due()
-        self._tell(offset, 1)
+        self._reported = offset
+        self._throttle.is_due()
+        self._report(offset, 1)
 
-    def count(self, octets: int) -> None:
-        """Take note of octets received."""
-        self._received += octets
-        size = self._chunk_size
-        if size is not None and self._received - self._told >= size:
-            chunks = (self._received - self._told) // size
-            first = self._told + size
-            self._told += chunks * size
-            if not self._is_paced:
-                self._tell(first, chunks, size)
-            elif self._pace.is_due():
-                self._tell(self._told, 1)
+    def count(self, size: int) -> None:
+        """Count bytes that were received."""
+        self._received += size
+        step = self._chunk_size
+        if step is not None and self._received - self._reported >= step:
+            steps = (self._received - self._reported) // step
+            first = self._reported + step
+            self._reported += steps * step
+            if not self._is_throttled:
+                self._report(first, steps, step)
+            elif self._throttle.is_due():
+                self._report(self._reported, 1)
 
     def finish(self) -> None:
-        """Tell of the last, incomplete chunk, and of the end."""
-        if self._received > self._told:
-            self._tell(self._received, 1)
-        self._tell(self._received, 1)
+        """Report what is left, less than a whole chunk_size, and then the end."""
+        if self._received > self._reported:
+            self._report(self._received, 1)
+        self._report(self._received, 1)
 
-    def _tell(self, first: int, count: int, step: int = 0) -> None:
+    def _report(self, first: int, count: int, step: int = 0) -> None:
         if self._observer.wants_progress():
             self._observer.progress_made(ProgressRun(first, step, count, self._total))
 
@@ -99,39 +95,39 @@ class UploadMeter:
     """Turns what is sent of a body into progress events; the first and the last always come."""
 
     def __init__(self, total: int | None, interval: float | None, observer: ProgressObserver) -> None:
-        """Make a meter for all attempts to send a body; `total` None: unknown."""
+        """Make a meter for all attempts to send a body; `total` None: its length is unknown."""
         self._total = -1 if total is None else total
         self._interval = interval
-        self._pace = _Throttle(interval)
+        self._throttle = _Throttle(interval)
         self._observer = observer
 
     def report(self, sent: int, is_end: bool) -> None:
-        """Take note of how many octets were sent so far, and whether these are all; see `Body.on_sent`."""
+        """Report the bytes sent so far, if an event is due; see `Body.on_sent`."""
         is_start = sent == 0
-        if is_start:  # every attempt sends all of it
-            self._pace = _Throttle(self._interval)
-        is_due = self._pace.is_due() and sent != self._total  # the whole is reported once, at its end
+        if is_start:  # every attempt sends the whole body
+            self._throttle = _Throttle(self._interval)
+        is_due = self._throttle.is_due() and sent != self._total  # the whole is reported once, at its end
         if is_start or is_end or is_due:
             self._observer.progress_made(ProgressRun(sent, 0, 1, self._total, is_upload=True))
 
 
 class SizeLimit:
-    """Counts a body's octets, decoded ones, against the largest size that the user allows."""
+    """Counts the bytes of a body, after decoding, against the largest size that the user allows."""
 
     def __init__(self, limit: int | None) -> None:
         self._limit = limit
         self._size = 0
 
     def check(self, size: int) -> None:
-        """Refuse a size.
+        """Refuse a size above the limit.
 
         Raises:
-            ContentTooLarge: It is above the limit.
+            ContentTooLarge: It is above.
         """
         if self._limit is not None and size > self._limit:
-            raise ContentTooLarge(f"the body has {size} octets or more; max_size is {self._limit}")
+            raise ContentTooLarge(f"the body has {size} bytes or more; max_size is {self._limit}")
 
-    def add(self, octets: int) -> None:
-        """Take note of octets. Raises as `check()`."""
-        self._size += octets
+    def add(self, size: int) -> None:
+        """Count bytes, and refuse those above the limit. Raises as `check()`."""
+        self._size += size
         self.check(self._size)

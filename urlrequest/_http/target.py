@@ -26,9 +26,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-__all__ = ["Target", "parse_host", "parse_port", "parse_target"]
+__all__ = ["DEFAULT_PORTS", "Target", "bracketed", "parse_host", "parse_port", "parse_target"]
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}
 # Longer texts, and those that may hold a password, are parsed each time instead of being kept. Characters.
 _LONGEST_CACHED = 2048
 # What a message shows of a text. Characters.
@@ -79,15 +79,15 @@ class Target:
     def authority(self) -> str:
         """The value of the Host field: brackets around IPv6, no zone (RFC 6874, section 4), no default port."""
         host = self.host
-        default = _DEFAULT_PORTS.get(self.scheme)
+        default = DEFAULT_PORTS.get(self.scheme)
         if default is not None and ":" in host:
-            host = f"[{host.partition('%')[0]}]"
+            host = bracketed(host.partition("%")[0])
         return host if self.port is None or self.port == default else f"{host}:{self.port}"
 
     @property
     def origin(self) -> tuple[str, str, int | None]:
         """Scheme, host and the port that is meant (RFC 9110, section 4.3.1)."""
-        return self.scheme, self.host, _DEFAULT_PORTS.get(self.scheme) if self.port is None else self.port
+        return self.scheme, self.host, DEFAULT_PORTS.get(self.scheme) if self.port is None else self.port
 
     @property
     def url(self) -> str:
@@ -103,6 +103,11 @@ class Target:
 
     def __repr__(self) -> str:
         return f"Target({_cut(self.url)!r})"
+
+
+def bracketed(host: str) -> str:
+    """A host as it stands before a colon and a port: an IPv6 address in brackets (RFC 3986, section 3.2.2)."""
+    return f"[{host}]" if ":" in host else host
 
 
 class _Flaw(ValueError):
@@ -173,7 +178,7 @@ def _parse(text: str) -> Target:
     scheme, authority, rest = _split(text)
     path = _percent_encode(rest.partition("#")[0])
     userinfo = _decode_userinfo(authority)
-    if scheme not in _DEFAULT_PORTS:
+    if scheme not in DEFAULT_PORTS:
         return Target(scheme, *_split_foreign_host(authority), path, userinfo)
     host, port = _split_host(authority)
     path = path if path.startswith("/") else f"/{path}"
@@ -200,7 +205,7 @@ def _split(text: str) -> tuple[str, str, str]:
     length = min((rest.index(end) for end in _AUTHORITY_ENDS if end in rest), default=len(rest))
     authority = rest[:length]
     # Browsers end the host at a backslash, others do not: what they disagree on is refused.
-    if " " in authority or ("\\" in authority and scheme in _DEFAULT_PORTS):
+    if " " in authority or ("\\" in authority and scheme in DEFAULT_PORTS):
         raise _Flaw("the host has a character that no host has")
     return scheme, authority, rest[length:]
 

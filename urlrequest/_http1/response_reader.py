@@ -14,14 +14,14 @@ import http.client
 import re
 
 from urlrequest._http.framing import Framing, body_framing
-from urlrequest._http.headers import Headers
 from urlrequest._http.response_head import END_OF_HEAD, MAX_HEAD_SIZE, ResponseHead, parse_head
 from urlrequest.errors import IncompleteContent, ProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Protocol
+    from typing import Protocol
 
+    from urlrequest._http.headers import Headers
     from urlrequest._net.stream import NetworkStream
 
     from .interim import InterimResponses
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
             ...
 
 
-__all__ = ["ForeignResponse", "Response"]
+__all__ = ["Response"]
 
 TRAILER_LIMIT = 16 * 1024  # octets
 CHUNK_LINE_LIMIT = 16 * 1024  # octets
@@ -282,46 +282,3 @@ class Response:
             raise ProtocolError(f"{self._stream.peer} sent more than {limit} octets between chunks")
         self._at = line.end()
         return line[0]
-
-
-class ForeignResponse:
-    """A response of a connection class that is not ours: it frames the content itself, and we count.
-
-    Attributes:
-        wrapped: The response as the connection class made it.
-    """
-
-    is_reusable = False
-    is_complete = False
-
-    def __init__(self, wrapped: Any, method: str) -> None:
-        self.wrapped = wrapped
-        reason = getattr(wrapped, "reason", "") or ""
-        self.head = ResponseHead("1.1", int(wrapped.status), reason, Headers(wrapped.getheaders()))
-        self.expected = body_framing(self.head, method).length
-        self._received = 0
-
-    def take_whole(self) -> None:
-        return None
-
-    def read_piece(self) -> bytes:
-        return self._read(PIECE_SIZE)
-
-    def read_into(self, room: memoryview) -> int:
-        piece = self._read(len(room))
-        room[: len(piece)] = piece
-        return len(piece)
-
-    def _read(self, size: int) -> bytes:
-        read = getattr(self.wrapped, "read1", self.wrapped.read)  # read1() returns what is there
-        try:
-            piece: bytes = read(size)
-        except http.client.IncompleteRead as error:
-            raise IncompleteContent(f"the body ended early: {error}") from error
-        self._received += len(piece)
-        # http.client takes a cut connection for the end (measured: no error from read(n)), so the count is the only
-        # observer.
-        if not piece and self.expected is not None and self._received < self.expected:
-            raise IncompleteContent(f"the body ended after {self._received} of {self.expected} octets")
-        self.is_complete = not piece
-        return piece

@@ -3,9 +3,10 @@
 Loading the certificates of a context takes as long as twenty requests, so contexts are kept and shared by all threads.
 An SSLContext that nobody changes any more may be used by any number of threads.
 
-Thread safety. `_contexts` is a dictionary whose single operations are atomic, so equal settings have one `LazyContext`
-for everybody who asks. A LazyContext holds its lock while it loads: other workers that need the same context wait for
-the one that began. Only workers and the loading threads that they start take this lock; `cancel()` never does.
+Thread safety. Single operations of `_contexts` and `_prefetched`, a dictionary and a set, are atomic, so equal settings
+have one `LazyContext` for everybody who asks. A LazyContext holds its lock while it loads: other workers that need the
+same context wait for the one that began. Only workers and the loading threads that they start take this lock; a
+`cancel()` never does.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import ssl
 import threading
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic
 
 from urlrequest.errors import InsecureRequestWarning
@@ -25,11 +26,20 @@ if TYPE_CHECKING:
 
     from .tls_settings import TlsSettings
 
-__all__ = ["LazyContext", "context_for", "join_loaders", "lazy_context", "reset_after_fork", "warn_if_insecure"]
+__all__ = [
+    "LazyContext",
+    "context_for",
+    "join_loaders",
+    "lazy_context",
+    "prefetch_context",
+    "reset_after_fork",
+    "warn_if_insecure",
+]
 
 MAX_CONTEXTS = 32  # contexts; a program that makes a new certificate file for each request must not fill the memory
 
 _contexts: dict[Hashable, LazyContext] = {}
+_prefetched: set[TlsSettings] = set()  # whose contexts some request has asked for
 _warned_hosts: set[str] = set()
 
 
@@ -98,6 +108,22 @@ def lazy_context(settings: TlsSettings) -> LazyContext:
     return known
 
 
+def prefetch_context(settings: TlsSettings) -> bool:
+    """Begin to load the context of settings that were not used before, on a thread; whether it has begun.
+
+    Of known settings nothing is looked at, so that every request may ask: if a file has changed since, the request that
+    needs the new context loads it. A file that is missing is no error yet.
+    """
+    if settings.ssl_context is not None or settings in _prefetched:
+        return False
+    if len(_prefetched) >= MAX_CONTEXTS:
+        _prefetched.clear()
+    _prefetched.add(settings)
+    with suppress(OSError):
+        lazy_context(settings).prefetch()
+    return True
+
+
 def context_for(settings: TlsSettings) -> ssl.SSLContext:
     """Return the context of these settings, loaded.
 
@@ -123,6 +149,7 @@ def reset_after_fork() -> None:
     for key, lazy in list(_contexts.items()):
         if lazy.context is None:
             del _contexts[key]
+    _prefetched.clear()
 
 
 def _root_files(settings: TlsSettings) -> tuple[str | None, ...]:

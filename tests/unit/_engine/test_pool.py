@@ -6,9 +6,8 @@ import pytest
 
 from urlrequest._engine import pool as pool_module
 from urlrequest._engine.pool import Pool
-from urlrequest._engine.proxies import Proxy
 from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
-from urlrequest._net.route import Route
+from urlrequest._net.route import Proxy, Route
 from urlrequest._net.tls_settings import TlsSettings
 
 
@@ -184,14 +183,14 @@ ROUTE = Route(HTTPSConnection, "a.test", 443, TlsSettings("ca.pem"), PROXY)
         ROUTE.replace(tls=TlsSettings("ca.pem", verify=False)),
         ROUTE.replace(tls=TlsSettings("ca.pem", client_cert="me.pem")),
         ROUTE.replace(proxy=None),
-        ROUTE.replace(proxy=PROXY._replace(scheme="https")),
-        ROUTE.replace(proxy=PROXY._replace(scheme="socks5")),
-        ROUTE.replace(proxy=PROXY._replace(host="other.test")),
-        ROUTE.replace(proxy=PROXY._replace(port=3129)),
-        ROUTE.replace(proxy=PROXY._replace(fields=(("Proxy-Authorization", "Basic y"),))),
-        ROUTE.replace(proxy=PROXY._replace(fields=())),
-        ROUTE.replace(proxy=PROXY._replace(userinfo=("u", "p"))),
-        ROUTE.replace(proxy=PROXY._replace(tls=TlsSettings())),
+        ROUTE.replace(proxy=PROXY.replace(scheme="https")),
+        ROUTE.replace(proxy=PROXY.replace(scheme="socks5")),
+        ROUTE.replace(proxy=PROXY.replace(host="other.test")),
+        ROUTE.replace(proxy=PROXY.replace(port=3129)),
+        ROUTE.replace(proxy=PROXY.replace(fields=(("Proxy-Authorization", "Basic y"),))),
+        ROUTE.replace(proxy=PROXY.replace(fields=())),
+        ROUTE.replace(proxy=PROXY.replace(userinfo=("u", "p"))),
+        ROUTE.replace(proxy=PROXY.replace(tls=TlsSettings())),
     ],
 )
 def test_13_3_pool_key_matrix(other: Route) -> None:

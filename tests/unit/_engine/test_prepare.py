@@ -1,15 +1,22 @@
-"""prepare_request(): which plans are kept and shared, and which are never."""
+"""prepare_request(): which prepared requests are kept and shared, and which are never; when TLS is prefetched."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from urlrequest import HTTPConnection, HTTPSConnection, Session
 from urlrequest._engine import prepare
 from urlrequest._engine.options import PLAIN
-from urlrequest._engine.prepare import PreparedRequest, prepare_request, request_line_and_fields
+from urlrequest._engine.prepare import prepare_redirected, prepare_request
+from urlrequest._http.redirect import NextRequest
+from urlrequest._http.target import parse_target
+from urlrequest._net import tls_contexts
+from urlrequest._net.tls_settings import TlsSettings
+
+if TYPE_CHECKING:
+    from urlrequest._engine.plan import PreparedRequest
 
 CLASSES = {"http": HTTPConnection, "https": HTTPSConnection}
 
@@ -18,7 +25,7 @@ class OwnConnection(HTTPConnection):
     """Of a class of the user's."""
 
 
-def plan_of(
+def prepared_of(
     *, url: str = "http://a.test/", has_progress: bool = False, is_own: bool = False, **options: Any
 ) -> PreparedRequest:
     def connection_class_for(scheme: str) -> type:
@@ -28,9 +35,9 @@ def plan_of(
     return prepare_request(asked, has_progress=has_progress, connection_class_for=connection_class_for)
 
 
-def test_plain_requests_share_a_plan() -> None:
+def test_plain_requests_are_prepared_once() -> None:
     """Nothing is worked out twice for a request that asks for nothing but a URL."""
-    assert plan_of() is plan_of()
+    assert prepared_of() is prepared_of()
 
 
 @pytest.mark.parametrize(
@@ -55,7 +62,7 @@ def test_17_9_requests_of_a_session(settings: dict[str, Any], is_shared: bool) -
         asked = session.complete(PLAIN._replace(url="http://a.test/"))
         prepared = prepare_request(asked, has_progress=False, connection_class_for=lambda scheme: CLASSES[scheme])
 
-    assert is_shared == (prepared is plan_of())
+    assert is_shared == (prepared is prepared_of())
 
 
 @pytest.mark.parametrize(
@@ -96,24 +103,58 @@ def test_17_9_requests_of_a_session(settings: dict[str, Any], is_shared: bool) -
 )
 def test_others_have_their_own(difference: dict[str, Any]) -> None:
     """Whatever a request asks for itself, another one does not get, in either order."""
-    plain, own = plan_of(), plan_of(**difference)
+    plain, own = prepared_of(), prepared_of(**difference)
 
     assert own is not plain
-    assert plan_of() is plain
+    assert prepared_of() is plain
 
 
-@pytest.mark.parametrize("url", ["http://user:secret@a.test/", f"http://a.test/{'x' * prepare.LONGEST_KEPT}"])
+@pytest.mark.parametrize("url", ["http://user:secret@a.test/", f"http://a.test/{'x' * prepare.MAX_CACHED_PATH}"])
 def test_9_3_what_is_not_kept(url: str) -> None:
     """Contract 9.3: no prepared request with a password outlives its request, nor does one that takes much memory."""
     before = prepare._cached_plain.cache_info().currsize
-    plan_of(url=url)
+    prepared_of(url=url)
 
     assert before == prepare._cached_plain.cache_info().currsize
 
 
-def test_what_is_sent_is_a_copy() -> None:
-    """Whoever sends a request may change the fields, and no other request has the changes."""
-    _, fields = request_line_and_fields(plan_of(), None)
-    fields.append(("Authorization", "secret"))
+# TLS contexts
 
-    assert "Authorization" not in dict(request_line_and_fields(plan_of(), None)[1])
+
+@pytest.fixture
+def prefetched(monkeypatch: pytest.MonkeyPatch) -> list[TlsSettings]:
+    """The settings whose contexts were prefetched."""
+    noted: list[TlsSettings] = []
+    monkeypatch.setattr(tls_contexts, "prefetch_context", noted.append)
+    return noted
+
+
+@pytest.mark.parametrize("options", [{}, {"retries": 1}], ids=["plain", "other"])
+def test_certificates_are_read_while_connecting(prefetched: list[TlsSettings], options: dict[str, Any]) -> None:
+    """The context of every https request is prefetched, for a prepared request that was kept as well."""
+    for _ in range(2):
+        prepared_of(url="https://a.test/", ca_file="ca.pem", **options)
+
+    assert [TlsSettings("ca.pem"), TlsSettings("ca.pem")] == prefetched
+
+
+def test_redirect_to_https_prefetches(prefetched: list[TlsSettings]) -> None:
+    """A redirect from http to https needs a context, too."""
+    prepared = prepared_of()
+    following = NextRequest(parse_target("https://a.test/"), "GET", keeps_body=True, leaves_origin=True)
+    prepare_redirected(prepared, following, PLAIN, HTTPSConnection)
+
+    assert [TlsSettings()] == prefetched
+
+
+class ForeignConnection:
+    """Of a class that knows nothing of ours."""
+
+
+@pytest.mark.parametrize(("scheme", "connection_class"), [("http", HTTPConnection), ("https", ForeignConnection)])
+def test_others_prefetch_nothing(prefetched: list[TlsSettings], scheme: str, connection_class: type) -> None:
+    """Plain http needs no certificates, and a class that is not ours waits for its context anyway."""
+    asked = PLAIN._replace(url=f"{scheme}://a.test/")
+    prepare_request(asked, has_progress=False, connection_class_for=lambda scheme: connection_class)
+
+    assert [] == prefetched

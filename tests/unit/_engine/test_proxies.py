@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from urlrequest._engine.proxies import Proxy, choose_proxy, is_exempt
+from urlrequest._engine.proxies import choose_proxy, is_exempt
 from urlrequest._http.target import parse_target
+from urlrequest._net.route import Proxy
 from urlrequest.errors import InvalidURL
 
 TARGET = parse_target("http://origin.test/path?query")
@@ -36,7 +37,7 @@ def test_14_1_address(host: str, port: Any, expected: tuple[str, str, int]) -> N
     proxy = choose(host, port)
 
     assert proxy is not None
-    assert expected == proxy[:3]
+    assert expected == (proxy.scheme, proxy.host, proxy.port)
 
 
 @pytest.mark.parametrize("host", [None, "", False])

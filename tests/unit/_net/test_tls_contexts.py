@@ -14,7 +14,14 @@ import pytest
 import trustme
 
 from urlrequest._net import tls_contexts
-from urlrequest._net.tls_contexts import context_for, join_loaders, lazy_context, reset_after_fork, warn_if_insecure
+from urlrequest._net.tls_contexts import (
+    context_for,
+    join_loaders,
+    lazy_context,
+    prefetch_context,
+    reset_after_fork,
+    warn_if_insecure,
+)
 from urlrequest._net.tls_settings import TlsSettings, check_tls
 from urlrequest.errors import InsecureRequestWarning
 
@@ -23,6 +30,7 @@ from urlrequest.errors import InsecureRequestWarning
 def _no_contexts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test begins without contexts and without warned hosts."""
     monkeypatch.setattr(tls_contexts, "_contexts", {})
+    monkeypatch.setattr(tls_contexts, "_prefetched", set())
     monkeypatch.setattr(tls_contexts, "_warned_hosts", set())
 
 
@@ -336,6 +344,32 @@ def test_16_1_a_context_that_fails_meanwhile_fails_where_it_is_needed(tmp_path: 
 
     with pytest.raises(ssl.SSLError, match=r"bad\.pem"):
         lazy.get()
+
+
+def test_13_1_settings_are_prefetched_once(slow: SlowLoading, ca_file: str) -> None:
+    """Every request asks for its context to be prefetched; only the first with these settings begins to load it."""
+    settings = TlsSettings(ca_file)
+    assert prefetch_context(settings)
+    assert slow.began.wait(10)
+    assert not prefetch_context(settings)
+    slow.may_end.set()
+
+    assert isinstance(context_for(settings), ssl.SSLContext)
+    assert ["urlrequest-tls"] == slow.threads
+
+
+def test_13_1_prefetched_settings_take_no_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A program that names another file with each request does not fill the memory; a missing file is no error yet."""
+    for number in range(3 * tls_contexts.MAX_CONTEXTS):
+        assert prefetch_context(TlsSettings(str(tmp_path / str(number))))
+
+    assert len(tls_contexts._prefetched) <= tls_contexts.MAX_CONTEXTS
+
+
+def test_13_3_context_of_the_user_is_not_prefetched() -> None:
+    """An ssl_context is there already, and is not kept alive."""
+    assert not prefetch_context(TlsSettings(ssl_context=ssl.create_default_context()))
+    assert set() == tls_contexts._prefetched
 
 
 def test_contexts_are_waited_for_at_the_end(slow: SlowLoading, ca_file: str) -> None:

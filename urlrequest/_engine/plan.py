@@ -1,0 +1,98 @@
+"""PreparedRequest: all that is decided of a request before its first byte is sent, and its form on the wire.
+
+A prepared request is not changed any more, as plain requests of several workers share it.
+"""
+
+from __future__ import annotations
+
+from urlrequest._http.fields import field_names, join_cookies, without
+from urlrequest._record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from urlrequest._content.body import Body
+    from urlrequest._http.fields import Fields
+    from urlrequest._http.target import Target
+    from urlrequest._net.route import Route
+
+__all__ = ["CREDENTIAL_FIELDS", "PreparedRequest", "request_line_and_fields"]
+
+# Header fields that are meant for one origin alone.
+CREDENTIAL_FIELDS = frozenset({"authorization", "cookie", "proxy-authorization"})
+
+
+class PreparedRequest(Record):
+    """One request, ready to be sent.
+
+    Attributes:
+        fields: Header fields for the origin, in order.
+        body: The content, or None.
+        route: Which connection it needs.
+        chunk_size: Bytes between progress events; None: the whole body is one chunk.
+        file_path: Where the body of the response goes, or None.
+        decodes_content: Content codings are undone; False where the user asked for one, or wants a file.
+        redirect_limit: How many redirects are followed.
+        retries: How often the request is tried again.
+        progress_interval: The shortest time between progress events, in seconds, or None.
+        max_size: The largest body of a response, in bytes, or None.
+        is_resumed: A partial download is kept, and continued.
+        checksum: What the body of the response must have, as "sha256:<hex>", or None.
+        secrets: Names of the fields that are for this origin alone, in lower case.
+    """
+
+    __slots__ = (
+        "body", "checksum", "chunk_size", "decodes_content", "fields", "file_path", "is_resumed", "max_size",
+        "method", "progress_interval", "redirect_limit", "retries", "route", "secrets", "target",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        method: str,
+        target: Target,
+        fields: Fields,
+        body: Body | None,
+        route: Route,
+        chunk_size: int | None,
+        file_path: str | None,
+        decodes_content: bool,
+        redirect_limit: int,
+        retries: int,
+        progress_interval: float | None,
+        max_size: int | None,
+        is_resumed: bool,
+        checksum: str | None,
+        secrets: frozenset[str],
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.fields = fields
+        self.body = body
+        self.route = route
+        self.chunk_size = chunk_size
+        self.file_path = file_path
+        self.decodes_content = decodes_content
+        self.redirect_limit = redirect_limit
+        self.retries = retries
+        self.progress_interval = progress_interval
+        self.max_size = max_size
+        self.is_resumed = is_resumed
+        self.checksum = checksum
+        self.secrets = secrets
+
+
+def request_line_and_fields(prepared: PreparedRequest, cookies: str | None) -> tuple[str, Fields]:
+    """The target in the request line, and the fields, as they go to the next peer (RFC 9112, section 3.2).
+
+    Args:
+        cookies: Those of the session for this target, or None.
+    Returns:
+        The fields in a list of their own: others share the request, and a user's connection class may add to the list.
+    """
+    fields = [*prepared.fields] if cookies is None else join_cookies(prepared.fields, cookies)
+    proxy = prepared.route.proxy
+    if proxy is None:
+        return prepared.target.path, fields
+    if prepared.route.is_tunnelled:
+        return prepared.target.path, without(fields, {"proxy-authorization"})
+    return prepared.target.url, [*without(fields, field_names(proxy.fields)), *proxy.fields]

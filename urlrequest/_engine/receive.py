@@ -1,0 +1,188 @@
+"""receive(): the final response, from its head to the answer: into a file, piece by piece to the user, or into memory.
+
+Runs on the worker.
+
+Invariants:
+    RECEIVE-1  Every byte of content is counted (see `_http1.response_reader`), and only a complete body becomes an
+               answer.
+    RECEIVE-2  Nothing appears under file_path except by `FileSink.commit()`, and only after the observer agreed to it.
+"""
+
+from __future__ import annotations
+
+from urlrequest._content.codings import knows_codings
+from urlrequest._content.sinks import MemorySink
+from urlrequest._content.text import decode_text
+from urlrequest._delivery.events import answer_class
+from urlrequest._http.framing import content_length
+from urlrequest.errors import RequestCancelled
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from urlrequest._content.decoder import Decoder
+    from urlrequest._content.sinks import FileSink, Sink
+    from urlrequest._delivery.events import Answer
+    from urlrequest._http1.response_reader import ResponseLike
+    from urlrequest._net.cancel_scope import CancelScope
+
+    from .observer import Observer
+    from .options import Options
+    from .plan import PreparedRequest
+    from .progress import ProgressMeter, SizeLimit
+
+__all__ = ["receive"]
+
+
+def receive(
+    response: ResponseLike,
+    prepared: PreparedRequest,
+    file: FileSink | None,
+    options: Options,
+    scope: CancelScope,
+    observer: Observer,
+) -> Answer:
+    """Receive the content of the final response, and make of it what the user asked for.
+
+    Args:
+        file: Where the content of a response with a status of 2xx goes, if anywhere.
+    Raises:
+        Exception: Whatever kept the content from being complete, or wanted.
+    """
+    head = response.head
+    observer.head_received(head)
+    is_wanted = 200 <= head.status < 300
+    content = result = b""
+    if is_wanted and file is not None:
+        _receive_file(response, prepared, file, scope, observer)
+    elif is_wanted and observer.wants_chunks():
+        _receive_chunks(response, prepared, scope, observer)
+    else:
+        content = _receive_into_memory(response, prepared, observer)
+        scope.check()
+        if is_wanted and prepared.checksum is not None and _has_content(response, prepared):
+            _verify(content, prepared.checksum)
+        result = _make_result(content, response, options, observer)
+    return answer_class(head.status)(head=head, content=content, result=result)
+
+
+def _has_content(response: ResponseLike, prepared: PreparedRequest) -> bool:
+    """Whether the response can have a body at all: without one, a file stays what it was (RFC 9110, section 6.4.1)."""
+    return prepared.method != "HEAD" and response.head.status != 204
+
+
+# Where the content goes
+
+
+def _receive_file(
+    response: ResponseLike, prepared: PreparedRequest, file: FileSink, scope: CancelScope, observer: Observer
+) -> None:
+    _receive_content(response, file, prepared, observer, file.offset)
+    scope.check()
+    if _has_content(response, prepared):
+        if not observer.begin_commit():
+            raise RequestCancelled("the request was cancelled")
+        file.commit()
+
+
+def _receive_chunks(response: ResponseLike, prepared: PreparedRequest, scope: CancelScope, observer: Observer) -> None:
+    from urlrequest._content.chunk_sink import ChunkSink  # few requests hand their body over as it arrives
+
+    sink = ChunkSink(observer.chunk_received, prepared.checksum if _has_content(response, prepared) else None)
+    _receive_content(response, sink, prepared, observer)
+    scope.check()
+    sink.verify()
+
+
+def _receive_into_memory(response: ResponseLike, prepared: PreparedRequest, observer: Observer) -> bytes:
+    if not (prepared.max_size is not None or observer.wants_progress() or _is_coded(response, prepared)):
+        whole = response.take_whole()
+        if whole is not None:
+            return whole
+    with MemorySink() as memory:
+        _receive_content(response, memory, prepared, observer)
+        return memory.content()
+
+
+def _verify(content: bytes, checksum: str) -> None:
+    from urlrequest._content.checksum import compare_digest, new_digest  # few requests have one
+
+    digest = new_digest(checksum)
+    digest.update(content)
+    compare_digest(digest, checksum)
+
+
+# From the connection to the sink
+
+
+def _is_coded(response: ResponseLike, prepared: PreparedRequest) -> bool:
+    """Whether there are content codings to undo."""
+    codings = response.head.headers.get("Content-Encoding")
+    return bool(codings) and prepared.decodes_content and knows_codings(codings)
+
+
+def _receive_content(
+    response: ResponseLike, sink: Sink, prepared: PreparedRequest, observer: Observer, offset: int = 0
+) -> None:
+    """Bring the whole content to the sink, and report the progress.
+
+    Args:
+        offset: Bytes that the sink has already, of a download that is continued.
+    """
+    from .progress import ProgressMeter, SizeLimit  # most small bodies come whole, with the head
+
+    limit = SizeLimit(prepared.max_size)
+    if response.expected is not None:
+        limit.check(offset + response.expected)
+    limit.add(offset)
+    length = content_length(response.head)
+    total = None if length is None else offset + length
+    meter = ProgressMeter(prepared.chunk_size, total, prepared.progress_interval, observer, offset)
+    if _is_coded(response, prepared):
+        sink.expect(None)
+        from urlrequest._content.decoder import Decoder  # many responses are not coded
+
+        _receive_coded(response, Decoder(response.head.headers["Content-Encoding"]), sink, meter, limit)
+    else:
+        sink.expect(response.expected)
+        _receive_plain(response, sink, meter, limit)
+    meter.finish()
+
+
+def _receive_plain(response: ResponseLike, sink: Sink, meter: ProgressMeter, limit: SizeLimit) -> None:
+    piece = response.read_piece()  # as a rule what came along with the head
+    limit.add(len(piece))
+    sink.write(piece)
+    meter.count(len(piece))
+    while not response.is_complete:
+        with sink.room() as room:
+            count = response.read_into(room)
+        limit.add(count)
+        sink.filled(count)
+        meter.count(count)
+
+
+def _receive_coded(
+    response: ResponseLike, decoder: Decoder, sink: Sink, meter: ProgressMeter, limit: SizeLimit
+) -> None:
+    while not response.is_complete:
+        piece = response.read_piece()
+        for part in decoder.decode(piece):
+            limit.add(len(part))
+            sink.write(part)
+        meter.count(len(piece))
+    for part in decoder.finish():
+        limit.add(len(part))
+        sink.write(part)
+
+
+# What the user gets
+
+
+def _make_result(content: bytes, response: ResponseLike, options: Options, observer: Observer) -> Any:
+    """The result of a body in memory (contract 4.1 to 4.3)."""
+    result = decode_text(content, response.head.headers.get("Content-Type"))
+    if options.decode:
+        return observer.decode_result(result, getattr(response, "wrapped", response))
+    return result
