@@ -18,7 +18,7 @@ from bodies_site import OLD, Origin
 from cli_process import BODY, PATIENCE, head, needs_posix, on_terminal, run, start
 
 from urlrequest._cli.progress import Lines, Progress
-from urlrequest._content.resumable_file import part_names
+from urlrequest._content.resumable_file import part_paths
 from urlrequest.testing import RecordedRequest, Reply, Server, hold, send, signal, wait_for
 
 CHECKSUM = f"sha256:{hashlib.sha256(BODY).hexdigest()}"
@@ -75,7 +75,7 @@ def test_resume_after_ctrl_c(server: Server, tmp_path: Path) -> None:
 
 def await_note(path: Path) -> tuple[Path, Path]:
     """The part file and the note of a target, as soon as the note is there: the body is about to be read then."""
-    part, note = map(Path, part_names(str(path)))
+    part, note = map(Path, part_paths(str(path)))
     until = monotonic() + PATIENCE
     while not note.exists():
         assert monotonic() < until, "no note was written"

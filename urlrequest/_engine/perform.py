@@ -15,7 +15,7 @@ from http.client import HTTPException
 
 from urlrequest._content.checksum import compare_digest, new_digest
 from urlrequest._content.codings import knows_codings
-from urlrequest._content.sinks import FileSink, MemorySink, Sink
+from urlrequest._content.sinks import MemorySink, Sink
 from urlrequest._content.text import decode_text
 from urlrequest._delivery.events import answer_class
 from urlrequest._http.fields import without
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from urlrequest._content.decoder import Decoder
+    from urlrequest._content.file_sink import FileSink
     from urlrequest._delivery.events import Answer, ProgressRun
     from urlrequest._http.cookies import CookieStore
     from urlrequest._http.redirect import Hop, NextRequest
@@ -133,6 +134,8 @@ def _open_file(path: str, prepared: PreparedRequest, scope: CancelScope) -> File
 
         with suppress(OSError):  # what is wrong with the path itself, the other sink says
             return ResumableFileSink(path, prepared.checksum, prepared.target.url, scope.check)
+    from urlrequest._content.file_sink import FileSink  # most requests write no file
+
     return FileSink(path, prepared.checksum)
 
 

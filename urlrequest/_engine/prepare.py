@@ -11,7 +11,6 @@ from urllib.parse import quote, urlencode
 from urlrequest._concurrency.deadline import check_seconds
 from urlrequest._content.checksum import check_checksum
 from urlrequest._content.codings import accepted_codings
-from urlrequest._content.sinks import check_file_path
 from urlrequest._http.fields import cookie_text, field_names, first_value, join_cookies, read_fields, without
 from urlrequest._http.request_head import build_fields, check_method
 from urlrequest._http.target import Target, parse_target
@@ -130,7 +129,7 @@ def _combine(
     given = _merge_fields(options)
     body = _make_body(options, given[0])
     method = check_method(options.method, has_body=body is not None)
-    file_path = None if options.file_path is None else check_file_path(options.file_path)
+    file_path = None if options.file_path is None else _check_path(options.file_path)
     names = given[1] | field_names(given[0]) if given[0] else given[1]
     auth, secrets = options.auth, set[str]()
     if auth is not None:
@@ -248,6 +247,12 @@ def _user_agent(user_agent: object) -> Fields:
     if user_agent is None:
         return [("User-Agent", USER_AGENT)]
     return read_fields({"User-Agent": user_agent}, "user_agent")[0] if user_agent != "" else []
+
+
+def _check_path(file_path: object) -> str | None:
+    from urlrequest._content.file_sink import check_file_path  # most requests write no file
+
+    return check_file_path(file_path)
 
 
 def _check_chunk_size(chunk_size: object) -> int | None:
