@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from urlrequest._http.auth import basic_credentials
 from urlrequest._http.fields import read_fields, without
-from urlrequest._http.target import parse_port, parse_target
+from urlrequest._http.target import DEFAULT_PORTS, parse_port, parse_target
 from urlrequest.errors import InvalidURL
 
 TYPE_CHECKING = False
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Proxy", "choose_proxy"]
 
-_DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+_DEFAULT_PORTS = {**DEFAULT_PORTS, "socks5": 1080, "socks5h": 1080}
 
 # What proxy_headers must not say: a request that is forwarded says it itself, and its framing would come apart.
 _RESERVED_FIELDS = frozenset({"content-length", "host", "transfer-encoding"})

@@ -12,6 +12,7 @@ import ssl
 from time import monotonic
 
 from urlrequest._http.request_head import encode_head
+from urlrequest._http.target import bracketed
 from urlrequest._net.cancel_scope import CancelScope, Phase
 from urlrequest._net.connect import connect_socket, connect_to_host
 from urlrequest._net.stream import NetworkStream
@@ -133,7 +134,7 @@ class HTTPConnection(http.client.HTTPConnection):
         else:
             from .tunnel import open_http_tunnel  # most requests go straight
 
-            open_http_tunnel(stream, f"{_bracketed(host)}:{port}", headers)
+            open_http_tunnel(stream, f"{bracketed(host)}:{port}", headers)
 
     def set_tunnel(self, host: str, port: int | None = None, headers: Any = None) -> None:
         """Have the connection go through an HTTP proxy (RFC 9110, section 9.3.6); host and port are the origin's."""
@@ -154,7 +155,7 @@ class HTTPConnection(http.client.HTTPConnection):
     @property
     def peer(self) -> str:
         """Host and port that the socket is connected to, for messages."""
-        return f"{_bracketed(self.host)}:{self.port}"
+        return f"{bracketed(self.host)}:{self.port}"
 
     # One exchange
 
@@ -303,7 +304,3 @@ def _is_body(body: object) -> bool:
     from urlrequest._content.body import Body  # most requests have none
 
     return isinstance(body, Body)
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

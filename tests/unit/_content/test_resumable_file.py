@@ -187,7 +187,7 @@ def test_part_3_part_file_that_keeps_changing(monkeypatch: pytest.MonkeyPatch, t
 
 
 def test_fault_92_failed_write_is_not_repeated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Fault 92: what a full disk took of a write is in the part file once, even where there is room again afterwards."""
+    """Fault 92: what a full disk took of a write is in the part file once, even if there is room again later."""
     real, failures = os.write, []
 
     def write(descriptor: int, octets: Any) -> int:
