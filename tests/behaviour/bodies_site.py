@@ -24,7 +24,7 @@ from urlrequest.testing import RecordedRequest, Reply
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["OLD", "Origin", "child", "nginx", "part_names", "peak_script", "start_child"]
+__all__ = ["OLD", "Origin", "child", "nginx", "part_paths", "peak_script", "start_child"]
 
 OLD = b"the old content"
 STARTING_TIME = 30.0  # seconds
@@ -71,12 +71,12 @@ class Origin:
         return Reply(status, iter([body]), fields)
 
 
-def part_names(path: Path) -> tuple[Path, Path]:
-    """The part file and the note beside a target, wherever the library puts them."""
+def part_paths(path: Path) -> tuple[Path, Path]:
+    """The part file and the sidecar beside a target, wherever the library puts them."""
     sink = resumable_file.ResumableFileSink(str(path), None, "http://nowhere.invalid/", lambda: None)
-    part, note = Path(sink._temporary), Path(sink._note_path)
+    part, sidecar = Path(sink._temporary), Path(sink._sidecar_path)
     sink._remove()
-    return part, note
+    return part, sidecar
 
 
 # Child processes

@@ -18,7 +18,7 @@ from bodies_site import OLD, Origin
 from cli_process import BODY, PATIENCE, head, needs_posix, on_terminal, run, start
 
 from urlrequest._cli.progress import Lines, Progress
-from urlrequest._content.resumable_file import part_names
+from urlrequest._content.resumable_file import part_paths
 from urlrequest.testing import RecordedRequest, Reply, Server, hold, send, signal, wait_for
 
 CHECKSUM = f"sha256:{hashlib.sha256(BODY).hexdigest()}"
@@ -62,7 +62,7 @@ def test_resume_after_ctrl_c(server: Server, tmp_path: Path) -> None:
     server.play(send(TAG + b"half"), signal("half"), hold())
     with start("--resume", "-o", str(path), server.url) as process:
         server.wait("half", PATIENCE)
-        part, note = await_note(path)
+        part, sidecar = await_sidecar(path)
         process.send_signal(signals.SIGINT)
         _, told = process.communicate(timeout=PATIENCE)
 
@@ -70,17 +70,17 @@ def test_resume_after_ctrl_c(server: Server, tmp_path: Path) -> None:
     assert told.endswith(b"urlrequest: interrupted; 4 B are kept, and --resume continues there\n")
     assert b"half" == part.read_bytes()
     assert not path.exists()
-    assert note.exists()
+    assert sidecar.exists()
 
 
-def await_note(path: Path) -> tuple[Path, Path]:
-    """The part file and the note of a target, as soon as the note is there: the body is about to be read then."""
-    part, note = map(Path, part_names(str(path)))
+def await_sidecar(path: Path) -> tuple[Path, Path]:
+    """The part file and the sidecar of a target, as soon as the sidecar is there: the body is about to be read then."""
+    part, sidecar = map(Path, part_paths(str(path)))
     until = monotonic() + PATIENCE
-    while not note.exists():
-        assert monotonic() < until, "no note was written"
+    while not sidecar.exists():
+        assert monotonic() < until, "no sidecar was written"
         sleep(0.005)  # a process of its own does not tell
-    return part, note
+    return part, sidecar
 
 
 def test_resume_before_a_failure(server: Server, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from bodies_site import OLD, Origin, child, nginx, part_names, start_child
+from bodies_site import OLD, Origin, child, nginx, part_paths, start_child
 
 from urlrequest import defaults, errors
 from urlrequest.testing import RecordedRequest, Reply, Server, send, signal, wait_for
@@ -68,7 +68,7 @@ class Download:
 
     def __init__(self, recorder: Any, server: Server, target: Path) -> None:
         self.recorder, self.server, self.target = recorder, server, target
-        self.part, self.note = part_names(target)
+        self.part, self.sidecar = part_paths(target)
 
     def run(self, path: str = "/file", **options: Any) -> Any:
         self.recorder.events.clear()
@@ -89,7 +89,7 @@ class Download:
     def assert_kept(self, octets: int) -> None:
         """The old file is there, and a part with so many octets beside it."""
         assert OLD == self.target.read_bytes()
-        assert [self.part.name, self.note.name, self.target.name] == names(self.target)
+        assert [self.part.name, self.sidecar.name, self.target.name] == names(self.target)
         assert CONTENT[:octets] == self.part.read_bytes()
 
     def assert_none_kept(self) -> None:
@@ -346,13 +346,13 @@ def test_12_3_other_url(download: Download, origin: Origin) -> None:
 
 
 def test_12_3_credentials_are_not_written_down(download: Download, origin: Origin) -> None:
-    """Contract 9.3, 12.3: the note names the URL without its user and password."""
+    """Contract 9.3, 12.3: the sidecar names the URL without its user and password."""
     url = download.server.url.replace("//", "//ada:secret@") + "/file"
     origin.sent = [CUT]
     download.recorder.run(url, file_path=download.target, resume=True)
 
-    assert json.loads(download.note.read_text())["url"] == download.server.url + "/file"
-    assert b"secret" not in download.note.read_bytes()
+    assert json.loads(download.sidecar.read_text())["url"] == download.server.url + "/file"
+    assert b"secret" not in download.sidecar.read_bytes()
 
 
 def test_12_3_part_that_is_complete(download: Download, origin: Origin) -> None:
@@ -375,7 +375,7 @@ def test_12_3_complete_part_of_what_has_changed(download: Download, origin: Orig
     download.assert_done(CONTENT[::-1])
 
 
-NOTES = {
+SIDECARS = {
     "missing": None,
     "empty": b"",
     "cut": b'{"url": "http://127',
@@ -387,12 +387,12 @@ NOTES = {
 }
 
 
-@pytest.mark.parametrize("what", NOTES)
-def test_12_3_note_that_cannot_be_used(download: Download, origin: Origin, what: str) -> None:
-    """Contract 12.3: without a note that can be read a part is worth nothing."""
+@pytest.mark.parametrize("what", SIDECARS)
+def test_12_3_sidecar_that_cannot_be_used(download: Download, origin: Origin, what: str) -> None:
+    """Contract 12.3: without a sidecar that can be read a part file is worthless."""
     download.interrupt(origin)
-    note = NOTES[what]
-    download.note.unlink() if note is None else download.note.write_bytes(note)
+    text = SIDECARS[what]
+    download.sidecar.unlink() if text is None else download.sidecar.write_bytes(text)
     download.run()
 
     assert [(None, None)] == download.asked
@@ -400,12 +400,12 @@ def test_12_3_note_that_cannot_be_used(download: Download, origin: Origin, what:
 
 
 @pytest.mark.parametrize("field", ["url", "validator", "total", "mode"])
-def test_12_3_note_without_a_field(download: Download, origin: Origin, field: str) -> None:
-    """Contract 12.3: a note that lacks anything is no note."""
+def test_12_3_sidecar_without_a_field(download: Download, origin: Origin, field: str) -> None:
+    """Contract 12.3: a sidecar that lacks anything is no sidecar."""
     download.interrupt(origin)
-    said = json.loads(download.note.read_text())
+    said = json.loads(download.sidecar.read_text())
     del said[field]
-    download.note.write_text(json.dumps(said))
+    download.sidecar.write_text(json.dumps(said))
     download.run()
 
     assert [(None, None)] == download.asked
@@ -423,8 +423,8 @@ def test_12_3_part_is_larger_than_the_whole(download: Download, origin: Origin) 
 
 
 @pytest.mark.parametrize("octets", [0, None])
-def test_12_3_note_without_a_part(download: Download, origin: Origin, octets: int | None) -> None:
-    """Contract 12.3: a note alone continues nothing."""
+def test_12_3_sidecar_without_a_part(download: Download, origin: Origin, octets: int | None) -> None:
+    """Contract 12.3: a sidecar alone continues nothing."""
     download.interrupt(origin)
     download.part.unlink() if octets is None else download.part.write_bytes(b"")
     download.run()
@@ -434,7 +434,7 @@ def test_12_3_note_without_a_part(download: Download, origin: Origin, octets: in
 
 
 @pytest.mark.parametrize("kind", ["symlink", "dangling", "hard link", "fifo", "folder", "device"])
-@pytest.mark.parametrize("place", ["part", "note"])
+@pytest.mark.parametrize("place", ["part", "sidecar"])
 def test_security_55_what_others_planted(
     download: Download, origin: Origin, tmp_path: Path, kind: str, place: str
 ) -> None:
@@ -783,13 +783,13 @@ def test_12_1_mode_stays(download: Download, origin: Origin, mode: int) -> None:
     assert (0o600, mode) == (part_mode, stat.S_IMODE(download.target.stat().st_mode))
 
 
-@pytest.mark.parametrize("leftover", [None, "note", "url"])
+@pytest.mark.parametrize("leftover", [None, "sidecar", "url"])
 def test_12_1_mode_of_a_new_file(download: Download, origin: Origin, leftover: str | None) -> None:
     """Contract 12.1: a new file has the mode that the umask leaves, continued or not."""
     download.target.unlink()
     download.interrupt(origin)
-    if leftover == "note":
-        download.note.write_bytes(b"")
+    if leftover == "sidecar":
+        download.sidecar.write_bytes(b"")
     if leftover == "url":
         download.server.route("/other", origin)
     download.run("/other" if leftover == "url" else "/file")
@@ -806,7 +806,7 @@ def test_fault_94_symbolic_link(recorder: Any, server: Server, origin: Origin, t
     download = Download(recorder, server, link)
     origin.sent = [CUT]
     download.run()
-    part, _ = part_names(target)
+    part, _ = part_paths(target)
     assert part.parent == target.parent
     download.run()
 
@@ -949,12 +949,12 @@ def test_12_3_nginx(tmp_path: Path, recorder: Any) -> None:
             url + "/file", file_path=target, resume=True, timeout=1.5, on_progress=lambda *_: None, chunk_size=None
         )
         assert request.wait(timeout=20)
-        part, _ = part_names_kept(target)
+        part, _ = part_paths_kept(target)
         assert content[: part.stat().st_size] == part.read_bytes()
     with nginx(folder) as other:
-        note = json.loads(part_names_kept(target)[1].read_text())
-        note["url"] = other + "/file"  # it is another port
-        part_names_kept(target)[1].write_text(json.dumps(note))
+        said = json.loads(part_paths_kept(target)[1].read_text())
+        said["url"] = other + "/file"  # it is another port
+        part_paths_kept(target)[1].write_text(json.dumps(said))
         recorder.events.clear()
         request = recorder.run(other + "/file", file_path=target, resume=True, checksum=sha256(content))
 
@@ -962,6 +962,6 @@ def test_12_3_nginx(tmp_path: Path, recorder: Any) -> None:
     assert ["target"] == [name for name in names(target) if not name.startswith(("nginx", "www"))]
 
 
-def part_names_kept(target: Path) -> tuple[Path, Path]:
+def part_paths_kept(target: Path) -> tuple[Path, Path]:
     (part,) = target.parent.glob(".urlrequest-*.part")
     return part, part.with_name(part.name + ".json")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fault_rows import OLD, Target, assert_ended, chunked, reply
 
-from urlrequest._content import sinks
+from urlrequest._content import file_sink
 from urlrequest.testing import Server, reset, send, signal, wait_for
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def test_fault_92_full_disk(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     server.play(send(reply(b"new")))
-    monkeypatch.setattr(sinks, "os", Patched(**{function: failing}))
+    monkeypatch.setattr(file_sink, "os", Patched(**{function: failing}))
     request = recorder.run(server.url, file_path=target.path, timeout=15)
 
     assert ("error", errno.ENOSPC) == (recorder.terminal, request.error.errno)
@@ -231,7 +231,7 @@ class Patched:
 def test_fault_92_short_writes(monkeypatch: pytest.MonkeyPatch, server: Server, recorder: Any, target: Target) -> None:
     """Fault 92: a system that writes less than it was given is given the rest."""
     server.play(send(reply(BODY)))
-    monkeypatch.setattr(sinks, "os", Patched(write=lambda descriptor, octets: os.write(descriptor, octets[:1000])))
+    monkeypatch.setattr(file_sink, "os", Patched(write=lambda descriptor, octets: os.write(descriptor, octets[:1000])))
     recorder.run(server.url, file_path=target.path)
 
     target.assert_replaced(BODY)

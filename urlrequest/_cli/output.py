@@ -14,8 +14,8 @@ import sys
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
-from urlrequest._content.resumable_file import part_names
-from urlrequest._content.sinks import FileSink
+from urlrequest._content.file_sink import FileSink
+from urlrequest._content.resumable_file import part_paths
 
 from .progress import size_text
 from .verbose import describe_error
@@ -148,7 +148,7 @@ def kept_words(wish: Wish) -> str:
     """How much --resume can build on, for the end of a line; '' where there is nothing."""
     if not wish.is_resumed or wish.output is None:
         return ""
-    part, note = part_names(wish.output)
+    part, note = part_paths(wish.output)
     try:
         os.stat(note)
         size = os.stat(part).st_size

@@ -6,10 +6,11 @@ A body belongs to the worker. The user's objects are read, never changed and nev
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 
 from urlrequest.errors import IncompleteContent
+
+from .text import find_charset
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Body", "make_body", "make_json_body"]
 
 PIECE_SIZE = 256 * 1024  # octets read from a file at a time
-
-_CHARSET = r";\s*charset\s*=\s*\"?([^\s\";]+)"
 
 
 class Body:
@@ -105,14 +104,14 @@ def _memory_of(source: Any) -> memoryview | None:
 
 
 def _charset(content_type: str | None) -> str:
-    named = re.search(_CHARSET, content_type or "", re.IGNORECASE)
-    if named is None:
+    charset = find_charset(content_type)
+    if charset is None:
         return "utf-8"
     try:
-        "".encode(named[1])
+        "".encode(charset)
     except LookupError:
-        raise ValueError(f"Content-Type has the charset {named[1]!r}, in which no text can be written here") from None
-    return named[1]
+        raise ValueError(f"Content-Type has the charset {charset!r}, which has no encoder here") from None
+    return charset
 
 
 def _whole(octets: bytes | memoryview, content_type: str | None = None) -> Body:

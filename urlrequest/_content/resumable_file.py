@@ -1,17 +1,18 @@
 """ResumableFileSink: a download that can be continued, kept beside its target until it is complete (contract 12.3).
 
-Two neighbours of the target: the part file with the octets, and a note about it: the URL, the validator of the
-representation that the octets are of, its length, and the mode that the complete file will have. Killing the process at
-any moment leaves either the old file or the new one under the target's name, and a part file that is a true beginning
-of what the note names.
+Two files lie beside the target: the part file with the bytes, and its sidecar, which says what they are: the URL, the
+validator of the representation, its length, and the mode that the complete file will have. Killing the process at any
+moment leaves either the old file or the new one under the target's name, and a part file that is a true beginning of
+what the sidecar describes. Runs on the worker.
 
 Invariants:
-    P1  The note is written before the first octet of the representation that it names, and the part file is emptied
-        before that. Without a note, or with one that cannot be read, a part file is worth nothing.
-    P2  Octets are appended only to a 206 whose range begins where the part ends, of the same total and validator.
-    P3  One request at a time has the part file: it holds the system's lock on it from before it reads the note until
-        after both names are gone. The lock ends with the process, too.
-    P4  What cannot become the wanted file is not kept: a wrong checksum, too large, broken framing.
+    PART-1  The sidecar is written before the first byte of the representation that it describes, and the part file is
+            emptied before that. Without a sidecar, or with one that cannot be read, a part file is worthless.
+    PART-2  Bytes are appended only from a 206 whose range begins where the part file ends, of the same total length and
+            validator.
+    PART-3  One request at a time uses the part file: it holds the system's lock on it from before it reads the sidecar
+            until after both files are gone. The lock ends with the process, too.
+    PART-4  What cannot become the wanted file is not kept: a wrong checksum, too large, broken framing.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from urlrequest._http.framing import content_length
 from urlrequest._http.ranges import content_range, strong_validator
 from urlrequest.errors import ChecksumMismatch, ContentTooLarge, IncompleteContent, ProtocolError
 
-from .sinks import FileSink
+from .file_sink import FileSink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,18 +38,20 @@ if TYPE_CHECKING:
 
     from urlrequest._http.response_head import ResponseHead
 
-__all__ = ["ResumableFileSink", "part_names"]
+__all__ = ["ResumableFileSink", "part_paths"]
 
 FLUSH_TIME = 1.0  # seconds of a slow download that a killed process may lose
-READ_SIZE = 256 * 1024  # octets read at a time for the checksum
-NOTE_LIMIT = 64 * 1024  # octets
-OPEN_ATTEMPTS = 100
+READ_SIZE = 256 * 1024  # bytes read at a time for the checksum
+MAX_SIDECAR_SIZE = 64 * 1024  # bytes
+MAX_OPEN_ATTEMPTS = 100
 
-_LINKS_STAY_OUT = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-_FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | _LINKS_STAY_OUT
+_NO_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | _NO_LINKS
 
 
 class _Sidecar(NamedTuple):
+    """What the sidecar says about the part file."""
+
     url: str
     validator: str
     total: int | None
@@ -56,93 +59,93 @@ class _Sidecar(NamedTuple):
 
 
 class ResumableFileSink(FileSink):
-    """A FileSink whose temporary neighbour outlives the request."""
+    """A FileSink whose temporary file outlives the request: the part file."""
 
     def __init__(self, path: str, checksum: str | None, url: str, check: Callable[[], None]) -> None:
-        """Take the part file, or begin one.
+        """Open the part file, or create one.
 
         Args:
-            url: What is downloaded; a part of anything else is thrown away.
-            check: Ends the reading of a long part, by raising.
+            url: What is downloaded; a part file of any other URL is thrown away.
+            check: Called while a long part file is read; raises to end that.
         Raises:
-            OSError: As of FileSink; or the part file belongs to another request, or is none that we made.
+            OSError: As of FileSink; or another request uses the part file, or it is not one of ours.
         """
         self._url = url
         self._check = check
-        self._note: _Sidecar | None = None
+        self._sidecar: _Sidecar | None = None
         self._total: int | None = None
-        self._is_sound = True  # all octets that were flushed are in the part, once
+        self._is_sound = True  # all bytes that were flushed are in the part file, once
         self._flushed_at = monotonic()
         super().__init__(path, checksum)
 
-    def _open_temporary(self, folder: str) -> int:  # noqa: ARG002 - part_names() knows it
-        part, self._note_path = part_names(self._path)
-        for _ in range(OPEN_ATTEMPTS):
+    def _open_temporary(self, folder: str) -> int:  # noqa: ARG002 - part_paths() finds it
+        part, self._sidecar_path = part_paths(self._path)
+        for _ in range(MAX_OPEN_ATTEMPTS):
             descriptor = _open_part(part)
             try:
                 if not _is_same_file(descriptor, part):
-                    continue  # whoever had it before us has put it in its place meanwhile
-                self._note = self._read_note(os.fstat(descriptor).st_size)
-                if self._note is None and os.fstat(descriptor).st_size:
-                    _unlink_locked(descriptor, part)  # a new one has the mode that new files have
+                    continue  # the request that had it before has put it in the target's place meanwhile
+                self._sidecar = self._read_sidecar(os.fstat(descriptor).st_size)
+                if self._sidecar is None and os.fstat(descriptor).st_size:
+                    _unlink_locked(descriptor, part)  # the next attempt creates it, with the mode of new files
                     descriptor = -1
                     continue
-                if self._note is not None and self._final_mode is None:
-                    self._final_mode = self._note.mode
+                if self._sidecar is not None and self._final_mode is None:
+                    self._final_mode = self._sidecar.mode
                 self._temporary = part
                 kept, descriptor = descriptor, -1
                 return kept
             finally:
                 if descriptor >= 0:
                     os.close(descriptor)
-        raise BlockingIOError(errno.EAGAIN, "others keep taking the part file", part)
+        raise BlockingIOError(errno.EAGAIN, "other requests keep taking the part file", part)
 
-    # What to ask for, and whether the answer fits
+    # What to request, and whether the response fits
 
     def range_fields(self) -> list[tuple[str, str]]:
-        if self._note is None:
+        if self._sidecar is None:
             return []
         size = os.fstat(self._descriptor).st_size
-        # Of a part that is whole already, the last octet is asked for again: only a 206 says that it is still true.
-        self.offset = size - 1 if size == self._note.total else size
+        # Of a complete part file the last byte is requested again: only a 206 proves that it is still current.
+        self.offset = size - 1 if size == self._sidecar.total else size
         if not self.offset:
             return []
-        return [("Range", f"bytes={self.offset}-"), ("If-Range", self._note.validator)]
+        return [("Range", f"bytes={self.offset}-"), ("If-Range", self._sidecar.validator)]
 
     def accepts(self, head: ResponseHead) -> bool:
         if head.status == 204:
-            self.offset = 0  # nothing comes; what is here is as good as before
+            self.offset = 0  # no content comes; what is here is as good as before
             return True
         if self.offset:
             if head.status == 206 and self._fits(head):
                 self._continue()
                 return True
-            # A slice can also call itself the whole (seen in the wild): 200 with a Content-Range.
+            # A range can also come as a whole body (seen in the wild): 200 with a Content-Range.
             if head.status in {206, 416} or (200 <= head.status < 300 and "Content-Range" in head.headers):
                 self._empty()
                 return False
         elif head.status == 206:
-            raise ProtocolError("the server sent a part (206) of what it was asked to send whole")
+            raise ProtocolError("the server sent a range (206), but the whole body was requested")
         if 200 <= head.status < 300:
             self._empty()
-            self._write_note(head)
+            self._write_sidecar(head)
         return True
 
     def _fits(self, head: ResponseHead) -> bool:
-        """Whether a 206 continues the part, to its very end (RFC 9110, sections 14.4 and 15.3.7)."""
-        note, sent = self._note, content_range(head)
-        if note is None or sent is None or "Content-Encoding" in head.headers:
+        """Whether a 206 continues the part file, to the very end (RFC 9110, sections 14.4 and 15.3.7)."""
+        known, sent = self._sidecar, content_range(head)
+        if known is None or sent is None or "Content-Encoding" in head.headers:
             return False
-        total = sent.total if note.total is None else note.total
+        total = sent.total if known.total is None else known.total
         if total is None or sent.total not in {None, total}:
             return False
         length = content_length(head)
         is_rest = sent.first == self.offset and sent.last + 1 == total and length in {None, total - self.offset}
         self._total = total
-        # A 206 repeats the ETag; other fields it may leave out (RFC 9110, section 15.3.7).
-        if note.validator.startswith('"'):
-            return is_rest and head.headers.get("ETag") == note.validator
-        return is_rest and head.headers.get("Last-Modified", note.validator) == note.validator
+        # A 206 repeats the ETag; it may leave out other fields (RFC 9110, section 15.3.7).
+        if known.validator.startswith('"'):
+            return is_rest and head.headers.get("ETag") == known.validator
+        return is_rest and head.headers.get("Last-Modified", known.validator) == known.validator
 
     def _continue(self) -> None:
         os.ftruncate(self._descriptor, self.offset)
@@ -158,53 +161,59 @@ class ResumableFileSink(FileSink):
         self.offset, self._total = 0, None
         os.ftruncate(self._descriptor, 0)
         os.lseek(self._descriptor, 0, os.SEEK_SET)
-        self._forget_note()
+        self._drop_sidecar()
 
-    # The note
+    # The sidecar
 
-    def _read_note(self, size: int) -> _Sidecar | None:
-        """What the note says, if the part can be continued by it."""
+    def _read_sidecar(self, size: int) -> _Sidecar | None:
+        """The sidecar, if the part file can be continued by it.
+
+        Args:
+            size: Of the part file, in bytes.
+        """
         import json  # few programs continue downloads
 
         try:
-            descriptor = os.open(self._note_path, os.O_RDONLY | _FLAGS)
+            descriptor = os.open(self._sidecar_path, os.O_RDONLY | _FLAGS)
             try:
-                text = os.read(descriptor, NOTE_LIMIT) if _is_ours(descriptor) else b""
+                text = os.read(descriptor, MAX_SIDECAR_SIZE) if _is_ours(descriptor) else b""
             finally:
                 os.close(descriptor)
             said = json.loads(text)
-            note = _Sidecar(said["url"], said["validator"], said["total"], said["mode"])
+            sidecar = _Sidecar(said["url"], said["validator"], said["total"], said["mode"])
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
-        is_well_formed = all(map(isinstance, note, (str, str, int | None, int)))
-        if not is_well_formed or note.url != self._url or not size or (note.total is not None and size > note.total):
+        is_well_formed = all(map(isinstance, sidecar, (str, str, int | None, int)))
+        if not is_well_formed or sidecar.url != self._url:
             return None
-        return note
+        is_possible = size and (sidecar.total is None or size <= sidecar.total)
+        return sidecar if is_possible else None
 
-    def _write_note(self, head: ResponseHead) -> None:
+    def _write_sidecar(self, head: ResponseHead) -> None:
         validator = strong_validator(head)
         if validator is None or "Content-Encoding" in head.headers or head.status != 200:
             return
         import json  # as above
 
         self._total = content_length(head)
-        note = _Sidecar(self._url, validator, self._total, 0o666 if self._final_mode is None else self._final_mode)
-        text = json.dumps(note._asdict()).encode()
+        mode = 0o666 if self._final_mode is None else self._final_mode
+        sidecar = _Sidecar(self._url, validator, self._total, mode)
+        text = json.dumps(sidecar._asdict()).encode()
         try:
-            # Whatever ends this halfway leaves the beginning of a note, which is no JSON.
-            descriptor = os.open(self._note_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
+            # Whatever ends this halfway leaves the beginning of a sidecar, which is no JSON.
+            descriptor = os.open(self._sidecar_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
             try:
                 is_whole = os.write(descriptor, text) == len(text)
             finally:
                 os.close(descriptor)
         except OSError:
-            return  # the download does not need it
-        self._note = note if is_whole else None
+            return  # the download works without it
+        self._sidecar = sidecar if is_whole else None
 
-    def _forget_note(self) -> None:
-        self._note = None
-        with suppress(OSError):  # there is none, as a rule
-            os.unlink(self._note_path)
+    def _drop_sidecar(self) -> None:
+        self._sidecar = None
+        with suppress(OSError):  # as a rule there is none
+            os.unlink(self._sidecar_path)
 
     # Writing
 
@@ -225,46 +234,46 @@ class ResumableFileSink(FileSink):
         self._flush()
         size = os.fstat(self._descriptor).st_size
         if self._total is not None and size != self._total:
-            self._forget_note()
-            raise IncompleteContent(f"the file has {size} octets, not the {self._total} that were announced")
+            self._drop_sidecar()
+            raise IncompleteContent(f"the file has {size} bytes, not the {self._total} that were announced")
         super().commit()
 
     def _put_in_place(self) -> None:
-        if sys.platform == "win32":  # where an open file can be neither renamed nor removed by anybody
+        if sys.platform == "win32":  # where nobody can rename or remove an open file
             super()._put_in_place()
-            self._forget_note()
+            self._drop_sidecar()
             return
-        keeper = os.dup(self._descriptor)  # P3
+        lock_holder = os.dup(self._descriptor)  # PART-3
         try:
             super()._put_in_place()
-            self._forget_note()
+            self._drop_sidecar()
         finally:
-            os.close(keeper)
+            os.close(lock_holder)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         is_torn = isinstance(error, ProtocolError) and not isinstance(error, IncompleteContent)
         if is_torn or isinstance(error, ChecksumMismatch | ContentTooLarge):
-            self._forget_note()  # P4
+            self._drop_sidecar()  # PART-4
         super().__exit__(kind, error, trace)
 
     def _remove(self) -> None:
-        """Keep the part if it can be continued."""
+        """Keep the part file if it can be continued."""
         if self._descriptor >= 0 and self._temporary:
-            if self._note is not None and self._is_sound:
-                with suppress(OSError, ValueError):  # what was received and does not fit on the disk is lost
+            if self._sidecar is not None and self._is_sound:
+                with suppress(OSError, ValueError):  # bytes that do not fit on the disk are lost
                     self._flush()
-            if self._note is None or not os.fstat(self._descriptor).st_size:
-                self._forget_note()
+            if self._sidecar is None or not os.fstat(self._descriptor).st_size:
+                self._drop_sidecar()
                 _unlink_locked(self._descriptor, self._temporary)
                 self._descriptor = -1
             self._temporary = ""
         super()._remove()
 
 
-def part_names(path: str) -> tuple[str, str]:
-    """The paths of the part file and of the note for a target, whether they are there or not."""
+def part_paths(path: str) -> tuple[str, str]:
+    """The paths of the part file and of its sidecar for a target, whether they exist or not."""
     folder, name = os.path.split(os.path.realpath(path))
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     part = os.path.join(folder, f".urlrequest-{digest}.part")
@@ -272,10 +281,10 @@ def part_names(path: str) -> tuple[str, str]:
 
 
 def _open_part(path: str) -> int:
-    """Open the part file and take the lock on it. Nobody shall lead us elsewhere by its foreseeable name.
+    """Open the part file and lock it. Since its name is predictable, links are not followed.
 
     Raises:
-        BlockingIOError: Another request has it. OSError: It cannot be opened, or is none that we made.
+        BlockingIOError: Another request uses it. OSError: It cannot be opened, or is not one of ours.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o666)
     try:
@@ -289,14 +298,14 @@ def _open_part(path: str) -> int:
 
 def _check_owner(descriptor: int, path: str) -> None:
     if not _is_ours(descriptor):
-        raise OSError(errno.EPERM, "the part file was not made by us", path)
+        raise OSError(errno.EPERM, "the part file was not created by this program", path)
 
 
 def _is_ours(descriptor: int) -> bool:
-    """Whether it is a plain file of this user, under this one name: no link, device or pipe put there by others."""
+    """Whether it is a regular file of this user with one name at most: no link, device or pipe of somebody else."""
     status = os.fstat(descriptor)
     is_own = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
-    # It has no name any more where another request has just put it in its place.
+    # It has none where another request has just put it in the target's place.
     return is_own and stat.S_ISREG(status.st_mode) and status.st_nlink <= 1
 
 
@@ -308,7 +317,7 @@ def _is_same_file(descriptor: int, path: str) -> bool:
 
 
 def _unlink_locked(descriptor: int, path: str) -> None:
-    """Remove a file and close it, and let nobody take it in between (P3)."""
+    """Remove a file, then close it, so that no other request takes it in between (PART-3)."""
     if sys.platform == "win32":  # where an open file cannot be removed
         os.close(descriptor)
         with suppress(OSError):
@@ -320,7 +329,11 @@ def _unlink_locked(descriptor: int, path: str) -> None:
 
 
 def _lock(descriptor: int) -> None:
-    """Take the system's lock on a file. Raises BlockingIOError when somebody has it."""
+    """Take the system's lock on a file.
+
+    Raises:
+        BlockingIOError: It is taken.
+    """
     try:
         import fcntl
     except ImportError:
@@ -332,11 +345,11 @@ def _lock(descriptor: int) -> None:
 def _lock_on_windows(descriptor: int) -> None:
     import msvcrt
 
-    # An octet far behind the end, since Windows keeps even the owner from reading what is locked.
+    # A byte far behind the end, since on Windows even the owner cannot read what is locked.
     os.lseek(descriptor, 2**62, os.SEEK_SET)
     try:
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]  # Windows only
     except OSError as error:
-        raise BlockingIOError(error.errno, "the part file belongs to another request") from error
+        raise BlockingIOError(error.errno, "another request uses the part file") from error
     finally:
         os.lseek(descriptor, 0, os.SEEK_SET)

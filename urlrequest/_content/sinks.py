@@ -1,26 +1,13 @@
-"""Where a body goes: MemorySink, FileSink. A sink owns its memory or its temporary file, on the worker.
+"""Where a body goes: Sink, what every destination offers; MemorySink, a body in memory. Runs on the worker.
 
-Both lend room for octets to be received into, so that a body is copied as rarely as possible.
-
-Invariant:
-    T   Under the file's own name nothing appears but the complete body, by one `os.replace()`; whatever else happens,
-        the file that was there keeps its octets and its times, and the temporary neighbour is removed (contract 12.1).
+A sink lends memory for bytes to be received into, so that a body is copied as rarely as possible. Other sinks:
+`file_sink`, `resumable_file`, `chunk_sink`; they are loaded by requests that need them.
 """
 
 from __future__ import annotations
 
-import errno
 import io
-import os
-import stat
-import sys
 from abc import ABC, abstractmethod
-from contextlib import suppress
-from time import sleep
-
-from urlrequest._defaults import defaults
-
-from .checksum import compare_digest, new_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,29 +15,26 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from urlrequest._http.response_head import ResponseHead
+__all__ = ["MemorySink", "Sink"]
 
-__all__ = ["FileSink", "MemorySink", "Sink", "check_file_path"]
-
-FIRST_SIZE = 64 * 1024  # octets of memory at first, where the length is not known
-LARGEST_STEP = 1024 * 1024  # octets by which it grows; more would keep other threads waiting (measured: 20 ms)
-WRITE_SIZE = 1024 * 1024  # octets gathered before they are written: a smaller size costs time (measured)
+FIRST_SIZE = 64 * 1024  # bytes of memory at first, where the length is not known
+MAX_STEP = 1024 * 1024  # bytes by which it grows; more would keep other threads waiting (measured: 20 ms)
 
 
 class Sink(ABC):
-    """Takes octets, by lending room for them or as pieces."""
+    """Takes the bytes of a body, by lending room for them or piece by piece."""
 
     @abstractmethod
     def expect(self, length: int | None) -> None:
-        """Be told how many octets will come, before the first."""
+        """Prepare for so many bytes; None: nobody knows. Call it before the first byte."""
 
     @abstractmethod
     def room(self) -> memoryview:
-        """Memory for the next octets, at least one. Release it before any other call."""
+        """Memory for the next bytes, at least one. Release it before any other call."""
 
     @abstractmethod
     def filled(self, count: int) -> None:
-        """Be told that so many octets were put into the room."""
+        """Take the first `count` bytes of the room that was lent last."""
 
     def write(self, octets: bytes) -> None:
         """Take a piece."""
@@ -66,8 +50,8 @@ class Sink(ABC):
 class MemorySink(Sink):
     """Collects a body in memory that grows with it: a length that the server only claims costs nothing.
 
-    Use it as a context manager: the error that ends a request holds its frames, and with them the sink, in a cycle, and
-    collecting a BytesIO with an open view crashes the interpreter (measured: CPython 3.12.1).
+    Use it as a context manager: the exception that ends a request refers to its frames, and so to the sink, in a cycle,
+    and collecting a BytesIO that has an open view crashes the interpreter (measured: CPython 3.12.1).
     """
 
     def __init__(self) -> None:
@@ -95,14 +79,14 @@ class MemorySink(Sink):
         self._size += count
 
     def _grow(self) -> None:
-        """Make the memory larger, by a little when it is large: the system moves pages then, not octets."""
+        """Make the memory larger, in small steps when it is large: the system then moves pages instead of bytes."""
         size = len(self._view)
         self._view.release()
         if self._expected and not size:
-            # The system gives zeros without touching them, one page after the other when octets are received into it.
-            self._store = io.BytesIO(bytes(min(self._expected, LARGEST_STEP)))
+            # The system provides zeros without touching them; it maps each page when bytes are received into it.
+            self._store = io.BytesIO(bytes(min(self._expected, MAX_STEP)))
         else:
-            capacity = size + min(max(FIRST_SIZE, size // 2), LARGEST_STEP)
+            capacity = size + min(max(FIRST_SIZE, size // 2), MAX_STEP)
             if self._expected is not None and self._expected > size:
                 capacity = min(capacity, self._expected)
             self._store.seek(capacity - 1)
@@ -125,188 +109,3 @@ class MemorySink(Sink):
     ) -> None:
         self._view.release()
         self._store.close()
-
-
-def check_file_path(file_path: object) -> str | None:
-    """The path given by the user, as text.
-
-    Raises:
-        TypeError: It is no path; a number would be taken for an open descriptor. ValueError: It has a NUL.
-    """
-    if file_path is None:
-        return None
-    if not isinstance(file_path, str | bytes | os.PathLike):
-        raise TypeError(f"file_path is {type(file_path).__name__}; a path is needed")
-    path = os.fsdecode(file_path)
-    if not path or "\0" in path:
-        raise ValueError("file_path is empty or has a NUL")
-    return path
-
-
-class FileSink(Sink):
-    """Writes a body to a temporary neighbour of a file, and puts it in the file's place at the end.
-
-    Use it as a context manager: what is not committed is removed.
-    """
-
-    def __init__(self, path: str, checksum: str | None = None) -> None:
-        """Make the neighbour, so that an unwritable folder is known before anything is sent.
-
-        Args:
-            checksum: What the whole file must have, as "sha256:<hex>", from `check_checksum()`.
-        Raises:
-            OSError: The path is a folder or a special file, or its folder cannot be written to.
-        """
-        self._path = os.path.realpath(path)  # through a symbolic link, the file it leads to is replaced
-        self._final_mode = _mode_of(self._path)
-        self._buffer = bytearray()
-        self._view = memoryview(self._buffer)
-        self._size = 0
-        self._checksum = checksum
-        self._digest = None if checksum is None else new_digest(checksum)
-        self._temporary = ""
-        self.offset = 0
-        try:
-            self._descriptor = self._open_temporary(os.path.dirname(self._path))
-        except OSError as error:
-            raise OSError(error.errno, f"file_path cannot be written: {error.strerror}", path) from error
-        try:
-            self._hide()
-        except BaseException:
-            self._remove()
-            raise
-
-    def _open_temporary(self, folder: str) -> int:
-        self._temporary = os.path.join(folder, f".urlrequest-{os.urandom(8).hex()}.tmp")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-        return os.open(self._temporary, flags, 0o666)
-
-    def range_fields(self) -> list[tuple[str, str]]:
-        """Fields that ask for the rest only, if there is a beginning; `offset` says how much that is."""
-        return []
-
-    def accepts(self, head: ResponseHead) -> bool:  # noqa: ARG002 - see ResumableFileSink
-        """Get ready for a response; False: it does not fit what is here, and all must be asked for again."""
-        return True
-
-    def _hide(self) -> None:
-        """Let nobody else read the unfinished file; the system's umask has told the mode of a new file meanwhile."""
-        if hasattr(os, "fchmod"):
-            if self._final_mode is None:
-                self._final_mode = stat.S_IMODE(os.fstat(self._descriptor).st_mode)
-            os.fchmod(self._descriptor, 0o600)
-
-    def expect(self, length: int | None) -> None:
-        """Refuse a body that the disk has no place for (contract 12.2).
-
-        Raises:
-            OSError: ENOSPC.
-        """
-        if length and hasattr(os, "fstatvfs"):
-            system = os.fstatvfs(self._descriptor)
-            free = system.f_bavail * system.f_frsize
-            if length > free:
-                raise OSError(errno.ENOSPC, f"the body has {length} octets, the disk has {free} left", self._path)
-        if not self._buffer:
-            self._buffer = bytearray(WRITE_SIZE if length is None else max(1, min(WRITE_SIZE, length)))
-            self._view = memoryview(self._buffer)
-
-    def room(self) -> memoryview:
-        if self._size == len(self._view):
-            self._flush()
-        return self._view[self._size :]
-
-    def filled(self, count: int) -> None:
-        self._size += count
-
-    def _flush(self) -> None:
-        with self._view[: self._size] as rest:
-            done = 0
-            while done < self._size:
-                with rest[done:] as part:
-                    done += os.write(self._descriptor, part)
-            if self._digest is not None:
-                self._digest.update(rest)
-        self._size = 0
-
-    def commit(self) -> None:
-        """Put the complete body in the file's place.
-
-        Raises:
-            OSError: The disk refused; the old file is still there. ChecksumMismatch: It is not what was wanted.
-        """
-        self._flush()
-        if self._checksum is not None and self._digest is not None:
-            compare_digest(self._digest, self._checksum)
-        if defaults.fsync:
-            os.fsync(self._descriptor)
-        if self._final_mode is not None and hasattr(os, "fchmod"):
-            os.fchmod(self._descriptor, self._final_mode)
-        self._put_in_place()
-        if defaults.fsync:
-            _sync_folder(os.path.dirname(self._path))
-
-    def _put_in_place(self) -> None:
-        descriptor, self._descriptor = self._descriptor, -1
-        os.close(descriptor)  # a full disk may say so only here
-        _replace(self._temporary, self._path)
-        self._temporary = ""
-
-    def _remove(self) -> None:
-        if self._descriptor >= 0:
-            with suppress(OSError):  # the body is given up anyway
-                os.close(self._descriptor)
-            self._descriptor = -1
-        if self._temporary:
-            with suppress(OSError):  # the folder may be gone
-                os.unlink(self._temporary)
-            self._temporary = ""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._remove()
-
-
-def _sync_folder(folder: str) -> None:
-    """Have the system write down that a file has a new name, where folders can be opened."""
-    with suppress(OSError):  # Windows opens no folders
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _mode_of(path: str) -> int | None:
-    """The mode of the file that will be replaced; None when there is none.
-
-    Raises:
-        OSError: It is a folder, or a special file, which must not be replaced.
-    """
-    try:
-        mode = os.stat(path).st_mode
-    except FileNotFoundError:
-        return None
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, "file_path is a folder", path)
-    if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "file_path is not a regular file", path)
-    return stat.S_IMODE(mode)
-
-
-def _replace(temporary: str, path: str) -> None:
-    attempts = 3 if sys.platform == "win32" else 1
-    for attempt in range(attempts):
-        try:
-            os.replace(temporary, path)
-        except PermissionError:
-            # On Windows another process may have the file open for a moment: a virus scanner, an indexer.
-            if attempt == attempts - 1:
-                raise
-            sleep(0.02)
-        else:
-            return

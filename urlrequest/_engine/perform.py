@@ -20,7 +20,7 @@ from .receive import receive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from urlrequest._content.sinks import FileSink
+    from urlrequest._content.file_sink import FileSink
     from urlrequest._delivery.events import Answer
     from urlrequest._http.redirect import NextRequest
     from urlrequest._http.response_head import ResponseHead
@@ -94,7 +94,7 @@ def _open_file(path: str, prepared: PreparedRequest, scope: CancelScope) -> File
 
         with suppress(OSError):  # what is wrong with the path itself, the other sink reports
             return ResumableFileSink(path, prepared.checksum, prepared.target.url, scope.check)
-    from urlrequest._content.sinks import FileSink
+    from urlrequest._content.file_sink import FileSink  # most requests write no file
 
     return FileSink(path, prepared.checksum)
 

@@ -201,7 +201,7 @@ def _check_chunk_size(chunk_size: object) -> int | None:
 def _check_file_path(file_path: object) -> str | None:
     if file_path is None:
         return None
-    from urlrequest._content.sinks import check_file_path  # as in _make_body()
+    from urlrequest._content.file_sink import check_file_path  # as in _make_body()
 
     return check_file_path(file_path)
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from urlrequest._content.decoder import Decoder
-    from urlrequest._content.sinks import FileSink, Sink
+    from urlrequest._content.file_sink import FileSink
+    from urlrequest._content.sinks import Sink
     from urlrequest._delivery.events import Answer
     from urlrequest._http1.response_reader import ResponseLike
     from urlrequest._net.cancel_scope import CancelScope

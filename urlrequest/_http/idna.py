@@ -1,4 +1,4 @@
-"""International names to A-labels (RFC 3490, which is what the standard library has). Pure."""
+"""International domain names -> A-labels (RFC 3490, the version that the standard library has). Pure."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def encode_name(text: str) -> str:
     """The A-labels of a host.
 
     Raises:
-        ValueError: It is no international name, or could be taken for another one.
+        ValueError: It is not a valid international name, or could be taken for another one.
     """
     dotted = text.translate(_DOTS)
-    # U+2025 becomes two dots. Other delimiters (U+2100 has a slash) stay visible in the A-labels.
+    # U+2025 becomes two dots. Other delimiters (U+2100 has a slash) are still there in the A-labels.
     if unicodedata.normalize("NFKC", dotted).count(".") != dotted.count("."):
         raise ValueError("the host has a character that stands for a dot")
     try:
         return idna.Codec().encode(dotted)[0].decode("ascii")
     except UnicodeError:
-        raise ValueError("the host is no international name") from None
+        raise ValueError("the host is not a valid international name") from None

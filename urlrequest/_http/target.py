@@ -1,15 +1,15 @@
-"""URL text to Target: where to connect and what to ask for (RFC 3986; RFC 9112, section 3.2).
+"""URL text -> Target: where to connect and what to request (RFC 3986; RFC 9112, section 3.2).
 
 Pure: it owns no state but a cache of parsed texts, does no I/O, and any thread may call it.
 
 Invariants:
-    1. `parse_target`, `parse_host` and `parse_port` return what they promise or raise InvalidURL, whatever they get.
-    2. Every scan is linear in the length of the text: no regular expression here can backtrack.
-    3. The path is printable ASCII without white space. The host of an http or https target is an A-label name of
-       `[a-z0-9._-]`, four decimal numbers, or an IPv6 address: nothing in it can be taken for a delimiter.
-    4. No message, `str()` or `repr()` shows userinfo, or more than a line of a long URL.
+    TARGET-1  `parse_target` and `parse_port` return what they promise or raise InvalidURL, whatever they are given.
+    TARGET-2  Every scan is linear in the length of the text: no regular expression here can backtrack.
+    TARGET-3  The path is printable ASCII without white space. The host of an http or https target is an A-label name of
+              `[a-z0-9._-]`, four decimal numbers, or an IPv6 address: nothing in it can be taken for a delimiter.
+    TARGET-4  No message, `str()` or `repr()` shows userinfo, or more than a line of a long URL.
 
-`urllib.parse.urlsplit` is of no use here: it deletes tabs and line ends, and takes the port late or not at all.
+`urllib.parse.urlsplit` cannot be used here: it deletes tabs and line ends, and reads the port late or not at all.
 """
 
 from __future__ import annotations
@@ -26,21 +26,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-__all__ = ["DEFAULT_PORTS", "Target", "bracketed", "parse_host", "parse_port", "parse_target"]
+__all__ = ["DEFAULT_PORTS", "Target", "bracketed", "parse_port", "parse_target"]
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-# Longer texts, and those that may hold a password, are parsed each time instead of being kept. Characters.
-_LONGEST_CACHED = 2048
-# What a message shows of a text. Characters.
-_LONGEST_SHOWN = 80
-# RFC 1035, section 2.3.4. Octets.
-_LONGEST_HOST = 253
-_LONGEST_LABEL = 63
-_HIGHEST_PORT = 65535
 
-# Dropped at both ends of a URL, as browsers do: C0 controls and the space.
+_MAX_CACHED = 2048  # characters; longer texts, and those that may hold a password, are parsed each time
+_MAX_SHOWN = 80  # characters of a text in a message
+_MAX_HOST = 253  # octets (RFC 1035, section 2.3.4)
+_MAX_LABEL = 63  # octets (likewise)
+_MAX_PORT = 65535
+
+# Stripped from both ends of a URL, as browsers do: C0 controls and the space.
 _EDGES = "".join(map(chr, range(0x21)))
-# Sent as it stands: printable ASCII, "%" too, as what is percent-encoded already stays so (contract 9.2).
+# Sent unchanged: printable ASCII, with "%", since what is percent-encoded already stays so (contract 9.2).
 _SAFE = "".join(map(chr, range(0x21, 0x7F)))
 
 _CONTROLS = frozenset(map(chr, [*range(0x20), 0x7F]))
@@ -52,15 +50,15 @@ _PORT_AHEAD = r"[0-9]+(?=[/?#]|\Z)"  # compiled with its first use: few URLs com
 
 
 class Target:
-    """The target URI of a request, taken apart. Its `str()` is for messages: no userinfo, and cut when it is long.
+    """The target URI of a request, in components. Its `str()` is for messages: no userinfo, and cut when it is long.
 
-    Nothing changes it, as all who ask for the same text share it.
+    It is never changed: all requests for the same text share it.
 
     Attributes:
         scheme: In lower case.
         host: For http and https an A-label name or IP address (without brackets) in lower case, a trailing dot kept;
-            for other schemes what the authority has, '' where there is none.
-        port: None means the scheme's own.
+            for other schemes the authority's host as it stands, '' where there is none.
+        port: None means the scheme's default.
         path: Path and query, percent-encoded; begins with '/' for http and https. For other schemes all that follows
             the authority.
         userinfo: User and password, percent-decoded; None where the URL has none.
@@ -86,7 +84,7 @@ class Target:
 
     @property
     def origin(self) -> tuple[str, str, int | None]:
-        """Scheme, host and the port that is meant (RFC 9110, section 4.3.1)."""
+        """Scheme, host and effective port (RFC 9110, section 4.3.1)."""
         return self.scheme, self.host, DEFAULT_PORTS.get(self.scheme) if self.port is None else self.port
 
     @property
@@ -94,7 +92,7 @@ class Target:
         """The absolute form: the whole text without userinfo and fragment."""
         if self.host or self.port is not None or self.path.startswith("/"):
             return f"{self.scheme}://{self.authority}{self.path}"
-        # Without an authority `user:password@host` looks like a scheme and its path.
+        # Without an authority, `user:password@host` looks like a scheme and its path.
         _, at, path = self.path.rpartition("@")
         return f"{self.scheme}:{'***@' if at else ''}{path}"
 
@@ -111,42 +109,26 @@ def bracketed(host: str) -> str:
 
 
 class _Flaw(ValueError):
-    """What is wrong, in words that repeat nothing of the text; becomes an InvalidURL that says where."""
+    """What is wrong, in words that repeat nothing of the text; becomes an InvalidURL that shows where."""
 
 
 def parse_target(url: object) -> Target:
-    """Take a URL apart and normalise it (contract 9.1 to 9.4).
+    """Split a URL into its components and normalise them (contract 9.1 to 9.4).
 
     `name://...` has a scheme; `name:80`, `name:80/...`, `//name` and `name` mean http; any other `name:...` is a scheme
-    too (`data:,x`). Every scheme is accepted here: whether something serves it is asked elsewhere.
+    too (`data:,x`). Every scheme is accepted here: whether a connection class serves it is decided elsewhere.
 
     Raises:
-        InvalidURL: It is no str, or no URL.
+        InvalidURL: It is not a str, or not a URL.
     """
     if not isinstance(url, str):
         raise InvalidURL(f"the URL is {type(url).__name__}; a str is needed")
-    # An own __str__, __hash__ or slicing of a subclass must not decide what is requested.
+    # A subclass's own __str__, __hash__ or slicing must not decide what is requested.
     text = str.__str__(url)
     try:
-        if len(text) > _LONGEST_CACHED or "@" in text:
+        if len(text) > _MAX_CACHED or "@" in text:
             return _parse(text)
         return _parse_cached(text)
-    except _Flaw as flaw:
-        raise InvalidURL(f"{flaw}: {_show(text)}") from None
-
-
-def parse_host(text: object) -> str:
-    """Check one host, as it stands in a URL or alone, and return it as in `Target.host` of http.
-
-    IPv6 addresses come with brackets or without. A zone is percent-encoded only within brackets (`[fe80::1%25eth0]`).
-
-    Raises:
-        InvalidURL: It is neither a name nor an IP address.
-    """
-    if not isinstance(text, str):
-        raise InvalidURL(f"the host is {type(text).__name__}; a str is needed")
-    try:
-        return _normalise_host(str.__str__(text))
     except _Flaw as flaw:
         raise InvalidURL(f"{flaw}: {_show(text)}") from None
 
@@ -164,7 +146,7 @@ def parse_port(value: object) -> int:
             raise InvalidURL(f"{flaw}: {_show(value)}") from None
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidURL(f"the port is {type(value).__name__}; a number is needed")
-    if not 1 <= value <= _HIGHEST_PORT:
+    if not 1 <= value <= _MAX_PORT:
         # Thousands of digits are a ValueError to str().
         raise InvalidURL(f"the port is not 1 to 65535: {value if abs(value) < 10**9 else 'far from it'}")
     return int(value)
@@ -199,14 +181,14 @@ def _split(text: str) -> tuple[str, str, str]:
         else:
             return name.lower(), "", rest
     elif rest.startswith("//") and not any(end in name for end in _AUTHORITY_ENDS):
-        raise _Flaw("the scheme of the URL has a character that no scheme has")
+        raise _Flaw("the scheme of the URL has an invalid character")
     else:
         scheme, rest = "http", text.removeprefix("//")
     length = min((rest.index(end) for end in _AUTHORITY_ENDS if end in rest), default=len(rest))
     authority = rest[:length]
-    # Browsers end the host at a backslash, others do not: what they disagree on is refused.
+    # Browsers end the host at a backslash, other programs do not: what they disagree on is refused.
     if " " in authority or ("\\" in authority and scheme in DEFAULT_PORTS):
-        raise _Flaw("the host has a character that no host has")
+        raise _Flaw("the host has an invalid character")
     return scheme, authority, rest[length:]
 
 
@@ -216,7 +198,7 @@ def _is_scheme(name: str) -> bool:
 
 def _split_host(authority: str) -> tuple[str, str]:
     """Host (IPv6 in brackets) and port ('' where there is none) of an http authority."""
-    # At the last "@": else the tail of a password that holds one would be looked up (RFC 3986, section 3.2.1).
+    # At the last "@": else the rest of a password that holds one would be taken for a host, and looked up.
     text = authority.rpartition("@")[2]
     if text.startswith("["):
         inside, bracket, tail = text.partition("]")
@@ -226,12 +208,12 @@ def _split_host(authority: str) -> tuple[str, str]:
         return host, tail[1:]
     host, _, port = text.partition(":")
     if ":" in port:
-        raise _Flaw("the port is no number, or an IPv6 address has no brackets")
+        raise _Flaw("the port is not a number, or an IPv6 address has no brackets")
     return host, port
 
 
 def _split_foreign_host(authority: str) -> tuple[str, int | None]:
-    """Host as it stands and port, for a scheme whose hosts follow rules of their own."""
+    """Host as it stands, and port, for a scheme whose hosts have other rules."""
     text = authority.rpartition("@")[2]
     host, colon, port = text.rpartition(":")
     if colon and re.fullmatch(_PORT_AHEAD, port):
@@ -265,21 +247,18 @@ def _percent_encode(path: str) -> str:
 
 def _port_number(text: str) -> int:
     number = text.lstrip("0")
-    if not (number.isascii() and number.isdigit() and len(number) <= 5 and int(number) <= _HIGHEST_PORT):
+    if not (number.isascii() and number.isdigit() and len(number) <= 5 and int(number) <= _MAX_PORT):
         raise _Flaw("the port is not 1 to 65535")
     return int(number)
 
 
 def _normalise_host(text: str) -> str:
+    """The host of an http target, of what `_split_host()` found."""
     if text.startswith("["):
-        if not text.endswith("]"):
-            raise _Flaw("the host has an opening bracket only")
-        return _normalise_ipv6(text[1:-1], is_encoded=True)
-    if ":" in text:
-        return _normalise_ipv6(text, is_encoded=False)
-    # Before any conversion: that to A-labels takes quadratic time. The one is for a trailing dot.
-    if len(text) > _LONGEST_HOST + 1:
-        raise _Flaw(f"the host is longer than {_LONGEST_HOST} octets")
+        return _normalise_ipv6(text[1:-1])
+    # Before any conversion: that to A-labels takes quadratic time. The one more is a trailing dot.
+    if len(text) > _MAX_HOST + 1:
+        raise _Flaw(f"the host is longer than {_MAX_HOST} octets")
     if text.isascii():
         return _normalise_name(text)
     from .idna import encode_name  # few hosts have such a name
@@ -298,23 +277,23 @@ def _normalise_name(text: str) -> str:
     if not text:
         raise _Flaw("the URL has no host")
     if not _NAME_CHARACTERS.issuperset(text):
-        raise _Flaw("the host has a character that no host has")
+        raise _Flaw("the host has an invalid character")
     name = text.removesuffix(".")
-    if len(name) > _LONGEST_HOST:
-        raise _Flaw(f"the host is longer than {_LONGEST_HOST} octets")
+    if len(name) > _MAX_HOST:
+        raise _Flaw(f"the host is longer than {_MAX_HOST} octets")
     lengths = [len(label) for label in name.split(".")]
     if min(lengths) == 0:
         raise _Flaw("the host has an empty label")
-    if max(lengths) > _LONGEST_LABEL:
-        raise _Flaw(f"the host has a label of more than {_LONGEST_LABEL} octets")
+    if max(lengths) > _MAX_LABEL:
+        raise _Flaw(f"the host has a label of more than {_MAX_LABEL} octets")
     # `127.1`, `0x7f.1`, `0177.0.0.1` and `2130706433` would all reach 127.0.0.1, past any check of the text.
     if _is_numeric(text) and not _is_ipv4(text):
-        raise _Flaw("the host is a number, but no IPv4 address of four decimal parts")
+        raise _Flaw("the host is a number, but not an IPv4 address of four decimal parts")
     return text.lower()
 
 
 def _is_numeric(host: str) -> bool:
-    """Whether the system's resolver (inet_aton) takes it for a number: decimal, octal or hexadecimal."""
+    """Whether the system's resolver (inet_aton) would read the host as a number: decimal, octal or hexadecimal."""
     label = host.removesuffix(".").rpartition(".")[2].lower()
     return label.isdigit() or (label.startswith("0x") and all(digit in hexdigits for digit in label[2:]))
 
@@ -324,27 +303,26 @@ def _is_ipv4(host: str) -> bool:
     return len(parts) == 4 and all(part in _IPV4_PARTS for part in parts)
 
 
-def _normalise_ipv6(text: str, *, is_encoded: bool) -> str:
+def _normalise_ipv6(text: str) -> str:
     address, percent, zone = text.partition("%")
-    if is_encoded:
-        zone = zone.removeprefix("25")
+    zone = zone.removeprefix("25")  # "%" percent-encoded, as RFC 6874 wants it; not all programs do that
     if percent and not (zone and _NAME_CHARACTERS.issuperset(zone.replace("~", ""))):
-        raise _Flaw("the zone of the IPv6 address is empty or has a character that no zone has")
+        raise _Flaw("the zone of the IPv6 address is empty or has an invalid character")
     try:
         return f"{IPv6Address(address)}{percent}{zone}"
     except ValueError:
-        raise _Flaw("the host is no IPv6 address") from None
+        raise _Flaw("the host is not an IPv6 address") from None
 
 
 def _show(text: str) -> str:
-    """What a message may show of a text that is wrong: nothing that could be userinfo, no query, one line."""
+    """What a message may show of an invalid text: nothing that could be userinfo, no query, one line."""
     before, at, shown = text.strip(_EDGES).rpartition("@")
     if at:
-        # Where userinfo begins is anybody's guess here, so all before the last "@" goes.
+        # Where userinfo begins cannot be known here, so all before the last "@" is left out.
         scheme, slashes, _ = before.partition("://")
         shown = f"{scheme}://***@{shown}" if slashes and _is_scheme(scheme) else f"***@{shown}"
     return _cut(repr(shown.partition("#")[0].partition("?")[0]))
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."
+    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."

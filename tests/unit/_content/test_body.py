@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from urlrequest._content.body import PIECE_SIZE, Body, make_body
+from urlrequest._content.text import decode_text
 from urlrequest.errors import IncompleteContent
 
 if TYPE_CHECKING:
@@ -67,6 +68,30 @@ def test_10_2_charset(content_type: str | None, expected: bytes) -> None:
     assert expected == octets(make_body(["é"], content_type))
     assert expected == octets(make_body(iter(["é"]), content_type))
     assert expected == octets(make_body(io.StringIO("é"), content_type))
+
+
+# Each names UTF-16 first, or hides something that is no parameter.
+CHARSETS = [
+    ("text/plain; charset=utf-16-le", "utf-16-le"),
+    ("text/plain; charset=utf-16-le; charset=latin-1", "utf-16-le"),
+    ('text/plain; a="; charset=latin-1"; charset=utf-16-le', "utf-16-le"),
+    ('text/plain; a="\\"; charset=latin-1"; charset="utf-16-le"', "utf-16-le"),
+    ('text/plain; a="open; charset=utf-16-le', "utf-16-le"),
+    ("text/plain; Charset = 'UTF-16-LE' ; x=y", "utf-16-le"),
+    ("text/plain; charset", "utf-8"),
+    ('text/plain; charset=""', "utf-8"),
+    ("text/plain; xcharset=utf-16-le", "utf-8"),
+    ("charset=utf-16-le", "utf-8"),
+]
+
+
+@pytest.mark.parametrize(("content_type", "encoding"), CHARSETS, ids=count())
+def test_10_2_charset_is_the_same_in_both_directions(content_type: str, encoding: str) -> None:
+    """Contract 10.2, 4.1: what is sent in the charset of a Content-Type is received as the same text."""
+    sent = octets(make_body("aé", content_type))
+
+    assert "aé".encode(encoding) == sent
+    assert "aé" == decode_text(sent, content_type)
 
 
 @pytest.mark.parametrize("charset", ["none-such", "hex", "a\0b", "undefined"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from urlrequest._content import resumable_file, sinks
+from urlrequest._content import file_sink, resumable_file
 from urlrequest._content.resumable_file import ResumableFileSink
 from urlrequest._http.headers import Headers
 from urlrequest._http.response_head import ResponseHead
@@ -39,7 +39,7 @@ def make(path: Path, url: str = URL, checksum: str | None = None, check: Any = l
 
 
 def begin(path: Path, octets: bytes, url: str = URL) -> None:
-    """Leave a part behind."""
+    """Leave a part file behind."""
     with make(path, url) as sink:
         assert [] == sink.range_fields()
         assert sink.accepts(head())
@@ -51,33 +51,33 @@ def names(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir())
 
 
-def test_12_3_part_and_note(tmp_path: Path) -> None:
-    """Contract 12.3: what was received lies beside the target, readable by us alone, with a note of what it is."""
+def test_12_3_part_file_and_sidecar(tmp_path: Path) -> None:
+    """Contract 12.3: the part file and a sidecar that describes it lie beside the target, readable by us alone."""
     begin(tmp_path / "target", CONTENT[:50])
 
-    part, note = names(tmp_path)
-    assert part + ".json" == note
+    part, sidecar = names(tmp_path)
+    assert part + ".json" == sidecar
     assert CONTENT[:50] == (tmp_path / part).read_bytes()
-    assert [0o600] * 2 == [(tmp_path / name).stat().st_mode & 0o777 for name in (part, note)]
+    assert [0o600] * 2 == [(tmp_path / name).stat().st_mode & 0o777 for name in (part, sidecar)]
 
 
-def test_12_3_parts_of_two_files_are_two(tmp_path: Path) -> None:
-    """Contract 12.3: each target has its own part, however long or odd its name."""
+def test_12_3_two_files_have_two_part_files(tmp_path: Path) -> None:
+    """Contract 12.3: each target has its own part file, however long or odd its name."""
     for name in ("a", "b", "x" * 255, "ü", os.fsdecode(b"\xff")):
         begin(tmp_path / name, CONTENT[:50])
 
     assert 10 == len(names(tmp_path))
 
 
-def test_p1_note_before_the_first_octet(tmp_path: Path) -> None:
-    """P1: at no moment is there an octet in the part that a note does not name."""
+def test_part_1_sidecar_before_the_first_byte(tmp_path: Path) -> None:
+    """PART-1: at no moment does the part file hold a byte that its sidecar does not describe."""
     begin(tmp_path / "target", CONTENT[:50])
     (part,) = tmp_path.glob("*.part")
-    note = part.with_name(part.name + ".json")
+    sidecar = part.with_name(part.name + ".json")
     with make(tmp_path / "target") as sink:
         sink.range_fields()
         sink.accepts(head(ETag='"two"'))
-        assert (0, True) == (part.stat().st_size, "two" in note.read_text())
+        assert (0, True) == (part.stat().st_size, "two" in sidecar.read_text())
         sink.expect(200)
         sink.write(CONTENT)
         assert 0 == part.stat().st_size  # gathered, not yet written
@@ -86,14 +86,14 @@ def test_p1_note_before_the_first_octet(tmp_path: Path) -> None:
     assert ["target"] == names(tmp_path)
 
 
-@pytest.mark.parametrize("moment", ["note", "part"])
-def test_p1_note_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, moment: str) -> None:
-    """P1: without a note the download goes on, and leaves no part."""
+@pytest.mark.parametrize("written", ["nothing", "beginning"])
+def test_part_1_sidecar_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, written: str) -> None:
+    """PART-1: without a sidecar the download goes on, and leaves no part file."""
     real = os.write
 
     def short(descriptor: int, octets: Any) -> int:
         if os.fstat(descriptor).st_size == 0 and bytes(octets[:1]) == b"{":
-            if moment == "note":
+            if written == "nothing":
                 raise OSError(errno.ENOSPC, "full")
             return real(descriptor, octets[:5])
         return real(descriptor, octets)
@@ -104,8 +104,8 @@ def test_p1_note_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert [] == names(tmp_path)
 
 
-def test_p3_lock_is_held_until_both_names_are_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """P3: while the part takes its place nobody else can have it: whoever did would cut the finished file."""
+def test_part_3_lock_is_held_until_both_files_are_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """PART-3: no other request locks the part file while it becomes the target: it would cut the finished file."""
     tries = []
     real = os.replace
 
@@ -117,7 +117,7 @@ def test_p3_lock_is_held_until_both_names_are_gone(monkeypatch: pytest.MonkeyPat
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         tries.append(path)
 
-    monkeypatch.setattr(sinks.os, "replace", replace)
+    monkeypatch.setattr(file_sink.os, "replace", replace)
     with make(tmp_path / "target") as sink:
         sink.accepts(head())
         sink.expect(200)
@@ -127,8 +127,8 @@ def test_p3_lock_is_held_until_both_names_are_gone(monkeypatch: pytest.MonkeyPat
     assert [str(tmp_path / "target")] == tries
 
 
-def test_p3_useless_part_is_removed_under_the_lock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """P3: a part is removed by who has it, so that nobody loses one that was taken meanwhile."""
+def test_part_3_useless_part_is_removed_under_the_lock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """PART-3: a request removes a part file while it holds the lock, so that no other one loses its own."""
     tries = []
     real = os.unlink
 
@@ -146,8 +146,8 @@ def test_p3_useless_part_is_removed_under_the_lock(monkeypatch: pytest.MonkeyPat
     assert (1, []) == (len(tries), names(tmp_path))
 
 
-def test_p3_second_taker_is_refused(tmp_path: Path) -> None:
-    """P3: the system's lock keeps a second request of the same process out, and ends with the first one."""
+def test_part_3_second_taker_is_refused(tmp_path: Path) -> None:
+    """PART-3: the system's lock keeps a second request of the same process out, and ends with the first one."""
     with make(tmp_path / "target"), pytest.raises(BlockingIOError):
         make(tmp_path / "target")
     with make(tmp_path / "target"):
@@ -156,8 +156,8 @@ def test_p3_second_taker_is_refused(tmp_path: Path) -> None:
     assert [] == names(tmp_path)
 
 
-def test_p3_who_comes_as_it_is_put_in_its_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """P3: who opened the part just before it got its final name notices, and begins another one."""
+def test_part_3_opened_just_before_it_is_put_in_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """PART-3: a request that opened the part file just before it was renamed notices, and creates another one."""
     begin(tmp_path / "target", CONTENT[:50])
     (part,) = tmp_path.glob("*.part")
     real, moved = resumable_file._lock, []
@@ -178,8 +178,8 @@ def test_p3_who_comes_as_it_is_put_in_its_place(monkeypatch: pytest.MonkeyPatch,
     assert CONTENT == (tmp_path / "target").read_bytes()
 
 
-def test_p3_part_that_never_holds_still(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """P3: who cannot get hold of the part gives it up instead of trying for ever."""
+def test_part_3_part_file_that_keeps_changing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """PART-3: a request that cannot get hold of a part file gives up instead of trying for ever."""
     monkeypatch.setattr(resumable_file, "_is_same_file", lambda descriptor, path: False)
 
     with pytest.raises(BlockingIOError):
@@ -187,7 +187,7 @@ def test_p3_part_that_never_holds_still(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_fault_92_failed_write_is_not_repeated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Fault 92: what a full disk took of a write is in the part once, even where there is room again afterwards."""
+    """Fault 92: what a full disk took of a write is in the part file once, even if there is room again later."""
     real, failures = os.write, []
 
     def write(descriptor: int, octets: Any) -> int:
@@ -227,8 +227,8 @@ def test_12_3_slow_download_is_written_down(monkeypatch: pytest.MonkeyPatch, tmp
         assert CONTENT[:60] == part.read_bytes()
 
 
-def test_12_4_reading_the_part_can_be_ended(tmp_path: Path) -> None:
-    """Contract 7.2, 12.4: a cancel ends the reading of a long part for its checksum, and the part stays."""
+def test_12_4_reading_the_part_file_can_be_ended(tmp_path: Path) -> None:
+    """Contract 7.2, 12.4: a cancel ends the reading of a long part file for its checksum, and the file stays."""
     begin(tmp_path / "target", CONTENT[:50])
     checksum = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
 
@@ -245,8 +245,8 @@ def test_12_4_reading_the_part_can_be_ended(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [ContentTooLarge("large"), None])
-def test_p4_what_is_of_no_use_is_not_kept(tmp_path: Path, error: Exception | None) -> None:
-    """P4: after an error that would come again there is no part."""
+def test_part_4_what_is_of_no_use_is_not_kept(tmp_path: Path, error: Exception | None) -> None:
+    """PART-4: after an error that would come again no part file is kept."""
     sink = make(tmp_path / "target")
     sink.accepts(head())
     sink.expect(200)

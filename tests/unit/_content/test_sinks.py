@@ -1,26 +1,17 @@
 from __future__ import annotations
 
-import errno
-import os
-import stat
-import sys
-import threading
 from itertools import count
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from urlrequest._content import sinks
-from urlrequest._content.sinks import FIRST_SIZE, LARGEST_STEP, WRITE_SIZE, FileSink, MemorySink, check_file_path
+from urlrequest._content.sinks import FIRST_SIZE, MAX_STEP, MemorySink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-posix = pytest.mark.skipif(os.name != "posix", reason="modes and special files as of POSIX")
+    from collections.abc import Iterator
 
 
-def fill(sink: MemorySink | FileSink, octets: bytes, piece: int) -> None:
+def fill(sink: MemorySink, octets: bytes, piece: int) -> None:
     """Put octets into the room that a sink lends, at most so many at a time, as a stream does."""
     done = 0
     while done < len(octets):
@@ -32,15 +23,9 @@ def fill(sink: MemorySink | FileSink, octets: bytes, piece: int) -> None:
         done += size
 
 
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
-
-
 def pattern(size: int) -> bytes:
     return (bytes(range(251)) * (size // 251 + 1))[:size]
 
-
-# Memory
 
 SIZES = [0, 1, 7, FIRST_SIZE - 1, FIRST_SIZE, FIRST_SIZE + 1, 3 * FIRST_SIZE + 5, 1_000_003]
 
@@ -88,7 +73,7 @@ def test_fault_59_a_claimed_length_costs_nothing(memory: MemorySink) -> None:
     memory.expect(10**18 - 1)
     memory.write(b"abc")
 
-    assert LARGEST_STEP == len(memory._view)  # of which nothing has been touched
+    assert MAX_STEP == len(memory._view)  # of which nothing has been touched
     assert b"abc" == memory.content()
 
 
@@ -99,7 +84,7 @@ def test_memory_grows_with_the_body(memory: MemorySink) -> None:
     for number in range(1, 200):
         memory.write(piece)
         held = number * len(piece)
-        assert held <= len(memory._view) <= max(2 * FIRST_SIZE, min(held * 3 // 2, held + LARGEST_STEP))
+        assert held <= len(memory._view) <= max(2 * FIRST_SIZE, min(held * 3 // 2, held + MAX_STEP))
 
 
 def test_memory_is_never_more_than_was_told(memory: MemorySink) -> None:
@@ -118,383 +103,3 @@ def test_memory_is_let_go_of() -> None:
         sink.write(b"abc")
 
     assert sink._store.closed
-
-
-# file_path
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [(None, None), ("a/b", "a/b"), (b"a/b", "a/b"), (Path("a/b"), str(Path("a/b"))), ("é", "é")],
-    ids=count(),
-)
-def test_12_1_paths(given: object, expected: str | None) -> None:
-    """Contract 12.1, fault 100: text, bytes and PathLike are paths."""
-    assert expected == check_file_path(given)
-
-
-@pytest.mark.parametrize("given", [1, 0, True, 1.5, ["a"], object(), bytearray(b"a")], ids=count())
-def test_12_1_what_is_no_path(given: object) -> None:
-    """Fault 100: anything else is a TypeError; a number would be an open descriptor."""
-    with pytest.raises(TypeError, match=f"file_path is {type(given).__name__}"):
-        check_file_path(given)
-
-
-@pytest.mark.parametrize("given", ["", b"", "a\0b", b"\0"], ids=count())
-def test_12_1_paths_that_cannot_be(given: object) -> None:
-    """An empty path, and one with a NUL, is a ValueError."""
-    with pytest.raises(ValueError, match="file_path is empty or has a NUL"):
-        check_file_path(given)
-
-
-# Files
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder in which no test may leave a temporary file behind."""
-    found = tmp_path / "folder"
-    found.mkdir()
-    yield found
-    if found.is_dir():
-        assert [] == [path.name for path in found.iterdir() if path.name.startswith(".")]
-
-
-def save(path: Path | str, octets: bytes, length: int | None = None, piece: int = 100_003) -> None:
-    with FileSink(str(path)) as sink:
-        sink.expect(length)
-        fill(sink, octets, piece)
-        sink.commit()
-
-
-@pytest.mark.parametrize("size", [0, 1, WRITE_SIZE - 1, WRITE_SIZE, WRITE_SIZE + 1, 2 * WRITE_SIZE + 7])
-@pytest.mark.parametrize("is_known", [True, False])
-def test_12_1_file(folder: Path, size: int, is_known: bool) -> None:
-    """Contract 12.1: what was received is in the file, of any size."""
-    save(folder / "f", pattern(size), size if is_known else None)
-
-    assert pattern(size) == (folder / "f").read_bytes()
-    assert ["f"] == names(folder)
-
-
-@pytest.mark.parametrize("length", [1, 5])
-def test_12_1_lengths_that_were_wrong(folder: Path, length: int) -> None:
-    """More octets than were told find their place as well."""
-    with FileSink(str(folder / "f")) as sink:
-        sink.expect(length)
-        sink.write(pattern(1000))
-        sink.commit()
-
-    assert pattern(1000) == (folder / "f").read_bytes()
-
-
-def test_12_1_old_file_until_the_commit(folder: Path) -> None:
-    """Contract 12.1, invariant T: the old file keeps its octets until the commit; then the new one is there at once."""
-    path = folder / "f"
-    path.write_bytes(b"old")
-    with FileSink(str(path)) as sink:
-        sink.expect(3)
-        sink.write(b"new")
-        assert b"old" == path.read_bytes()
-        sink.commit()
-        assert b"new" == path.read_bytes()
-    assert b"new" == path.read_bytes()
-
-
-def test_12_1_nothing_without_a_commit(folder: Path) -> None:
-    """Contract 12.1, fault 97: without a commit the old file stays, its time too, and nothing else appears."""
-    path = folder / "f"
-    path.write_bytes(b"old")
-    os.utime(path, ns=(1, 1))
-    for name in ("f", "g"):
-        with FileSink(str(folder / name)) as sink:
-            sink.expect(None)
-            sink.write(pattern(3 * WRITE_SIZE))
-
-    assert ["f"] == names(folder)
-    assert (b"old", 1) == (path.read_bytes(), path.stat().st_mtime_ns)
-
-
-def test_12_1_the_neighbour_is_in_the_same_folder(folder: Path) -> None:
-    """Contract 12.1: the temporary file is a neighbour, so that the replacing is one step of the file system."""
-    with FileSink(str(folder / "f")):
-        (name,) = names(folder)
-        assert name.startswith(".urlrequest-")
-        assert name.endswith(".tmp")
-
-
-def test_12_1_two_at_once(folder: Path) -> None:
-    """Two requests for one path do not disturb each other; the last to commit wins."""
-    with FileSink(str(folder / "f")) as first, FileSink(str(folder / "f")) as second:
-        for sink, octets in ((first, b"1"), (second, b"2")):
-            sink.expect(1)
-            sink.write(octets)
-        second.commit()
-        first.commit()
-
-    assert b"1" == (folder / "f").read_bytes()
-
-
-def test_12_1_relative_paths(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A relative path means the working folder of the moment in which the sink was made."""
-    monkeypatch.chdir(folder)
-    with FileSink("f") as sink:
-        monkeypatch.chdir("/")
-        sink.expect(1)
-        sink.write(b"x")
-        sink.commit()
-
-    assert b"x" == (folder / "f").read_bytes()
-
-
-# Faults, injected
-
-
-class Fault:
-    """Has one call of the system fail."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str, code: int, *, after: int = 0) -> None:
-        self.calls = 0
-        real: Callable[..., Any] = getattr(os, name)
-
-        def failing(*arguments: Any, **options: Any) -> Any:
-            self.calls += 1
-            if self.calls <= after:
-                return real(*arguments, **options)
-            if name == "close":
-                real(*arguments)  # the system lets go of a descriptor even where closing fails
-            raise OSError(code, os.strerror(code))
-
-        monkeypatch.setattr(sinks.os, name, failing)
-
-
-@pytest.mark.no_leaks
-@pytest.mark.parametrize("existing", [True, False])
-@pytest.mark.parametrize(
-    ("call", "code", "after"),
-    [
-        ("write", errno.ENOSPC, 0),
-        ("write", errno.ENOSPC, 1),
-        ("write", errno.EIO, 2),
-        ("close", errno.ENOSPC, 0),
-        ("close", errno.EDQUOT, 0),
-        ("replace", errno.EACCES, 0),
-        ("replace", errno.ENOENT, 0),
-        pytest.param("fchmod", errno.EPERM, 1, marks=posix),
-    ],
-)
-def test_invariant_t_faults_leave_nothing(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int, after: int, existing: bool
-) -> None:
-    """Invariant T, fault 92: whichever step fails, the old file stays and no temporary file and descriptor is left."""
-    path = folder / "f"
-    if existing:
-        path.write_bytes(b"old")
-        os.utime(path, ns=(1, 1))
-    with monkeypatch.context() as patch:
-        Fault(patch, call, code, after=after)
-        with pytest.raises(OSError) as caught:  # noqa: PT011 - its number is looked at
-            save(path, pattern(4 * WRITE_SIZE))
-
-    assert code == caught.value.errno
-    assert (["f"] if existing else []) == names(folder)
-    if existing:
-        assert (b"old", 1) == (path.read_bytes(), path.stat().st_mtime_ns)
-
-
-@posix
-@pytest.mark.no_leaks
-def test_invariant_t_fault_while_it_is_made(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Invariant T: a neighbour that cannot be hidden is removed again."""
-    Fault(monkeypatch, "fchmod", errno.EPERM)
-    with pytest.raises(PermissionError):
-        FileSink(str(folder / "f"))
-
-    assert [] == names(folder)
-
-
-def test_invariant_t_short_writes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A system that takes fewer octets than it was given is given the rest."""
-    write = os.write
-    monkeypatch.setattr(sinks.os, "write", lambda descriptor, octets: write(descriptor, octets[:777]))
-    save(folder / "f", pattern(10_000))
-
-    assert pattern(10_000) == (folder / "f").read_bytes()
-
-
-def test_fault_96_folder_vanishes(folder: Path) -> None:
-    """Fault 96: a folder that vanishes meanwhile is an error of the disk, and nothing else goes wrong."""
-    with FileSink(str(folder / "f")) as sink:
-        sink.expect(1)
-        sink.write(b"x")
-        for path in folder.iterdir():
-            path.unlink()
-        folder.rmdir()
-        with pytest.raises(FileNotFoundError):
-            sink.commit()
-
-
-@pytest.mark.skipif(not hasattr(os, "fstatvfs"), reason="the free space cannot be asked for")
-def test_12_2_disk_full_is_known_before(folder: Path) -> None:
-    """Contract 12.2: a length that the disk has no place for is ENOSPC before the first octet, with both figures."""
-    with (
-        FileSink(str(folder / "f")) as sink,
-        pytest.raises(OSError, match=f"has {10**17} octets, the disk has \\d+ left") as e,
-    ):
-        sink.expect(10**17)
-
-    assert errno.ENOSPC == e.value.errno
-
-
-def test_fault_99_windows_tries_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fault 99: on Windows a file that another process has open for a moment is tried three times."""
-    monkeypatch.setattr(sys, "platform", "win32")
-    monkeypatch.setattr(sinks, "sleep", lambda seconds: None)
-    replace, attempts = os.replace, count(1)
-
-    def busy(*paths: str) -> None:
-        if next(attempts) < 3:
-            raise PermissionError(errno.EACCES, "busy")
-        replace(*paths)
-
-    monkeypatch.setattr(sinks.os, "replace", busy)
-    save(folder / "f", b"x")
-    assert b"x" == (folder / "f").read_bytes()
-
-    fault = Fault(monkeypatch, "replace", errno.EACCES)
-    with pytest.raises(PermissionError):
-        save(folder / "f", b"y")
-    assert 3 == fault.calls
-    assert b"x" == (folder / "f").read_bytes()
-
-
-# Places where no file can be
-
-
-def test_12_2_a_folder_at_the_path(folder: Path) -> None:
-    """Contract 12.2: a folder at the path is an error before anything is sent."""
-    with pytest.raises(IsADirectoryError, match="file_path is a folder"):
-        FileSink(str(folder))
-
-
-@pytest.mark.parametrize("name", ["absent/f", "file/f"])
-def test_12_2_no_folder_there(folder: Path, name: str) -> None:
-    """Contract 12.2: a folder that is not there, or is none, is the system's error before anything is sent."""
-    (folder / "file").write_bytes(b"")
-    with pytest.raises((FileNotFoundError, NotADirectoryError)):
-        FileSink(str(folder / name))
-
-    assert ["file"] == names(folder)
-
-
-@posix
-@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may write anywhere")
-def test_12_2_unwritable_folder(folder: Path) -> None:
-    """Contract 12.2: a folder that cannot be written to is an error before anything is sent."""
-    folder.chmod(0o500)
-    with pytest.raises(PermissionError, match="file_path cannot be written"):
-        FileSink(str(folder / "f"))
-
-
-def test_12_2_refusals_say_what_and_where(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Contract 12.2, 16.3: a refusal of the system names file_path and the path, and keeps its class."""
-    Fault(monkeypatch, "open", errno.EACCES)
-    with pytest.raises(PermissionError, match="file_path cannot be written: Permission denied") as caught:
-        FileSink(str(folder / "f"))
-
-    assert str(folder / "f") == caught.value.filename
-
-
-@posix
-def test_fault_95_special_files(folder: Path) -> None:
-    """Fault 95: a FIFO or a device is not replaced, and nothing waits for it."""
-    os.mkfifo(folder / "fifo")
-    for path in (folder / "fifo", Path(os.devnull)):
-        with pytest.raises(OSError, match="not a regular file"):
-            FileSink(str(path))
-    assert stat.S_ISFIFO((folder / "fifo").stat().st_mode)
-
-
-# Modes and links
-
-
-@posix
-@pytest.mark.parametrize("mode", [0o600, 0o644, 0o400, 0o755, 0o666])
-def test_12_1_mode_of_the_old_file(folder: Path, mode: int) -> None:
-    """Contract 12.1: an existing file keeps its mode."""
-    path = folder / "f"
-    path.write_bytes(b"old")
-    path.chmod(mode)
-    save(path, b"new")
-
-    assert (mode, b"new") == (stat.S_IMODE(path.stat().st_mode), path.read_bytes() if mode & 0o400 else b"new")
-
-
-@posix
-@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002, 0o000])
-def test_12_1_mode_of_a_new_file(folder: Path, umask: int) -> None:
-    """Contract 12.1: a new file has the mode that the umask tells, and nobody else reads it before it is complete."""
-    before = os.umask(umask)
-    try:
-        with FileSink(str(folder / "f")) as sink:
-            (temporary,) = folder.iterdir()
-            assert 0o600 == stat.S_IMODE(temporary.stat().st_mode)
-            sink.expect(None)
-            sink.commit()
-    finally:
-        os.umask(before)
-
-    assert 0o666 & ~umask == stat.S_IMODE((folder / "f").stat().st_mode)
-
-
-@posix
-@pytest.mark.parametrize("exists", [True, False])
-def test_fault_94_symbolic_links(folder: Path, tmp_path: Path, exists: bool) -> None:
-    """Fault 94: through a symbolic link the file that it leads to is written, in its own folder; the link stays."""
-    other = tmp_path / "other"
-    other.mkdir()
-    if exists:
-        (other / "real").write_bytes(b"old")
-    (folder / "link").symlink_to(other / "real")
-    save(folder / "link", b"new")
-
-    assert (folder / "link").is_symlink()
-    assert b"new" == (other / "real").read_bytes()
-    assert (["link"], ["real"]) == (names(folder), names(other))
-
-
-@posix
-def test_fault_94_a_link_that_leads_in_a_circle(folder: Path) -> None:
-    """A link that leads to itself is the system's error."""
-    (folder / "link").symlink_to(folder / "link")
-    with pytest.raises(OSError):  # noqa: PT011 - ELOOP, in several classes
-        FileSink(str(folder / "link"))
-
-
-@posix
-def test_12_1_descriptors_are_not_inherited(folder: Path) -> None:
-    """A program that the application starts meanwhile does not hold the file open."""
-    with FileSink(str(folder / "f")) as sink:
-        assert not os.get_inheritable(sink._descriptor)
-
-
-def test_12_1_content_is_never_half(folder: Path) -> None:
-    """Contract 12.1: who reads the path while it is replaced again and again sees a whole body each time."""
-    path = folder / "f"
-    bodies = [letter * 50_000 for letter in (b"a", b"b")]
-    save(path, bodies[0])
-    is_over = threading.Event()
-    seen: set[bytes] = set()
-
-    def read() -> None:
-        while not is_over.is_set():
-            seen.add(path.read_bytes())
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    for number in range(100):
-        save(path, bodies[number % 2])
-    is_over.set()
-    reader.join()
-
-    assert seen <= set(bodies)

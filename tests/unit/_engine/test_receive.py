@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from urlrequest import Headers, HTTPConnection
-from urlrequest._content.sinks import FileSink
+from urlrequest._content.file_sink import FileSink
 from urlrequest._delivery.events import Failure, Redirect, Success
 from urlrequest._engine.options import PLAIN
 from urlrequest._engine.prepare import prepare_request

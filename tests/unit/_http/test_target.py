@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from urlrequest._http.target import Target, parse_host, parse_port, parse_target
+from urlrequest._http.target import Target, bracketed, parse_port, parse_target
 from urlrequest.errors import InvalidURL
 
 if TYPE_CHECKING:
@@ -149,18 +149,16 @@ def test_9_2_percent_encoding(path: str, expected: str) -> None:
     ],
 )
 def test_9_2_hosts(host: str, expected: str) -> None:
-    """Names come in lower case, international ones as A-labels, IPv6 in its short form; alone and within a URL."""
-    assert expected == parse_host(host)
+    """Names come in lower case, international ones as A-labels, IPv6 in its short form."""
     assert expected == parse_target(f"http://{host}:81/").host
 
 
 @pytest.mark.parametrize(
-    "host",
-    named("::1", "fe80::1%eth0", "fe80::1%25"),
+    ("host", "expected"), [("h", "h"), ("127.0.0.1", "127.0.0.1"), ("::1", "[::1]"), ("fe80::1%eth0", "[fe80::1%eth0]")]
 )
-def test_bare_ipv6_is_taken_literally(host: str) -> None:
-    """A host given alone needs no brackets, and then nothing in it is percent-encoded."""
-    assert host == parse_host(host)
+def test_ipv6_stands_in_brackets_before_a_port(host: str, expected: str) -> None:
+    """Its own colons would be taken for the one before the port (RFC 3986, section 3.2.2)."""
+    assert expected == bracketed(host)
 
 
 @pytest.mark.parametrize(
@@ -231,15 +229,12 @@ def test_bare_ipv6_is_taken_literally(host: str) -> None:
     ),
 )
 def test_9_4_bad_hosts(host: str) -> None:
-    """Whatever is neither a name nor an IP address is an InvalidURL, quickly, alone and within a URL."""
+    """Whatever is neither a name nor an IP address is an InvalidURL, quickly."""
     began = time.thread_time()
-    with pytest.raises(InvalidURL) as alone:
-        parse_host(host)
-    with pytest.raises(InvalidURL) as within:
+    with pytest.raises(InvalidURL) as caught:
         parse_target(f"http://{host}/x")
 
-    assert len(str(alone.value)) < 180
-    assert len(str(within.value)) < 180
+    assert len(str(caught.value)) < 180
     assert time.thread_time() - began < 5
 
 
@@ -317,8 +312,6 @@ def test_9_4_url_of_another_type(url: object) -> None:
     """What is no str is an InvalidURL that names its type, not its value."""
     with pytest.raises(InvalidURL, match=f"is {type(url).__name__};"):
         parse_target(url)
-    with pytest.raises(InvalidURL, match=f"is {type(url).__name__};"):
-        parse_host(url)
 
 
 def test_subclass_of_str_is_taken_as_its_text() -> None:
@@ -327,7 +320,6 @@ def test_subclass_of_str_is_taken_as_its_text() -> None:
 
     assert ("http", "h", None, "/x", None) == parts(target)
     assert str is type(target.path)
-    assert "h" == parse_host(Loud("H"))
     assert 80 == parse_port(Loud("80"))
 
 

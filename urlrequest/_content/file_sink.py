@@ -1,0 +1,221 @@
+"""FileSink: a body that becomes a file in one step. It owns its temporary file, on the worker.
+
+Invariant:
+    FILE-1  Under the file's own name nothing appears but the complete body, by one `os.replace()`. Whatever else
+            happens, the file that was there keeps its content and its times, and the temporary file is removed
+            (contract 12.1).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+from contextlib import suppress
+from time import sleep
+
+from urlrequest._defaults import defaults
+
+from .checksum import compare_digest, new_digest
+from .sinks import Sink
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from urlrequest._http.response_head import ResponseHead
+
+__all__ = ["FileSink", "check_file_path"]
+
+WRITE_SIZE = 1024 * 1024  # bytes gathered before they are written: a smaller size costs time (measured)
+
+
+def check_file_path(file_path: object) -> str | None:
+    """The path given by the user, as text.
+
+    Raises:
+        TypeError: It is no path; a number would be taken for an open descriptor. ValueError: It is empty or has a NUL.
+    """
+    if file_path is None:
+        return None
+    if not isinstance(file_path, str | bytes | os.PathLike):
+        raise TypeError(f"file_path is {type(file_path).__name__}; a path is needed")
+    path = os.fsdecode(file_path)
+    if not path or "\0" in path:
+        raise ValueError("file_path is empty or has a NUL")
+    return path
+
+
+class FileSink(Sink):
+    """Writes a body to a temporary file beside the target, and puts it in the target's place at the end.
+
+    Use it as a context manager: what is not committed is removed.
+
+    Attributes:
+        offset: Bytes that are there already; see `ResumableFileSink`.
+    """
+
+    def __init__(self, path: str, checksum: str | None = None) -> None:
+        """Create the temporary file, so that an unwritable folder is known before anything is sent.
+
+        Args:
+            checksum: What the whole file must have, as "sha256:<hex>", from `check_checksum()`.
+        Raises:
+            OSError: The path is a folder or a special file, or its folder cannot be written to.
+        """
+        self._path = os.path.realpath(path)  # through a symbolic link, the file it leads to is replaced
+        self._final_mode = _mode_of(self._path)
+        self._buffer = bytearray()
+        self._view = memoryview(self._buffer)
+        self._size = 0
+        self._checksum = checksum
+        self._digest = None if checksum is None else new_digest(checksum)
+        self._temporary = ""
+        self.offset = 0
+        try:
+            self._descriptor = self._open_temporary(os.path.dirname(self._path))
+        except OSError as error:
+            raise OSError(error.errno, f"file_path cannot be written: {error.strerror}", path) from error
+        try:
+            self._hide()
+        except BaseException:
+            self._remove()
+            raise
+
+    def _open_temporary(self, folder: str) -> int:
+        self._temporary = os.path.join(folder, f".urlrequest-{os.urandom(8).hex()}.tmp")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+        return os.open(self._temporary, flags, 0o666)
+
+    def range_fields(self) -> list[tuple[str, str]]:
+        """Header fields that ask for the rest only, if there is a beginning; `offset` says how much that is."""
+        return []
+
+    def accepts(self, head: ResponseHead) -> bool:  # noqa: ARG002 - see ResumableFileSink
+        """Prepare for a response; False: it does not fit what is here, and the whole must be requested again."""
+        return True
+
+    def _hide(self) -> None:
+        """Keep others from reading the unfinished file; until now its mode is that of a new file, by the umask."""
+        if hasattr(os, "fchmod"):
+            if self._final_mode is None:
+                self._final_mode = stat.S_IMODE(os.fstat(self._descriptor).st_mode)
+            os.fchmod(self._descriptor, 0o600)
+
+    def expect(self, length: int | None) -> None:
+        """Refuse a body for which the disk has no space (contract 12.2).
+
+        Raises:
+            OSError: ENOSPC.
+        """
+        if length and hasattr(os, "fstatvfs"):
+            system = os.fstatvfs(self._descriptor)
+            free = system.f_bavail * system.f_frsize
+            if length > free:
+                raise OSError(errno.ENOSPC, f"the body has {length} bytes, the disk has {free} left", self._path)
+        if not self._buffer:
+            self._buffer = bytearray(WRITE_SIZE if length is None else max(1, min(WRITE_SIZE, length)))
+            self._view = memoryview(self._buffer)
+
+    def room(self) -> memoryview:
+        if self._size == len(self._view):
+            self._flush()
+        return self._view[self._size :]
+
+    def filled(self, count: int) -> None:
+        self._size += count
+
+    def _flush(self) -> None:
+        with self._view[: self._size] as gathered:
+            done = 0
+            while done < self._size:
+                with gathered[done:] as rest:
+                    done += os.write(self._descriptor, rest)
+            if self._digest is not None:
+                self._digest.update(gathered)
+        self._size = 0
+
+    def commit(self) -> None:
+        """Put the complete body in the file's place.
+
+        Raises:
+            OSError: The disk refused it; the old file is still there. ChecksumMismatch: It is not what was wanted.
+        """
+        self._flush()
+        if self._checksum is not None and self._digest is not None:
+            compare_digest(self._digest, self._checksum)
+        if defaults.fsync:
+            os.fsync(self._descriptor)
+        if self._final_mode is not None and hasattr(os, "fchmod"):
+            os.fchmod(self._descriptor, self._final_mode)
+        self._put_in_place()
+        if defaults.fsync:
+            _sync_folder(os.path.dirname(self._path))
+
+    def _put_in_place(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        os.close(descriptor)  # a full disk may be reported only here
+        _replace(self._temporary, self._path)
+        self._temporary = ""
+
+    def _remove(self) -> None:
+        if self._descriptor >= 0:
+            with suppress(OSError):  # the body is given up anyway
+                os.close(self._descriptor)
+            self._descriptor = -1
+        if self._temporary:
+            with suppress(OSError):  # the folder may be gone
+                os.unlink(self._temporary)
+            self._temporary = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._remove()
+
+
+def _sync_folder(folder: str) -> None:
+    """Make the new name of a file survive a power cut, where the system can open folders."""
+    with suppress(OSError):  # Windows opens no folders
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _mode_of(path: str) -> int | None:
+    """The mode of the file that will be replaced; None when there is none.
+
+    Raises:
+        OSError: It is a folder, or a special file, which must not be replaced.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "file_path is a folder", path)
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "file_path is not a regular file", path)
+    return stat.S_IMODE(mode)
+
+
+def _replace(temporary: str, path: str) -> None:
+    attempts = 3 if sys.platform == "win32" else 1
+    for attempt in range(attempts):
+        try:
+            os.replace(temporary, path)
+        except PermissionError:
+            # On Windows another process may have the file open for a moment: a virus scanner, an indexer.
+            if attempt == attempts - 1:
+                raise
+            sleep(0.02)
+        else:
+            return
