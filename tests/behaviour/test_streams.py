@@ -15,7 +15,7 @@ import urlrequest
 from urlrequest import UrlRequest, defaults, errors
 from urlrequest._client.call import Call
 from urlrequest._concurrency.deadline import Deadline
-from urlrequest._content.chunk_sink import CHUNK_SIZE
+from urlrequest._content.chunk_sink import MAX_CHUNK
 from urlrequest._net.cancel_scope import CancelScope
 from urlrequest.testing import Reply, Server, hold, reset, send, signal, trickle, wait_for
 
@@ -196,7 +196,7 @@ def test_17_2_stalled_receiver_stops_the_worker(server: Server) -> None:
             break
         tick.wait(0.005)
     posted = mailbox._octets_posted
-    assert LIMIT - CHUNK_SIZE < posted <= LIMIT
+    assert LIMIT - MAX_CHUNK < posted <= LIMIT
     tick.wait(0.05)  # a worker that would go on had the time
     assert posted == mailbox._octets_posted
     drain_until(lambda: len(taken.body) > 3 * LIMIT)

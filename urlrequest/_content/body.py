@@ -1,6 +1,6 @@
-"""The body of a request: where its octets come from, how many there are, and what type they have (contract 10.2).
+"""The body of a request: where its bytes come from, how many there are, and what type they have (contract 10.2).
 
-A body belongs to the worker. The user's objects are read, never changed and never closed.
+A body is used on the worker. The user's objects are read, never changed and never closed.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Body", "make_body", "make_json_body"]
 
-PIECE_SIZE = 256 * 1024  # octets read from a file at a time
+PIECE_SIZE = 256 * 1024  # bytes read from a file at a time
 
 
 class Body:
     """A request's content.
 
     Attributes:
-        pieces: Makes an iterator of the octets, from their beginning.
-        length: Octets in all; None: unknown, so they are sent in chunks (RFC 9112, section 7.1).
-        content_type: The type that the octets have when the user names none.
-        is_replayable: The octets can be had a second time.
-        on_sent: Called by whoever sends the body, with the octets sent so far and whether these are all: before the
-            first, after each part, and at the end, when the system has taken the last. None: nobody asks.
+        pieces: Returns an iterator over the content, from its beginning.
+        length: Bytes in all; None: unknown, so they are sent in chunks (RFC 9112, section 7.1).
+        content_type: The type of the content when the user names none.
+        is_replayable: The content can be read a second time.
+        on_sent: The sender calls it with the number of bytes sent so far, and whether these are all: before the first
+            byte, after each piece, and at the end, when the system has taken the last one. None: no calls.
     """
 
     __slots__ = ("content_type", "is_replayable", "length", "on_sent", "pieces")
@@ -56,14 +56,14 @@ class Body:
 
 
 def make_body(source: object, content_type: str | None) -> Body:
-    """Make a body of what the user passed.
+    """Make a body from what the user passed.
 
     Args:
         source: bytes-like, str, dict, a binary or text file, or an iterable of bytes or str.
         content_type: The user's Content-Type, which decides the charset of text and the form of a dict.
     Raises:
         TypeError: Such an object cannot be sent.
-        ValueError: The text cannot be written in its charset, or the dict not as JSON.
+        ValueError: The text cannot be encoded in its charset, or the dict not as JSON.
     """
     charset = _charset(content_type)
     if isinstance(source, str):
@@ -86,15 +86,15 @@ def make_json_body(value: Any) -> Body:
     """Make a body of JSON text.
 
     Raises:
-        TypeError, ValueError: It cannot be written as JSON.
+        TypeError, ValueError: The value cannot be written as JSON.
     """
-    import json  # most requests need none of it
+    import json  # most requests send no JSON
 
     return _whole(json.dumps(value).encode(), "application/json")
 
 
 def _memory_of(source: Any) -> memoryview | None:
-    """The octets of whatever has the buffer protocol: bytes, array, numpy; a mapped file is read as a file."""
+    """The bytes of an object with the buffer protocol: bytes, array, numpy; a mapped file is read as a file."""
     if hasattr(source, "read"):
         return None
     try:
@@ -122,7 +122,7 @@ def _whole(octets: bytes | memoryview, content_type: str | None = None) -> Body:
 def _dict_body(fields: Mapping[Any, Any], content_type: str | None, charset: str) -> Body:
     media_type = (content_type or "").partition(";")[0].strip().lower()
     if media_type == "application/json" or media_type.endswith("+json"):
-        import json  # most requests need none of it
+        import json  # most requests send no JSON
 
         return _whole(json.dumps(fields).encode(charset))
     from urllib.parse import urlencode
@@ -148,7 +148,7 @@ def _encoded(items: Iterable[Any], charset: str) -> Iterator[bytes | memoryview]
 
 
 def _file_body(file: Any, charset: str) -> Body:
-    # Every file of text has an encoding, wrapped ones too, and its octets are not the ones that will be sent.
+    # Every text file has an encoding, wrapped ones too, and its size on disk is not that of what will be sent.
     if hasattr(file, "encoding"):
         return Body(lambda: _read(file, None, charset), None)
     length = _length_of(file)
@@ -159,11 +159,11 @@ def _file_body(file: Any, charset: str) -> Body:
 
 
 def _length_of(file: Any) -> int | None:
-    """Octets from the file's present position to its end; None where nobody can tell."""
+    """Bytes from the file's present position to its end; None where that cannot be known."""
     try:
         position = file.tell()
         file.seek(0, os.SEEK_END)
-        end = file.tell()  # what seek() returns, not every file tells
+        end = file.tell()  # seek() does not return it in every class of files
         file.seek(position)
     except (AttributeError, OSError, ValueError):
         return None
@@ -181,7 +181,7 @@ def _read(file: _Readable, length: int | None, charset: str) -> Iterator[bytes]:
         octets = piece.encode(charset) if isinstance(piece, str) else piece
         sent += len(octets)
         if length is not None and sent > length:
-            raise IncompleteContent(f"the file of req_body grew to {sent} octets while its {length} were being sent")
+            raise IncompleteContent(f"the file of req_body grew to {sent} bytes while its {length} were being sent")
         yield octets
     if length is not None and sent < length:
-        raise IncompleteContent(f"the file of req_body ended after {sent} of {length} octets")
+        raise IncompleteContent(f"the file of req_body ended after {sent} of {length} bytes")

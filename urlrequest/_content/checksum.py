@@ -15,7 +15,7 @@ def check_checksum(checksum: object) -> str | None:
     """The checksum given by the user, as "<algorithm>:<hex in lower case>".
 
     Raises:
-        TypeError: It is no text. ValueError: The algorithm is unknown, or the digest is none of its own.
+        TypeError: It is not text. ValueError: The algorithm is unknown, or the digest is not of its length.
     """
     if checksum is None:
         return None
@@ -32,7 +32,11 @@ def check_checksum(checksum: object) -> str | None:
 
 
 def new_digest(checksum: str) -> hashlib._Hash:
-    """An empty digest of a checksum's algorithm. Raises ValueError when there is none."""
+    """An empty digest of a checksum's algorithm.
+
+    Raises:
+        ValueError: The algorithm is unknown.
+    """
     import hashlib
 
     return hashlib.new(checksum.partition(":")[0], usedforsecurity=False)

@@ -1,4 +1,4 @@
-"""ChunkSink: a body that is handed over as it arrives, on the worker (contract 17.2)."""
+"""ChunkSink: a body that is passed on piece by piece as it arrives, on the worker (contract 17.2)."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
 
 __all__ = ["ChunkSink"]
 
-CHUNK_SIZE = 512 * 1024  # octets received at a time, at most: half of what may wait (contract 17.2)
-LARGE_SIZE = 4 * 1024 * 1024  # octets; above all pieces that exist at a time
+MAX_CHUNK = 512 * 1024  # bytes received at a time: half of what may wait for the user (contract 17.2)
+LARGE_SIZE = 4 * 1024 * 1024  # bytes; more than all pieces that exist at a time
 
 
 class ChunkSink(Sink):
-    """Hands a body over piece by piece, as it arrives, and keeps nothing."""
+    """Passes a body on piece by piece, as it arrives, and keeps nothing."""
 
-    def __init__(self, hand_over: Callable[[bytes], None], checksum: str | None = None) -> None:
+    def __init__(self, pass_on: Callable[[bytes], None], checksum: str | None = None) -> None:
         """Make a sink.
 
         Args:
-            hand_over: Takes a piece; blocks while the receiver is behind.
-            checksum: What the whole must have, from `check_checksum()`.
+            pass_on: Takes a piece; blocks while the receiver is behind.
+            checksum: What the whole body must have, from `check_checksum()`.
         """
-        self._hand_over = hand_over
+        self._pass_on = pass_on
         self._checksum = checksum
         self._digest = None if checksum is None else new_digest(checksum)
         self._store = _new_store()
-        _have_memory_kept()
+        _keep_freed_memory()
 
     def expect(self, length: int | None) -> None:
         pass
@@ -41,7 +41,7 @@ class ChunkSink(Sink):
         return self._store.getbuffer()
 
     def filled(self, count: int) -> None:
-        if count == CHUNK_SIZE:
+        if count == MAX_CHUNK:
             octets, self._store = self._store.getvalue(), _new_store()  # the room itself: nothing is copied
         else:
             with self._store.getbuffer() as room:
@@ -52,10 +52,10 @@ class ChunkSink(Sink):
         if octets:
             if self._digest is not None:
                 self._digest.update(octets)
-            self._hand_over(octets)
+            self._pass_on(octets)
 
     def verify(self) -> None:
-        """Compare the whole with the checksum, which comes too late for whoever used the pieces already.
+        """Compare the whole body with the checksum. The receiver may have used the pieces by then.
 
         Raises:
             ChecksumMismatch: They differ.
@@ -65,14 +65,14 @@ class ChunkSink(Sink):
 
 
 def _new_store() -> io.BytesIO:
-    return io.BytesIO(bytes(CHUNK_SIZE))
+    return io.BytesIO(bytes(MAX_CHUNK))
 
 
 @cache
-def _have_memory_kept() -> None:
-    """Have the memory of a delivered piece used for the next one.
+def _keep_freed_memory() -> None:
+    """Make the allocator keep the memory of a delivered piece for the next one.
 
-    The GNU library gives freed blocks of our size back to the system, which clears each page anew: half of the CPU time
-    that a GiB takes over http (measured). Once a larger block has been freed it keeps them.
+    The GNU library returns freed blocks of our size to the system, which clears each page anew: half of the CPU time
+    that a GiB takes over http (measured). Once a larger block has been freed, it keeps them.
     """
     bytes(LARGE_SIZE)

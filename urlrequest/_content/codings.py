@@ -1,7 +1,7 @@
-"""Which content codings can be undone here: gzip, deflate, and br and zstd where a decoder is at hand (contract 4.6).
+"""Which content codings can be undone here: gzip, deflate, and br and zstd where a decoder is available (contract 4.6).
 
-Every request asks; `_content.decoder`, which undoes them, comes with the first response that is coded. Any thread; the
-module only remembers which packages it found.
+Every request asks; `_content.decoder`, which undoes them, is loaded with the first response that is coded. Any thread:
+the module's only state is which packages it found.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 __all__ = ["accepted_codings", "find_brotli", "knows_codings"]
 
-# What undoes zstd; the first is what the standard library's `compression.zstd` needs, and some systems leave out.
+# Decoders for zstd; `compression.zstd` of the standard library needs the first, which some systems leave out.
 _ZSTD_MODULES = ("_zstd", "backports.zstd", "zstandard")
 
 
 @cache
 def accepted_codings() -> str:
-    """The value of Accept-Encoding that says what a Decoder can undo here."""
+    """The value of Accept-Encoding: what a Decoder can undo here."""
     names = ["gzip", "deflate"]
     if find_brotli() is not None:
         names.append("br")
@@ -38,7 +38,7 @@ def knows_codings(field_value: str) -> bool:
 
 @cache
 def find_brotli() -> ModuleType | None:
-    """The package for br, if there is one whose output can be bounded: before 1.2 neither could."""
+    """The package for br, if there is one that can bound its output; neither could before version 1.2."""
     for name in ("brotli", "brotlicffi"):
         try:
             module = import_module(name)
@@ -50,13 +50,13 @@ def find_brotli() -> ModuleType | None:
 
 
 def _has_zstd() -> bool:
-    """Whether there is something for zstd. To import it takes longer than a request, and few responses need it."""
-    from importlib.util import find_spec  # here, since it is needed once
+    """Whether there is a decoder for zstd. It is not imported: that takes longer than a request, and few need it."""
+    from importlib.util import find_spec  # here, since it is called once
 
     for name in _ZSTD_MODULES:
         try:
             if find_spec(name) is not None:
                 return True
-        except (ImportError, ValueError):  # there is no `backports`; somebody put the module there by hand
+        except (ImportError, ValueError):  # there is no `backports`; or a module without a spec was put there
             continue
     return False

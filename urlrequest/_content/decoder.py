@@ -1,17 +1,17 @@
 """Decoder: undoes content codings, which are gzip, deflate, br and zstd (RFC 9110, section 8.4.1).
 
-A Decoder belongs to one response and is used on its worker. The module itself only remembers what it found for zstd.
+A Decoder belongs to one response and is used on its worker. The module's only state is the decoder it found for zstd.
 
 Invariants:
-    1. One step takes a slice of input and makes a bounded piece of output: 256 KiB, or at most 16 MiB within the
-       package `zstandard`, which knows no limit. Nothing else grows with the content.
-    2. The octets that come out do not depend on how the content was cut into pieces.
-    3. A coding that is corrupt, goes on or ends early is a ContentDecodingError, one that expands beyond reason is
-       ContentTooLarge, in each stage of a chain.
+    DECODER-1  One step takes a slice of input and makes a bounded piece of output: 256 KiB, or at most 16 MiB within
+               the package `zstandard`, which has no limit. Nothing else grows with the content.
+    DECODER-2  The bytes that come out do not depend on how the content was cut into pieces.
+    DECODER-3  A coding that is corrupt, continues after its end or ends early is a ContentDecodingError; one that
+               expands beyond reason is ContentTooLarge; in each stage of a chain.
 
-What may follow a complete coding: gzip has further members (RFC 1952, section 2.2); zeros, and then anything that is no
-member, are ignored, as curl and browsers do. After deflate all is ignored. zstd has further frames (RFC 8878, section
-3.1); anything else after zstd, and all after br, is an error.
+What may follow a complete coding: gzip has further members (RFC 1952, section 2.2); zeros, and then anything that is
+not a member, are ignored, as curl and browsers do. After deflate everything is ignored. zstd has further frames (RFC
+8878, section 3.1); anything else after zstd, and anything after br, is an error.
 """
 
 from __future__ import annotations
@@ -36,40 +36,39 @@ if TYPE_CHECKING:
 
         @property
         def is_over(self) -> bool:
-            """Whether its end was seen."""
+            """Whether it has come to its end."""
             ...
 
         @property
         def unused(self) -> bytes:
-            """What came after the end."""
+            """The bytes after the end."""
             ...
 
         def feed(self, encoded: bytes | memoryview) -> Iterator[bytes]:
-            """All that can be decoded by now; to be exhausted before the next call."""
+            """All that can be decoded by now; exhaust it before the next call."""
             ...
 
 
 __all__ = ["Decoder"]
 
-# The largest piece that comes out. Octets.
-_PIECE = 256 * 1024
-# What is given to a decoder at a time: what it has not used yet is copied at every step and every member. Octets.
-_SLICE = 16 * 1024
-# Four octets can stand for 128 KiB (RFC 8878, section 3.1.1.2), and `zstandard` decodes all it is given. Octets.
-_ZSTANDARD_SLICE = 512
-# The largest window that a zstd content coding may ask for, 8 MiB (RFC 9659). A power of two, in octets.
-_ZSTD_WINDOW_LOG = 23
-_MOST_CODINGS = 5
-# An expansion beyond the factor is refused once there is this much output (contract 17.6). Octets.
+_MAX_PIECE = 256 * 1024  # bytes that come out at a time
+# Bytes given to a decoder at a time: what it has not used yet is copied at every step and every member.
+_MAX_SLICE = 16 * 1024
+# Bytes: four can stand for 128 KiB (RFC 8878, section 3.1.1.2), and `zstandard` decodes all it is given.
+_MAX_ZSTANDARD_SLICE = 512
+# The largest window that a zstd content coding may use, 8 MiB (RFC 9659), as a power of two in bytes.
+_MAX_ZSTD_WINDOW_LOG = 23
+_MAX_CODINGS = 5
+# Bytes of output from which on an expansion beyond the factor is refused (contract 17.6).
 _FREE_OUTPUT = 10 * 1024 * 1024
-_MOST_EXPANSION = 1000
+_MAX_EXPANSION = 1000
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WBITS, _ZLIB_WBITS, _RAW_WBITS = 31, 15, -15
 
 
 class _Inflate:
     def __init__(self, wbits: int) -> None:
-        import zlib  # here, as most responses are not compressed
+        import zlib  # here, since most responses are not compressed
 
         self.error: type[Exception] = zlib.error
         self._decoder = zlib.decompressobj(wbits)
@@ -86,17 +85,17 @@ class _Inflate:
         decoder = self._decoder
         rest = encoded
         while True:
-            piece = decoder.decompress(rest, _PIECE)
+            piece = decoder.decompress(rest, _MAX_PIECE)
             rest = decoder.unconsumed_tail
             if piece:
                 yield piece
             # A full piece may have left output inside, even where no input is left.
-            if decoder.eof or (not rest and len(piece) < _PIECE):
+            if decoder.eof or (not rest and len(piece) < _MAX_PIECE):
                 return
 
 
 class _Brotli:
-    unused = b""  # more than the stream is an error to both packages
+    unused = b""  # both packages refuse anything after the stream
 
     def __init__(self, module: ModuleType) -> None:
         self.error: type[Exception] = module.error
@@ -108,7 +107,7 @@ class _Brotli:
 
     def feed(self, encoded: bytes | memoryview) -> Iterator[bytes]:
         rest = bytes(encoded)
-        while piece := self._decoder.process(rest, output_buffer_limit=_PIECE):
+        while piece := self._decoder.process(rest, output_buffer_limit=_MAX_PIECE):
             yield from _cut(piece)
             if self._decoder.is_finished():
                 return
@@ -120,7 +119,7 @@ class _Zstd:
 
     def __init__(self, module: ModuleType) -> None:
         self.error: type[Exception] = module.ZstdError
-        window = {module.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG}
+        window = {module.DecompressionParameter.window_log_max: _MAX_ZSTD_WINDOW_LOG}
         self._decoder: Any = module.ZstdDecompressor(options=window)
 
     @property
@@ -134,7 +133,7 @@ class _Zstd:
     def feed(self, encoded: bytes | memoryview) -> Iterator[bytes]:
         rest = encoded
         while True:
-            piece = self._decoder.decompress(rest, _PIECE)
+            piece = self._decoder.decompress(rest, _MAX_PIECE)
             if piece:
                 yield piece
             if self._decoder.eof or self._decoder.needs_input:
@@ -143,11 +142,11 @@ class _Zstd:
 
 
 class _Zstandard:
-    """The package of that name."""
+    """The package `zstandard`."""
 
     def __init__(self, module: ModuleType) -> None:
         self.error: type[Exception] = module.ZstdError
-        self._decoder: Any = module.ZstdDecompressor(max_window_size=1 << _ZSTD_WINDOW_LOG).decompressobj()
+        self._decoder: Any = module.ZstdDecompressor(max_window_size=1 << _MAX_ZSTD_WINDOW_LOG).decompressobj()
         self.unused = b""
 
     @property
@@ -155,8 +154,8 @@ class _Zstandard:
         return bool(self._decoder.eof)
 
     def feed(self, encoded: bytes | memoryview) -> Iterator[bytes]:
-        for start in range(0, len(encoded), _ZSTANDARD_SLICE):
-            end = start + _ZSTANDARD_SLICE
+        for start in range(0, len(encoded), _MAX_ZSTANDARD_SLICE):
+            end = start + _MAX_ZSTANDARD_SLICE
             yield from _cut(self._decoder.decompress(encoded[start:end]))
             if self._decoder.eof:
                 self.unused = self._decoder.unused_data + bytes(encoded[end:])
@@ -164,24 +163,24 @@ class _Zstandard:
 
 
 class _Stage:
-    """One coding of the chain, as zstd has it: each end may be followed by another beginning."""
+    """One coding of the chain; here the rules of zstd: after each end another frame may begin."""
 
     def __init__(self, name: str, make: Callable[[], _Engine]) -> None:
         self.name = name
         self.produced = 0
         self._make = make
         self._engine: _Engine | None = None
-        self._ended = 0  # engines that came to their end
-        self._held = b""  # too little to begin an engine with
-        self._is_deaf = False  # whatever else comes is ignored
+        self._ended = 0  # engines that have come to their end
+        self._held = b""  # received, but too little to begin an engine with
+        self._ignores_rest = False
 
     def is_complete(self) -> bool:
-        # Nothing at all is complete too: an empty body is often labelled as the page would have been.
+        # No content is complete too: an empty body often has the Content-Encoding that the page would have had.
         return self._engine is None and (self._ended > 0 or not self._held)
 
     def decode(self, encoded: bytes | memoryview) -> Iterator[bytes]:
         rest = encoded
-        while len(rest) and not self._is_deaf:
+        while len(rest) and not self._ignores_rest:
             if self._engine is None:
                 start, self._held = self._held + bytes(rest), b""
                 rest = self._begin(start)
@@ -199,7 +198,7 @@ class _Stage:
             self._ended += 1
 
     def _begin(self, start: bytes) -> bytes:
-        """Begin an engine, or hold the octets back, or turn deaf; return what the engine is to be fed."""
+        """Begin an engine, or hold the bytes, or ignore the rest; return what to feed the engine."""
         self._engine = self._make()
         return start
 
@@ -212,7 +211,7 @@ class _GzipStage(_Stage):
                 self._held = start
                 return b""
             if not start.startswith(_GZIP_MAGIC):
-                self._is_deaf = True
+                self._ignores_rest = True
                 return b""
         return super()._begin(start)
 
@@ -220,12 +219,12 @@ class _GzipStage(_Stage):
 class _DeflateStage(_Stage):
     def _begin(self, start: bytes) -> bytes:
         if self._ended:
-            self._is_deaf = True
+            self._ignores_rest = True
         elif len(start) < 2:
             self._held = start
         else:
-            # Many servers leave the header of RFC 1950 out (RFC 9110, section 8.4.1.2). The low half of the first octet
-            # tells: 8 in a raw stream would be a stored block with its padding set, which no encoder writes.
+            # Many servers leave out the header of RFC 1950 (RFC 9110, section 8.4.1.2). The low half of the first byte
+            # shows it: 8 in a raw stream would be a stored block with its padding set, which no encoder writes.
             has_header = start[0] & 15 == 8 and int.from_bytes(start[:2], "big") % 31 == 0
             self._engine = self._make() if has_header else _Inflate(_RAW_WBITS)
         return start
@@ -234,7 +233,7 @@ class _DeflateStage(_Stage):
 class _BrotliStage(_Stage):
     def _begin(self, start: bytes) -> bytes:
         if self._ended:
-            raise ContentDecodingError("the br coding goes on after its end")
+            raise ContentDecodingError("the br coding has data after its end")
         return super()._begin(start)
 
 
@@ -242,21 +241,21 @@ class Decoder:
     """Undoes the codings of one content, piece by piece; empty content is complete in any coding.
 
     Args:
-        field_value: That of Content-Encoding: codings in the order in which they were applied.
+        field_value: The value of Content-Encoding: the codings in the order in which they were applied.
     Raises:
         ContentDecodingError: A coding is unknown or has no decoder here, or there are more than five.
     """
 
     def __init__(self, field_value: str) -> None:
-        names = [name for part in field_value.split(",") if (name := part.strip().lower()) not in {"", "identity"}]
-        if len(names) > _MOST_CODINGS:
-            raise ContentDecodingError(f"the content has {len(names)} codings; {_MOST_CODINGS} are allowed")
+        names = [name for item in field_value.split(",") if (name := item.strip().lower()) not in {"", "identity"}]
+        if len(names) > _MAX_CODINGS:
+            raise ContentDecodingError(f"the content has {len(names)} codings; {_MAX_CODINGS} are allowed")
         self._stages, self._received = [_open_stage(name) for name in reversed(names)], 0
 
     def decode(self, piece: bytes | memoryview) -> Iterator[bytes]:
-        """Take the next octets and yield what they decode to, at most 256 KiB at a time.
+        """Take the next bytes and yield what they decode to, at most 256 KiB at a time.
 
-        Exhaust it before the next call, and before the memory behind a view is used again.
+        Exhaust it before the next call, and before the memory behind a view is reused.
 
         Raises:
             ContentDecodingError: A coding is corrupt.
@@ -267,30 +266,30 @@ class Decoder:
         pieces: Iterator[bytes | memoryview] = iter([piece])
         for stage in self._stages:
             pieces = self._run(stage, pieces)
-        return pieces  # type: ignore[return-value]  # only what goes into the first stage may be a view
+        return pieces  # type: ignore[return-value]  # only the first stage's input may be a view
 
     def finish(self) -> Iterator[bytes]:
-        """Declare that the content has ended, and yield what is left: nothing, with the codings that there are.
+        """Declare that the content has ended, and yield what is left: nothing, with the present codings.
 
         Raises:
-            ContentDecodingError: A coding has not come to its end. Raised by the call itself.
+            ContentDecodingError: A coding has not come to its end. The call itself raises it, not the iterator.
         """
         for stage in self._stages:
             if not stage.is_complete():
-                raise ContentDecodingError(f"the {stage.name} coding is cut off after {self._received} octets")
+                raise ContentDecodingError(f"the {stage.name} coding is cut off after {self._received} bytes")
         return iter(())
 
     def _run(self, stage: _Stage, pieces: Iterator[bytes | memoryview]) -> Iterator[bytes]:
         for piece in pieces:
-            for start in range(0, len(piece), _SLICE):
-                part = piece[start : start + _SLICE]
-                # Counted as it is taken: what has not been used yet excuses no expansion.
-                self._received += len(part) if stage is self._stages[0] else 0
-                for decoded in stage.decode(part):
+            for start in range(0, len(piece), _MAX_SLICE):
+                taken = piece[start : start + _MAX_SLICE]
+                # Counted slice by slice: input that is not used yet does not allow for more output.
+                self._received += len(taken) if stage is self._stages[0] else 0
+                for decoded in stage.decode(taken):
                     stage.produced += len(decoded)
-                    # Against the octets received, not those of the stage before: two stages multiply.
-                    if stage.produced > max(_FREE_OUTPUT, _MOST_EXPANSION * self._received):
-                        what = f"the {stage.name} coding expands {self._received} octets"
+                    # Against the bytes received, not those of the stage before: two stages multiply.
+                    if stage.produced > max(_FREE_OUTPUT, _MAX_EXPANSION * self._received):
+                        what = f"the {stage.name} coding expands {self._received} bytes"
                         raise ContentTooLarge(f"{what} to {stage.produced} and more")
                     yield decoded
 
@@ -318,5 +317,5 @@ def _find_zstd() -> Callable[[], _Engine] | None:
 
 
 def _cut(octets: bytes | memoryview) -> Iterator[bytes]:
-    for start in range(0, len(octets), _PIECE):
-        yield bytes(octets[start : start + _PIECE])
+    for start in range(0, len(octets), _MAX_PIECE):
+        yield bytes(octets[start : start + _MAX_PIECE])

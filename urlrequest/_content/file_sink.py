@@ -37,7 +37,7 @@ def check_file_path(file_path: object) -> str | None:
     """The path given by the user, as text.
 
     Raises:
-        TypeError: It is no path; a number would be taken for an open descriptor. ValueError: It is empty or has a NUL.
+        TypeError: It is not a path; a number would mean an open descriptor. ValueError: It is empty or has a NUL.
     """
     if file_path is None:
         return None

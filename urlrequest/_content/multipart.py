@@ -1,6 +1,6 @@
-"""multipart/form-data: fields and files -> a body, streamed from disk, its length known beforehand (RFC 7578; WHATWG).
+"""multipart/form-data: fields and files -> a body, streamed from disk, of a known length (RFC 7578; WHATWG).
 
-The user's files are read when they are sent, and opened only then if they were given by path.
+The user's files are read when they are sent; those given by path are opened only then.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from urlrequest._http.fields import read_pairs
+
 from .body import Body, make_body
 
 if TYPE_CHECKING:
@@ -17,13 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["make_multipart"]
 
-PIECE_SIZE = 256 * 1024  # octets read from a file at a time
-
 # The three characters that would end a quoted name (WHATWG, multipart/form-data encoding algorithm).
 _ESCAPES = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 
 
-class _Part(NamedTuple):
+class _BodyPart(NamedTuple):
+    """A field or a file, as it is sent (RFC 7578, section 4)."""
+
     head: bytes
     content: Body
 
@@ -39,46 +41,41 @@ def make_multipart(files: object, fields: object) -> Body:
         TypeError: One of them is of another type. OSError: A file cannot be read.
     """
     boundary = f"urlrequest-{os.urandom(16).hex()}"
-    parts = [_field_part(name, value) for name, value in _pairs(fields, "req_body")]
-    parts += [_file_part(name, source) for name, source in _pairs(files, "files")]
+    body_parts = [_field(name, value) for name, value in _pairs(fields, "with files, req_body")]
+    body_parts += [_file(name, source) for name, source in _pairs(files, "files")]
     opening, end = f"--{boundary}\r\n".encode(), f"--{boundary}--\r\n".encode()
-    lengths = [part.content.length for part in parts]
+    lengths = [each.content.length for each in body_parts]
     total = None
     if None not in lengths:
-        total = sum(len(opening) + len(part.head) + (part.content.length or 0) + 2 for part in parts) + len(end)
+        total = sum(len(opening) + len(each.head) + (each.content.length or 0) + 2 for each in body_parts) + len(end)
 
     def pieces() -> Iterator[bytes | memoryview]:
-        for part in parts:
-            yield opening + part.head
-            yield from part.content.pieces()
+        for each in body_parts:
+            yield opening + each.head
+            yield from each.content.pieces()
             yield b"\r\n"
         yield end
 
-    is_replayable = all(part.content.is_replayable for part in parts)
+    is_replayable = all(each.content.is_replayable for each in body_parts)
     return Body(pieces, total, f"multipart/form-data; boundary={boundary}", is_replayable=is_replayable)
 
 
 def _pairs(given: Any, what: str) -> list[tuple[str, Any]]:
-    if given is None:
-        return []
-    if isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
-        raise TypeError(f"{what} is {type(given).__name__}; with files, a dict or a list of pairs is needed")
     pairs: list[tuple[str, Any]] = []
-    for pair in given.items() if hasattr(given, "items") else given:
-        if not isinstance(pair, tuple | list) or len(pair) != 2 or not isinstance(pair[0], str):
-            raise TypeError(f"{what} holds {type(pair).__name__} where a pair of a name and a value is needed")
-        name, value = pair
-        # Several values under one name are several parts, as in a form.
+    for name, value in read_pairs(given, what):
+        if not isinstance(name, str):
+            raise TypeError(f"{what} has a name of type {type(name).__name__}; text is needed")
+        # A list of values is one field for each, as in a form.
         pairs.extend((name, single) for single in (value if isinstance(value, list) else [value]))
     return pairs
 
 
-def _field_part(name: str, value: Any) -> _Part:
+def _field(name: str, value: Any) -> _BodyPart:
     text = value if isinstance(value, str | bytes) else str(value)
-    return _Part(f'Content-Disposition: form-data; name="{_quoted(name)}"\r\n\r\n'.encode(), make_body(text, None))
+    return _BodyPart(f'Content-Disposition: form-data; name="{_quoted(name)}"\r\n\r\n'.encode(), make_body(text, None))
 
 
-def _file_part(name: str, source: Any) -> _Part:
+def _file(name: str, source: Any) -> _BodyPart:
     file_name, content_type = None, None
     if isinstance(source, tuple):
         if len(source) not in {2, 3}:
@@ -101,11 +98,11 @@ def _file_part(name: str, source: Any) -> _Part:
         raise ValueError(f"files has the content type {content_type!r} for {name!r}")
     disposition = f'form-data; name="{_quoted(name)}"; filename="{_quoted(file_name)}"'
     head = f"Content-Disposition: {disposition}\r\nContent-Type: {content_type}\r\n\r\n"
-    return _Part(head.encode(), content)
+    return _BodyPart(head.encode(), content)
 
 
 def _quoted(text: str) -> str:
-    # A name from disk may have octets that are no text; a browser sends U+FFFD for them.
+    # A name from disk may have bytes that are not text; browsers send U+FFFD for them.
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").translate(_ESCAPES)
 
 
@@ -116,16 +113,20 @@ def _guess_type(file_name: str) -> str:
 
 
 def _check_regular(path: str) -> None:
-    """Refuse what has no size and may block when it is opened: pipes, devices. Raises OSError."""
+    """Refuse what has no size and may block when it is opened: pipes, devices.
+
+    Raises:
+        OSError: It is such a file, or not there.
+    """
     mode = os.stat(path).st_mode
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a folder cannot be opened anyway
-        raise OSError(errno.EINVAL, "files has a path that leads to no regular file", path)
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # opening a folder fails anyway
+        raise OSError(errno.EINVAL, "files has a path that is not a regular file", path)
 
 
 def _path_body(path: str) -> Body:
     """A file that is opened when it is sent, as often as it is sent."""
     _check_regular(path)
-    with open(path, "rb") as file:  # so that one that cannot be read is known before anything is sent
+    with open(path, "rb") as file:  # so that an unreadable file is known before anything is sent
         length = os.fstat(file.fileno()).st_size
 
     def pieces() -> Iterator[bytes | memoryview]:

@@ -200,7 +200,7 @@ class ResumableFileSink(FileSink):
         sidecar = _Sidecar(self._url, validator, self._total, mode)
         text = json.dumps(sidecar._asdict()).encode()
         try:
-            # Whatever ends this halfway leaves the beginning of a sidecar, which is no JSON.
+            # If this ends halfway, the sidecar is cut off, and so it is not JSON.
             descriptor = os.open(self._sidecar_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
             try:
                 is_whole = os.write(descriptor, text) == len(text)
@@ -239,7 +239,7 @@ class ResumableFileSink(FileSink):
         super().commit()
 
     def _put_in_place(self) -> None:
-        if sys.platform == "win32":  # where nobody can rename or remove an open file
+        if sys.platform == "win32":  # where an open file cannot be renamed or removed
             super()._put_in_place()
             self._drop_sidecar()
             return
@@ -302,7 +302,7 @@ def _check_owner(descriptor: int, path: str) -> None:
 
 
 def _is_ours(descriptor: int) -> bool:
-    """Whether it is a regular file of this user with one name at most: no link, device or pipe of somebody else."""
+    """Whether it is a regular file of this user with one name at most: no link, device or pipe."""
     status = os.fstat(descriptor)
     is_own = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
     # It has none where another request has just put it in the target's place.

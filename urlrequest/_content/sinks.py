@@ -26,7 +26,7 @@ class Sink(ABC):
 
     @abstractmethod
     def expect(self, length: int | None) -> None:
-        """Prepare for so many bytes; None: nobody knows. Call it before the first byte."""
+        """Prepare for so many bytes; None: the number is unknown. Call it before the first byte."""
 
     @abstractmethod
     def room(self) -> memoryview:

@@ -1,10 +1,10 @@
-"""Octets of a body to text or JSON: charset, byte order mark, and what is binary by its type (contract 4.1, 4.2).
+"""The bytes of a body -> text or JSON: charset, byte order mark, and which types are binary (contract 4.1, 4.2).
 
 Pure functions, run on the worker. Whatever a server sends, `decode_text` returns, and `parse_json` returns or raises
-ValueError.
+ValueError. `find_charset` is the one reader of a charset; requests use it too.
 
-The encoding of a text is that of its byte order mark; else, for JSON, the one that the zeros among its first octets
-tell; else the charset of its type; else utf-8. `iso-8859-1` is just that, not windows-1252.
+The encoding of a text is that of its byte order mark; else, for JSON, the one that the zeros among its first bytes
+show; else the charset of its type; else UTF-8. `iso-8859-1` is exactly that, not windows-1252.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["decode_text", "find_charset", "is_json", "parse_json"]
 
-# The longer mark first: that of utf-32-le begins as that of utf-16-le. The codecs named drop the mark.
+# The longer mark first: that of UTF-32-LE begins with that of UTF-16-LE. These codecs drop the mark.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -31,17 +31,17 @@ _MARKS = (
 _ANY_MARK = tuple(mark for mark, _ in _MARKS)
 
 _CHARSET = r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,39}"
-# Codecs of Python that are no charsets; punycode, for one, takes quadratic time.
-_NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
+# Codecs of Python that are not charsets; punycode, for one, takes quadratic time.
+_NOT_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
 
-_LONGEST_KNOWN = 256  # characters of a Content-Type that is kept
+_MAX_CACHED = 256  # characters; a longer Content-Type is parsed each time
 
 # A parameter of a media type (RFC 9110, section 5.6.6), or something else up to the next semicolon.
 _PARAMETER = r';[ \t]*([^;="\s]*)[ \t]*(?:=[ \t]*("(?:[^"\\]|\\.)*"|[^;]*))?'
 
 _BINARY_TYPES = frozenset({"binary/octet-stream", "model/gltf-binary"})
 _BINARY_KINDS = frozenset({"image", "audio", "video", "font"})
-# Of `application/`, with or without a leading `x-`.
+# Below `application/`, with or without a leading `x-`.
 _BINARY_SUBTYPES = frozenset(
     {
         "7z-compressed",
@@ -118,16 +118,16 @@ _BINARY_BEGINNINGS = (
     "vnd.openxmlformats-officedocument.",
 )
 _BINARY_ENDINGS = ("+cbor", "+gzip", "+protobuf", "+zip", "+zstd")
-# Text after all, whatever the beginning says.
+# These are text, whatever the beginning is.
 _TEXT_ENDINGS = ("+json", "+xml", "-flat-xml")
 
 
 def decode_text(content: bytes, content_type: str | None) -> str | bytes:
-    """Decode a body by its Content-Type; bytes come back where the type is binary or the text does not decode.
+    """Decode a body by its Content-Type; bytes are returned where the type is binary or the text does not decode.
 
     Args:
         content: The whole body, content codings undone.
-        content_type: The field's value; None where there is none, then it is text if it decodes.
+        content_type: The field's value; None: there is no such field, and the body is text if it decodes as UTF-8.
     """
     kind = _kind_of(content_type)
     encoding = None if kind.is_binary else _find_encoding(content, kind)
@@ -146,7 +146,7 @@ def find_charset(content_type: str | None) -> str | None:
     for parameter in re.finditer(_PARAMETER, content_type):
         name, value = parameter.groups()
         if name.lower() == "charset" and value is not None:
-            # Single quotes are no quotes to RFC 9110, but no charset has them either.
+            # Single quotes are not quotes in RFC 9110, but no charset has them either.
             return value.strip(" \t\"'") or None
     return None
 
@@ -157,7 +157,7 @@ def is_json(content_type: str | None) -> bool:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Parse JSON text, or octets in any Unicode encoding, with or without a byte order mark.
+    """Parse JSON text, or bytes in any Unicode encoding, with or without a byte order mark.
 
     Raises:
         ValueError: It does not parse, nests too deeply, or has a number of too many digits.
@@ -174,7 +174,7 @@ def parse_json(text: str | bytes) -> Any:
 
 @cache
 def _json_decoder() -> JSONDecoder:
-    from json import JSONDecoder  # here, as most requests of some programs are for files
+    from json import JSONDecoder  # here, since some programs only download files
 
     return JSONDecoder()
 
@@ -188,30 +188,30 @@ class _Kind:
         media_type = content_type.partition(";")[0].strip().lower()
         self.is_binary = _is_binary(media_type)
         self.is_json = media_type == "application/json"
-        self.encoding = _find_codec(find_charset(content_type))  # None: it names a charset that is not known here
+        self.encoding = _find_codec(find_charset(content_type))  # None: its charset is unknown here
 
 
 def _kind_of(content_type: str | None) -> _Kind:
-    """Take a Content-Type apart; what servers send over and over is done once."""
+    """Parse a Content-Type; servers send the same few over and over."""
     text = content_type or ""
-    return _known_kind(text) if len(text) <= _LONGEST_KNOWN else _Kind(text)
+    return _cached_kind(text) if len(text) <= _MAX_CACHED else _Kind(text)
 
 
-_known_kind = lru_cache(maxsize=128)(_Kind)
+_cached_kind = lru_cache(maxsize=128)(_Kind)
 
 
 def _find_codec(charset: str | None) -> str | None:
-    """The name of the codec for a charset; utf-8 where there is none, None where it is not known."""
+    """The name of the codec for a charset; utf-8 where there is none, None where the charset is unknown."""
     if charset is None:
         return "utf-8"
-    # The codec registry remembers every name it was asked for, and would be asked for whatever servers invent.
+    # The codec registry remembers every name it is asked for: it must not grow with what servers invent.
     if not re.fullmatch(_CHARSET, charset):
         return None
     try:
         name = codecs.lookup(charset).name
     except (LookupError, ValueError):
         return None
-    return None if name in _NO_CHARSETS else charset
+    return None if name in _NOT_CHARSETS else charset
 
 
 def _is_binary(media_type: str) -> bool:
@@ -230,10 +230,10 @@ def _is_binary(media_type: str) -> bool:
 
 
 def _find_encoding(content: bytes, kind: _Kind) -> str | None:
-    """The name of the codec for a text, or None."""
+    """The name of the codec for a text, or None where the charset is unknown."""
     if content.startswith(_ANY_MARK):
         return next(encoding for mark, encoding in _MARKS if content.startswith(mark))
-    # JSON text has no zeros among its characters: where its octets have some, no charset can say otherwise.
+    # JSON text has no zero characters: zero bytes show its encoding, whatever the charset says.
     if kind.is_json and b"\0" in content[:4]:
         import json  # here, as in parse_json()
 

@@ -1,6 +1,6 @@
 """CookieStore: the cookies of a session, kept by `http.cookiejar` (RFC 6265).
 
-Thread safety. CookieJar guards itself with a lock of its own; workers alone come here.
+Thread safety. CookieJar has a lock of its own; this module keeps no state beside it. Called on workers only.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ if TYPE_CHECKING:
 
 __all__ = ["CookieStore"]
 
-COOKIE_LIMIT = 50  # cookies kept of one response (CVE-2022-32205 was a flood of them)
+MAX_COOKIES = 50  # kept of one response (CVE-2022-32205: a server could send any number)
 
 
 class CookieStore:
     """Cookies for the requests of a session.
 
     Attributes:
-        jar: The `http.cookiejar.CookieJar` behind it, for programs that look into it or save it.
+        jar: The `http.cookiejar.CookieJar` behind it, for programs that read or save it.
     """
 
     def __init__(self, jar: CookieJar) -> None:
         self.jar = jar
 
     def cookies_for(self, target: Target) -> str | None:
-        """The Cookie field for a request, or None."""
+        """The value of the Cookie field for a request, or None."""
         request = _Request(target)
-        self.jar.add_cookie_header(request)  # type: ignore[arg-type]  # it asks for no more than _Request has
+        self.jar.add_cookie_header(request)  # type: ignore[arg-type]  # it uses only what _Request has
         return request.cookie
 
     def store(self, target: Target, head: ResponseHead) -> None:
-        """Keep what a response sets."""
+        """Keep the cookies that a response sets."""
         if "Set-Cookie" in head.headers:
             self.jar.extract_cookies(_Response(head), _Request(target))  # type: ignore[arg-type]  # as above
 
 
 class _Request:
-    """What CookieJar asks of a `urllib.request.Request`."""
+    """The methods of `urllib.request.Request` that CookieJar uses."""
 
     unverifiable = False
 
@@ -67,7 +67,7 @@ class _Request:
 
 
 class _Response:
-    """What CookieJar asks of a response."""
+    """The methods of a response that CookieJar uses."""
 
     def __init__(self, head: ResponseHead) -> None:
         self._head = head
@@ -76,4 +76,4 @@ class _Response:
         return self
 
     def get_all(self, name: str, default: Any = None) -> Any:
-        return self._head.headers.get_all(name)[:COOKIE_LIMIT] or default
+        return self._head.headers.get_all(name)[:MAX_COOKIES] or default

@@ -1,4 +1,4 @@
-"""Header fields as the user meets them."""
+"""Headers: the header fields of a message as a dict, the way users see them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _MISSING: Any = object()
 class Headers(dict[str, str]):
     """Header fields by name (contract 11.1; RFC 9110, section 5).
 
-    Names compare case-insensitively and keep the spelling of their first appearance. A field that was repeated reads as
-    one value joined with ", " (RFC 9110, section 5.2), Set-Cookie with ";"; `get_all()` has the single values.
-    `headers["Set-Cookie"]` reads "" when there is none.
+    Names are case-insensitive and keep the spelling of their first appearance. A repeated field reads as one value
+    joined with ", " (RFC 9110, section 5.2), Set-Cookie with ";"; `get_all()` returns the single values.
+    `headers["Set-Cookie"]` is "" when there is none.
     """
 
     __slots__ = ("_repeated", "_spelling")
@@ -32,10 +32,10 @@ class Headers(dict[str, str]):
         super().__init__()
         pairs = fields if isinstance(fields, list) else list(pairs_of(fields))
         names = tuple([name for name, _ in pairs])
-        # Lower case -> as it is kept. Many share one: whoever changes it makes one of his own.
+        # Lower case -> the spelling kept. Many objects share one: copy it before a change.
         self._spelling = _known_spelling(names) if len(pairs) <= MAX_CACHED_FIELDS else _make_spelling(names)
-        self._repeated: dict[str, list[str]] | None = None  # lower case -> the single values
-        if len(self._spelling) == len(pairs):  # nothing is repeated, as a rule
+        self._repeated: dict[str, list[str]] | None = None  # lower case -> the single values, of repeated fields only
+        if len(self._spelling) == len(pairs):  # as a rule nothing is repeated
             super().update(zip(self._spelling.values(), [value for _, value in pairs], strict=True))
             return
         self._spelling = {}
@@ -43,7 +43,7 @@ class Headers(dict[str, str]):
             self._add(name, value)
 
     def add(self, name: str, value: str) -> None:
-        """Add a field, keeping those of the same name."""
+        """Add a field; those of the same name stay."""
         self._spelling = self._spelling.copy()
         self._add(name, value)
 
@@ -60,7 +60,7 @@ class Headers(dict[str, str]):
         super().__setitem__(spelling, before + (";" if key == "set-cookie" else ", ") + value)
 
     def get_all(self, name: str) -> list[str]:
-        """The single values of a field, in order; empty when it is absent."""
+        """The single values of a field, in order; an empty list when it is absent."""
         key = name.lower()
         if self._repeated and key in self._repeated:
             return list(self._repeated[key])
@@ -100,7 +100,7 @@ class Headers(dict[str, str]):
         del self._spelling[key]
 
     def get(self, name: Any, default: Any = None) -> Any:
-        value = dict.get(self, name)  # most servers spell as we do
+        value = dict.get(self, name)  # most servers use the usual spelling
         if value is not None:
             return value
         spelling = self._spelling.get(name.lower()) if isinstance(name, str) else None
@@ -118,7 +118,7 @@ class Headers(dict[str, str]):
     def popitem(self) -> tuple[str, str]:
         name = next(reversed(self), None)
         if name is None:
-            raise KeyError("there are no fields")
+            raise KeyError("there are no headers")
         return name, self.pop(name)
 
     def clear(self) -> None:

@@ -1,4 +1,4 @@
-"""Ranges: what a response says of the part that it has, and of what it is a part (RFC 9110, section 14). Pure."""
+"""Ranges: which bytes of which representation a response has (RFC 9110, section 14). Pure."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import re
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from .fields import LENGTH
+
 if TYPE_CHECKING:
     from .response_head import ResponseHead
 
-__all__ = ["ContentRange", "content_range", "strong_validator"]
+__all__ = ["content_range", "strong_validator"]
 
 # RFC 9110, section 8.8.2.2: a date is a strong validator only if the representation had not changed for a while.
-STRONG_DATE_AGE = 60.0  # seconds
+MIN_DATE_AGE = 60.0  # seconds
 
-_CONTENT_RANGE = re.compile(r"bytes[ ]([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)", re.IGNORECASE)
+_CONTENT_RANGE = re.compile(rf"bytes[ ]({LENGTH})-({LENGTH})/({LENGTH}|\*)", re.IGNORECASE)
 _STRONG_TAG = re.compile(r'"[^"\x00-\x20\x7f]*"')
 
 
 class ContentRange(NamedTuple):
-    """Which octets these are; `last` is one of them. `total` None: the server does not know."""
+    """Positions of the first and the last byte, both included, and the total; None: the server does not know it."""
 
     first: int
     last: int
@@ -27,7 +29,7 @@ class ContentRange(NamedTuple):
 
 
 def content_range(head: ResponseHead) -> ContentRange | None:
-    """The one range that a response has; None when it has several, or does not say which in a way that makes sense."""
+    """The range that a response has; None when it has several, or does not say which, or contradicts itself."""
     media_type: str = head.headers.get("Content-Type", "")
     sent = _CONTENT_RANGE.fullmatch(head.headers.get("Content-Range", "").strip(" \t"))
     if sent is None or media_type.strip().lower().startswith("multipart/byteranges"):
@@ -48,4 +50,4 @@ def strong_validator(head: ResponseHead) -> str | None:
         age = parsedate_to_datetime(head.headers.get("Date", "")) - parsedate_to_datetime(date)
     except (TypeError, ValueError):
         return None
-    return date if age.total_seconds() >= STRONG_DATE_AGE else None
+    return date if age.total_seconds() >= MIN_DATE_AGE else None

@@ -1,9 +1,9 @@
 """Redirects: (request, response head) -> the next request, or None (RFC 9110, section 15.4). Pure.
 
 Invariants:
-    R1  When scheme, host or port changes, Authorization, Cookie, Proxy-Authorization and what came from `auth` are
-        dropped, and stay dropped for the rest of the chain (contract 17.4).
-    R2  Only http and https are followed to, and never from https to http.
+    REDIRECT-1  When scheme, host or port changes, Authorization, Cookie, Proxy-Authorization and the fields that `auth`
+                set are dropped, and stay dropped for the rest of the chain (contract 17.4).
+    REDIRECT-2  Only redirects to http and https are followed, and never from https to http.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 class Hop(NamedTuple):
-    """A response that led to another one, as `UrlRequest.history` shows it."""
+    """A redirect that was followed, as `UrlRequest.history` shows it."""
 
     url: str
     status: int
@@ -48,11 +48,11 @@ class Hop(NamedTuple):
 
 
 class NextRequest(NamedTuple):
-    """What a redirect asks for.
+    """The request that a redirect leads to.
 
     Attributes:
-        keeps_body: The body is sent again; else the method is one without.
-        leaves_origin: Credentials must be dropped.
+        keeps_body: The body is sent again; False: the method is GET, and there is none.
+        leaves_origin: Scheme, host or port differ, so credentials must be dropped.
     """
 
     target: Target
@@ -62,13 +62,13 @@ class NextRequest(NamedTuple):
 
 
 def resolve_reference(base: Target, reference: str) -> Target:
-    """The target that a relative or absolute URL means (RFC 3986, section 5).
+    """The target of a relative or absolute URL (RFC 3986, section 5).
 
     Raises:
         InvalidURL: It cannot be requested.
     """
     text = reference.strip(" \t")
-    if _CONTROL.search(text):  # urljoin() would delete some of them without a word
+    if _CONTROL.search(text):  # urljoin() would silently delete some of them
         raise InvalidURL("a URL with control characters cannot be followed")
     try:
         following = parse_target(_join(base, text))
@@ -79,19 +79,19 @@ def resolve_reference(base: Target, reference: str) -> Target:
     has_authority = _SCHEME.match(text) or text.startswith("//")
     if has_authority and (following.origin != base.origin or following.userinfo is not None):
         return following
-    # The host as it was: no text of a URL that is sent has the zone of an IPv6 address (RFC 6874, section 4).
+    # The host of the base: a URL that is sent never has the zone of an IPv6 address (RFC 6874, section 4).
     return Target(base.scheme, base.host, base.port, following.path, base.userinfo)
 
 
 def _join(base: Target, text: str) -> str:
     if _SCHEME.match(text):
         return text
-    # urljoin() knows a handful of schemes; to any other it joins nothing, and what comes out means another host.
+    # urljoin() knows a few schemes only; with any other it does not join, and the result would mean another host.
     return base.scheme + urljoin(f"http{base.url[len(base.scheme) :]}", text)[len("http") :]
 
 
 def find_redirect(method: str, target: Target, head: ResponseHead) -> NextRequest | None:
-    """Where a response leads; None when it is no redirect, or does not say where to.
+    """Where a response redirects to; None when it is not a redirect, or has no Location.
 
     Raises:
         InvalidURL: Location cannot be requested. UnsafeRedirect: It leads from https to http.
@@ -99,7 +99,7 @@ def find_redirect(method: str, target: Target, head: ResponseHead) -> NextReques
     location = head.headers.get("Location", "")
     if head.status not in STATUSES or not location.strip(" \t"):
         return None
-    # Location is octets read as Latin-1; what is not ASCII in it was most likely meant as utf-8.
+    # Location was read as Latin-1; what is not ASCII in it was most likely UTF-8.
     following = resolve_reference(target, location.encode("latin-1", "replace").decode("utf-8", "replace"))
     if following.scheme not in {"http", "https"}:
         raise InvalidURL(f"the redirect leads to the scheme {following.scheme}; only http and https are followed")

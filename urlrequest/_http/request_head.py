@@ -92,7 +92,7 @@ def build_fields(
         framing = _framing_of(fields)
         fields = with_auth(fields, auth, target)
         if _framing_of(fields) != framing:
-            raise ValueError("auth changed Content-Length or Transfer-Encoding, which tell where the body ends")
+            raise ValueError("auth changed Content-Length or Transfer-Encoding, which say where the body ends")
     hosts = [name for name, _ in fields if name.lower() == "host"]
     if len(hosts) != 1:
         raise ValueError(f"req_headers has {len(hosts)} Host fields; a request has one (RFC 9112, section 3.2)")

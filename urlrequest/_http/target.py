@@ -258,7 +258,7 @@ def _normalise_host(text: str) -> str:
         return _normalise_ipv6(text[1:-1])
     # Before any conversion: that to A-labels takes quadratic time. The one more is a trailing dot.
     if len(text) > _MAX_HOST + 1:
-        raise _Flaw(f"the host is longer than {_MAX_HOST} octets")
+        raise _Flaw(f"the host is longer than {_MAX_HOST} characters")
     if text.isascii():
         return _normalise_name(text)
     from .idna import encode_name  # few hosts have such a name
@@ -280,12 +280,12 @@ def _normalise_name(text: str) -> str:
         raise _Flaw("the host has an invalid character")
     name = text.removesuffix(".")
     if len(name) > _MAX_HOST:
-        raise _Flaw(f"the host is longer than {_MAX_HOST} octets")
+        raise _Flaw(f"the host is longer than {_MAX_HOST} characters")
     lengths = [len(label) for label in name.split(".")]
     if min(lengths) == 0:
         raise _Flaw("the host has an empty label")
     if max(lengths) > _MAX_LABEL:
-        raise _Flaw(f"the host has a label of more than {_MAX_LABEL} octets")
+        raise _Flaw(f"the host has a label of more than {_MAX_LABEL} characters")
     # `127.1`, `0x7f.1`, `0177.0.0.1` and `2130706433` would all reach 127.0.0.1, past any check of the text.
     if _is_numeric(text) and not _is_ipv4(text):
         raise _Flaw("the host is a number, but not an IPv4 address of four decimal parts")

@@ -325,7 +325,7 @@ def test_files_that_shrink(path: Path, size: int) -> None:
         body = make_body(file, None)
         os.truncate(path, size)
 
-        with pytest.raises(IncompleteContent, match=f"ended after {size} of 10 octets"):
+        with pytest.raises(IncompleteContent, match=f"ended after {size} of 10 bytes"):
             octets(body)
 
 
@@ -336,7 +336,7 @@ def test_files_that_grow(path: Path) -> None:
         with path.open("ab") as other:
             other.write(b"x")
         pieces: list[bytes] = []
-        with pytest.raises(IncompleteContent, match="grew to 11 octets while its 10"):
+        with pytest.raises(IncompleteContent, match="grew to 11 bytes while its 10"):
             pieces.extend(map(bytes, body.pieces()))
 
         assert len(b"".join(pieces)) <= 10

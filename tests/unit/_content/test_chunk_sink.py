@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from urlrequest._content.checksum import check_checksum
-from urlrequest._content.chunk_sink import CHUNK_SIZE, ChunkSink
+from urlrequest._content.chunk_sink import MAX_CHUNK, ChunkSink
 from urlrequest.errors import ChecksumMismatch
 
 
@@ -30,13 +30,13 @@ def test_17_2_large_pieces_are_our_own() -> None:
     sink = ChunkSink(pieces.append)
     for octet in (b"a", b"b"):
         with sink.room() as room:
-            room[:] = octet * CHUNK_SIZE
-        sink.filled(CHUNK_SIZE)
+            room[:] = octet * MAX_CHUNK
+        sink.filled(MAX_CHUNK)
     with sink.room() as room:
         room[:4] = b"rest"
     sink.filled(4)
 
-    assert [b"a" * CHUNK_SIZE, b"b" * CHUNK_SIZE, b"rest"] == pieces
+    assert [b"a" * MAX_CHUNK, b"b" * MAX_CHUNK, b"rest"] == pieces
     assert {bytes} == {type(piece) for piece in pieces}
 
 
@@ -55,8 +55,8 @@ def test_room_is_always_there() -> None:
     sink = ChunkSink(lambda octets: None)
     for _ in range(3):
         with sink.room() as room:
-            assert CHUNK_SIZE == len(room)
-        sink.filled(CHUNK_SIZE)
+            assert MAX_CHUNK == len(room)
+        sink.filled(MAX_CHUNK)
 
 
 @pytest.mark.parametrize("is_right", [True, False])

@@ -182,7 +182,7 @@ def test_4_6_cut_off(codings: str, content: bytes) -> None:
     for _ in decoder.decode(content):
         pass
 
-    with pytest.raises(ContentDecodingError, match=f"coding is cut off after {len(content)} octets"):
+    with pytest.raises(ContentDecodingError, match=f"coding is cut off after {len(content)} bytes"):
         decoder.finish()
 
 
@@ -240,7 +240,7 @@ def test_17_6_bomb(codings: str) -> None:
         bomb = gzip.compress(bomb)
     tracemalloc.start()
     try:
-        with pytest.raises(ContentTooLarge, match=r"the gzip coding expands \d+ octets to \d+ and more$"):
+        with pytest.raises(ContentTooLarge, match=r"the gzip coding expands \d+ bytes to \d+ and more$"):
             decoded_size(codings, bomb)
         assert tracemalloc.get_traced_memory()[1] < 4 * 2**20
     finally:

@@ -158,7 +158,7 @@ def test_popitem_and_clear(headers: Headers) -> None:
     headers.add("X-a", "9")
     assert ("X-a", "9") == headers.popitem()
 
-    with pytest.raises(KeyError, match="no fields"):
+    with pytest.raises(KeyError, match="no headers"):
         headers.popitem()
 
 
