@@ -151,6 +151,7 @@ ARROWS: set[tuple[str, str]] = {
     ("_net.connect", "_net.resolver"),
     ("_net.resolver", "_net.cancel_scope"),
     ("_net.connect", "_net.cancel_scope"),
+    ("_net.resolver", "_net.cancel_scope"),
     ("_net.tls_handshake", "_net.cancel_scope"),
     ("_net.tls_handshake", "_net.tls_in_tls"),
     ("_net.tls_handshake", "_net.tls_sessions"),
