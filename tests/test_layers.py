@@ -149,7 +149,6 @@ ARROWS: set[tuple[str, str]] = {
     ("_net.socks", "_net.resolver"),
     ("_http1.connection", "_net.connect"),
     ("_net.connect", "_net.resolver"),
-    ("_net.resolver", "_net.cancel_scope"),
     ("_net.connect", "_net.cancel_scope"),
     ("_net.resolver", "_net.cancel_scope"),
     ("_net.tls_handshake", "_net.cancel_scope"),
