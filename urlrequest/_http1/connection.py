@@ -230,11 +230,11 @@ class HTTPConnection(http.client.HTTPConnection):
             self.sock.has_received, self.sock.scope = False, self.scope
 
     @property
-    def has_answer(self) -> bool:
+    def has_received(self) -> bool:
         """Whether any byte of the response has come."""
         return self.sock is not None and self.sock.has_received
 
-    def rest(self, since: float, until: float) -> None:
+    def become_idle(self, since: float, until: float) -> None:
         """Let go of the scope of the last request; the connection is idle now.
 
         Args:

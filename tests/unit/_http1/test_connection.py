@@ -95,11 +95,11 @@ def test_exchanges_follow_each_other(connection: Connection) -> None:
     for _ in range(2):
         connection.request("GET", "/", None, [("Host", "a.test")])
         assert b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n" == connection.sent()
-        assert not connection.has_answer
+        assert not connection.has_received
         connection.far.send(OK)
         response = connection.getresponse()
         assert (200, b"ok", True) == (response.status, response.read(), response.is_reusable)
-        assert connection.has_answer
+        assert connection.has_received
 
     assert ["open", "secure"] == connection.steps
     assert {Phase.SEND, Phase.FIRST_OCTET} == set(connection.scope.timings)
@@ -177,7 +177,7 @@ def test_17_10_an_idle_connection_serves_nobody(connection: Connection) -> None:
     """Contract 17.10: between two requests a connection does not refer to the scope of the last one."""
     scope = connection.scope
     connection.connect()
-    connection.rest(1.0, 2.0)
+    connection.become_idle(1.0, 2.0)
 
     assert scope is not connection.scope
     assert connection.scope is connection.sock.scope
