@@ -309,7 +309,7 @@ def test_cut_off(server: Server) -> None:
     done = run(server.url)
 
     assert (3, b"half") == (done.returncode, done.stdout)
-    assert b"after 4 of 20 octets" in done.stderr
+    assert b"after 4 of 20 bytes" in done.stderr
     assert 1 == done.stderr.count(b"\n")
 
 

@@ -160,7 +160,7 @@ def test_fault_2_many_silent_lookups_do_not_stop_others(
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     server.play(send(reply()))
-    waiting = [recorder.get(f"http://name{number}.test/") for number in range(resolver.THREAD_LIMIT + 4)]
+    waiting = [recorder.get(f"http://name{number}.test/") for number in range(resolver.MAX_THREADS + 4)]
     assert "hello" == recorder.run(server.url).result
     go.set()
     for request in waiting:

@@ -156,7 +156,7 @@ def test_15_1_a_drip_is_no_timeout(scene: Scene, recorder: Any, name: str, kind:
     scene.server.play(*steps)
     request = recorder.get(scene.server.url, timeout=PATIENCE)
     for number in range(len(pieces)):
-        scene.await_wait("waiting for an answer" if number == 0 else "receiving from")
+        scene.await_wait("waiting for a response" if number == 0 else "receiving from")
         scene.server.signal(f"next {number}")
     assert request.wait(timeout=PATIENCE)
 

@@ -96,11 +96,11 @@ FAULTS = [
     # After the connection stands
     Fault("12-close", (close(),), "error", ConnectionError, reads_request=False),
     Fault("12-reset", (reset(),), "error", ConnectionError, reads_request=False),
-    Fault("12-silence", (hold(),), "error", TimeoutError, says="waiting for an answer", options={"timeout": PATIENCE}),
+    Fault("12-silence", (hold(),), "error", TimeoutError, says="waiting for a response", options={"timeout": PATIENCE}),
     fails("12-noise", b"\x16\x03\x01\x00\x02\x02\x28", says="HTTP/1"),
     fails("12-smtp", b"220 mail.example ESMTP\r\n", says="HTTP/1"),
     # Status line and headers
-    Fault("40-nothing", (), "error", ConnectionError, says="without an answer"),
+    Fault("40-nothing", (), "error", ConnectionError, says="without a response"),
     fails("41-part", b"HTTP/1.1 2", says="within the head"),
     fails("41-part-of-the-version", b"HTT", says="within the head"),
     fails("41-whole", b"HTTP/1.1 200 OK", says="within the head"),

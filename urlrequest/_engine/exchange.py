@@ -280,7 +280,7 @@ def _send_or_replay(lease: Lease, prepared: PreparedRequest, target: str, fields
     try:
         response = _send(lease.connection, prepared, target, fields)
     except (ConnectionError, ssl.SSLError):
-        if not may_replay or lease.connection.has_answer:
+        if not may_replay or lease.connection.has_received:
             raise
     else:
         head = response.head

@@ -71,7 +71,7 @@ class Pool:
     def put(self, key: Hashable, connection: HTTPConnection, idle_time: float) -> None:
         """Keep a connection for the next request with the same key, for `idle_time` seconds."""
         now = monotonic()
-        connection.rest(now, now + idle_time)
+        connection.become_idle(now, now + idle_time)
         with self._lock:
             surplus = self._pop_stale(now) if now >= self._next_end else []
             if self._is_closed or idle_time <= 0:

@@ -1,8 +1,9 @@
-"""Connections: `HTTPConnection` and `HTTPSConnection`, straight, to a proxy, or through a tunnel.
+"""HTTPConnection and HTTPSConnection: one connection to an origin, direct, to a proxy, or through a tunnel.
 
-They are `http.client` connections whose every wait can be ended and whose responses are strictly framed.
+They are `http.client` connections of which every wait can be ended and whose responses are strictly framed.
 
-Threads: a connection belongs to one worker at a time; nobody else touches it (invariant N of `_net.cancel_scope`).
+Thread safety. A connection belongs to one worker at a time, and no other thread touches it: a cancel wakes the worker
+through the scope (SCOPE-1). Between two requests it lies in a pool.
 """
 
 from __future__ import annotations
@@ -33,58 +34,58 @@ if TYPE_CHECKING:
 
 __all__ = ["HTTPConnection", "HTTPSConnection"]
 
-_RESTING = CancelScope()  # of connections that serve no request
+_IDLE_SCOPE = CancelScope()  # of connections that serve no request
 
 
 class HTTPConnection(http.client.HTTPConnection):
     """An `http.client.HTTPConnection` that can be cancelled and keeps deadlines.
 
     For a scheme of your own, derive from it, override `open_socket()`, and return the class from
-    `UrlRequest.get_connection_for_scheme()` (contract 18.1). Everything here runs on the worker.
+    `UrlRequest.get_connection_for_scheme()` (contract 18.1). Every method runs on the worker thread.
 
     Attributes:
-        scope: The time limits and the cancel of the request that is being served.
-        is_intact: The present request has been sent as a whole.
-        idle_since, idle_until: While it waits for a request in a pool, on `time.monotonic()`.
+        scope: Ends the waits of the present request: its cancel, its deadline and its timeout.
+        is_intact: Whether the present request was sent as a whole.
+        idle_since, idle_until: When the connection became idle and until when it is kept, on `time.monotonic()`.
     """
 
     sock: Any
     idle_since = idle_until = 0.0
 
     def __init__(self, host: str, port: int | None = None, timeout: float | None = None, **options: Any) -> None:
-        """Make a connection that is opened by its first request.
+        """Make a connection; the first request opens it.
 
         Args:
-            timeout: Longest single step, in seconds, where no request sets another one; None: no limit.
+            timeout: The longest single step, in seconds, for requests that set no other; None: no limit.
             options: As of `http.client.HTTPConnection`.
         """
         super().__init__(host, port, timeout=timeout, **options)
         self.scope = CancelScope(timeout)
         self.is_intact = True
         self._proxy: Proxy | None = None
-        self._tunnel: tuple[str, int, Any] | None = None  # the origin behind the proxy, and fields for the proxy
+        self._tunnel: tuple[str, int, Any] | None = None  # host and port of the origin, headers for the proxy
         self._sent_method = ""
-        self._interim: InterimResponses | None = None  # to a request with a body
+        self._interim: InterimResponses | None = None  # to the present request, if it has a body
         self._send_error: OSError | None = None
-        self._has_record = False  # of an exchange, by http.client
+        self._has_client_state = False  # whether http.client itself keeps the state of an exchange
 
     # Opening
 
     def open_socket(self) -> socket.socket:
-        """Return a connected socket; override it for a scheme of your own.
+        """Return a connected socket. Override this for a scheme of your own.
 
         Use `connect_socket()` to connect, so that cancel and deadline end the wait.
 
         Raises:
-            OSError: It cannot be connected.
+            OSError: The socket cannot be connected.
         """
         return connect_to_host(self.host, self.port, self.scope)
 
     def connect_socket(self, sock: socket.socket, address: Any) -> None:
-        """Connect a socket of any address family; to be called by `open_socket()`.
+        """Connect a socket of any address family. Call this from `open_socket()`.
 
         Raises:
-            OSError: It failed; the socket has been closed.
+            OSError: The socket cannot be connected; it has been closed.
         """
         try:
             connect_socket(sock, address, self.scope)
@@ -93,18 +94,18 @@ class HTTPConnection(http.client.HTTPConnection):
             raise
 
     def secure_socket(self, sock: socket.socket) -> socket.socket:
-        """Put TLS over the socket where the scheme wants it."""
+        """Return the socket, or a TLS socket over it if the scheme needs TLS."""
         return sock
 
     def _await_context(self) -> ssl.SSLContext | None:
-        """What TLS needs, where the scheme wants it."""
+        """Return the TLS context, loaded, if the scheme needs TLS."""
         return None
 
     def connect(self) -> None:
         """Open the connection, through a proxy if one is set."""
         sock = self.open_socket()
         try:
-            if sock.gettimeout() != 0:  # of a class of the user's
+            if sock.gettimeout() != 0:  # a user's open_socket() has made it
                 sock.setblocking(False)
             self._await_context()  # files that cannot be used are an error before anything is sent
             if self._proxy is not None and self._proxy.tls is not None:
@@ -118,7 +119,7 @@ class HTTPConnection(http.client.HTTPConnection):
         self.sock = NetworkStream(sock, self.scope, self.peer)
 
     def _secure_proxy(self, sock: socket.socket, settings: TlsSettings) -> Any:
-        """Put TLS over the socket, with the proxy as its peer."""
+        """Make the TLS handshake with the proxy."""
         from urlrequest._net.tls_contexts import context_for, warn_if_insecure  # plain http needs none of it
         from urlrequest._net.tls_handshake import secure
 
@@ -137,13 +138,13 @@ class HTTPConnection(http.client.HTTPConnection):
             open_http_tunnel(stream, f"{bracketed(host)}:{port}", headers)
 
     def set_tunnel(self, host: str, port: int | None = None, headers: Any = None) -> None:
-        """Have the connection go through an HTTP proxy (RFC 9110, section 9.3.6); host and port are the origin's."""
+        """Send requests through a tunnel: the host that the connection was made for is a proxy, this one the origin."""
         super().set_tunnel(host, port)
         fields = headers.items() if hasattr(headers, "items") else headers or ()
         self._tunnel = (host, self.default_port if port is None else port, fields)
 
     def set_proxy(self, proxy: Proxy, origin: tuple[str, int] | None) -> None:
-        """Have the connection, which was made for the proxy's host and port, speak to the proxy.
+        """Send requests to a proxy, for whose host and port the connection was made.
 
         Args:
             origin: Host and port for a tunnel; None: the proxy reads the requests itself.
@@ -154,7 +155,7 @@ class HTTPConnection(http.client.HTTPConnection):
 
     @property
     def peer(self) -> str:
-        """Host and port that the socket is connected to, for messages."""
+        """Host and port of the server or proxy that the socket is connected to, for messages."""
         return f"{bracketed(self.host)}:{self.port}"
 
     # One exchange
@@ -164,19 +165,19 @@ class HTTPConnection(http.client.HTTPConnection):
     ) -> None:
         """Send a request, as `http.client` does.
 
-        A server that answers before all is sent ends the sending; its answer is there for `getresponse()` (contract
+        If the server responds before all was sent, sending ends, and `getresponse()` reads the response (contract
         10.5).
 
         Raises:
             OSError: The connection cannot be opened.
         """
-        if isinstance(headers, dict) and _is_body(body):  # from a subclass that adds fields of its own
+        if isinstance(headers, dict) and _is_body(body):  # a subclass has added headers of its own
             headers = list(headers.items())
         if not isinstance(headers, list) or not (body is None or _is_body(body)):
             fields: Any = headers or {}
             super().request(method, url, body, fields, encode_chunked=encode_chunked)
             return
-        self._begin(method)
+        self._begin_exchange(method)
         if self.sock is None:
             self.connect()
         stream: NetworkStream = self.sock  # pyright: ignore[reportAssignmentType]  # connect() has made it
@@ -192,7 +193,7 @@ class HTTPConnection(http.client.HTTPConnection):
                 self._interim = InterimResponses(stream.peer)
                 self.is_intact = send_with_body(stream, head, body, headers, self._interim)
         except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
-            # The server may have answered before it closed (measured: an early 413 can still be read then).
+            # The server may have responded before it closed (measured: an early 413 can still be read then).
             self.is_intact, self._send_error = False, error
         self.scope.timings[Phase.SEND] = monotonic() - began
 
@@ -212,44 +213,50 @@ class HTTPConnection(http.client.HTTPConnection):
                 raise self._send_error from None
             raise
         self.scope.timings[Phase.FIRST_OCTET] = monotonic() - began
-        if self._has_record:
-            self._forget_exchange()
+        if self._has_client_state:
+            self._reset_client_state()
         return response
 
     def putrequest(self, method: str, url: str, *arguments: Any, **options: Any) -> None:
-        """Begin a request by hand, as of `http.client`."""
-        self._begin(method)
-        self._has_record = True
+        """Begin to send a request step by step, as with `http.client`."""
+        self._begin_exchange(method)
+        self._has_client_state = True
         super().putrequest(method, url, *arguments, **options)
 
-    def _begin(self, method: str) -> None:
-        """Get ready for an exchange, whoever sends the request."""
+    def _begin_exchange(self, method: str) -> None:
+        """Begin an exchange, whether `request()` sends it or the caller does so step by step."""
         self._send_error, self._interim, self.is_intact, self._sent_method = None, None, True, method
         if self.sock is not None:
             self.sock.has_received, self.sock.scope = False, self.scope
 
     @property
-    def has_answer(self) -> bool:
-        """Whether any octet of the response has come."""
+    def has_received(self) -> bool:
+        """Whether any byte of the response has come."""
         return self.sock is not None and self.sock.has_received
 
-    def rest(self, since: float, until: float) -> None:
-        """Let go of the request that has been served, and wait for the next."""
-        self.scope = self.sock.scope = _RESTING
+    def become_idle(self, since: float, until: float) -> None:
+        """Let go of the scope of the last request; the connection is idle now.
+
+        Args:
+            since: When that is, on `time.monotonic()`.
+            until: Until when the connection is worth keeping.
+        """
+        self.scope = self.sock.scope = _IDLE_SCOPE
         self.idle_since, self.idle_until = since, until
 
-    def _forget_exchange(self) -> None:
-        """Let the next `putrequest()` begin: http.client's own record of the exchange ends with close() only."""
+    def _reset_client_state(self) -> None:
+        """Let the next `putrequest()` begin: only close() resets the state that http.client keeps of an exchange."""
         sock, self.sock = self.sock, None
         super().close()
-        self.sock, self._has_record = sock, False
+        self.sock, self._has_client_state = sock, False
 
 
 class HTTPSConnection(HTTPConnection):
     """The same over TLS.
 
     Attributes:
-        lazy_context: How to judge the peer, where the constructor was given no context.
+        lazy_context: The context to use if none was passed to the constructor; None: that of a request without TLS
+            options.
     """
 
     default_port = http.client.HTTPS_PORT
@@ -264,14 +271,14 @@ class HTTPSConnection(HTTPConnection):
         context: ssl.SSLContext | None = None,
         **options: Any,
     ) -> None:
-        """Make a connection that is opened by its first request.
+        """Make a connection; the first request opens it.
 
         Args:
-            context: How to judge the peer; None: as a request without TLS options does (contract 13.1).
+            context: The TLS context; None: that of a request without TLS options (contract 13.1).
         """
         super().__init__(host, port, timeout, **options)
         self._context = context
-        self._session_key: Hashable | None = None  # until the session has been kept
+        self._session_key: Hashable | None = None  # of the TLS session, until it has been kept
 
     def _await_context(self) -> ssl.SSLContext:
         if self._context is not None:
@@ -293,7 +300,7 @@ class HTTPSConnection(HTTPConnection):
     def getresponse(self) -> Response:  # type: ignore[override]  # as in the base class
         response = super().getresponse()
         key, self._session_key = self._session_key, None
-        if key is not None:  # servers send tickets before their first answer
+        if key is not None:  # servers send session tickets before their first response
             from urlrequest._net.tls_sessions import keep_session
 
             keep_session(key, self.sock.tls_session)

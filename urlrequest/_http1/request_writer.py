@@ -1,8 +1,10 @@
-"""How a request with a body is sent: in one piece if it is small, else piece by piece, each of them counted.
+"""send_with_body(): head and body out, in one piece if the body is small, else piece by piece, every byte counted.
+
+Runs on the worker.
 
 Invariant:
-    C   The server gets exactly as many octets as Content-Length says, or the connection breaks: what is too much would
-        be taken for the next request.
+    WRITER-1  The server gets exactly as many bytes as Content-Length says, or the connection is closed: bytes beyond
+              that would be taken for the next request.
 """
 
 from __future__ import annotations
@@ -24,20 +26,20 @@ if TYPE_CHECKING:
 
 __all__ = ["SMALL_BODY", "reported_parts", "send_with_body"]
 
-SMALL_BODY = 64 * 1024  # octets; a body up to this is sent in one piece with the head
-REPORTED_SIZE = 64 * 1024  # octets from one call of a body's `on_sent` to the next
+SMALL_BODY = 64 * 1024  # bytes; a body up to this is sent in one piece with the head
+REPORTED_SIZE = 64 * 1024  # bytes from one call of a body's `on_sent` to the next
 LAST_CHUNK = b"0\r\n\r\n"  # with no trailers (RFC 9112, section 7.1)
 
 
 def send_with_body(stream: NetworkStream, head: bytes, body: Body, fields: Fields, interim: InterimResponses) -> bool:
-    """Send a whole message, and report to the body's `on_sent` how much of it was sent.
+    """Send a request, and report to the body's `on_sent` how much of the body was sent.
 
     Args:
         interim: Takes in what the server sends meanwhile.
     Returns:
-        Whether all of it was sent; False when an answer came first.
+        Whether all of it was sent; False: the final response has come before that.
     Raises:
-        IncompleteContent: The body is not as long as the fields say. OSError: The connection broke.
+        IncompleteContent: The body is not as long as its Content-Length says. OSError: The connection broke.
         RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.
     """
     said = first_value(fields, "content-length")
@@ -54,15 +56,15 @@ def send_with_body(stream: NetworkStream, head: bytes, body: Body, fields: Field
             return _send_parts(stream, pieces, declared, _report_nothing, interim)
         return _send_parts(stream, reported_parts(pieces), declared, body.on_sent, interim)
     finally:
-        # An error keeps this frame alive, and by that the files which the pieces come from.
+        # The traceback of an error keeps this frame alive, and so the generator and the files that it has open.
         if isinstance(pieces, Generator):
             pieces.close()
 
 
 def _send_joined(stream: NetworkStream, head: bytes, body: Body, declared: int, interim: InterimResponses) -> bool:
     content = b"".join(body.pieces())
-    if len(content) != declared:  # a file has changed; what is too much would be taken for the next request
-        raise IncompleteContent(f"req_body has {len(content)} octets, not the {declared} of its Content-Length")
+    if len(content) != declared:  # a file has changed
+        raise IncompleteContent(f"req_body has {len(content)} bytes, not the {declared} of its Content-Length")
     report = body.on_sent or _report_nothing
     report(0, False)
     is_whole = stream.send_all(head + content, on_received=interim.receive)
@@ -85,12 +87,12 @@ def _send_parts(
             continue
         sent += len(part)
         if declared is not None and sent > declared:
-            raise IncompleteContent(f"req_body has more than the {declared} octets of its Content-Length")
+            raise IncompleteContent(f"req_body has more than the {declared} bytes of its Content-Length")
         if not stream.send_all(part if declared is not None else _chunk(part), on_received=interim.receive):
             return False
         report(sent, False)
     if declared is not None and sent < declared:
-        raise IncompleteContent(f"req_body ended after {sent} of the {declared} octets of its Content-Length")
+        raise IncompleteContent(f"req_body ended after {sent} of the {declared} bytes of its Content-Length")
     if declared is None and not stream.send_all(LAST_CHUNK, on_received=interim.receive):
         return False
     report(sent, True)
@@ -98,11 +100,11 @@ def _send_parts(
 
 
 def _report_nothing(sent: int, is_end: bool) -> None:
-    """Stand for the `on_sent` that a body has not."""
+    """Stand in for `on_sent` where nobody asks for the progress of an upload."""
 
 
 def reported_parts(pieces: Iterator[bytes | memoryview]) -> Iterator[bytes | memoryview]:
-    """The octets in parts that are small enough to say after each how far the body is."""
+    """Split pieces of a body into parts that are small enough to report the progress after each."""
     for piece in pieces:
         for start in range(0, len(piece), REPORTED_SIZE):
             yield piece[start : start + REPORTED_SIZE]
@@ -113,5 +115,5 @@ def _expects_continue(fields: Fields) -> bool:
 
 
 def _chunk(part: bytes | memoryview) -> bytes:
-    """A chunk of the chunked transfer coding (RFC 9112, section 7.1)."""
+    """The part as a chunk of the chunked transfer coding (RFC 9112, section 7.1)."""
     return b"".join((b"%x\r\n" % len(part), part, b"\r\n"))

@@ -1,11 +1,12 @@
-"""Response: one answer read from a NetworkStream, head and content, strictly framed (RFC 9112, sections 6 and 7).
+"""Response: one response read from a NetworkStream, head and content, strictly framed (RFC 9112, sections 6 and 7).
 
-It has the interface of `http.client.HTTPResponse`, but none of its body methods, which take a cut connection for the
-end of the content. Runs on the worker.
+It has the interface of `http.client.HTTPResponse`, but reads bodies itself: the methods of that class take a cut
+connection for the end of the content. Runs on the worker.
 
 Invariants:
-    T   Every octet of content is counted. The end of the stream before the end of the content is `IncompleteContent`.
-    K   `is_reusable` is True only when the content was read to its very end and nothing came after it.
+    READER-1  Every byte of content is counted. If the stream ends before the content does, `IncompleteContent` is
+              raised.
+    READER-2  `is_reusable` is True only after the content was read to its very end, and if nothing came after it.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
     from .interim import InterimResponses
 
     class ResponseLike(Protocol):
-        """What a request needs of a response, whoever made it.
+        """What the engine needs of a response, of whatever class.
 
         Attributes:
-            expected: Octets of content in all, or None when nobody knows.
-            is_complete: The content was read to its end.
+            expected: How many bytes of content there are in all; None: that is not known.
+            is_complete: Whether the content was read to its end.
         """
 
         head: ResponseHead
@@ -42,49 +43,52 @@ if TYPE_CHECKING:
         def is_reusable(self) -> bool: ...  # whether the connection may serve another request
 
         def take_whole(self) -> bytes | None:
-            """The content, if all of it came along with the head; None: it must be read."""
+            """Return the content, if all of it came along with the head; None: it must be read."""
             ...
 
         def read_piece(self) -> bytes:
-            """Some octets of content, as soon as there are any; b"" at its end."""
+            """Return some bytes of content, as soon as there are any; b"" at its end."""
             ...
 
         def read_into(self, room: memoryview) -> int:
-            """The same, into `room`; 0 at the end."""
+            """Read some bytes of content into `room`, and return their number; 0 at its end."""
             ...
 
 
 __all__ = ["Response"]
 
-TRAILER_LIMIT = 16 * 1024  # octets
-CHUNK_LINE_LIMIT = 16 * 1024  # octets
-PIECE_SIZE = 256 * 1024  # octets read at a time where the length is not known
-DIRECT_SIZE = 64 * 1024  # octets; a longer part of a chunk goes straight to its place
+MAX_TRAILER_SIZE = 16 * 1024  # bytes of all trailer fields together
+MAX_CHUNK_LINE = 16 * 1024  # bytes of the line before a chunk, extensions included
+PIECE_SIZE = 256 * 1024  # bytes read at a time
+DIRECT_SIZE = 64 * 1024  # bytes; at least so many of a chunk are received straight into their place
 
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
 _LINE = re.compile(rb"[^\r\n]*\r?\n")
 
 
 class Response:
-    """A response on one of our connections; `status`, `headers`, `getheader()` ... as of http.client."""
+    """A response on one of our connections; `status`, `headers`, `getheader()` and others are as in http.client."""
 
     def __init__(self, stream: NetworkStream, method: str, interim: InterimResponses | None = None) -> None:
         """Read the head.
 
         Args:
-            method: Of the request; a response to HEAD has no content, for one.
-            interim: What came while the request was being sent; None: nobody looked.
+            method: Of the request: the response to HEAD has no content, for one.
+            interim: What came while the request was being sent; None: nothing was received then.
+        Raises:
+            ProtocolError: The server does not speak HTTP/1. OSError: The connection broke.
+            RequestCancelled, DeadlineExceeded, TimeoutError: From the stream's scope.
         """
         self._stream = stream
-        self._rest = b"" if interim is None else interim.unread  # received; used up to `_at`
+        self._rest = b"" if interim is None else interim.unread  # bytes received, read up to `_at`
         self._at = 0
-        self._chunk_left = 0  # octets of the present chunk still to come
+        self._chunk_left = 0  # bytes of the present chunk that are still to be read
         self._is_first_chunk = True
         self.head = self._read_head(interim)
         framing = body_framing(self.head, method)
         self.expected = framing.length
         self._framing: Framing = framing
-        self._left = framing.length  # octets of content still to come
+        self._left = framing.length  # bytes of content that are still to be read; None: that is not known
         self.is_complete = framing.length == 0
 
     # As of http.client.HTTPResponse
@@ -114,7 +118,7 @@ class Response:
         return list(self.head.headers.items())
 
     def read(self, amount: int | None = None) -> bytes:
-        """The content, or its next `amount` octets; fewer only at its end."""
+        """Read the content, or its next `amount` bytes; fewer only at its end."""
         pieces: list[bytes] = []
         wanted = amount
         while wanted is None or wanted > 0:
@@ -141,7 +145,7 @@ class Response:
     def _read_head(self, interim: InterimResponses | None) -> ResponseHead:
         block = self._read_head_block(MAX_HEAD_SIZE if interim is None else interim.head_limit)
         head = parse_head(block)
-        if head.status >= 200:  # final, as nearly all are; what knows about the others is not loaded for them
+        if head.status >= 200:  # a final response, as nearly all are; they do not load what knows interim ones
             return head
         if interim is None:
             from .interim import InterimResponses
@@ -155,21 +159,21 @@ class Response:
     def _read_head_block(self, limit: int) -> bytes:
         octets = self._rest[self._at :] or self._stream.receive()
         if not octets:
-            raise http.client.RemoteDisconnected(f"{self._stream.peer} closed the connection without an answer")
+            raise http.client.RemoteDisconnected(f"{self._stream.peer} closed the connection without a response")
         searched = 0
         while (end := END_OF_HEAD.search(octets, searched)) is None:
             if not b"HTTP/1.".startswith(octets[:7]):
                 raise ProtocolError(f"{self._stream.peer} does not speak HTTP/1: it sent {octets[:30]!r}")
             if len(octets) > limit:
-                raise ProtocolError(f"{self._stream.peer} sent a head of more than {MAX_HEAD_SIZE} octets")
+                raise ProtocolError(f"{self._stream.peer} sent a head of more than {MAX_HEAD_SIZE} bytes")
             searched = max(0, len(octets) - 3)
             more = self._stream.receive()
             if not more:
-                received = f"after {len(octets)} octets"
+                received = f"after {len(octets)} bytes"
                 raise ProtocolError(f"{self._stream.peer} closed the connection within the head, {received}")
             octets += more
         if end.end() > limit:
-            raise ProtocolError(f"{self._stream.peer} sent a head of more than {MAX_HEAD_SIZE} octets")
+            raise ProtocolError(f"{self._stream.peer} sent a head of more than {MAX_HEAD_SIZE} bytes")
         self._rest, self._at = octets[end.end() :], 0
         return octets[: end.end()]
 
@@ -181,7 +185,7 @@ class Response:
 
     @property
     def has_leftover(self) -> bool:
-        """Whether octets came behind those that were read."""
+        """Whether bytes have come after those that were read."""
         return self._at < len(self._rest)
 
     def take_whole(self) -> bytes | None:
@@ -209,7 +213,7 @@ class Response:
             count = len(octets)
             room[:count] = octets
         else:
-            with room[: self._left] as part:  # a view left in a traceback would keep the memory from being let go
+            with room[: self._left] as part:  # a view that a traceback holds would keep the memory from being freed
                 count = self._stream.receive_into(part)
         self._count(count)
         return count
@@ -221,11 +225,11 @@ class Response:
 
     def _count(self, received: int) -> None:
         if self._left is None:
-            self.is_complete = received == 0  # the end of the stream is the end of the content
+            self.is_complete = received == 0  # the content ends with the stream (RFC 9112, section 6.3)
             return
         self._left -= received
         if received == 0:
-            raise self._cut_off(f"{(self.expected or 0) - self._left} of {self.expected} octets")
+            raise self._cut_off(f"{(self.expected or 0) - self._left} of {self.expected} bytes")
         self.is_complete = self._left == 0
 
     def _cut_off(self, progress: str) -> IncompleteContent:
@@ -245,23 +249,23 @@ class Response:
             count = len(octets)
             room[:count] = octets
         if not count:
-            raise self._cut_off(f"a part of a chunk, {self._chunk_left} octets before its end")
+            raise self._cut_off(f"a part of a chunk, {self._chunk_left} bytes before its end")
         self._chunk_left -= count
         return count
 
     def _begin_chunk(self) -> bool:
-        """Read a chunk's size; False after the last chunk, whose trailers are read and dropped."""
-        if not self._is_first_chunk and self._read_line(CHUNK_LINE_LIMIT) not in {b"\r\n", b"\n"}:
-            raise ProtocolError(f"{self._stream.peer} sent a chunk that does not end where it said")
+        """Read the line before a chunk; False: it was the last chunk, and the trailers were read and dropped."""
+        if not self._is_first_chunk and self._read_line(MAX_CHUNK_LINE) not in {b"\r\n", b"\n"}:
+            raise ProtocolError(f"{self._stream.peer} sent a chunk that does not end where its size says")
         self._is_first_chunk = False
-        line = self._read_line(CHUNK_LINE_LIMIT)
+        line = self._read_line(MAX_CHUNK_LINE)
         size = _CHUNK_LINE.fullmatch(line)
         if size is None:
             raise ProtocolError(f"{self._stream.peer} sent the chunk size {line[:40]!r}")
         self._chunk_left = int(size[1], 16)
         if self._chunk_left:
             return True
-        limit = TRAILER_LIMIT
+        limit = MAX_TRAILER_SIZE
         while (line := self._read_line(limit)) not in {b"\r\n", b"\n"}:
             limit -= len(line)
         self.is_complete = True
@@ -271,7 +275,7 @@ class Response:
         while (line := _LINE.match(self._rest, self._at)) is None:
             held = self._rest[self._at :]
             if len(held) > limit:
-                raise ProtocolError(f"{self._stream.peer} sent more than {limit} octets between chunks")
+                raise ProtocolError(f"{self._stream.peer} sent more than {limit} bytes between chunks")
             if b"\r" in held[:-1]:
                 raise ProtocolError(f"{self._stream.peer} sent {held[:40]!r} between chunks")
             more = self._stream.receive(PIECE_SIZE)
@@ -279,6 +283,6 @@ class Response:
                 raise self._cut_off("a chunk and before the next")
             self._rest, self._at = held + more, 0
         if len(line[0]) > limit:
-            raise ProtocolError(f"{self._stream.peer} sent more than {limit} octets between chunks")
+            raise ProtocolError(f"{self._stream.peer} sent more than {limit} bytes between chunks")
         self._at = line.end()
         return line[0]

@@ -30,7 +30,7 @@ def open_http_tunnel(stream: NetworkStream, authority: str, fields: Iterable[tup
     try:
         response = Response(stream, "CONNECT")
     except ProtocolError as error:
-        raise ProxyError(f"the proxy {stream.peer} gave no answer to CONNECT {authority}: {error}") from error
+        raise ProxyError(f"the proxy {stream.peer} did not respond to CONNECT {authority}: {error}") from error
     if not 200 <= response.status < 300:
         raise ProxyError(
             f"the proxy {stream.peer} refused CONNECT {authority}: {response.status} {response.reason}",
@@ -39,4 +39,4 @@ def open_http_tunnel(stream: NetworkStream, authority: str, fields: Iterable[tup
         )
     if response.has_leftover:
         # Bytes that came before the handshake would be taken for the origin's (CVE-2023-40217 is of that kind).
-        raise ProxyError(f"the proxy {stream.peer} sent bytes behind its answer to CONNECT {authority}")
+        raise ProxyError(f"the proxy {stream.peer} sent bytes behind its response to CONNECT {authority}")

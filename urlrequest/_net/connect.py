@@ -1,7 +1,7 @@
-"""connect_to_host(): a host and a port -> a connected socket, by a race between its addresses (RFC 8305).
+"""connect_to_host(): from host and port to a connected socket, by a race between the host's addresses (RFC 8305).
 
-The sockets are non-blocking, and all of them lie in one wait of the worker's, which ends with the request (invariant N
-of `_net.cancel_scope`). Whatever does not win is closed before `connect_to_host()` returns or raises.
+Runs on the worker. The sockets do not block; one wait covers all of them, and it ends with the request (SCOPE-1).
+`connect_to_host()` closes every socket but the winner's before it returns or raises.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _IN_PROGRESS = {0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY, getattr
 
 
 def connect_to_host(host: str, port: int, scope: CancelScope) -> socket.socket:
-    """Connect to a host over TCP: a new address every 250 ms until one answers (contract 15.3; RFC 8305).
+    """Connect to a host over TCP; a new address is tried every 250 ms until one connects (contract 15.3; RFC 8305).
 
-    The scope's timeout holds for the whole race, not for each address.
+    The scope's timeout holds for the whole race, not for each address. Small packets are sent at once (TCP_NODELAY).
 
     Raises:
-        OSError: The error of the first address, when all failed; the others are in its attribute `errors`.
+        OSError: All addresses failed. It is the error of the first; its attribute `errors` has the others.
         RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.
     """
     addresses = resolve(host, port, scope)
@@ -44,21 +44,21 @@ def connect_to_host(host: str, port: int, scope: CancelScope) -> socket.socket:
     scope.timings[Phase.CONNECT] = monotonic() - began
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except OSError:  # it was reset in this moment
+    except OSError:  # the connection was reset just now
         sock.close()
         raise
     return sock
 
 
 class _Race:
-    """Connection attempts of which the first to succeed wins."""
+    """Connection attempts; the first one that succeeds wins."""
 
     def __init__(self, peer: str, addresses: Sequence[Address], scope: CancelScope) -> None:
         self._peer = peer
         self._untried = deque(addresses if len(addresses) < 2 else _interleaved(addresses))
         self._scope = scope
-        self._attempts: dict[int, tuple[socket.socket, Any]] = {}  # by descriptor
-        self._errors: list[OSError] = []
+        self._attempts: dict[int, tuple[socket.socket, Any]] = {}  # descriptor -> socket and address
+        self._errors: list[OSError] = []  # of the attempts that failed, in that order
 
     def run(self) -> socket.socket:
         until = self._scope.step_end()
@@ -80,7 +80,7 @@ class _Race:
         try:
             sock = socket.socket(family, kind, protocol)
         except OSError as error:
-            self._note(error, address)
+            self._add_error(error, address)
             return
         sock.setblocking(False)
         code = sock.connect_ex(address)
@@ -88,13 +88,13 @@ class _Race:
             self._attempts[sock.fileno()] = (sock, address)
         else:
             sock.close()
-            self._note(OSError(code, os.strerror(code)), address)
+            self._add_error(OSError(code, os.strerror(code)), address)
 
     def _is_next_due(self) -> bool:
         return bool(self._untried) and monotonic() >= self._next_due
 
     def _await_attempts(self, until: float | None) -> socket.socket | None:
-        """Wait for an attempt to end, or for the next one to be due. A failed one makes the next one due at once."""
+        """Wait until an attempt ends or the next one is due. After a failure the next one is due at once."""
         interest = dict.fromkeys(self._attempts, WRITE)
         what = f"connecting to {self._peer}"
         is_next_sooner = bool(self._untried) and (until is None or self._next_due < until)
@@ -105,11 +105,12 @@ class _Race:
             if code == 0:
                 return sock
             sock.close()
-            self._note(OSError(code, os.strerror(code)), address)
+            self._add_error(OSError(code, os.strerror(code)), address)
             self._next_due = 0.0
         return None
 
-    def _note(self, error: OSError, address: Any) -> None:
+    def _add_error(self, error: OSError, address: Any) -> None:
+        # A URL that names the address itself shows it once.
         place = self._peer if self._peer.startswith(address[0]) else f"{self._peer} ({address[0]})"
         self._errors.append(OSError(error.errno, f"connecting to {place}: {error.strerror}"))
 
@@ -122,7 +123,7 @@ class _Race:
 
 
 def _interleaved(addresses: Iterable[Address]) -> list[Address]:
-    """Alternate between the address families, the preferred one first (RFC 8305, section 4)."""
+    """Alternate between the address families, the system's first choice first (RFC 8305, section 4)."""
     families: dict[int, deque[Address]] = {}
     for address in addresses:
         families.setdefault(address[0], deque()).append(address)
@@ -133,7 +134,7 @@ def _interleaved(addresses: Iterable[Address]) -> list[Address]:
 
 
 def connect_socket(sock: socket.socket, address: Any, scope: CancelScope) -> None:
-    """Connect a socket of any family, for `open_socket()` of custom schemes.
+    """Connect a socket of any address family, for the `open_socket()` of a user's connection class.
 
     Raises:
         OSError: It failed; the socket is left to the caller.
@@ -142,7 +143,7 @@ def connect_socket(sock: socket.socket, address: Any, scope: CancelScope) -> Non
     sock.setblocking(False)
     code = sock.connect_ex(address)
     until = scope.step_end()
-    # A Unix socket whose server is busy says EAGAIN and does not tell when to try again.
+    # A Unix socket whose server is busy gives EAGAIN, and the system does not report when to try again.
     while code == errno.EAGAIN and sock.family != socket.AF_INET:
         scope.pause(0.005)
         code = sock.connect_ex(address)

@@ -1,10 +1,12 @@
-"""Name resolution that can be left: `getaddrinfo()` in daemon threads, a bounded number of them.
+"""resolve(): from a host name to its addresses, by `getaddrinfo()` on resolver threads, at most 16 in a process.
 
-No system can interrupt `getaddrinfo()`, so a cancelled request leaves its look-up behind: the thread finishes alone and
-its result is dropped. Daemon threads of our own, because an executor's would hold up the end of the process.
+No system can interrupt `getaddrinfo()`. So a cancelled request leaves its look-up behind: the resolver thread finishes
+it, and the result is dropped. The threads are daemons of our own, because those of an executor would hold up the end of
+the process.
 
-Thread safety. `_lock` guards `_lookups`, `_waiting` and `_thread_count`; it is held for assignments only, by workers
-and look-up threads, never by a canceller. A look-up's result is written before `is_done`, and read after it.
+Thread safety. `_lock` guards `_lookups`, `_waiting`, `_thread_count` and the scopes of each look-up. It is held for
+assignments only, by workers and resolver threads; `cancel()` never takes it. A resolver thread writes the result of a
+look-up before `is_done`, and workers read it after `is_done`.
 """
 
 from __future__ import annotations
@@ -27,11 +29,16 @@ if TYPE_CHECKING:
 
 __all__ = ["resolve"]
 
-THREAD_LIMIT = 16
+MAX_THREADS = 16  # resolver threads
 
 
 class _Lookup:
-    """One host and port being looked up, shared by all who ask for it meanwhile."""
+    """One host and port being looked up, shared by all requests that need it meanwhile.
+
+    Attributes:
+        scopes: Of the requests that wait for it.
+        addresses, error: The result, once `is_done`.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         self.host = host
@@ -44,18 +51,18 @@ class _Lookup:
     def run(self) -> None:
         try:
             self.addresses = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
-        except Exception as error:  # noqa: BLE001 - whatever the system's resolver raises is the answer of those who asked
+        except Exception as error:  # noqa: BLE001 - whatever the system raises is raised again to the requests
             self.error = error
 
 
 _lock = threading.Lock()
-_lookups: dict[tuple[str, int], _Lookup] = {}
-_waiting: deque[_Lookup] = deque()
+_lookups: dict[tuple[str, int], _Lookup] = {}  # all that are not done
+_waiting: deque[_Lookup] = deque()  # those of them that no thread has begun
 _thread_count = 0
 
 
 def resolve(host: str, port: int, scope: CancelScope) -> Sequence[Address]:
-    """Return the addresses of a host, in the system's order of preference (RFC 6724).
+    """Return the addresses of a host, in the system's order of preference (RFC 6724). Worker only.
 
     Raises:
         OSError: `socket.gaierror`, from the system's resolver.
@@ -64,13 +71,13 @@ def resolve(host: str, port: int, scope: CancelScope) -> Sequence[Address]:
     is_literal = is_ip_literal(host)
     if is_literal and "%" not in host:
         return [_address_of(host, port)]
-    # The system's call imports it all the same; without a descriptor left it would fail there, and for good.
+    # getaddrinfo() imports this anyway; if no descriptor is left then, the import fails there once and for all.
     import encodings.idna  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
-    if is_literal:  # what number an interface has is the system's to say
+    if is_literal:  # only the system knows the number of an interface
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     began, until = monotonic(), scope.step_end()
-    scope.arm()  # a look-up that is faster than the first wait must not wake in vain
+    scope.arm()  # before the look-up can be done: else its wake-up could come before the first wait, and be lost
     lookup = _join_lookup(host, port, scope)
     try:
         while not lookup.is_done:
@@ -78,17 +85,17 @@ def resolve(host: str, port: int, scope: CancelScope) -> Sequence[Address]:
     finally:
         with _lock:
             lookup.scopes.remove(scope)
-            if not lookup.scopes and lookup in _waiting:  # nobody wants it any more, and no thread has begun with it
+            if not lookup.scopes and lookup in _waiting:  # no request waits for it any more, and no thread has begun it
                 _waiting.remove(lookup)
                 del _lookups[host, port]
     scope.timings[Phase.DNS] = monotonic() - began
     if lookup.error is not None:
-        raise _explained(lookup.error, host) from lookup.error
+        raise _with_host(lookup.error, host) from lookup.error
     return lookup.addresses
 
 
 def is_ip_literal(host: str) -> bool:
-    """Whether the host is an address, so that no name has to be looked up."""
+    """Whether the host is an address, which need not be looked up."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.inet_pton(family, host.partition("%")[0])
@@ -98,19 +105,21 @@ def is_ip_literal(host: str) -> bool:
 
 
 def _address_of(literal: str, port: int) -> Address:
-    """The address that a literal is, as `getaddrinfo()` has it, which takes longer and imports what only names need."""
+    """What `getaddrinfo()` returns for an address; the call takes longer, and imports what only names need."""
     if ":" in literal:
         return socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (literal, port, 0, 0)
     return socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (literal, port)
 
 
-def _explained(error: Exception, host: str) -> Exception:
+def _with_host(error: Exception, host: str) -> Exception:
+    """The error of the system's resolver, with the name that it was about."""
     if isinstance(error, socket.gaierror):
         return socket.gaierror(error.errno, f"resolving {host}: {error.strerror}")
     return error
 
 
 def _join_lookup(host: str, port: int, scope: CancelScope) -> _Lookup:
+    """Add a request to the look-up of its host; begin one if there is none."""
     global _thread_count
     with _lock:
         lookup = _lookups.get((host, port))
@@ -118,7 +127,7 @@ def _join_lookup(host: str, port: int, scope: CancelScope) -> _Lookup:
         if lookup is None:
             lookup = _lookups[host, port] = _Lookup(host, port)
         lookup.scopes.append(scope)
-        needs_thread = is_new and _thread_count < THREAD_LIMIT
+        needs_thread = is_new and _thread_count < MAX_THREADS
         if needs_thread:
             _thread_count += 1
         elif is_new:
@@ -129,34 +138,37 @@ def _join_lookup(host: str, port: int, scope: CancelScope) -> _Lookup:
 
 
 def _start_thread(lookup: _Lookup | None) -> None:
+    """Start a resolver thread, which `_thread_count` includes already; without one, the look-up fails."""
     global _thread_count
     while lookup is not None:
         try:
-            threading.Thread(target=_work, args=(lookup,), name="urlrequest-resolver", daemon=True).start()
+            threading.Thread(target=_run_lookups, args=(lookup,), name="urlrequest-resolver", daemon=True).start()
         except RuntimeError as error:  # the system gives no more threads
             lookup.error = error
-            _finish(lookup)
+            _complete(lookup)
         else:
             return
         with _lock:
-            # Without another thread, nobody would come for those that wait.
+            # Without another resolver thread, nothing would begin the look-ups that wait.
             lookup = _waiting.popleft() if _waiting and _thread_count == 1 else None
             if lookup is None:
                 _thread_count -= 1
 
 
-def _work(lookup: _Lookup | None) -> None:
+def _run_lookups(lookup: _Lookup | None) -> None:
+    """Make this look-up and then those that wait. A resolver thread runs it."""
     global _thread_count
     while lookup is not None:
         lookup.run()
-        _finish(lookup)
+        _complete(lookup)
         with _lock:
             lookup = _waiting.popleft() if _waiting else None
             if lookup is None:
                 _thread_count -= 1
 
 
-def _finish(lookup: _Lookup) -> None:
+def _complete(lookup: _Lookup) -> None:
+    """Publish the result of a look-up, and wake the workers that wait for it."""
     with _lock:
         del _lookups[lookup.host, lookup.port]
         lookup.is_done = True
@@ -166,7 +178,7 @@ def _finish(lookup: _Lookup) -> None:
 
 
 def reset_after_fork() -> None:
-    """Start afresh. In a forked child, where no look-up thread lives on."""
+    """Start without look-ups and threads, and with a free lock. In a forked child, which has no resolver threads."""
     global _lock, _thread_count
     _lock = threading.Lock()
     _lookups.clear()

@@ -1,6 +1,7 @@
-"""SOCKS5: having a proxy connect to the origin (RFC 1928), with a password where it wants one (RFC 1929).
+"""open_socks_tunnel(): make a SOCKS5 proxy connect to the origin (RFC 1928), with a password if it asks (RFC 1929).
 
-Names go to the proxy as they are, so that it resolves them. Runs on the worker, over a stream whose waits can be ended.
+Host names are sent to the proxy, which resolves them. Runs on the worker; every wait of the stream ends with the
+request.
 """
 
 from __future__ import annotations
@@ -18,27 +19,29 @@ if TYPE_CHECKING:
 __all__ = ["open_socks_tunnel"]
 
 _VERSION, _CONNECT, _RESERVED = 5, 1, 0
-_NO_METHOD = 0xFF
-_ANONYMOUS, _PASSWORD = 0, 2
-_IPV4, _NAME, _IPV6 = 1, 3, 4
+_ANONYMOUS, _PASSWORD = 0, 2  # methods of authentication
+_IPV4, _NAME, _IPV6 = 1, 3, 4  # types of address
 
-_FAILURES = {
+_FAILURES = {  # by the number of the reply (RFC 1928, section 6)
     1: "general failure",
     2: "not allowed by its rules",
     3: "the network is unreachable",
     4: "the host is unreachable",
     5: "the connection was refused",
     6: "the time to live expired",
-    7: "it does not know CONNECT",
-    8: "it does not know the type of address",
+    7: "it does not support CONNECT",
+    8: "it does not support this type of address",
 }
 
 
 def open_socks_tunnel(stream: NetworkStream, host: str, port: int, userinfo: tuple[str, str] | None) -> None:
-    """Have the proxy connect to a host.
+    """Make the proxy connect to a host; afterwards the stream is a connection to that host.
 
+    Args:
+        userinfo: User and password, for a proxy that asks for them.
     Raises:
-        ProxyError: It refuses, or speaks another protocol. OSError: The connection broke.
+        ProxyError: The proxy refuses, or speaks another protocol. OSError: The connection broke.
+        RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.
     """
     methods = [_ANONYMOUS] if userinfo is None else [_ANONYMOUS, _PASSWORD]
     stream.send_all(bytes([_VERSION, len(methods), *methods]))
@@ -48,7 +51,7 @@ def open_socks_tunnel(stream: NetworkStream, host: str, port: int, userinfo: tup
     if method == _PASSWORD and userinfo is not None:
         _authenticate(stream, *userinfo)
     elif method != _ANONYMOUS:
-        raise ProxyError(f"the proxy {stream.peer} accepts none of the ways to log in that it was offered")
+        raise ProxyError(f"the proxy {stream.peer} accepts none of the authentication methods that it was offered")
     stream.send_all(bytes([_VERSION, _CONNECT, _RESERVED]) + _address(host) + port.to_bytes(2, "big"))
     _, status, _, kind = _receive_exactly(stream, 4)
     if status:
@@ -61,7 +64,7 @@ def open_socks_tunnel(stream: NetworkStream, host: str, port: int, userinfo: tup
 def _authenticate(stream: NetworkStream, user: str, password: str) -> None:
     name, secret = user.encode(), password.encode()
     if not 0 < len(name) < 256 or len(secret) > 255:
-        raise ProxyError(f"the user or the password for the proxy {stream.peer} is empty or longer than 255 octets")
+        raise ProxyError(f"the user or the password for the proxy {stream.peer} is empty or longer than 255 bytes")
     stream.send_all(bytes([1, len(name)]) + name + bytes([len(secret)]) + secret)
     if _receive_exactly(stream, 2)[1]:
         raise ProxyError(f"the proxy {stream.peer} refused the user and the password")
@@ -76,7 +79,7 @@ def _address(host: str) -> bytes:
 
 
 def _receive_exactly(stream: NetworkStream, count: int) -> bytes:
-    """So many octets and not one more: what follows is the origin's."""
+    """Receive so many bytes and not one more: what follows comes from the origin."""
     octets = b""
     while len(octets) < count:
         piece = stream.receive(count - len(octets))

@@ -1,8 +1,12 @@
-"""NetworkStream: one connected socket, plain or TLS, that a request reads and writes.
+"""NetworkStream: one connected socket, plain or TLS: bytes out, bytes in. It knows nothing of what they mean.
 
-The socket is non-blocking. Whenever a call on it would block, the worker sleeps in `CancelScope.wait()`, which ends
-with the request (invariant N there). Everything here runs on the worker that has the connection; only it closes the
-socket.
+The socket does not block. When a call on it would, the worker sleeps in `CancelScope.wait()`, which ends with the
+request (SCOPE-1). Everything here runs on the worker that has the connection, and only that worker closes the socket.
+
+Invariants:
+    STREAM-1  No byte that was received is lost: an error or the end of the stream that follows bytes is reported by
+              the next call, after those bytes were returned.
+    STREAM-2  A call returns as soon as there are bytes. It waits for more only without TLS, and for 1 ms at most.
 """
 
 from __future__ import annotations
@@ -23,21 +27,21 @@ if TYPE_CHECKING:
 
 __all__ = ["NetworkStream"]
 
-SEND_SIZE = 256 * 1024  # octets handed to the system at a time
-RECEIVE_SIZE = 64 * 1024  # octets asked for when the size is not known
-GATHER_SIZE = 512 * 1024  # octets of a body that are enough to be handed on
-GATHER_TIME = 0.001  # seconds from one hand-over to the next, if that has less
+SEND_SIZE = 256 * 1024  # bytes passed to the system at a time
+RECEIVE_SIZE = 64 * 1024  # bytes asked for when the caller does not say how many
+GATHER_SIZE = 512 * 1024  # bytes; `receive_into()` gathers no more
+GATHER_TIME = 0.001  # seconds since `receive_into()` returned last; it waits for more until then
 
 
 class NetworkStream:
     """A socket as a request uses it.
 
-    It has the few methods that `http.client` calls on a socket, so it can stand in a connection's `sock`.
+    It has the few methods that `http.client` calls on a socket, so a connection can have it as its `sock`.
 
     Attributes:
-        scope: Whose cancel and time limits hold for the next wait; the connection sets it for each request.
+        scope: Ends the waits: the cancel scope of the present request, which the connection sets.
         peer: Host and port, for messages.
-        has_received: Something has come since the stream was told to expect an answer.
+        has_received: Whether any byte has come since this was set to False, which the connection does for each request.
     """
 
     def __init__(self, sock: socket.socket, scope: CancelScope, peer: str) -> None:
@@ -47,9 +51,9 @@ class NetworkStream:
         self.has_received = False
         self._socket = sock
         self._is_tls = hasattr(sock, "pending")  # such a socket may hold bytes that the system does not know of
-        self._expects_silence = False  # a request has just been sent: the answer cannot be here yet
-        self._late_error: OSError | None = None
-        self._handed_on = 0.0  # when `receive_into()` returned last
+        self._expects_silence = False  # a request has just been sent: the response cannot be here yet
+        self._late_error: OSError | None = None  # came after bytes that had to be returned first
+        self._returned_at = 0.0  # when `receive_into()` returned last
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -68,10 +72,10 @@ class NetworkStream:
         """Send bytes.
 
         Args:
-            on_received: Is called with what the peer sends meanwhile, b"" at the end of the stream; returns whether to
-                stop sending (contract 10.5). None: nothing is received meanwhile.
+            on_received: Is called with what the peer sends meanwhile, b"" at the end of the stream, and returns whether
+                to stop sending (contract 10.5). None: nothing is received meanwhile.
         Returns:
-            Whether all was sent; False: `on_received` has stopped it.
+            Whether all was sent; False: `on_received` said stop.
         Raises:
             OSError: The connection broke. RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.
         """
@@ -92,7 +96,7 @@ class NetworkStream:
                 rest = memoryview(rest)[sent:]
                 self.scope.check()
                 continue
-            # The end of the stream would be ready to be read for ever.
+            # At its end the stream stays readable for ever, so waiting for that again would be a busy loop.
             interest = wanted | READ if on_received is not None and not self._has_peer_finished else wanted
             ready = self._wait(interest, "sending to")
             if on_received is not None and interest != wanted and ready & READ:
@@ -104,29 +108,29 @@ class NetworkStream:
     sendall = send_all
 
     def _receive_meanwhile(self) -> bytes | None:
-        """Return what has come, b"" at the end of the stream; None: only messages of TLS itself."""
+        """Return what has come, b"" at the end of the stream; None: nothing but messages of TLS itself."""
         try:
             octets = self._socket.recv(RECEIVE_SIZE)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return None
         self.has_received = self.has_received or bool(octets)
-        self._has_peer_finished = not octets  # it may still read; if it does not, the next send raises the error
+        self._has_peer_finished = not octets  # it may still read; if not, the next send raises the error
         return octets
 
     # Receiving
 
     def receive(self, size: int = RECEIVE_SIZE) -> bytes:
-        """Return the next octets, as soon as there are some; b"" at the end of the stream.
+        """Return the next bytes, as soon as there are any; b"" at the end of the stream.
 
         Raises:
             OSError: The connection broke; over TLS also when it ended without notice (close_notify).
             RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.
         """
         if self._expects_silence:
-            # Sleep at once after a request: trying to read first would only cost a system call.
+            # After a request, sleep at once: a recv() first would find nothing and cost a system call.
             self._expects_silence = False
             if not (self._is_tls and self._socket.pending()):  # type: ignore[attr-defined]  # an SSLSocket
-                self._wait(READ, "waiting for an answer from")
+                self._wait(READ, "waiting for a response from")
         else:
             self.scope.check()
         if self._late_error is not None:
@@ -139,12 +143,16 @@ class NetworkStream:
             except ssl.SSLWantWriteError:
                 self._wait(WRITE, "receiving from")
             else:
-                if octets:  # the end of the stream is no answer
+                if octets:  # the end of the stream is no byte
                     self.has_received = True
                 return octets
 
     def receive_into(self, room: memoryview) -> int:
-        """Put the next octets into `room`; the number of octets, 0 at the end of the stream. Raises as `receive()`."""
+        """Receive the next bytes into `room`, and return their number; 0 at the end of the stream.
+
+        Raises:
+            Exception: As `receive()`.
+        """
         self.scope.check()
         if self._late_error is not None:
             self._raise_late_error()
@@ -158,20 +166,20 @@ class NetworkStream:
                 self._wait(WRITE, "receiving from")
         if received:
             received = self._gather(room, received)
-        self._handed_on = monotonic()
+        self._returned_at = monotonic()
         return received
 
     def _gather(self, room: memoryview, received: int) -> int:
-        """Receive more of what is here already, and without TLS of what comes in a moment.
+        """Receive more of what is here already, and without TLS also of what comes in the next moment.
 
-        To hand octets to another thread costs as much as receiving 200 KiB (measured: 20 us), and what a call brings is
-        a record of TLS, or what the system has just received.
+        One call brings little: a record of TLS, or what the system has just received. But to pass bytes on to another
+        thread costs as much as receiving 200 KiB (measured: 20 us).
         """
         enough = min(len(room), GATHER_SIZE)
-        until = self._handed_on + GATHER_TIME  # a slow stream is handed on as it comes
+        until = self._returned_at + GATHER_TIME  # in the past for a slow stream, whose bytes are returned as they come
         while received < enough:
             try:
-                with room[received:] as rest:  # a view left in a traceback would keep the memory from being let go
+                with room[received:] as rest:  # a view that a traceback holds would keep the memory from being freed
                     count = self._socket.recv_into(rest)
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 if self._is_tls or monotonic() >= until:
@@ -182,26 +190,27 @@ class NetworkStream:
                 self._late_error = error.with_traceback(None)
                 break
             if not count:
-                break  # it is told again
+                break  # the next call finds the end again
             received += count
         return received
 
     def _wait_for_more(self, octets: int, until: float) -> None:
-        """Sleep until so many octets are here, or `until`; where the system cannot count them, until the first is."""
-        self._wake_at(octets)
+        """Sleep until so many bytes are here, or `until`; where the system cannot count them, until the first is."""
+        self._set_low_water_mark(octets)
         try:
             self.scope.wait({self._socket.fileno(): READ}, until, "", is_pause=True)
         finally:
-            self._wake_at(1)
+            self._set_low_water_mark(1)
 
-    def _wake_at(self, octets: int) -> None:
-        with suppress(OSError):  # Windows has no such option, and others refuse it when the peer has gone
+    def _set_low_water_mark(self, octets: int) -> None:
+        """Let the socket count as readable only when so many bytes are here."""
+        with suppress(OSError):  # Windows has no such option, and other systems refuse it once the peer has gone
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, octets)
 
     def _raise_late_error(self) -> None:
-        """Raise what came behind octets that had to be handed on first: most systems tell of it only once."""
+        """Raise the error that came after bytes which were returned first: most systems report it only once."""
         error, self._late_error = self._late_error, None
-        assert error is not None, "that is what it is called for"
+        assert error is not None, "the caller has looked"
         raise error
 
     def _wait(self, wanted: int, what: str) -> int:
@@ -213,7 +222,7 @@ class NetworkStream:
                 return ready[descriptor]
 
     def receive_until(self, until: float) -> bytes | None:
-        """As `receive()`; but None when nothing has come by then, where session tickets of TLS are nothing."""
+        """As `receive()`, but return None when nothing has come by `until`. Session tickets of TLS are nothing."""
         while True:
             try:
                 octets = self._socket.recv(RECEIVE_SIZE)
@@ -230,18 +239,18 @@ class NetworkStream:
 
     @property
     def tls_session(self) -> Any:
-        """What a later connection may resume; None without TLS."""
+        """The TLS session, which a later connection may resume; None without TLS."""
         return getattr(self._socket, "session", None)
 
     def is_readable(self) -> bool:
-        """Whether something has arrived, or the peer has closed: an idle connection like that is dead."""
+        """Whether bytes have come or the peer has closed. A connection that is idle and readable cannot be used."""
         has_pending = self._is_tls and self._socket.pending() > 0  # type: ignore[attr-defined]  # an SSLSocket
         if not has_pending and not is_ready(self._socket.fileno()):
             return False
         if not self._is_tls:
             return True
         try:
-            self._socket.recv(1)  # a session ticket of TLS 1.3 is no answer
+            self._socket.recv(1)  # reads a session ticket of TLS 1.3, which is no byte for us
         except ssl.SSLWantReadError:
             return False
         except OSError:

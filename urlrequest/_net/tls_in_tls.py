@@ -1,11 +1,12 @@
 """TlsInTls: TLS to an origin, inside TLS to a proxy.
 
-`SSLSocket` cannot lie on another one, so the inner layer works on memory, and what it writes and needs goes through the
-outer socket. It has the methods of a non-blocking SSLSocket that a NetworkStream uses. Runs on the worker.
+An `SSLSocket` cannot wrap another one. So the inner layer reads and writes memory, and this class moves the encrypted
+bytes between that memory and the outer socket. It has the methods of a non-blocking SSLSocket that a NetworkStream
+calls. Runs on the worker.
 
 Invariant:
-    O   What `send()` has returned for has gone to the system as a whole. Until then it raises, and is called again with
-        the same octets, as OpenSSL wants it.
+    NESTED-1  When `send()` returns, all that it counts has gone to the system. Until then it raises, and the caller
+              calls it again with the same bytes, as OpenSSL requires.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TlsInTls"]
 
-_SIZE = 64 * 1024  # octets taken from the outer socket at a time
+PIECE_SIZE = 64 * 1024  # bytes; received from the outer socket, or encrypted, at a time
 
 
 class TlsInTls:
@@ -29,12 +30,12 @@ class TlsInTls:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._inner = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host, session=session)
-        self._unsent = b""  # encrypted, not taken by the outer socket yet
-        self._written = 0  # octets of the present send() that have been encrypted
+        self._unsent = b""  # encrypted bytes that the outer socket has not taken yet
+        self._written = 0  # bytes of the present send() that have been encrypted
 
     @property
     def session(self) -> Any:
-        """The inner session, as of SSLSocket."""
+        """The session of the inner layer, as of SSLSocket."""
         return self._inner.session
 
     def fileno(self) -> int:
@@ -50,14 +51,18 @@ class TlsInTls:
         self._outer.setsockopt(*arguments)
 
     def pending(self) -> int:
-        """Octets that need no waiting for; some may turn out to be none of the content."""
+        """Bytes that can be read without a wait; some of them may belong to TLS itself."""
         return self._inner.pending() + self._incoming.pending + self._outer.pending()
 
     def close(self) -> None:
         self._outer.close()
 
     def do_handshake(self) -> None:
-        """Go on with the handshake. Raises SSLWantReadError, SSLWantWriteError: Call it again when that is possible."""
+        """Go on with the handshake.
+
+        Raises:
+            ssl.SSLWantReadError, ssl.SSLWantWriteError: Call it again when the socket can be read or written.
+        """
         while True:
             self._flush()
             try:
@@ -70,13 +75,13 @@ class TlsInTls:
                 return
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        """As of SSLSocket; flags are not known."""
-        assert not flags, "TLS knows no flags"
+        """As of SSLSocket, which takes no flags either."""
+        assert not flags, "TLS has no flags"
         while True:
             try:
                 return self._inner.read(size)
             except ssl.SSLWantReadError:
-                self._try_flush()  # TLS may have had to answer something itself
+                self._try_flush()  # TLS itself may have had to reply to something
                 self._fill()
 
     def recv_into(self, room: memoryview) -> int:
@@ -87,7 +92,7 @@ class TlsInTls:
     def send(self, octets: memoryview) -> int:
         self._flush()
         if not self._written:
-            self._written = self._inner.write(octets[:_SIZE])
+            self._written = self._inner.write(octets[:PIECE_SIZE])
         self._flush()
         written, self._written = self._written, 0
         return written
@@ -96,7 +101,7 @@ class TlsInTls:
         try:
             self._flush()
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            pass  # it goes out before the next octets that are sent
+            pass  # it is sent before the next bytes
 
     def _flush(self) -> None:
         self._unsent += self._outgoing.read()
@@ -104,7 +109,7 @@ class TlsInTls:
             self._unsent = self._unsent[self._outer.send(self._unsent) :]
 
     def _fill(self) -> None:
-        octets = self._outer.recv(_SIZE)
+        octets = self._outer.recv(PIECE_SIZE)
         if octets:
             self._incoming.write(octets)
         else:

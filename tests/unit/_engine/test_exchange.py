@@ -55,7 +55,7 @@ class Scripted(HTTPConnection):
 
     script: ClassVar[list[Any]] = []
     made: ClassVar[list[Scripted]] = []
-    has_answer = False
+    has_received = False
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -154,7 +154,7 @@ def test_17_10_what_cannot_be_repeated_is_not(world: World, options: dict[str, A
 def test_17_10_after_an_answer_there_is_no_second_request(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that has begun to answer has read the request."""
     world.leave_idle()
-    monkeypatch.setattr(Scripted, "has_answer", True)
+    monkeypatch.setattr(Scripted, "has_received", True)
     with pytest.raises(ConnectionResetError):
         world.send(CLOSED, Received())
 

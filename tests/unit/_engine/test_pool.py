@@ -26,7 +26,7 @@ class Connection:
     def is_readable(self) -> bool:
         return self.has_octets
 
-    def rest(self, since: float, until: float) -> None:
+    def become_idle(self, since: float, until: float) -> None:
         self.idle_since, self.idle_until = since, until
 
     def close(self) -> None:

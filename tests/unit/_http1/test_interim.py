@@ -79,7 +79,7 @@ def cuts(octets: bytes) -> list[int]:
 
 @pytest.mark.parametrize(("name", "octets"), ALL, ids=[name for name, _ in ALL])
 def test_fault_49_sender_and_reader_agree(name: str, octets: bytes) -> None:
-    """INTERIM-1, row 49: whatever part of it came while the request was being sent, the outcome is the same."""
+    """INTERIM-1, fault 49: whatever part of it came while the request was being sent, the outcome is the same."""
     octets += FINAL
     kind = outcome(octets)[0]
     different = []
@@ -95,7 +95,7 @@ def test_fault_49_sender_and_reader_agree(name: str, octets: bytes) -> None:
 
 @pytest.mark.parametrize(("name", "octets", "count"), INTERIM, ids=[name for name, _, _ in INTERIM])
 def test_fault_49_interim_responses_do_not_stop_the_sending(name: str, octets: bytes, count: int) -> None:
-    """Contract 10.5, row 49: interim responses are passed over, whole or byte by byte; a final one ends it at once."""
+    """Contract 10.5, fault 49: interim responses are passed over, whole or byte by byte; a final one ends it."""
     whole, bytewise = InterimResponses("peer:80"), InterimResponses("peer:80")
 
     assert not whole.receive(octets)
@@ -127,7 +127,7 @@ def test_a_four_digit_number_is_no_status() -> None:
 
 @pytest.mark.parametrize("while_sending", range(MAX_INTERIM + 1))
 def test_fault_50_the_limit_is_counted_once(while_sending: int) -> None:
-    """INTERIM-2, row 50: sixteen in all are passed over, however many of them came while the request was being sent."""
+    """INTERIM-2, fault 50: sixteen in all are passed over, however many came while the request was being sent."""
     for later, expected in ((MAX_INTERIM - while_sending, 413), (MAX_INTERIM - while_sending + 1, ProtocolError)):
         interim = InterimResponses("peer:80")
         assert not interim.receive(HINTS * while_sending)
@@ -135,13 +135,13 @@ def test_fault_50_the_limit_is_counted_once(while_sending: int) -> None:
 
 
 def test_fault_45_the_size_is_counted_once() -> None:
-    """INTERIM-2, row 45: the limit for heads holds for those that came before and after together."""
+    """INTERIM-2, fault 45: the limit for heads holds for those that came before and after together."""
     large = b"HTTP/1.1 103 x\r\n" + (b"A: " + b"x" * 995 + b"\r\n") * 100 + b"\r\n"
     interim = InterimResponses("peer:80")
     assert not interim.receive(large * 2)
     assert MAX_HEAD_SIZE - 2 * len(large) == interim.head_limit
 
-    assert (ProtocolError, "peer:80 sent a head of more than 262144 octets") == outcome(large, FINAL, interim=interim)
+    assert (ProtocolError, "peer:80 sent a head of more than 262144 bytes") == outcome(large, FINAL, interim=interim)
 
 
 @pytest.mark.parametrize(("begun", "stops"), [(b"", False), (b"HTTP/1.1 1", True), (CONTINUE, False)])

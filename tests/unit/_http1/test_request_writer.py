@@ -85,7 +85,7 @@ def test_10_5_early_answer_ends_the_reports(
     assert expected == send(source, Stream(sends), length)
 
 
-@pytest.mark.parametrize(("length", "message"), [(4, "ended after 3 of the 4"), (2, "more than the 2 octets")])
+@pytest.mark.parametrize(("length", "message"), [(4, "ended after 3 of the 4"), (2, "more than the 2 bytes")])
 def test_10_3_body_of_another_length(length: int, message: str) -> None:
     """Contract 10.3: a body that is not as long as its Content-Length says is an error."""
     with pytest.raises(IncompleteContent, match=message):

@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from urlrequest._http1.interim import MAX_INTERIM
-from urlrequest._http1.response_reader import CHUNK_LINE_LIMIT, TRAILER_LIMIT, Response
+from urlrequest._http1.response_reader import MAX_CHUNK_LINE, MAX_TRAILER_SIZE, Response
 from urlrequest.errors import IncompleteContent, ProtocolError
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -52,7 +52,7 @@ def content(*pieces: bytes, method: str = "GET") -> bytes:
 def test_fault_40_no_answer() -> None:
     """Fault 40: the end before any octet is RemoteDisconnected, a ConnectionError."""
     with pytest.raises(
-        http.client.RemoteDisconnected, match="peer:80 closed the connection without an answer"
+        http.client.RemoteDisconnected, match="peer:80 closed the connection without a response"
     ) as caught:
         respond()
     assert isinstance(caught.value, ConnectionError)
@@ -61,7 +61,7 @@ def test_fault_40_no_answer() -> None:
 @pytest.mark.parametrize("size", range(1, len(SIZED)))
 def test_fault_41_42_cut_heads(size: int) -> None:
     """Faults 41 and 42, sockets E12 and E13: a head that ends early is a ProtocolError, wherever it ends."""
-    with pytest.raises(ProtocolError, match=f"within the head, after {size} octets"):
+    with pytest.raises(ProtocolError, match=f"within the head, after {size} bytes"):
         respond(SIZED[:size])
 
 
@@ -86,14 +86,14 @@ def test_fault_12_noise_is_known_at_once() -> None:
 def test_fault_45_endless_heads(pieces: int) -> None:
     """Fault 45: a head of more than 256 KiB is an error while it comes."""
     flood = b"A: " + b"x" * 1000 + b"\r\n"
-    with pytest.raises(ProtocolError, match="a head of more than 262144 octets"):
+    with pytest.raises(ProtocolError, match="a head of more than 262144 bytes"):
         respond(HEAD, *([flood * (1000 // pieces)] * pieces), b"\r\n")
 
 
 def test_fault_45_interim_heads_count() -> None:
     """Fault 45: the limit holds for the interim responses and the final one together."""
     interim = b"HTTP/1.1 100 C\r\n" + (b"A: " + b"x" * 1000 + b"\r\n") * 100 + b"\r\n"
-    with pytest.raises(ProtocolError, match="a head of more than 262144 octets"):
+    with pytest.raises(ProtocolError, match="a head of more than 262144 bytes"):
         respond(interim * 3 + SIZED)
 
 
@@ -144,7 +144,7 @@ def test_like_http_client() -> None:
 @pytest.mark.parametrize("size", range(5))
 def test_11_3_short_bodies(size: int) -> None:
     """Contract 11.3, fault 55: a body shorter than its length is IncompleteContent with both figures."""
-    with pytest.raises(IncompleteContent, match=f"peer:80 .* after {size} of 5 octets"):
+    with pytest.raises(IncompleteContent, match=f"peer:80 .* after {size} of 5 bytes"):
         content(SIZED, b"hello"[:size])
 
 
@@ -245,7 +245,7 @@ def test_fault_64_cut_chunks(size: int) -> None:
 
 def test_fault_64_cut_within_a_long_chunk() -> None:
     """Contract 11.3: a cut is noticed as well where a long chunk goes straight to its place."""
-    with pytest.raises(IncompleteContent, match=r"a part of a chunk, \d+ octets before its end"):
+    with pytest.raises(IncompleteContent, match=r"a part of a chunk, \d+ bytes before its end"):
         content(CHUNKED, b"100000\r\n", b"x" * 0x80000, b"y" * 7)
 
 
@@ -262,15 +262,15 @@ def test_long_chunks() -> None:
 @pytest.mark.parametrize(
     ("octets", "limit"),
     [
-        (b"5;" + b"x" * 20_000 + b"\r\n", CHUNK_LINE_LIMIT),
-        (b"5;" + b"x" * 20_000, CHUNK_LINE_LIMIT),
-        (b"0\r\n" + b"A: " + b"x" * 20_000, TRAILER_LIMIT),
-        (b"0\r\n" + b"A: b\r\n" * 5_000, TRAILER_LIMIT - len(b"A: b\r\n") * (TRAILER_LIMIT // len(b"A: b\r\n"))),
+        (b"5;" + b"x" * 20_000 + b"\r\n", MAX_CHUNK_LINE),
+        (b"5;" + b"x" * 20_000, MAX_CHUNK_LINE),
+        (b"0\r\n" + b"A: " + b"x" * 20_000, MAX_TRAILER_SIZE),
+        (b"0\r\n" + b"A: b\r\n" * 5_000, MAX_TRAILER_SIZE - len(b"A: b\r\n") * (MAX_TRAILER_SIZE // len(b"A: b\r\n"))),
     ],
     ids=count(),
 )
 def test_fault_66_floods_between_chunks(octets: bytes, limit: int) -> None:
     """Fault 66: extensions and trailers have their limits, in one piece or in many."""
     for pieces in ((octets,), tuple(octets[start : start + 100] for start in range(0, len(octets), 100))):
-        with pytest.raises(ProtocolError, match=f"more than {limit} octets between chunks"):
+        with pytest.raises(ProtocolError, match=f"more than {limit} bytes between chunks"):
             content(CHUNKED, *pieces, b"\r\n\r\n")

@@ -9,7 +9,7 @@ import pytest
 from urlrequest._concurrency.deadline import Deadline
 from urlrequest._net import resolver
 from urlrequest._net.cancel_scope import CancelScope, Phase
-from urlrequest._net.resolver import THREAD_LIMIT, resolve
+from urlrequest._net.resolver import MAX_THREADS, resolve
 from urlrequest.errors import DeadlineExceeded, RequestCancelled
 
 if TYPE_CHECKING:
@@ -131,14 +131,14 @@ def test_requests_share_a_look_up(system: System) -> None:
 
 def test_at_most_16_threads(system: System) -> None:
     """However many names are looked up at once, 16 threads do it, and all get their answers."""
-    askers = [Asker(f"h{number}.test") for number in range(THREAD_LIMIT + 20)]
+    askers = [Asker(f"h{number}.test") for number in range(MAX_THREADS + 20)]
     until(lambda: len(resolver._waiting) == 20)
-    assert THREAD_LIMIT == 16 == resolver._thread_count
+    assert MAX_THREADS == 16 == resolver._thread_count
     system.go.set()
 
     for asker in askers:
         assert f"address of {asker.host}" == asker.result()[0][4][0]
-    assert system.most_at_once <= THREAD_LIMIT
+    assert system.most_at_once <= MAX_THREADS
 
 
 def test_7_2_cancel_leaves_the_look_up_behind(system: System) -> None:
@@ -179,8 +179,8 @@ def test_7_2_a_newcomer_joins_an_orphan(system: System) -> None:
 
 def test_7_2_what_nobody_wants_is_not_looked_up(system: System) -> None:
     """A look-up that waits for a thread and whose requests are all cancelled is dropped."""
-    busy = [Asker(f"h{number}.test") for number in range(THREAD_LIMIT)]
-    system.wait_until(lambda: len(system.asked) == THREAD_LIMIT)
+    busy = [Asker(f"h{number}.test") for number in range(MAX_THREADS)]
+    system.wait_until(lambda: len(system.asked) == MAX_THREADS)
     late = [Asker("late.test") for _ in range(2)]
     until(lambda: waiting("late.test") == 2)
     for number, asker in enumerate(late):

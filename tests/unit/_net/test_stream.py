@@ -116,10 +116,10 @@ def test_enough_is_enough(open_stream: Callable[..., NetworkStream], monkeypatch
     assert b"f" == receive(stream)
 
 
-def test_17_2_a_slow_stream_is_handed_on_as_it_comes(open_stream: Callable[..., NetworkStream]) -> None:
+def test_17_2_a_slow_stream_is_returned_at_as_it_comes(open_stream: Callable[..., NetworkStream]) -> None:
     """Contract 17.2: octets that come a while after the last ones wait for no others."""
     stream = open_stream(b"ab", BlockingIOError(), b"never", is_tls=False)
-    stream._handed_on -= 1.0
+    stream._returned_at -= 1.0
     assert b"ab" == receive(stream)
 
 

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from urlrequest._http1.tunnel import open_http_tunnel
+from urlrequest.errors import ProxyError
+
+OPEN = b"HTTP/1.1 200 Connection established\r\n\r\n"
+
+
+class Stream:
+    """Stands for a NetworkStream to a proxy."""
+
+    peer = "proxy:8080"
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.pieces = list(pieces)
+        self.sent = b""
+
+    def send_all(self, octets: bytes) -> None:
+        self.sent += octets
+
+    def receive(self, size: int = 65536) -> bytes:
+        return self.pieces.pop(0) if self.pieces else b""
+
+
+def open_tunnel(*pieces: bytes, fields: tuple[tuple[str, str], ...] = ()) -> Stream:
+    stream: Any = Stream(*pieces)
+    open_http_tunnel(stream, "a.test:443", fields)
+    assert isinstance(stream, Stream)
+    return stream
+
+
+def test_14_1_connect() -> None:
+    """Contract 14.1: the proxy is asked for the origin, with the fields that are for the proxy."""
+    stream = open_tunnel(OPEN, fields=(("Proxy-Authorization", "Basic eDp5"),))
+
+    assert b"CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\nProxy-Authorization: Basic eDp5\r\n\r\n" == stream.sent
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        OPEN,
+        b"HTTP/1.1 100 Continue\r\n\r\n" + OPEN,
+        b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\n\r\n",
+    ],
+)
+def test_14_1_every_2xx_opens_it(reply: bytes) -> None:
+    """RFC 9110, section 9.3.6: any 2xx opens the tunnel, and fields about a body mean nothing."""
+    assert [] == open_tunnel(reply[:7], reply[7:]).pieces
+
+
+@pytest.mark.parametrize(
+    ("pieces", "message"),
+    [
+        ((b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",), "refused CONNECT a.test:443: 407 Proxy Auth"),
+        ((b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n",), "refused CONNECT a.test:443: 302 Found"),
+        ((b"SSH-2.0-x\r\n",), "proxy:8080 did not respond to CONNECT a.test:443: .* does not speak HTTP/1"),
+        ((OPEN[:20],), "did not respond to CONNECT a.test:443: .* within the head"),
+        ((OPEN + b"\x16\x03",), "sent bytes behind its response to CONNECT a.test:443"),
+    ],
+)
+def test_14_2_failures(pieces: tuple[bytes, ...], message: str) -> None:
+    """Contract 14.2: a proxy that refuses, or does anything but open the tunnel, is a ProxyError that says so."""
+    with pytest.raises(ProxyError, match=message):
+        open_tunnel(*pieces)
+
+
+def test_14_2_a_refusal_has_its_head() -> None:
+    """Contract 14.2: the error of a refusal has the status and the headers."""
+    with pytest.raises(ProxyError) as caught:
+        open_tunnel(b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic\r\n\r\n")
+
+    assert 407 == caught.value.status
+    assert caught.value.headers is not None
+    assert "Basic" == caught.value.headers["proxy-authenticate"]
+
+
+def test_fault_40_the_end_is_a_connection_error() -> None:
+    """Fault 40: a proxy that closes without a response is a connection that broke."""
+    with pytest.raises(ConnectionError, match="proxy:8080 closed the connection without a response"):
+        open_tunnel()
