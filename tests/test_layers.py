@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 import urlrequest
-from urlrequest.hooks._detect import PLACES
+from urlrequest.hooks._detect import MODULES as HOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -220,7 +220,7 @@ HEAVY = [
     "urlrequest._net.socks",
     *TLS,
     "urlrequest.testing",
-    *(f"urlrequest.hooks.{place}" for place in PLACES.values()),
+    *(f"urlrequest.hooks.{module}" for module in HOOKS.values()),
 ]
 
 MOST_FUNCTION_LINES = 60

@@ -1,8 +1,8 @@
-"""HTTP requests in threads of their own, with the callbacks run by your event loop.
+"""HTTP requests on worker threads; your event loop runs their callbacks.
 
 Example::
 
-    from . import UrlRequest
+    from urlrequest import UrlRequest
 
     request = UrlRequest("http://example.org/data.json", on_success=lambda request, result: print(result))
     request.wait()  # in a script; in a GUI program the event loop runs the callback
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from ._version import __version__
 
-TYPE_CHECKING = False  # as of `typing`, which alone takes longer to import than this package
+TYPE_CHECKING = False  # instead of that of `typing`, which alone takes longer to import than this package
 if TYPE_CHECKING:
     from typing import Any
 
@@ -61,12 +61,12 @@ _PACKAGES = {"errors", "hooks", "testing"}
 
 
 def __getattr__(name: str) -> Any:
-    """Import the library with the first of its names that is asked for: starting a program costs nothing of it."""
+    """Import the library when the first of its names is used, so that importing the package costs nearly nothing."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    if name in _PACKAGES:  # servers are for tests, say: no program shall pay for them
+    if name in _PACKAGES:  # programs that do not use them do not load them
         return import_module(f".{name}", __name__)
     public = import_module("._public", __name__)
     globals().update({known: getattr(public, known) for known in public.__all__})

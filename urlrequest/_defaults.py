@@ -1,4 +1,4 @@
-"""What all requests of a program have in common unless they say otherwise."""
+"""Process-wide default settings."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ __all__ = ["Defaults", "defaults"]
 
 
 class Defaults:
-    """Settings of the whole program; change them before making requests.
+    """Settings for all requests of a program; change them before making requests.
 
     Attributes:
         detect_hook: Look for a running event loop or a GUI toolkit when a request without a hook is made (contract
             8.2).
-        keep_alive: Use connections again (contract 17.10).
-        fsync: Have the system write a finished download to the disk before its success is told.
+        keep_alive: Reuse connections (contract 17.10).
+        fsync: Flush a finished download to the disk before it counts as successful.
     """
 
     __slots__ = ("detect_hook", "fsync", "keep_alive")

@@ -1,4 +1,4 @@
-"""The logger `urlrequest`. Importing `logging` takes 3 ms: it waits until there is something to log."""
+"""The logger `urlrequest`. `logging` takes 3 ms to import, so it is imported when there is something to log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["log", "report"]
 def log(level: str, message: str, *arguments: object, exc_info: bool = False) -> None:
     """Log a message.
 
-    What a filter or a handler of the application's raises goes to `threading.excepthook`: no request may fail of it.
+    An exception of the application's filter or handler goes to `threading.excepthook`: no request may fail of it.
 
     Args:
         level: "DEBUG", "WARNING" or "ERROR".
@@ -19,7 +19,7 @@ def log(level: str, message: str, *arguments: object, exc_info: bool = False) ->
     try:
         import logging
     except (ImportError, OSError):
-        return  # no descriptor is left to read it with, or the interpreter ends: no request may fail of that
+        return  # no descriptor is left, or the interpreter shuts down: no request may fail because of that
     number: int = getattr(logging, level)
     try:
         logging.getLogger("urlrequest").log(number, message, *arguments, exc_info=exc_info, stacklevel=2)
@@ -28,5 +28,5 @@ def log(level: str, message: str, *arguments: object, exc_info: bool = False) ->
 
 
 def report(error: BaseException, thread: threading.Thread) -> None:
-    """Tell of an error for which nobody waits, as of any thread's."""
+    """Report an exception that no caller will get, through `threading.excepthook`."""
     threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, thread)))

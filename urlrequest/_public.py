@@ -1,4 +1,4 @@
-"""The public names of this package, which lends them to whoever asks for one."""
+"""The public names, which the package loads with the first one that is used."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ exit_and_fork.register()
 
 
 def drain(budget: float | None = None) -> bool:
-    """Run pending callbacks of requests without a hook, on this thread; for programs with a loop of their own.
+    """Run pending callbacks of requests without a hook, on this thread; for programs with their own main loop.
 
     Args:
         budget: Time to spend, in seconds; at least one event is delivered. None: all that is pending now.
     Returns:
-        Whether something is still pending.
+        Whether callbacks are still pending.
     Raises:
         BaseException: What a callback raised; the other events stay pending.
     """

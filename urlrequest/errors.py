@@ -21,7 +21,7 @@ disk) arrive unwrapped (contract 16.1).
 
     InsecureRequestWarning         UserWarning
 
-A message says what was attempted, where, and the figure; it never holds credentials (contract 16.3).
+A message says what was attempted, where, and the figure; it never contains credentials (contract 16.3).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ __all__ = [
 
 
 class UrlRequestError(Exception):
-    """What all exceptions of this library have in common."""
+    """Base class of all exceptions of this library."""
 
 
 class InvalidURL(UrlRequestError, ValueError):
@@ -68,7 +68,7 @@ class ProxyError(UrlRequestError, OSError):
 
     Attributes:
         status: The proxy's status code, or None when it sent none.
-        headers: The fields of the proxy's response; empty when it sent none.
+        headers: The headers of the proxy's response; empty when it sent none.
     """
 
     def __init__(self, message: str, *, status: int | None = None, headers: Mapping[str, str] | None = None) -> None:
@@ -82,7 +82,7 @@ class DeadlineExceeded(UrlRequestError, TimeoutError):
 
 
 class ProtocolError(UrlRequestError, HTTPException):
-    """The server's octets are no valid HTTP message (RFC 9112)."""
+    """The server sent something that is not a valid HTTP response (RFC 9112)."""
 
 
 class IncompleteContent(ProtocolError):
@@ -90,7 +90,7 @@ class IncompleteContent(ProtocolError):
 
 
 class ContentDecodingError(UrlRequestError, ValueError):
-    """A content coding is corrupt, truncated or unknown (contract 4.6)."""
+    """The content encoding of a body is unknown, or the body is corrupt or truncated (contract 4.6)."""
 
 
 class ContentTooLarge(UrlRequestError, ValueError):
@@ -98,7 +98,7 @@ class ContentTooLarge(UrlRequestError, ValueError):
 
 
 class ChecksumMismatch(UrlRequestError, ValueError):
-    """The body does not have the checksum that was asked for (contract 12.4)."""
+    """The body does not have the expected checksum (contract 12.4)."""
 
 
 class TooManyRedirects(UrlRequestError, RuntimeError):
@@ -114,7 +114,7 @@ class RequestCancelled(UrlRequestError, RuntimeError):
 
 
 class HookError(UrlRequestError, RuntimeError):
-    """A hook was used in a way that its loop does not allow (contract 8)."""
+    """A hook was used in a way that its event loop does not allow (contract 8)."""
 
 
 class InsecureRequestWarning(UserWarning):

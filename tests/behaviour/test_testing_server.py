@@ -809,7 +809,7 @@ def test_route_that_waits_is_woken(server: Server) -> None:
 
 def test_route_that_does_not_return_fails_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be woken is reported after a while instead of hanging."""
-    monkeypatch.setattr("urlrequest.testing._server.CLOSING_TIME", 0.1)
+    monkeypatch.setattr("urlrequest.testing._server.MAX_CLOSING", 0.1)
     entered, release = threading.Event(), threading.Event()
 
     def block(request: RecordedRequest) -> Reply:

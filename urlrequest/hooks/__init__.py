@@ -1,12 +1,12 @@
-"""Hooks: how callbacks get to the thread of an event loop (contract 8).
+"""Hooks bring callbacks to the thread of an event loop (contract 8).
 
-A hook binds a dispatch queue to a loop. Each hook lies in a module of its own, which is imported when it is first asked
-for, so that this package imports no toolkit, and none of them for a program without a loop.
+A hook binds a dispatch queue to an event loop. Each hook has a module of its own, which is imported when it is first
+needed: so importing this package imports no toolkit, and a program without an event loop loads no hook.
 """
 
 from __future__ import annotations
 
-from ._detect import PLACES, hook_class, install, uninstall
+from ._detect import MODULES, hook_class, install, uninstall
 from ._detect import check_hook as check_hook
 from ._detect import current_hook as current_hook
 
@@ -42,6 +42,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in PLACES:
+    if name in MODULES:
         return hook_class(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,11 +1,11 @@
-"""AsyncioHook: callbacks in an asyncio event loop, and in whatever runs on one (uvloop, Textual, Toga, Jupyter ...)."""
+"""AsyncioHook: callbacks in an asyncio event loop, also those of uvloop, Textual, Toga and Jupyter."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
 
-from ._base import REST, YieldingHook
+from ._base import PAUSE_MS, YieldingHook
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,7 +14,7 @@ __all__ = ["AsyncioHook"]
 
 
 class AsyncioHook(YieldingHook):
-    """Runs callbacks in an asyncio loop; exceptions go to the loop's exception handler."""
+    """Runs callbacks in an asyncio event loop; exceptions go to the loop's exception handler."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         """Bind to a loop.
@@ -34,11 +34,11 @@ class AsyncioHook(YieldingHook):
         return None if loop is None else cls._of(loop) or cls(loop)
 
     def wakeup(self) -> None:
-        """Have the loop call `run()`; RuntimeError when it is closed."""
-        self._loop.call_soon_threadsafe(_WakeUp(self, self._come))
+        """Make the loop call `run()`; RuntimeError when it is closed."""
+        self._loop.call_soon_threadsafe(_WakeUp(self, self._on_wakeup))
 
     def _pause(self) -> None:
-        self._loop.call_later(REST / 1000, _WakeUp(self, self._resume))
+        self._loop.call_later(PAUSE_MS / 1000, _WakeUp(self, self._resume))
 
     def handle_exception(self, error: BaseException) -> None:
         """Give the exception to the loop's exception handler."""
@@ -47,7 +47,7 @@ class AsyncioHook(YieldingHook):
 
 
 class _WakeUp:
-    """One call of a hook's method. A loop that is closed drops it, which is the only sign of it."""
+    """One call of a hook's method. A loop that is closed drops the call, which is the only sign of its end."""
 
     __slots__ = ("_call", "_hook")
 
@@ -61,4 +61,4 @@ class _WakeUp:
 
     def __del__(self) -> None:
         if self._hook is not None:
-            self._hook._see_end()  # noqa: SLF001 - a part of the hook
+            self._hook._on_loop_end()  # noqa: SLF001 - a part of the hook

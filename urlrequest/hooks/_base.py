@@ -1,13 +1,13 @@
-"""Hook: a dispatch queue and the loop that drains it.
+"""Hook: binds a dispatch queue to the event loop that drains it.
 
 Thread safety. `wakeup()` is called on any thread, and in a signal handler when a request is cancelled there; `run()`
-and `drain()` on the loop's thread.
+and `drain()` are called on the loop's thread.
 
 Invariants:
-    H1  A hook keeps no loop alive, and `_hooks` keeps a hook as long as its loop lives: there is one for all requests
-        of a loop, and none left when the loop has gone.
-    H2  A loop that has gone is noticed by the wake-up that fails, and by its end where a wake-up was on its way. Either
-        is told once, and the events go to `default_queue`.
+    HOOK-1  A hook keeps no loop alive, and `_hooks` keeps a hook as long as its loop lives: all requests of a loop
+            share one hook, and none is left when the loop is gone.
+    HOOK-2  A loop that is gone is noticed because a wake-up fails, or because the loop reports its end while a wake-up
+            is on its way. It is logged once, and the events go to `default_queue`.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["REST", "Hook", "YieldingHook", "toolkit", "weakly"]
+__all__ = ["PAUSE_MS", "Hook", "YieldingHook", "import_toolkit", "weak_callback"]
 
-REST = 1  # milliseconds for others between two budgets
+PAUSE_MS = 1  # milliseconds between two drains, so that timers and redraws run
 
 _hooks: WeakKeyDictionary[Any, Hook] = WeakKeyDictionary()  # by loop
 
@@ -38,14 +38,14 @@ _hooks: WeakKeyDictionary[Any, Hook] = WeakKeyDictionary()  # by loop
 class Hook(ABC):
     """Brings callbacks to the thread of an event loop (contract 8.4).
 
-    For a loop of your own, implement `wakeup()`, and have the loop call `run()` on its thread afterwards.
+    For an event loop of your own, implement `wakeup()` so that the loop calls `run()` on its thread soon afterwards.
 
     Attributes:
-        budget: Time for callbacks in one go, in seconds; what is left waits for the next wake-up (contract 8.5).
+        budget: Time for the callbacks of one `run()`, in seconds; the others wait for the next one (contract 8.5).
     """
 
     budget: float = 0.008
-    _passing: ClassVar[tuple[type[BaseException], ...]] = (KeyboardInterrupt, SystemExit)  # what may leave `run()`
+    _propagated: ClassVar[tuple[type[BaseException], ...]] = (KeyboardInterrupt, SystemExit)  # `run()` raises them
 
     def __init__(self) -> None:
         self.queue = DispatchQueue(self._wake)
@@ -54,7 +54,7 @@ class Hook(ABC):
 
     @classmethod
     def detect(cls) -> Self | None:
-        """Return the hook of this thread's or this process's loop, if there is one; looks at imported modules only."""
+        """Return the hook of this thread's or this process's event loop; None: there is none. Imports no toolkit."""
         return None
 
     @abstractmethod
@@ -62,7 +62,7 @@ class Hook(ABC):
         """Make the loop call `run()` soon. Any thread; must not wait for the loop.
 
         Raises:
-            Exception: The loop is gone; the events then wait for `wait()` or `urlrequest.drain()`.
+            Exception: The loop is gone; from then on `wait()` and `urlrequest.drain()` run the callbacks.
         """
 
     def drain(self, budget: float | None = None) -> bool:
@@ -71,21 +71,23 @@ class Hook(ABC):
         Args:
             budget: Time to spend, in seconds; at least one event is delivered. None: all that is pending now.
         Returns:
-            Whether something is still pending; `wakeup()` has been called for it.
+            Whether callbacks are still pending; `wakeup()` has been called for them.
         Raises:
             BaseException: What a callback raised; the other events stay pending.
         """
         return self.queue.drain(budget)
 
     def run(self) -> None:
-        """Drain within the budget, for a loop to call: exceptions of callbacks go to `handle_exception()`.
+        """Run pending callbacks within the budget; for the event loop to call.
+
+        Exceptions of callbacks go to `handle_exception()`.
 
         Raises:
-            KeyboardInterrupt, SystemExit: A callback raised it, and the loop can carry it to its caller.
+            KeyboardInterrupt, SystemExit: A callback raised it, and the loop can pass it on to its caller.
         """
         try:
             self.drain(self.budget)
-        except self._passing:
+        except self._propagated:
             raise
         except BaseException as error:  # noqa: BLE001 - no callback may end the loop
             self._report(error)
@@ -93,22 +95,22 @@ class Hook(ABC):
     def _report(self, error: BaseException) -> None:
         try:
             self.handle_exception(error)
-        except Exception:  # noqa: BLE001 - no callback may end the loop, nor what reports it
+        except Exception:  # noqa: BLE001 - neither a callback nor its report may end the loop
             log("ERROR", "%s.handle_exception() failed", type(self).__name__, exc_info=True)
 
     def handle_exception(self, error: BaseException) -> None:
-        """Report what a callback raised; override it for another way (contract 8.7)."""
+        """Report what a callback raised, through `sys.excepthook` unless it is overridden (contract 8.7)."""
         sys.excepthook(type(error), error, error.__traceback__)
 
     def close(self) -> None:
-        """Give up the loop: events go to `wait()` and `urlrequest.drain()` from now on. Any thread."""
+        """Leave the event loop: from now on `wait()` and `urlrequest.drain()` run the callbacks. Any thread."""
         self._is_lost = True
         self.queue.forward_to(default_queue)
 
     def _wake(self) -> None:
         try:
             self.wakeup()
-        except Exception as error:  # noqa: BLE001 - every toolkit says in its own way that it has gone
+        except Exception as error:  # noqa: BLE001 - each toolkit raises something else when it is gone
             is_first, self._is_lost = not self._is_lost, True
             if is_first:
                 what = "%s: the loop is gone (%s); callbacks wait for wait() or drain()"
@@ -119,18 +121,18 @@ class Hook(ABC):
 
     @property
     def is_lost(self) -> bool:
-        """Whether the hook was closed or its loop has gone: its events go to `wait()` and `urlrequest.drain()`."""
+        """Whether the hook was closed or its loop is gone: `wait()` and `urlrequest.drain()` run the callbacks then."""
         return self._is_lost
 
     @classmethod
     def _of(cls, loop: object) -> Self | None:
-        """The hook that a loop has already."""
+        """Return the hook that a loop has already."""
         hook = _hooks.get(loop)
         return hook if isinstance(hook, cls) and not hook.is_lost else None
 
     def _bind(self, loop: object) -> None:
-        """Belong to a loop (H1). The first hook of a loop serves all its requests that name none."""
-        self._find_loop = ref(loop, weakly(self._see_end))
+        """Bind to a loop (HOOK-1). The first hook of a loop serves all its requests that name none."""
+        self._find_loop = ref(loop, weak_callback(self._on_loop_end))
         if self._of(loop) is None:
             _hooks[loop] = self
 
@@ -139,53 +141,55 @@ class Hook(ABC):
         """The loop.
 
         Raises:
-            HookError: There is none any more.
+            HookError: It is gone.
         """
         loop = self._find_loop()
         if loop is None:
             raise HookError("it was destroyed")
         return loop
 
-    def _see_end(self) -> None:
-        """The loop has ended, or may have: `wakeup()` knows, if events wait for a wake-up that will not come (H2)."""
+    def _on_loop_end(self) -> None:
+        """Try a wake-up, which fails if the loop is gone, in case events wait for one that was lost (HOOK-2)."""
         if self.queue.has_pending:
             self._wake()
 
 
 class YieldingHook(Hook):
-    """A hook of a loop that serves wake-ups first, or in turns with timers.
+    """A hook of a loop that serves wake-ups before timers, or in turns with them.
 
-    One that asks to be woken again whenever its budget is spent would hold up timers and redraws by several budgets
-    (measured: a timer came two budgets late in asyncio and Qt, four in trio). So it leaves the loop to them first.
+    If it asked for the next wake-up as soon as its budget is spent, timers and redraws would be late by several budgets
+    (measured: two budgets in asyncio and Qt, four in trio). So it pauses, and the loop serves them first.
     """
 
-    _pauses = False  # `_resume()` is on its way; belongs to the loop's thread
+    _is_pausing = False  # `_resume()` is on its way; belongs to the loop's thread
 
-    def _come(self) -> None:
-        """Run, for the loop to call after a wake-up; but not in a pause."""
-        if self._pauses:
+    def _on_wakeup(self) -> None:
+        """Run, unless it is pausing; for the loop to call after a wake-up."""
+        if self._is_pausing:
             return
         try:
             self.run()
         finally:
-            if self.queue.has_pending and not self._pauses:  # a loop inside a callback may have begun a pause
-                self._pauses = True
+            if self.queue.has_pending and not self._is_pausing:  # a loop inside a callback may have begun a pause
+                self._is_pausing = True
                 self._pause()
 
     @abstractmethod
     def _pause(self) -> None:
-        """Have the loop call `_resume()` when the others had their turn."""
+        """Make the loop call `_resume()` when it has served timers and redraws."""
 
     def _resume(self) -> None:
-        self._pauses = False
-        self._come()
+        self._is_pausing = False
+        self._on_wakeup()
 
 
-def toolkit(module: str, package: str) -> Any:
+def import_toolkit(module: str, package: str) -> Any:
     """Import a toolkit's module.
 
+    Args:
+        package: The name under which it is installed, for the message.
     Raises:
-        ImportError: The package, as one installs it, is missing.
+        ImportError: It is missing.
     """
     try:
         return import_module(module)
@@ -193,8 +197,8 @@ def toolkit(module: str, package: str) -> Any:
         raise ImportError(f"this hook needs the package {package}: {error}", name=error.name) from error
 
 
-def weakly(method: Callable[[], object]) -> Callable[..., None]:
-    """Return a function that calls a bound method, with whatever arguments, while its object lives."""
+def weak_callback(method: Callable[[], object]) -> Callable[..., None]:
+    """Return a function that ignores its arguments, and calls a bound method as long as its object lives."""
     find = WeakMethod(method)
 
     def call(*_: object) -> None:

@@ -1,7 +1,7 @@
-"""Which hook a new request gets: the installed one, or that of the loop that is found (contract 8.1, 8.2).
+"""Which hook a new request gets: the installed one, or that of the event loop that is detected (contract 8.1, 8.2).
 
-Detection looks at modules that the application has imported already, and costs a program without a loop a few look-ups
-of names.
+Detection looks only at modules that the application has imported already. For a program without an event loop it costs
+a few look-ups of names.
 
 Thread safety. `_installed` is a single reference, read once by each constructor.
 """
@@ -19,10 +19,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._base import Hook
 
-__all__ = ["PLACES", "check_hook", "current_hook", "detect_hook", "hook_class", "install", "uninstall"]
+__all__ = ["MODULES", "check_hook", "current_hook", "detect_hook", "hook_class", "install", "uninstall"]
 
-# Where the hooks are: they are imported when they are first asked for.
-PLACES = {
+# The module of each hook, imported when the hook is first needed.
+MODULES = {
     "AsyncioHook": "_asyncio",
     "GLibHook": "_glib",
     "Hook": "_base",
@@ -34,9 +34,9 @@ PLACES = {
     "TrioHook": "_trio",
     "WxHook": "_wx",
 }
-# What has been imported where such a loop can be. Those of this thread come first, then those of the process; GLib is
-# last, since other toolkits on Linux run on top of it.
-_SIGNS = (
+# A module that is imported wherever such an event loop can be. Loops of this thread come first, then those of the
+# process; GLib is last, since other toolkits on Linux run on top of it.
+DETECTORS = (
     ("asyncio", "AsyncioHook"),
     ("trio", "TrioHook"),
     ("kivy.base", "KivyHook"),
@@ -53,14 +53,14 @@ _installed: Hook | None = None
 
 
 def install(hook: Hook | None = None) -> Hook | None:
-    """Have all requests made from now on use a hook, whichever thread makes them (contract 8.1).
+    """Make all requests from now on use a hook, whichever thread makes them (contract 8.1).
 
     Args:
         hook: The hook; None: the one that is detected now.
     Returns:
         The installed hook; None when none was given and none was found.
     Raises:
-        TypeError: It is no hook.
+        TypeError: It is not a hook.
     """
     global _installed
     check_hook(hook)
@@ -69,18 +69,18 @@ def install(hook: Hook | None = None) -> Hook | None:
 
 
 def uninstall() -> None:
-    """Undo `install()`: requests made from now on detect their loop again."""
+    """Undo `install()`: requests made from now on detect their event loop again."""
     global _installed
     _installed = None
 
 
 def check_hook(hook: object) -> Hook | None:
-    """Return a hook or None.
+    """Check that a value is a hook or None, and return it.
 
     Raises:
         TypeError: It is neither.
     """
-    from ._base import Hook  # programs without a loop need none
+    from ._base import Hook  # programs without an event loop do not load it
 
     if hook is not None and not isinstance(hook, Hook):
         raise TypeError(f"hook is {type(hook).__name__}; a urlrequest.hooks.Hook is needed")
@@ -88,20 +88,20 @@ def check_hook(hook: object) -> Hook | None:
 
 
 def current_hook() -> Hook | None:
-    """The hook of a request that is made now on this thread and names none."""
+    """Return the hook of a request that is made now on this thread and names none."""
     if _installed is not None:
         return _installed
     return detect_hook() if defaults.detect_hook else None
 
 
 def detect_hook() -> Hook | None:
-    """The hook of the loop that runs on this thread, or else of the process's GUI."""
+    """Return the hook of the event loop that runs on this thread, or else of the process's GUI; None: there is none."""
     loaded = sys.modules
-    for sign, name in _SIGNS:
-        if sign in loaded:
+    for module, name in DETECTORS:
+        if module in loaded:
             try:
                 hook = hook_class(name).detect()
-            except Exception:  # noqa: BLE001 - another thread is still importing it; a request must not fail of it
+            except Exception:  # noqa: BLE001 - another thread may still be importing it; no request may fail of that
                 log("DEBUG", "%s.detect() failed", name, exc_info=True)
                 continue
             if hook is not None:
@@ -111,6 +111,6 @@ def detect_hook() -> Hook | None:
 
 @cache
 def hook_class(name: str) -> type[Hook]:
-    """Import a hook."""
-    found: type[Hook] = getattr(import_module(f".{PLACES[name]}", __package__), name)
+    """Import a hook's module, and return the class."""
+    found: type[Hook] = getattr(import_module(f".{MODULES[name]}", __package__), name)
     return found

@@ -1,11 +1,11 @@
-"""GLibHook: callbacks in a GLib main context, as GTK and GStreamer programs have it."""
+"""GLibHook: callbacks in a GLib main context, as in GTK and GStreamer programs."""
 
 from __future__ import annotations
 
 from typing import Any
 from weakref import WeakValueDictionary
 
-from ._base import Hook, toolkit
+from ._base import Hook, import_toolkit
 
 __all__ = ["GLibHook"]
 
@@ -28,15 +28,15 @@ class GLibHook(Hook):
             ImportError: PyGObject is missing.
         """
         super().__init__()
-        self._glib = toolkit("gi.repository.GLib", "PyGObject")
+        self._glib = import_toolkit("gi.repository.GLib", "PyGObject")
         self._context = self._glib.MainContext.default() if context is None else context
-        self._priority = self._glib.PRIORITY_HIGH_IDLE + 30  # GTK redraws at 20
+        self._priority = self._glib.PRIORITY_HIGH_IDLE + 30  # GTK redraws at +20
         _hooks.setdefault(hash(self._context), self)
 
     @classmethod
     def detect(cls) -> GLibHook | None:
         """Return the hook of this thread's own context, or else of the default one."""
-        contexts = toolkit("gi.repository.GLib", "PyGObject").MainContext
+        contexts = import_toolkit("gi.repository.GLib", "PyGObject").MainContext
         context = contexts.get_thread_default() or contexts.default()
         hook = _hooks.get(hash(context))
         return cls(context) if hook is None or hook.is_lost else hook
@@ -44,9 +44,9 @@ class GLibHook(Hook):
     def wakeup(self) -> None:
         """Add an idle source that calls `run()` once."""
         source = self._glib.Idle(priority=self._priority)
-        source.set_callback(self._come)
+        source.set_callback(self._on_wakeup)
         source.attach(self._context)
 
-    def _come(self, *_: object) -> bool:
+    def _on_wakeup(self, *_: object) -> bool:
         self.run()
         return False  # once

@@ -1,4 +1,4 @@
-"""KivyHook: callbacks in Kivy's main loop, one frame after the event at the latest."""
+"""KivyHook: callbacks in Kivy's event loop, one frame after the event at the latest."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from urlrequest.errors import HookError
 
-from ._base import Hook, toolkit
+from ._base import Hook, import_toolkit
 
 __all__ = ["KivyHook"]
 
@@ -21,29 +21,29 @@ class KivyHook(Hook):
             ImportError: Kivy is missing.
         """
         super().__init__()
-        loop = toolkit("kivy.base", "Kivy").EventLoop
-        # Kivy holds bound methods weakly; the trigger merges calls, and may be called on any thread.
-        self._trigger = toolkit("kivy.clock", "Kivy").Clock.create_trigger(self._come)
-        loop.bind(on_stop=self._see_stop)
+        loop = import_toolkit("kivy.base", "Kivy").EventLoop
+        # Kivy holds bound methods weak_callback; the trigger merges calls, and may be called on any thread.
+        self._trigger = import_toolkit("kivy.clock", "Kivy").Clock.create_trigger(self._on_wakeup)
+        loop.bind(on_stop=self._on_stop)
         self._bind(loop)
 
     @classmethod
     def detect(cls) -> KivyHook | None:
         """Return the hook of the process's event loop, unless it has stopped."""
-        loop = toolkit("kivy.base", "Kivy").EventLoop
+        loop = import_toolkit("kivy.base", "Kivy").EventLoop
         return None if _has_ended(loop) else cls._of(loop) or cls()
 
     def wakeup(self) -> None:
-        """Have the clock call `run()` with the next frame; HookError when the app has stopped."""
+        """Make the clock call `run()` with the next frame; HookError when the app has stopped."""
         if _has_ended(self._loop):
             raise HookError("the app has stopped")
         self._trigger()
 
-    def _come(self, _: float) -> None:
+    def _on_wakeup(self, _: float) -> None:
         self.run()
 
-    def _see_stop(self, *_: object) -> None:
-        self._see_end()
+    def _on_stop(self, *_: object) -> None:
+        self._on_loop_end()
 
 
 def _has_ended(loop: Any) -> bool:

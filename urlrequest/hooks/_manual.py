@@ -1,4 +1,4 @@
-"""ManualHook: callbacks run when the program says so."""
+"""ManualHook: callbacks run when the program drains them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["ManualHook"]
 
 
 class ManualHook(Hook):
-    """Collects events until the program calls `drain()`, on the thread where it wants its callbacks."""
+    """Keeps events until the program calls `drain()`, on the thread where it wants its callbacks."""
 
     def wakeup(self) -> None:
-        """Do nothing: whoever drains comes without being called."""
+        """Do nothing: the program drains without being woken."""

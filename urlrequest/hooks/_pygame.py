@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urlrequest.errors import HookError
 
-from ._base import Hook, toolkit, weakly
+from ._base import Hook, import_toolkit, weak_callback
 
 __all__ = ["PygameHook"]
 
@@ -15,7 +15,7 @@ class PygameHook(Hook):
     A wake-up posts an event, so that a game that sleeps in `pygame.event.wait()` goes on at once.
 
     Attributes:
-        event_type: The type of that event; nobody has to look at it.
+        event_type: The type of that event; a game may ignore it.
     """
 
     def __init__(self) -> None:
@@ -25,10 +25,10 @@ class PygameHook(Hook):
             ImportError: pygame or pygame-ce is missing.
         """
         super().__init__()
-        self._pygame = toolkit("pygame", "pygame-ce (or pygame)")
+        self._pygame = import_toolkit("pygame", "pygame-ce (or pygame)")
         self.event_type: int = self._pygame.event.custom_type()
         self._has_ended = False
-        self._pygame.register_quit(weakly(self._see_quit))
+        self._pygame.register_quit(weak_callback(self._on_quit))
 
     def wakeup(self) -> None:
         """Post the event; HookError after `pygame.quit()`."""
@@ -37,8 +37,8 @@ class PygameHook(Hook):
         try:
             self._pygame.event.post(self._pygame.event.Event(self.event_type))
         except self._pygame.error:
-            pass  # not initialised yet, or the queue is full: in neither case the game sleeps
+            pass  # pygame is not initialised, or its queue is full: in neither case does the game sleep
 
-    def _see_quit(self) -> None:
+    def _on_quit(self) -> None:
         self._has_ended = True
-        self._see_end()
+        self._on_loop_end()

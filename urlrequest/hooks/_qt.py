@@ -8,7 +8,7 @@ from typing import Any
 
 from urlrequest.errors import HookError
 
-from ._base import REST, YieldingHook, weakly
+from ._base import PAUSE_MS, YieldingHook, weak_callback
 
 __all__ = ["QtHook"]
 
@@ -18,11 +18,11 @@ _BINDINGS = ("PySide6", "PyQt6", "PySide2", "PyQt5")
 class QtHook(YieldingHook):
     """Runs callbacks on the thread of the QApplication, in its event loop and in those of dialogs.
 
-    A wake-up is a queued signal. What a callback raises goes to `sys.excepthook` and ends nothing; only SystemExit goes
-    on to Qt, which ends the process with it.
+    A wake-up is a queued signal. What a callback raises goes to `sys.excepthook` and ends nothing; only SystemExit is
+    passed on to Qt, which ends the process with it.
     """
 
-    _passing = (SystemExit,)  # of anything else, PyQt would abort the process
+    _propagated = (SystemExit,)  # of anything else, PyQt would abort the process
 
     def __init__(self) -> None:
         """Bind to the application of the binding that is imported.
@@ -37,9 +37,11 @@ class QtHook(YieldingHook):
             raise ImportError(f"a QtHook needs one of the packages {', '.join(_BINDINGS)}, imported")
         if application is None:
             raise HookError("a QtHook needs a QApplication, and there is none yet")
-        self._bridge = _bridge_class(self._core)(weakly(self._come), weakly(self._resume), weakly(self._see_end))
+        self._bridge = _bridge_class(self._core)(
+            weak_callback(self._on_wakeup), weak_callback(self._resume), weak_callback(self._on_loop_end)
+        )
         self._bridge.moveToThread(application.thread())
-        application.destroyed.connect(self._bridge.see_end)
+        application.destroyed.connect(self._bridge.on_loop_end)
         self._bind(application)
 
     @classmethod
@@ -52,14 +54,14 @@ class QtHook(YieldingHook):
         """Emit the signal; HookError when the application is gone."""
         if self._core.QCoreApplication.instance() is not self._loop:
             raise HookError("the QApplication was destroyed")
-        self._bridge.rung.emit()
+        self._bridge.woken.emit()
 
     def _pause(self) -> None:
-        self._bridge.rest.start(REST)
+        self._bridge.pause.start(PAUSE_MS)
 
 
 def _find_application() -> tuple[Any, Any]:
-    """The QtCore in use, and the application."""
+    """Return the QtCore in use, and the application."""
     core = None
     for binding in _BINDINGS:
         found: Any = sys.modules.get(f"{binding}.QtCore")
@@ -73,31 +75,31 @@ def _find_application() -> tuple[Any, Any]:
 
 @cache
 def _bridge_class(core: Any) -> Any:
-    """The class of objects that take wake-ups to the application's thread."""
+    """Return the class of objects that bring wake-ups to the application's thread."""
     signal = getattr(core, "Signal", None) or core.pyqtSignal
     slot = getattr(core, "Slot", None) or core.pyqtSlot
 
     class Bridge(core.QObject):  # type: ignore[misc]  # the binding is known at run time only
-        rung = signal()
+        woken = signal()
 
-        def __init__(self, come: Any, resume: Any, see_end: Any) -> None:
+        def __init__(self, wakeup: Any, resume: Any, loop_end: Any) -> None:
             super().__init__()
-            self._come, self._resume, self._see_end = come, resume, see_end
-            self.rest = core.QTimer(self)
-            self.rest.setSingleShot(True)
-            self.rest.timeout.connect(self.resume)
-            self.rung.connect(self.come, core.Qt.ConnectionType.QueuedConnection)
+            self._wakeup, self._resume, self._loop_end = wakeup, resume, loop_end
+            self.pause = core.QTimer(self)
+            self.pause.setSingleShot(True)
+            self.pause.timeout.connect(self.on_resume)
+            self.woken.connect(self.on_wakeup, core.Qt.ConnectionType.QueuedConnection)
 
         @slot()  # type: ignore[untyped-decorator]  # likewise
-        def come(self) -> None:
-            self._come()
+        def on_wakeup(self) -> None:
+            self._wakeup()
 
         @slot()  # type: ignore[untyped-decorator]  # likewise
-        def resume(self) -> None:
+        def on_resume(self) -> None:
             self._resume()
 
         @slot()  # type: ignore[untyped-decorator]  # likewise
-        def see_end(self) -> None:
-            self._see_end()
+        def on_loop_end(self) -> None:
+            self._loop_end()
 
     return Bridge

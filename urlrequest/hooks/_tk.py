@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from urlrequest._concurrency.wakeup import LockWaker, new_waker
 from urlrequest.errors import HookError
 
-from ._base import REST, YieldingHook, weakly
+from ._base import PAUSE_MS, YieldingHook, weak_callback
 from ._tk_wakeup import MAX_DESCRIPTOR, FileHandler, Poller, SharedWaker
 
 __all__ = ["TkHook"]
@@ -62,7 +62,7 @@ class TkHook(YieldingHook):
 
     @classmethod
     def detect(cls) -> TkHook | None:
-        """Return the default root's hook. On another thread than the root's there is none before the root's had one."""
+        """Return the default root's hook. Only the root's own thread makes it; before, other threads have none."""
         root = _default_root()
         if root is None:
             return None
@@ -81,20 +81,20 @@ class TkHook(YieldingHook):
     def _pause(self) -> None:
         root = self._find_loop()
         if root is not None:  # else it has just been destroyed, which the wake-up for what is pending notices
-            root.tk.createtimerhandler(REST, weakly(self._resume))
+            root.tk.createtimerhandler(PAUSE_MS, weak_callback(self._resume))
 
     def handle_exception(self, error: BaseException) -> None:
         """Give the exception to the root's `report_callback_exception`."""
         self._loop.report_callback_exception(type(error), error, error.__traceback__)
 
     def close(self) -> None:
-        """Give up the root: events go to `wait()` and `urlrequest.drain()` from now on. Any thread."""
+        """Leave the root: from now on `wait()` and `urlrequest.drain()` run the callbacks. Any thread."""
         super().close()
         self._close_tk_side()
 
-    def _see_end(self) -> None:
+    def _on_loop_end(self) -> None:
         self._close_tk_side()
-        super()._see_end()
+        super()._on_loop_end()
 
     def _close_tk_side(self) -> None:
         shared, self._shared = self._shared, None

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from ._base import weakly
+from ._base import weak_callback
 
 if TYPE_CHECKING:
     from urlrequest._concurrency.wakeup import DescriptorWaker, LockWaker
@@ -52,14 +52,14 @@ class _TkSide:
         self._shared = shared
         # A tag of its own leaves the application's bindings of the root alone.
         tag = f"urlrequest{id(self)}"
-        root.bind_class(tag, "<Destroy>", weakly(self._on_destroy))
+        root.bind_class(tag, "<Destroy>", weak_callback(self._on_destroy))
         root.bindtags((tag, *root.bindtags()))
 
     def _on_destroy(self) -> None:
         self.stop()
         hook = self._find_hook()
         if hook is not None:
-            hook._see_end()  # noqa: SLF001 - a part of the hook
+            hook._on_loop_end()  # noqa: SLF001 - a part of the hook
 
     def stop(self) -> None:
         """Unregister from Tk, which frees this object."""
@@ -86,7 +86,7 @@ class FileHandler(_TkSide):
         if self._shared.is_closed:
             self.stop()
         elif hook is not None:
-            hook._come()  # noqa: SLF001 - a part of the hook
+            hook._on_wakeup()  # noqa: SLF001 - a part of the hook
 
 
 class Poller(_TkSide):

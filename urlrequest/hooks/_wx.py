@@ -6,7 +6,7 @@ import atexit
 
 from urlrequest.errors import HookError
 
-from ._base import REST, YieldingHook, toolkit, weakly
+from ._base import PAUSE_MS, YieldingHook, import_toolkit, weak_callback
 
 __all__ = ["WxHook"]
 
@@ -14,8 +14,8 @@ __all__ = ["WxHook"]
 class WxHook(YieldingHook):
     """Runs callbacks in the wx.App's main loop, and in the loops of modal dialogs.
 
-    Wake-ups are events for a receiver of its own: no window can be closed under them. While there are such events, wx
-    does nothing else; so a timer brings what is left when the budget is spent.
+    Wake-ups are events for a receiver of its own, which is there whatever windows are closed. While there are such
+    events, wx does nothing else; so the hook pauses when its budget is spent.
     """
 
     def __init__(self) -> None:
@@ -26,24 +26,24 @@ class WxHook(YieldingHook):
             ImportError: wxPython is missing.
         """
         super().__init__()
-        self._wx = toolkit("wx", "wxPython")
+        self._wx = import_toolkit("wx", "wxPython")
         app = self._wx.GetApp()
         if app is None:
             raise HookError("a WxHook needs a wx.App, and there is none yet")
         self._kind = self._wx.NewEventType()
         self._receiver = self._wx.EvtHandler()
-        self._receiver.Connect(-1, -1, self._kind, weakly(self._come))
-        # wx objects that the collector finds when the interpreter is half gone end the process with an abort.
-        atexit.register(weakly(self._let_go))
+        self._receiver.Connect(-1, -1, self._kind, weak_callback(self._on_wakeup))
+        # A wx object that is freed while the interpreter shuts down would abort the process.
+        atexit.register(weak_callback(self._release_receiver))
         self._bind(app)
 
-    def _let_go(self) -> None:
+    def _release_receiver(self) -> None:
         self._receiver = None
 
     @classmethod
     def detect(cls) -> WxHook | None:
         """Return the hook of the wx.App, if there is one."""
-        app = toolkit("wx", "wxPython").GetApp()
+        app = import_toolkit("wx", "wxPython").GetApp()
         return None if app is None else cls._of(app) or cls()
 
     def wakeup(self) -> None:
@@ -53,4 +53,4 @@ class WxHook(YieldingHook):
         self._wx.QueueEvent(self._receiver, self._wx.PyEvent(0, self._kind))
 
     def _pause(self) -> None:
-        self._wx.CallLater(REST, self._resume)
+        self._wx.CallLater(PAUSE_MS, self._resume)

@@ -1,6 +1,6 @@
 r"""A scripted HTTP/1.1 server on the loopback interface, for tests of applications that make requests.
 
-It owns its sockets and its threads (all daemons named ``urlrequest-testing-...``) and uses the standard library only.
+It owns its sockets and its threads (all daemons named ``urlrequest-testing-...``), and uses only the standard library.
 
 Fixed replies, in one line::
 
@@ -10,7 +10,7 @@ Fixed replies, in one line::
         assert request.result == {"name": "Ada"}
         assert server.requests[0].path == "/user"
 
-Faults, octet by octet, with the moments under the test's control::
+Faults, byte by byte, at moments that the test chooses::
 
     with Server() as server:
         head = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n"
@@ -20,18 +20,18 @@ Faults, octet by octet, with the moments under the test's control::
         server.signal("go")
 
 Invariants:
-1. Closing the server ends every thread and socket of it, whatever a script waits for.
-2. A client that goes away is normal. What is wrong with a script or a route is kept in `Server.errors` and raised by
-   `Server.close()`.
+
+1. Closing the server ends all its threads and sockets, whatever a script waits for.
+2. A client that goes away is normal. An error in a script or a route is kept in `Server.errors`, and `Server.close()`
+   raises it.
 3. Scripts are played one per connection, in the order in which connections are accepted.
 """
 
 from ._messages import MalformedRequest, RecordedRequest, Reply
-from ._serve import serve
-from ._server import ScriptError, Server
+from ._script import Step
+from ._server import ScriptError, Server, serve
 from ._signals import ServerClosed
 from ._steps import (
-    Step,
     close,
     close_without_notify,
     finish,

@@ -1,9 +1,11 @@
-"""The server's side of one connection: its octets, over TCP or TLS, and the ways in which it can end.
+"""The server's side of one connection: its bytes, over TCP or TLS, and the ways in which it can end.
 
-A link belongs to its connection's thread; no other thread touches it. Invariants:
-1. The socket never blocks. Every wait is in `_wait()`, which the closing of the server ends.
-2. `ClientGone` says that the client has closed, reset or never secured the connection; it is no error.
-3. Nothing is sent after the sending side was finished.
+It belongs to its own thread; no other thread touches it.
+
+Invariants:
+    CONN-1  The socket never blocks. Every wait is in `_wait()`, which the closing of the server ends.
+    CONN-2  `ClientGone` means that the client has closed, reset or never secured the connection; it is not an error.
+    CONN-3  Nothing is sent after the sending side was finished.
 """
 
 from __future__ import annotations
@@ -25,9 +27,9 @@ if TYPE_CHECKING:
 
     from ._signals import Signals
 
-__all__ = ["ClientGone", "Link"]
+__all__ = ["ClientGone", "ServerConnection"]
 
-PIECE = 1 << 18  # octets per call of send() and recv()
+MAX_PIECE = 1 << 18  # bytes per call of send() and recv()
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 # poll() has no limit on descriptors and, unlike epoll, needs none of its own.
@@ -38,58 +40,58 @@ _T = TypeVar("_T")
 
 
 class ClientGone(Exception):
-    """The client has closed the connection, or never got as far as to use it."""
+    """The client has closed the connection, or left before it could be used."""
 
 
-class Link:
+class ServerConnection:
     """One accepted connection.
 
     Args:
-        sock: Its socket, owned from here on.
+        sock: Its socket, which this object owns from now on.
         number: The number of the connection, from 0.
-        signals: Whose closing ends every wait here.
-        tls_errors: Where failures of TLS are kept; a failed handshake is otherwise like a client that goes away.
+        signals: Closing them ends every wait here.
+        tls_errors: Keeps the failures of TLS; otherwise a failed handshake is like a client that goes away.
     """
 
     def __init__(self, sock: socket.socket, number: int, signals: Signals, tls_errors: list[Exception]) -> None:
         sock.setblocking(False)
-        with suppress(OSError):  # Some systems refuse where the client has reset the connection already.
+        with suppress(OSError):  # some systems refuse where the client has reset the connection already
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.number = number
         self._sock = sock
-        self._tls: ssl.SSLSocket | None = None  # The same socket, once it speaks TLS.
+        self._tls: ssl.SSLSocket | None = None  # the same socket, once it speaks TLS
         self._signals = signals
         self._tls_errors = tls_errors
         self._received = bytearray()
         self._is_finished = False
         self._is_closed = False
 
-    # -- Receiving
+    # Receiving
 
     @property
     def has_buffered(self) -> bool:
-        """Whether octets were received that nobody has taken yet."""
+        """Whether bytes were received that were not taken yet."""
         return bool(self._received)
 
-    def first_octet(self) -> int | None:
-        """Wait for an octet and return it without taking it; None when the client closed instead."""
+    def first_byte(self) -> int | None:
+        """Wait for a byte and return it without taking it; None when the client closed instead."""
         while not self._received:
             if not self._fill():
                 return None
         return self._received[0]
 
     def take(self, size: int) -> bytes:
-        """Receive exactly `size` octets."""
+        """Receive exactly `size` bytes."""
         while len(self._received) < size:
             if not self._fill():
-                raise ClientGone(f"the client closed after {len(self._received)} of {size} octets")
+                raise ClientGone(f"the client closed after {len(self._received)} of {size} bytes")
         with memoryview(self._received) as view:
             taken = bytes(view[:size])
         del self._received[:size]
         return taken
 
     def take_until(self, mark: bytes, limit: int) -> bytes | None:
-        """Receive up to and including `mark`; None when it is not within `limit` octets."""
+        """Receive up to and including `mark`; None when it is not within `limit` bytes."""
         searched = 0
         while True:
             found = self._received.find(mark, searched)
@@ -99,7 +101,7 @@ class Link:
                 return None
             searched = max(0, len(self._received) - len(mark) + 1)
             if not self._fill():
-                raise ClientGone(f"the client closed within {len(self._received)} octets")
+                raise ClientGone(f"the client closed after {len(self._received)} bytes of an unfinished line or head")
 
     def discard(self) -> None:
         """Receive and forget everything until the client closes."""
@@ -108,7 +110,7 @@ class Link:
             self._received.clear()
 
     def wait_gone(self) -> None:
-        """Wait until the client has closed, without taking an octet from the system."""
+        """Wait until the client has closed, without receiving anything."""
         if sys.platform == "linux":
             self._check()
             poll = select.poll()
@@ -123,30 +125,30 @@ class Link:
         raise ClientGone("the client closed the connection")
 
     def _fill(self) -> bool:
-        octets = self._retry(partial(self._sock.recv, PIECE), READ)
+        octets = self._retry(partial(self._sock.recv, MAX_PIECE), READ)
         self._received += octets
         return bool(octets)
 
-    # -- Sending
+    # Sending
 
     @property
     def can_send(self) -> bool:
         return not self._is_finished
 
     def send(self, octets: bytes) -> None:
-        """Send all octets."""
+        """Send all of it."""
         if self._is_finished:
             raise RuntimeError("send() after the sending side was closed")
         view = memoryview(octets)
         while view:
-            view = view[self._retry(partial(self._sock.send, view[:PIECE]), WRITE) :]
+            view = view[self._retry(partial(self._sock.send, view[:MAX_PIECE]), WRITE) :]
 
-    # -- TLS
+    # TLS
 
     def start_tls(self, context: ssl.SSLContext) -> None:
         """Perform the server's part of a handshake."""
         if self._received:
-            raise RuntimeError(f"start_tls() with {len(self._received)} octets of plain text received already")
+            raise RuntimeError(f"start_tls() with {len(self._received)} bytes of plain text received already")
         if self._tls is not None:
             raise RuntimeError("start_tls() on a connection that speaks TLS already")
         try:
@@ -160,7 +162,7 @@ class Link:
                 self._tls_errors.append(ConnectionResetError("the client went away during the TLS handshake"))
             raise
 
-    # -- Ending
+    # Ending
 
     def finish(self) -> None:
         """Close the sending side: close_notify over TLS, then FIN."""
@@ -171,7 +173,7 @@ class Link:
         self._shut_down()
 
     def finish_without_notify(self) -> None:
-        """Close the sending side of a TLS connection as a cut of the network would."""
+        """Close the sending side of a TLS connection without a close_notify, as a truncation does."""
         if self._tls is None:
             raise RuntimeError("close_without_notify() on a connection without TLS")
         self._shut_down()
@@ -179,10 +181,10 @@ class Link:
     def end(self) -> None:
         """Finish, then discard what still arrives until the client closes, then close.
 
-        Closing at once would make the system send an RST where unread octets wait, and so destroy what was sent.
+        If there are unread bytes, closing at once would make the system send an RST, which destroys what was sent.
         """
         self.finish()
-        receive = partial(socket.socket.recv, self._sock, PIECE)  # Below TLS, whose state may be over.
+        receive = partial(socket.socket.recv, self._sock, MAX_PIECE)  # below TLS, whose state may be over
         while not self._is_closed and self._retry(receive, READ):
             pass
         self.close()
@@ -207,18 +209,18 @@ class Link:
                 self._wait(WRITE)
                 continue
             except (OSError, ValueError):
-                pass  # Sent, and the client's own is not waited for; or there is nobody to notify.
+                pass  # it was sent, and the client's own is not waited for; or the client is gone
             return
 
     def _shut_down(self) -> None:
         self._is_finished = True
-        with suppress(OSError):  # The client was faster.
+        with suppress(OSError):  # the client was faster
             socket.socket.shutdown(self._sock, socket.SHUT_WR)
 
-    # -- Waiting
+    # Waiting
 
     def _retry(self, attempt: Callable[[], _T], event: int) -> _T:
-        """Repeat a call on the socket until it does not have to wait, for `event` where TLS does not say for what."""
+        """Repeat a call on the socket until it need not wait: for what TLS asks for, or else for `event`."""
         while True:
             self._check()
             try:
@@ -237,7 +239,7 @@ class Link:
                 raise ClientGone("the client reset the connection") from error
 
     def _wait(self, event: int | None) -> None:
-        """Wait until the socket is ready for `event`; None: only the closing of the server ends it."""
+        """Wait until the socket is ready for `event`; None: until the server is closed."""
         with _Selector() as selector:
             if event is not None:
                 selector.register(self._sock, event)

@@ -1,7 +1,8 @@
 """Requests as they were received, and replies to be sent (RFC 9112).
 
-Values, and functions that read and write them on a `Link`; the connection's thread runs them. The parser is strict: a
-request that this server does not understand is a fault of the client under test, and `MalformedRequest` says which.
+Values, and functions that read and write them on a `ServerConnection`; the connection's thread runs them. The parser is
+strict: a request that this server does not understand is a fault of the client under test, and `MalformedRequest` says
+which.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from ._connection import Link
+    from ._connection import ServerConnection
 
 __all__ = ["Body", "Fields", "MalformedRequest", "RecordedRequest", "Reply", "read_head", "read_request", "write_reply"]
 
 Body: TypeAlias = bytes | bytearray | memoryview | str | Iterable[bytes]
 Fields: TypeAlias = Sequence[tuple[str, str]] | Mapping[str, str]
 
-HEAD_LIMIT = 1 << 20  # octets
-LINE_LIMIT = 1 << 16  # octets
+MAX_HEAD = 1 << 20  # bytes
+MAX_LINE = 1 << 16  # bytes
 TLS_HANDSHAKE = 0x16  # content type of the first record (RFC 8446, section 5.1)
 
 _REQUEST_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([^\x00-\x20\x7f]+) (HTTP/1\.[01])")
@@ -32,10 +33,10 @@ _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
 
 
 class MalformedRequest(ValueError):
-    """The client sent something that is no HTTP/1.1 request.
+    """The client sent something that is not an HTTP/1.1 request.
 
     Attributes:
-        is_tls: Whether it began a TLS handshake with a server that speaks none.
+        is_tls: Whether it began a TLS handshake with a server that does not speak TLS.
     """
 
     def __init__(self, message: str, *, is_tls: bool = False) -> None:
@@ -51,9 +52,9 @@ class RecordedRequest:
 
     Attributes:
         target: The request target as sent: ``/path?query``, an absolute URL (to a proxy) or ``host:port`` (CONNECT).
-        headers: The fields in the order and spelling of the wire.
-        body: The content, without the framing of chunks.
-        raw: The exact octets of head and body.
+        headers: The headers in the order and spelling in which they were sent.
+        body: The body, without the framing of chunks.
+        raw: The exact bytes of head and body.
         connection: The number of the connection that it came on, from 0.
     """
 
@@ -66,11 +67,11 @@ class RecordedRequest:
     connection: int
 
     def header(self, name: str) -> str | None:
-        """Return the first value of a field, whatever the case of its name, or None."""
+        """Return the first value of a header, whatever the case of its name, or None."""
         return next(iter(self.header_values(name)), None)
 
     def header_values(self, name: str) -> list[str]:
-        """Return all values of a field, in order."""
+        """Return all values of a header, in order."""
         return [value for field, value in self.headers if field.lower() == name.lower()]
 
     @property
@@ -103,7 +104,7 @@ class Reply:
 
     Attributes:
         status: The status code; any number.
-        body: Octets, text (sent as utf-8), or an iterable of octets, which is sent chunked. An iterator serves once.
+        body: Bytes, text (sent as utf-8), or an iterable of bytes, which is sent chunked. An iterator serves once.
         headers: Pairs or a mapping, sent as they are. Content-Length or Transfer-Encoding is added unless one is here
             already; then the body is sent as it is, and the connection closed where it does not have that length.
         reason: The reason phrase; None: the usual one of the status.
@@ -115,14 +116,14 @@ class Reply:
     reason: str | None = None
 
 
-def read_request(link: Link) -> RecordedRequest | None:
-    """Read one whole request; None when the client closed instead. `Expect: 100-continue` is answered with 100.
+def read_request(connection: ServerConnection) -> RecordedRequest | None:
+    """Receive one whole request; None when the client closed instead. `Expect: 100-continue` is answered with 100.
 
     Raises:
-        MalformedRequest: If it is no valid request.
+        MalformedRequest: If it is not a valid request.
         ClientGone: If the client closed in its middle.
     """
-    head = read_head(link)
+    head = read_head(connection)
     if head is None:
         return None
     codings, lengths = head.header_values("transfer-encoding"), head.header_values("content-length")
@@ -130,35 +131,35 @@ def read_request(link: Link) -> RecordedRequest | None:
         raise MalformedRequest(f"both Transfer-Encoding {codings} and Content-Length {lengths}")
     if not codings and not lengths:
         return head
-    if (head.header("expect") or "").lower() == "100-continue" and not link.has_buffered:
-        link.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+    if (head.header("expect") or "").lower() == "100-continue" and not connection.has_buffered:
+        connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
     if not codings:
         if len(lengths) > 1 or not _LENGTH.fullmatch(lengths[0]):
             raise MalformedRequest(f"Content-Length {lengths}")
-        body = raw = link.take(int(lengths[0]))
+        body = raw = connection.take(int(lengths[0]))
     elif [coding.lower() for coding in codings] == ["chunked"]:
-        body, raw = _read_chunks(link)
+        body, raw = _read_chunks(connection)
     else:
         raise MalformedRequest(f"Transfer-Encoding {codings}")
     return RecordedRequest(head.method, head.target, head.version, head.headers, body, head.raw + raw, head.connection)
 
 
-def read_head(link: Link) -> RecordedRequest | None:
-    """Read a request up to its blank line, as a request with no body; None when the client closed instead."""
-    first = link.first_octet()
+def read_head(connection: ServerConnection) -> RecordedRequest | None:
+    """Receive a request's head, as a request without a body; None when the client closed instead."""
+    first = connection.first_byte()
     if first is None:
         return None
     if first == TLS_HANDSHAKE:
         raise MalformedRequest("the client began a TLS handshake with a server of plain HTTP", is_tls=True)
-    raw = link.take_until(b"\r\n\r\n", HEAD_LIMIT)
+    raw = connection.take_until(b"\r\n\r\n", MAX_HEAD)
     if raw is None:
-        raise MalformedRequest(f"a head of more than {HEAD_LIMIT} octets")
+        raise MalformedRequest(f"a head of more than {MAX_HEAD} bytes")
     request_line, *lines = raw[:-4].decode("latin-1").split("\r\n")
     request = _REQUEST_LINE.fullmatch(request_line)
     if request is None:
         raise MalformedRequest(f"request line {request_line[:200]!r}")
     method, target, version = request.groups()
-    return RecordedRequest(method, target, version, [_parse_field(line) for line in lines], b"", raw, link.number)
+    return RecordedRequest(method, target, version, [_parse_field(line) for line in lines], b"", raw, connection.number)
 
 
 def _parse_field(line: str) -> tuple[str, str]:
@@ -168,81 +169,95 @@ def _parse_field(line: str) -> tuple[str, str]:
     return field[1], field[2].rstrip(" \t")
 
 
-def _read_chunks(link: Link) -> tuple[bytes, bytes]:
+def _read_chunks(connection: ServerConnection) -> tuple[bytes, bytes]:
     body, raw = bytearray(), bytearray()
     while True:
-        line = _read_line(link)
+        line = _read_line(connection)
         raw += line
         size = _CHUNK_SIZE.fullmatch(line)
         if size is None:
             raise MalformedRequest(f"chunk size {line[:200]!r}")
         if int(size[1], 16) == 0:
             break
-        chunk = link.take(int(size[1], 16) + 2)
+        chunk = connection.take(int(size[1], 16) + 2)
         if not chunk.endswith(b"\r\n"):
-            raise MalformedRequest(f"a chunk of {int(size[1], 16)} octets does not end with CR LF")
+            raise MalformedRequest(f"a chunk of {int(size[1], 16)} bytes does not end with CR LF")
         raw += chunk
         body += chunk[:-2]
     line = b""
-    while line != b"\r\n":  # The trailer fields are received but not kept apart from `raw`.
-        line = _read_line(link)
+    while line != b"\r\n":  # the trailer fields are received but not kept apart from `raw`
+        line = _read_line(connection)
         if line != b"\r\n":
             _parse_field(line[:-2].decode("latin-1"))
         raw += line
     return bytes(body), bytes(raw)
 
 
-def _read_line(link: Link) -> bytes:
-    line = link.take_until(b"\r\n", LINE_LIMIT)
+def _read_line(connection: ServerConnection) -> bytes:
+    line = connection.take_until(b"\r\n", MAX_LINE)
     if line is None:
-        raise MalformedRequest(f"a line of more than {LINE_LIMIT} octets")
+        raise MalformedRequest(f"a line of more than {MAX_LINE} bytes")
     return line
 
 
-def write_reply(link: Link, request: RecordedRequest, reply: Reply) -> bool:
+def write_reply(connection: ServerConnection, request: RecordedRequest, reply: Reply) -> bool:
     """Send a reply.
 
     Returns:
         Whether the connection can be used for another request.
     """
     fields = list(reply.headers.items() if isinstance(reply.headers, Mapping) else reply.headers)
-    names = {name.lower() for name, _ in fields}
     whole, pieces = _split_body(reply.body)
     has_content = _has_content(request, reply)
     keeps_alive = _keeps_alive(request, fields)
     is_chunked = False
-    if not has_content or names & {"content-length", "transfer-encoding"}:
-        pass
-    elif whole is not None:
-        fields.append(("Content-Length", str(len(whole))))
-    elif request.version == "HTTP/1.1":
-        fields.append(("Transfer-Encoding", "chunked"))
-        is_chunked = True
-    else:
-        keeps_alive = False  # Chunks are unknown to HTTP/1.0: the end of the connection is the end of the body.
-    if not keeps_alive and "connection" not in names:
+    if has_content and not _has_field(fields, "content-length", "transfer-encoding"):
+        framing = _framing(request, whole)
+        if framing is None:
+            keeps_alive = False
+        else:
+            fields.append(framing)
+            is_chunked = whole is None
+    if not keeps_alive and not _has_field(fields, "connection"):
         fields.append(("Connection", "close"))
-
     head = _encode_head(reply, fields)
     if not has_content or request.method == "HEAD":
-        link.send(head)
+        connection.send(head)
         return keeps_alive
     if whole is not None:
-        link.send(head + whole)
+        connection.send(head + whole)
         return keeps_alive and _is_length(fields, len(whole))
+    connection.send(head)
+    return _send_pieces(connection, pieces, fields, is_chunked=is_chunked) and keeps_alive
+
+
+def _has_field(fields: list[tuple[str, str]], *names: str) -> bool:
+    return any(name.lower() in names for name, _ in fields)
+
+
+def _framing(request: RecordedRequest, whole: bytes | None) -> tuple[str, str] | None:
+    """Return the field that says where the body ends; None: the end of the connection does."""
+    if whole is not None:
+        return "Content-Length", str(len(whole))
+    return ("Transfer-Encoding", "chunked") if request.version == "HTTP/1.1" else None  # HTTP/1.0 knows no chunks
+
+
+def _send_pieces(
+    connection: ServerConnection, pieces: Iterable[bytes], fields: list[tuple[str, str]], *, is_chunked: bool
+) -> bool:
+    """Send a body in pieces; whether it had the length that the fields announce."""
     sent = 0
-    link.send(head)
     for piece in pieces:
         sent += len(piece)
         if piece:
-            link.send(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
+            connection.send(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
     if is_chunked:
-        link.send(b"0\r\n\r\n")
-    return keeps_alive and _is_length(fields, sent)
+        connection.send(b"0\r\n\r\n")
+    return _is_length(fields, sent)
 
 
 def _has_content(request: RecordedRequest, reply: Reply) -> bool:
-    """Whether such a reply has content, or a HEAD stands for one that has (RFC 9110, section 6.4.1)."""
+    """Whether such a reply has content, or would have it for a GET instead of HEAD (RFC 9110, section 6.4.1)."""
     if reply.status < HTTPStatus.OK or reply.status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
         return False
     return request.method != "CONNECT" or reply.status >= HTTPStatus.MULTIPLE_CHOICES
@@ -250,8 +265,8 @@ def _has_content(request: RecordedRequest, reply: Reply) -> bool:
 
 def _keeps_alive(request: RecordedRequest, fields: list[tuple[str, str]]) -> bool:
     """Whether both sides want to use the connection again (RFC 9112, section 9.3)."""
-    wishes = [*request.header_values("connection"), *(value for name, value in fields if name.lower() == "connection")]
-    options = {option.strip().lower() for wish in wishes for option in wish.split(",")}
+    values = [*request.header_values("connection"), *(value for name, value in fields if name.lower() == "connection")]
+    options = {option.strip().lower() for value in values for option in value.split(",")}
     return "close" not in options and (request.version == "HTTP/1.1" or "keep-alive" in options)
 
 
@@ -273,5 +288,5 @@ def _encode_head(reply: Reply, fields: list[tuple[str, str]]) -> bytes:
 
 
 def _is_length(fields: list[tuple[str, str]], sent: int) -> bool:
-    """Whether a Content-Length, if there is one, is the truth: after any other the next reply could not be found."""
+    """Whether a Content-Length, if there is one, is right: else the client could not find the next reply."""
     return all(value == str(sent) for name, value in fields if name.lower() == "content-length")

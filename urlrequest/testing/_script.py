@@ -1,8 +1,8 @@
-"""What is said on one connection: a script, or answers from the routes.
+"""A script, and how a connection's thread plays it; without a script it answers requests from the routes.
 
-The connection's thread runs it. Invariants:
-1. What goes wrong in a script or a route is told to `fail`, and the connection ends; it never gets out of here.
-2. Once the client has gone, only the steps that do not need it are run.
+Invariants:
+    SCRIPT-1  An error in a script or a route goes to `fail`, and the connection ends; it never leaves the thread.
+    SCRIPT-2  Once the client has gone, only the steps that do not need it are run.
 """
 
 from __future__ import annotations
@@ -18,39 +18,64 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Sequence
 
-    from ._connection import Link
+    from ._connection import ServerConnection
     from ._messages import RecordedRequest
     from ._routes import Routes
     from ._signals import Signals
-    from ._steps import Step
 
-__all__ = ["Conversation"]
+__all__ = ["ScriptPlayer", "Step"]
 
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 @dataclass(frozen=True)
-class Conversation:
-    """One connection, and the parts of its server that it has to do with.
+class Step:
+    """One step of a script; the functions of `urlrequest.testing` make them.
 
     Attributes:
-        link: The connection's octets.
-        signals: The named events of the scripts.
-        routes: What answers requests.
-        record: Keeps a request that was received.
-        fail: Keeps what went wrong on the server's side.
-        tls_errors: What went wrong on the client's side of TLS.
+        name: How it was written, for messages.
+        run: What it does, on the connection's thread.
+        needs_client: Whether it is skipped once the client has gone away.
     """
 
-    link: Link
-    signals: Signals
-    routes: Routes
-    record: Callable[[RecordedRequest], None]
-    fail: Callable[[Exception], None]
-    tls_errors: list[Exception]
+    name: str
+    run: Callable[[ScriptPlayer], None]
+    needs_client: bool = True
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class ScriptPlayer:
+    """One connection, and the parts of its server that the steps need.
+
+    Attributes:
+        connection: The connection's bytes.
+        signals: The named events of the scripts.
+        routes: What answers requests.
+        record: Keeps a received request.
+        fail: Keeps an error on the server's side.
+        tls_errors: Errors of TLS on the client's side.
+    """
+
+    def __init__(
+        self,
+        connection: ServerConnection,
+        signals: Signals,
+        routes: Routes,
+        record: Callable[[RecordedRequest], None],
+        fail: Callable[[Exception], None],
+        tls_errors: list[Exception],
+    ) -> None:
+        self.connection = connection
+        self.signals = signals
+        self.routes = routes
+        self.record = record
+        self.fail = fail
+        self.tls_errors = tls_errors
 
     def run(self, script: Sequence[Step] | None, tls: ssl.SSLContext | None) -> None:
-        """Perform the handshake, if there is one, then play the script or, where there is none, answer requests."""
+        """Perform a TLS handshake if `tls` is given, then play the script, or answer requests if there is none."""
         try:
             is_lost = tls is not None and not self._secure(tls)
             if script is not None:
@@ -65,23 +90,23 @@ class Conversation:
             else:
                 self.fail(error)
             self._refuse()
-        except Exception as error:  # noqa: BLE001 - scripts are the tests' own: anything can come out of them
+        except Exception as error:  # noqa: BLE001 - scripts are the tests' own, and may raise anything
             self.fail(error)
 
     def answer(self) -> None:
-        """Answer requests from the routes until one side wants to close."""
+        """Answer requests from the routes until one side closes the connection."""
         while True:
-            request = read_request(self.link)
+            request = read_request(self.connection)
             if request is None:
                 return
             self.record(request)
-            if not write_reply(self.link, request, self._reply_to(request)):
+            if not write_reply(self.connection, request, self._reply_to(request)):
                 return
 
     def _secure(self, context: ssl.SSLContext) -> bool:
-        """Perform the handshake and return whether the client is still there."""
+        """Perform the TLS handshake, and return whether the client is still there."""
         try:
-            self.link.start_tls(context)
+            self.connection.start_tls(context)
         except ClientGone:
             return False
         return True
@@ -101,13 +126,13 @@ class Conversation:
             return route(request)
         except ServerClosed:
             raise
-        except Exception as error:  # noqa: BLE001 - so are routes
+        except Exception as error:  # noqa: BLE001 - so do routes
             self.fail(error)
             return Reply(500, f"{type(error).__name__}\n", {"Content-Type": "text/plain; charset=utf-8"})
 
     def _refuse(self) -> None:
         try:
-            if self.link.can_send:
-                self.link.send(BAD_REQUEST)
+            if self.connection.can_send:
+                self.connection.send(BAD_REQUEST)
         except (ClientGone, ServerClosed):
             pass

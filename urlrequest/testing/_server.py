@@ -3,9 +3,11 @@
 One thread accepts; each connection has a thread of its own. Tests call the public methods from any thread.
 
 Invariants:
-1. `_changed` guards the scripts, their progress and the errors; no script, route or socket call runs under it.
-2. A script is taken when its connection is accepted, so the order of `play()` is that of the connections.
-3. After `close()` no thread and no socket of this server is left, unless a route of the test itself does not return.
+    SERVER-1  `_changed` guards the scripts, their progress and the errors; no script, route or socket call runs under
+              it.
+    SERVER-2  A script is taken when its connection is accepted, so scripts are played in the order of the connections.
+    SERVER-3  After `close()` no thread and no socket of this server is left, unless a route of the test itself does not
+              return.
 """
 
 from __future__ import annotations
@@ -19,32 +21,33 @@ from contextlib import closing, suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from ._connection import ClientGone, Link
+from ._connection import ClientGone, ServerConnection
 from ._messages import Reply
-from ._routes import Routes
-from ._script import Conversation
+from ._routes import Routes, fixed_reply
+from ._script import ScriptPlayer
 from ._signals import ServerClosed, Signals
 from ._steps import receive
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Mapping
     from types import TracebackType
 
     from typing_extensions import Self
 
     from ._messages import Body, Fields, RecordedRequest
     from ._routes import Route
-    from ._steps import Step
+    from ._script import Step
 
-__all__ = ["ScriptError", "Server"]
+__all__ = ["ScriptError", "Server", "serve"]
 
-BACKLOG = 1024  # connections
-CLOSING_TIME = 10.0  # seconds; only a route that hangs takes them all
+BACKLOG = 1024  # connections that wait to be accepted
+MAX_CLOSING = 10.0  # seconds; only a route that hangs takes them all
 NO_DESCRIPTOR_PAUSE = 0.05  # seconds
 
 
 class ScriptError(AssertionError):
-    """Something is wrong with a script or a route of a test, or with a request that it received."""
+    """A script or a route of a test failed, or a request that the server received was not valid."""
 
 
 class Server:
@@ -59,13 +62,13 @@ class Server:
             assert server.requests[0].method == "GET"
 
     Args:
-        tls: Speak TLS with this context from the first octet.
+        tls: Speak TLS with this context from the first byte.
         host: The address to listen on, such as ``127.0.0.1`` or ``::1``; the port is a free one.
         handler: Answers the requests that have no route; without it they get a 404.
 
     Attributes:
-        requests: What was received, in order of completion.
-        errors: What went wrong in scripts and routes; `close()` raises `ScriptError` if there is any.
+        requests: The received requests, in order of completion.
+        errors: Errors in scripts and routes; `close()` raises `ScriptError` if there are any.
         tls_errors: TLS handshakes and records that failed.
     """
 
@@ -80,14 +83,14 @@ class Server:
         self._routes = Routes(handler)
         self._scripts: deque[tuple[Step, ...]] = deque()
         self._playing: dict[int, tuple[Step, ...]] = {}
-        self._threads: list[threading.Thread] = []  # The acceptor's, until it has ended.
+        self._threads: list[threading.Thread] = []  # the acceptor's, until it has ended
         self._connection_count = 0
         self._changed = threading.Condition()
         self._signals = Signals()
         self._address: tuple[str, int] | None = None
         self._acceptor: threading.Thread | None = None
 
-    # -- Life
+    # Starting and closing
 
     def start(self) -> Self:
         """Listen and accept, until `close()`. A server starts once; ``with`` does both."""
@@ -111,14 +114,14 @@ class Server:
         """
         self._signals.close()
         if self._acceptor is not None:
-            limit = monotonic() + CLOSING_TIME
-            self._acceptor.join(CLOSING_TIME)
+            limit = monotonic() + MAX_CLOSING
+            self._acceptor.join(MAX_CLOSING)
             threads = [self._acceptor, *self._threads]
             for thread in threads:
                 thread.join(max(0.0, limit - monotonic()))
             stuck = [thread.name for thread in threads if thread.is_alive()]
             if stuck:
-                self._fail(RuntimeError(f"a route did not return within {CLOSING_TIME} s of the closing: {stuck}"))
+                self._fail(RuntimeError(f"a route did not return within {MAX_CLOSING} s of the closing: {stuck}"))
             self._signals.release()
             self._acceptor = None
         if self.errors:
@@ -136,12 +139,12 @@ class Server:
         except ScriptError as script_error:
             if error is None:
                 raise
-            if sys.version_info >= (3, 11):  # The test's own failure goes first; the note often is its cause.
+            if sys.version_info >= (3, 11):  # the test's own failure goes first; the note often is its cause
                 error.add_note(f"The server's script failed as well: {script_error}")
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
+        """The port that the server listens on."""
         if self._address is None:
             raise RuntimeError("the server has not been started")
         return self._address[1]
@@ -157,7 +160,7 @@ class Server:
         """How many connections were accepted."""
         return self._connection_count
 
-    # -- What it answers
+    # Responses
 
     def respond(
         self, path: str, body: Body = b"", *, status: int = 200, headers: Fields = (), reason: str | None = None
@@ -177,14 +180,14 @@ class Server:
         self.route(path, lambda _: reply)
 
     def route(self, path: str, handler: Route) -> None:
-        """Answer every request for a path with what a function makes of it, on the connection's thread.
+        """Answer every request for a path by a function, which runs on the connection's thread.
 
         Example: ``server.route("/echo/*", lambda request: Reply(body=request.body))``.
 
         Args:
-            path: Percent-encoded; with a query only that query matches, without one every query does. With a ``*`` at
-                the end all paths that begin so; the longest wins, and after all exact ones.
-            handler: Makes the reply; when it raises, the client gets a 500 and the test a `ScriptError`.
+            path: Percent-encoded. With a query only that query matches, without one every query does. A ``*`` at the
+                end matches all paths that begin so; an exact path goes first, then the longest prefix.
+            handler: Makes the reply. When it raises, the client gets a 500 and the test a `ScriptError`.
         """
         self._routes.add(path, handler)
 
@@ -203,7 +206,7 @@ class Server:
         with self._changed:
             self._scripts.append((receive(), *steps) if read_request else steps)
 
-    # -- What tests do meanwhile
+    # Moments that a test and a script agree on
 
     def signal(self, name: str) -> None:
         """Set an event that scripts wait for with the step `wait_for`.
@@ -213,7 +216,7 @@ class Server:
         self._signals.set(name)
 
     def wait(self, name: str, timeout: float = 10) -> None:
-        """Wait until a script has come to its step `signal` of that name.
+        """Wait until a script has reached its step `signal` of that name.
 
         Example: ``server.wait("head sent"); request.cancel()``.
 
@@ -234,11 +237,11 @@ class Server:
         with self._changed:
             self._changed.wait_for(lambda: not self._playing, timeout)
             waiting, playing, errors = list(self._scripts), dict(self._playing), list(self.errors)
-        for what, those in (("failed", errors), ("still being played", playing), ("never played", waiting)):
-            if those:
-                raise AssertionError(f"{what}: {those}")
+        for what, found in (("failed", errors), ("still being played", playing), ("never played", waiting)):
+            if found:
+                raise AssertionError(f"{what}: {found}")
 
-    # -- The accepting thread
+    # The accepting thread
 
     def _accept(self, listener: socket.socket) -> None:
         with listener, selectors.DefaultSelector() as selector:
@@ -249,9 +252,9 @@ class Server:
                 try:
                     sock, _ = listener.accept()
                 except (BlockingIOError, ConnectionError):
-                    continue  # The client was gone before it was accepted.
+                    continue  # the client was gone before it was accepted
                 except OSError:
-                    # No descriptor is left (EMFILE), which the system does not announce the end of.
+                    # No descriptor is left (EMFILE), and the system does not report when there is one again.
                     self._pause()
                     continue
                 self._open(sock)
@@ -266,26 +269,27 @@ class Server:
             script = self._scripts.popleft() if self._scripts else None
             if script is not None:
                 self._playing[number] = script
-        link = Link(sock, number, self._signals, self.tls_errors)
+        connection = ServerConnection(sock, number, self._signals, self.tls_errors)
         name = f"urlrequest-testing-{self.port}-{number}"
-        thread = threading.Thread(target=self._serve, args=(link, script), name=name, daemon=True)
+        thread = threading.Thread(target=self._serve, args=(connection, script), name=name, daemon=True)
         try:
             thread.start()
-        except RuntimeError as error:  # The system has no thread left.
-            link.close()
+        except RuntimeError as error:  # the system has no thread left
+            connection.close()
             self._end_script(number)
             self._fail(error)
         else:
             self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
 
-    # -- The threads of the connections
+    # The threads of the connections
 
-    def _serve(self, link: Link, script: tuple[Step, ...] | None) -> None:
-        with closing(link), suppress(ClientGone, ServerClosed):
+    def _serve(self, connection: ServerConnection, script: tuple[Step, ...] | None) -> None:
+        with closing(connection), suppress(ClientGone, ServerClosed):
             record = self.requests.append
-            Conversation(link, self._signals, self._routes, record, self._fail, self.tls_errors).run(script, self._tls)
-            self._end_script(link.number)
-            link.end()
+            player = ScriptPlayer(connection, self._signals, self._routes, record, self._fail, self.tls_errors)
+            player.run(script, self._tls)
+            self._end_script(connection.number)
+            connection.end()
 
     def _end_script(self, number: int) -> None:
         with self._changed:
@@ -296,3 +300,21 @@ class Server:
         with self._changed:
             self.errors.append(error)
             self._changed.notify_all()
+
+
+def serve(routes: Mapping[str, Reply | bytes | str | object]) -> Server:
+    """Make a server of fixed replies, to be started by ``with``.
+
+    Example::
+
+        with serve({"/": b"bytes", "/text": "text", "/user": {"name": "Ada"}, "/gone": Reply(410)}) as server:
+            ...
+
+    Args:
+        routes: Replies by path: a `Reply`, bytes, text (as text/plain in utf-8), or anything else as JSON.
+    """
+    server = Server()
+    for path, content in routes.items():
+        reply = fixed_reply(content)
+        server.respond(path, reply.body, status=reply.status, headers=reply.headers, reason=reply.reason)
+    return server

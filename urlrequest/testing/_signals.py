@@ -1,9 +1,11 @@
 """The named events of a server's scripts, and the one wake-up of all its threads.
 
-Any thread may use it. Invariants:
-1. A name that was set stays set.
-2. From `close()` on every wait raises `ServerClosed`, and the wake-up socket is readable for ever: it is never read, so
-   one octet wakes any number of threads.
+Any thread may use them.
+
+Invariants:
+    SIGNAL-1  A name that was set stays set.
+    SIGNAL-2  From `close()` on every wait raises `ServerClosed`, and the wake-up socket is readable for ever: it is
+              never read, so one byte wakes any number of threads.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ class Signals:
         self._wake: tuple[socket.socket, socket.socket] | None = None
 
     def open_wake(self) -> None:
-        """Make the wake-up sockets; the rest works without them."""
+        """Open the wake-up sockets; everything else works without them."""
         self._wake = socket.socketpair()
 
     @property
@@ -41,7 +43,7 @@ class Signals:
         return -1 if self._wake is None else self._wake[0].fileno()
 
     def set(self, name: str) -> None:
-        """Set one event and wake who waits for it."""
+        """Set one event, and wake the threads that wait for it."""
         with self._changed:
             self._names.add(name)
             self._changed.notify_all()
@@ -51,11 +53,9 @@ class Signals:
 
         Args:
             name: The event.
-            timeout: Seconds to wait; None: until it is set or all are closed.
-
+            timeout: The longest wait, in seconds; None: until it is set or all are closed.
         Returns:
             Whether it is set.
-
         Raises:
             ServerClosed: If it was not set before `close()`.
         """
@@ -71,13 +71,13 @@ class Signals:
         return True
 
     def pause(self, seconds: float) -> None:
-        """Let time pass, in seconds, unless the server is closed meanwhile."""
+        """Sleep, in seconds; ServerClosed when the server is closed meanwhile."""
         with self._changed:
             if self._changed.wait_for(lambda: self._is_closed, seconds):
                 raise ServerClosed("the server was closed during a pause")
 
     def close(self) -> None:
-        """Wake all who wait, now and for ever; may be called again."""
+        """End all waits, now and for ever; may be called again."""
         with self._changed:
             must_wake, self._is_closed = not self._is_closed, True
             self._changed.notify_all()

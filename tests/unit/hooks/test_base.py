@@ -3,13 +3,14 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import urlrequest
 from urlrequest import UrlRequest, hooks
-from urlrequest._delivery.queue import default_queue
+from urlrequest._delivery.queue import DispatchQueue, default_queue
 from urlrequest.hooks import Hook, ManualHook, check_hook, current_hook
 
 if TYPE_CHECKING:
@@ -42,6 +43,38 @@ class Reporting(Loop):
     handle_exception = Hook.handle_exception
 
 
+PATIENCE = 30.0  # seconds; only a failing test waits that long
+
+_entries: set[object] = set()  # what this test's workers have put into a queue, the wake-up included
+_requests: list[UrlRequest] = []  # of this test
+
+
+@pytest.fixture(autouse=True)
+def _watched_queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Note each entry once it is in its queue."""
+    push = DispatchQueue.push
+
+    def push_and_note(queue: DispatchQueue, entry: Any) -> None:
+        push(queue, entry)
+        _entries.add(entry)
+
+    monkeypatch.setattr(DispatchQueue, "push", push_and_note)
+    yield
+    _entries.clear()
+    _requests.clear()
+
+
+def announced(*requests: UrlRequest) -> None:
+    """Wait until the workers have announced the ends of these requests: a request's thread has ended before that."""
+    _requests.extend(requests)
+    for request in requests:
+        request.join()
+    limit = time.monotonic() + PATIENCE
+    while len(_entries) < len(_requests):
+        assert time.monotonic() < limit, "no worker has announced the end of a request"
+        time.sleep(0.001)
+
+
 @pytest.fixture(autouse=True)
 def _uninstalled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No test leaves a hook installed, or finds a toolkit's."""
@@ -56,7 +89,7 @@ def finished(server: Server, **options: Any) -> UrlRequest:
     """A request that has settled, its callbacks undelivered."""
     server.respond("/", "x")
     request = UrlRequest(server.url, **options)
-    request.join()
+    announced(request)
     return request
 
 
@@ -79,7 +112,7 @@ def test_8_1_bound_at_construction(server: Server) -> None:
     urlrequest.install(before)
     request = UrlRequest(server.url, on_finish=log.append)
     urlrequest.install(after)
-    request.join()
+    announced(request)
     before.drain()
 
     assert [request] == log
@@ -129,8 +162,7 @@ def test_8_4_manual_hook(server: Server) -> None:
 def pending(hook: Hook, *callbacks: Callable[[Any], object]) -> list[UrlRequest]:
     """Settled requests on a hook, each with an on_finish."""
     requests = [UrlRequest("no scheme://", on_finish=callback, hook=hook) for callback in callbacks]
-    for request in requests:
-        request.join()
+    announced(*requests)
     return requests
 
 
@@ -250,11 +282,11 @@ def test_8_6_close() -> None:
 def test_8_6_a_loop_that_ended_is_looked_at() -> None:
     """Contract 8.6: where events wait for a loop that may have ended, its wake-up is tried; else nobody is asked."""
     hook, log = Loop(), []
-    hook._see_end()
+    hook._on_loop_end()
     assert 0 == hook.wakeups
     pending(hook, log.append)
     hook.gone = RuntimeError()
-    hook._see_end()
+    hook._on_loop_end()
     urlrequest.drain()
 
     assert 1 == len(log)
@@ -263,6 +295,6 @@ def test_8_6_a_loop_that_ended_is_looked_at() -> None:
 def test_8_4_a_missing_toolkit() -> None:
     """Contract 8.4: a toolkit that is not installed is an ImportError that names the package."""
     with pytest.raises(ImportError, match="this hook needs the package some-package"):
-        hooks._base.toolkit("urlrequest_no_such_module", "some-package")
+        hooks._base.import_toolkit("urlrequest_no_such_module", "some-package")
     with pytest.raises(AttributeError, match="has no attribute 'NoHook'"):
         hooks.NoHook  # noqa: B018 - that is the access
