@@ -195,12 +195,12 @@ def test_17_2_stalled_receiver_stops_the_worker(server: Server) -> None:
         if stalled(request):
             break
         tick.wait(0.005)
-    posted = mailbox._octets_posted
+    posted = mailbox._bytes_posted
     assert LIMIT - MAX_CHUNK < posted <= LIMIT
     tick.wait(0.05)  # a worker that would go on had the time
-    assert posted == mailbox._octets_posted
+    assert posted == mailbox._bytes_posted
     drain_until(lambda: len(taken.body) > 3 * LIMIT)
-    assert mailbox._octets_posted - mailbox._octets_delivered <= LIMIT
+    assert mailbox._bytes_posted - mailbox._bytes_delivered <= LIMIT
     request.cancel()
     assert request.wait(timeout=PATIENCE)
     request.join(20)

@@ -307,7 +307,7 @@ def fair_between_requests(w: World) -> None:
 
 @case()
 def wakeups_are_merged(w: World) -> None:
-    """D3: what comes while the loop is busy takes a wake-up or two, not one each."""
+    """QUEUE-2: what comes while the loop is busy takes a wake-up or two, not one each."""
     runs: list[int] = []
 
     def first() -> None:
@@ -972,7 +972,7 @@ def wait_on_another_thread(w: World) -> None:
         waited = w.get("/gate")
         thread = threading.Thread(target=wait, name="scope")
         thread.start()
-        assert _becomes(lambda: bool(waited._urlrequest_call.mailbox._visits))
+        assert _becomes(lambda: bool(waited._urlrequest_call.mailbox._subscriptions))
         w.gate.set()
         thread.join()
         w.get("/text")

@@ -10,8 +10,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from urlrequest._client.callbacks import Callbacks, run_progress
 from urlrequest._delivery.events import Cancel, Outcome, ProgressRun, Success
-from urlrequest._delivery.lifecycle import Lifecycle, State
-from urlrequest._delivery.mailbox import PROGRESS_LIMIT, Mailbox, Subscription
+from urlrequest._delivery.lifecycle import Lifecycle
+from urlrequest._delivery.mailbox import MAX_PROGRESS, Mailbox, Subscription
 from urlrequest._delivery.queue import DispatchQueue
 
 
@@ -26,14 +26,6 @@ class Request(Callbacks):
         self.raises = False
         self.on_progress = lambda _, current, _total: self._note(current)
         self.mailbox = Mailbox(self, queue)
-
-    @property
-    def is_cancelled(self) -> bool:
-        return self.lifecycle.is_cancelled
-
-    @property
-    def is_settled(self) -> bool:
-        return self.lifecycle.is_settled
 
     def has_callback(self) -> bool:
         return self.has_callbacks and not self.lifecycle.is_finished
@@ -70,20 +62,19 @@ class Request(Callbacks):
 
 
 class MailboxMachine(RuleBasedStateMachine):
-    """One request, its home queue, and threads that come to wait for it."""
+    """One request, the queue of its hook, and threads that come to wait for it."""
 
-    visits = Bundle("visits")
+    subscribed = Bundle("subscribed")
 
     @initialize(has_callbacks=st.booleans())
     def begin(self, has_callbacks: bool) -> None:
         self.wakeups = 0
         self.home = DispatchQueue(self._wake)
         self.request = Request(self.home, has_callbacks=has_callbacks)
-        self.request.lifecycle.advance(State.RUNNING)
+        self.request.lifecycle.start()
         self.posted = 0
-        self.must_come: list[int] = []  # the first event, and whatever was posted last
         self.is_worker_done = self.was_cancelled_in_time = False
-        self.open_visits: list[Subscription] = []
+        self.subscriptions: list[Subscription] = []
         self.queues: dict[int, DispatchQueue] = {}
 
     def _wake(self) -> None:
@@ -135,24 +126,25 @@ class MailboxMachine(RuleBasedStateMachine):
         except ZeroDivisionError:
             pass
 
-    @rule(target=visits)
+    @rule(target=subscribed)
     def come(self) -> Subscription:
         queue = DispatchQueue(lambda: None)
-        seat = self.request.mailbox.visit(queue)
-        self.queues[id(seat)] = queue
-        self.open_visits.append(seat)
-        return seat
+        subscription = Subscription(self.request.mailbox, queue, [])
+        self.request.mailbox.subscribe(subscription)
+        self.queues[id(subscription)] = queue
+        self.subscriptions.append(subscription)
+        return subscription
 
-    @rule(seat=visits, budget=st.sampled_from([None, 0.0, 1.0]))
-    def drain_visit(self, seat: Subscription, budget: float | None) -> None:
-        if seat in self.open_visits:
-            self._drain(self.queues[id(seat)], budget)
+    @rule(subscription=subscribed, budget=st.sampled_from([None, 0.0, 1.0]))
+    def drain_subscribed(self, subscription: Subscription, budget: float | None) -> None:
+        if subscription in self.subscriptions:
+            self._drain(self.queues[id(subscription)], budget)
 
-    @rule(seat=visits)
-    def go(self, seat: Subscription) -> None:
-        if seat in self.open_visits:
-            self.open_visits.remove(seat)
-            self.request.mailbox.leave(seat)
+    @rule(subscription=subscribed)
+    def go(self, subscription: Subscription) -> None:
+        if subscription in self.subscriptions:
+            self.subscriptions.remove(subscription)
+            self.request.mailbox.unsubscribe(subscription)
 
     # What always holds
 
@@ -170,7 +162,7 @@ class MailboxMachine(RuleBasedStateMachine):
     @invariant()
     def no_more_than_the_limit(self) -> None:
         held = sum(run.count for run in self.request.mailbox._runs) + self.request.mailbox._current.count
-        assert held <= PROGRESS_LIMIT
+        assert held <= MAX_PROGRESS
 
     @invariant()
     def a_cancel_is_kept(self) -> None:
@@ -180,19 +172,19 @@ class MailboxMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_is_ready_is_announced(self) -> None:
-        """Nothing is forgotten: some queue that will be drained has a seat of a request that has something."""
+        """Nothing is forgotten: some queue that will be drained has an entry of a request that has something."""
         if self.request.mailbox.is_ready:
-            queues = [self.queues[id(seat)] for seat in self.open_visits] or [self.home]
+            queues = [self.queues[id(subscription)] for subscription in self.subscriptions] or [self.home]
             assert all(queue._ready for queue in queues)
-            assert self.open_visits or self.home._is_armed.is_set()
+            assert self.subscriptions or self.home._is_armed.is_set()
 
     def teardown(self) -> None:
         """Whatever has happened, drains bring everything home in the end."""
         if not hasattr(self, "request"):
             return
         self.request.raises = False
-        for seat in self.open_visits:
-            self.request.mailbox.leave(seat)
+        for subscription in self.subscriptions:
+            self.request.mailbox.unsubscribe(subscription)
         if not self.is_worker_done:
             self.settle()
         while self.home.drain():
@@ -201,7 +193,7 @@ class MailboxMachine(RuleBasedStateMachine):
         assert len(self.request.ends) == 1
         if not self.was_cancelled_in_time and self.posted:
             assert (0, self.posted - 1) == (events[0], events[-1])
-            assert self.posted > PROGRESS_LIMIT or events == list(range(self.posted))
+            assert self.posted > MAX_PROGRESS or events == list(range(self.posted))
 
 
 MailboxMachine.TestCase.settings = settings(deadline=None, max_examples=150, stateful_step_count=40)

@@ -11,7 +11,7 @@ import pytest
 import urlrequest
 from urlrequest import UrlRequest, cancel_all, wait_all
 from urlrequest._client.call import active_calls
-from urlrequest._delivery.mailbox import PROGRESS_LIMIT, Mailbox
+from urlrequest._delivery.mailbox import MAX_PROGRESS, Mailbox
 from urlrequest.hooks import ManualHook
 from urlrequest.testing import Reply, Server
 
@@ -175,7 +175,7 @@ def test_5_4_a_flood_of_progress(server: Server) -> None:
     request.join()
     assert request.wait(timeout=30)
 
-    assert PROGRESS_LIMIT == len(events)
+    assert MAX_PROGRESS == len(events)
     assert (0, 20_000) == (events[0], events[-1])
     assert events == sorted(events)
 

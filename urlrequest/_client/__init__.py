@@ -1,1 +1,6 @@
-"""What a program holds: `UrlRequest` and `Session`, and what stands behind them."""
+"""What a program holds, `UrlRequest` and `Session`, and the `Call` behind each request.
+
+Read `request` first, then `call`, which does the work; `callbacks`, `response_attributes` and `thread_facade` are the
+parts of a request's interface. `session` and `shared` are what requests have in common, `active` all that are
+unfinished, `exit_and_fork` what is done with them at the end of the process and in a forked child. Invariants: CALL.
+"""

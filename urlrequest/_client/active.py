@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from urlrequest._delivery import awaiting
-from urlrequest._delivery.queue import wait_for
+from urlrequest._delivery import waiting
+from urlrequest._delivery.waiting import wait_for
 
 from .call import active_calls
 
@@ -70,7 +70,7 @@ def as_completed(requests: Iterable[UrlRequest], timeout: float | None = None) -
         TimeoutError: The time ran out. BaseException: What a callback raised.
     """
     by_mailbox = {request._urlrequest_call.mailbox: request for request in requests}  # noqa: SLF001 - as above
-    yield from awaiting.as_completed(by_mailbox, timeout)
+    yield from waiting.as_completed(by_mailbox, timeout)
 
 
 def cancel_all() -> int:

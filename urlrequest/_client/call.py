@@ -34,7 +34,7 @@ from time import monotonic
 from urlrequest._concurrency.deadline import Deadline, check_seconds, earliest
 from urlrequest._concurrency.sync import MAX_SLEEP, Signal
 from urlrequest._delivery.events import Error, Failure, Outcome, ProgressRun, Redirect
-from urlrequest._delivery.lifecycle import Lifecycle, State
+from urlrequest._delivery.lifecycle import Lifecycle
 from urlrequest._delivery.mailbox import Mailbox
 from urlrequest._delivery.queue import DispatchQueue, default_queue
 from urlrequest._engine.perform import perform
@@ -269,17 +269,21 @@ class Call:
                 _report(error, request)
             else:
                 self._settle(Error(error=error, head=self.head))
-        self._attempt(self.mailbox.publish)  # while the worker is not free: logging may take its time
+        self._publish_at_once(request)  # while the worker is not free: logging may take its time
 
     def tell(self) -> None:
         """Announce the outcome. The request counts as ended by then: joining threads go on first."""
+        request = self.request  # `_end()` may let go of it
         self._end()
         if not self.lifecycle.is_cancelled:  # else the canceller has announced it
-            self._attempt(self.mailbox.announce)
+            try:
+                self.mailbox.announce()
+            except BaseException as error:  # noqa: BLE001 - a wake-up that raises must end no worker
+                _report(error, request)
 
     def perform(self) -> None:
         """What `UrlRequest.run()` does: perform the request, and settle it with the outcome."""
-        if not self.lifecycle.advance(State.RUNNING):
+        if not self.lifecycle.start():
             return
         if self.argument_error is not None:
             self._settle(Error(error=self.argument_error))
@@ -290,17 +294,17 @@ class Call:
         except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too: the caller must hear of the end
             self._settle(Error(error=error, head=self.head))
 
-    def _attempt(self, step: Callable[[], None]) -> None:
-        request = self.request  # the step may be what lets go of it
+    def _publish_at_once(self, request: Request) -> None:
+        """Publish the outcome if it has no callback."""
         try:
-            step()
-        except BaseException as error:  # noqa: BLE001 - it must end no worker
+            self.mailbox.publish()
+        except BaseException as error:  # noqa: BLE001 - a log handler that raises must end no worker
             _report(error, request)
 
     def _fail(self, error: Exception) -> None:
         """End the request without a worker."""
         self._settle(Error(error=error))
-        self._attempt(self.mailbox.publish)
+        self._publish_at_once(self.request)
         self.tell()
 
     def _settle(self, outcome: Outcome) -> None:
@@ -373,17 +377,9 @@ class Call:
         mailbox.post_chunk(octets)
 
     def begin_commit(self) -> bool:
-        return self.lifecycle.advance(State.COMMITTING)
+        return self.lifecycle.begin_commit()
 
     # For the mailbox, on the dispatch thread
-
-    @property
-    def is_cancelled(self) -> bool:
-        return self.lifecycle.is_cancelled
-
-    @property
-    def is_settled(self) -> bool:
-        return self.lifecycle.is_settled
 
     def has_callback(self) -> bool:
         return has_callback(self.request, self.lifecycle.callback)

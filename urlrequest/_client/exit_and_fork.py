@@ -52,7 +52,7 @@ def reset_after_fork() -> None:
     timer.reset_after_fork()
     for session in list(sessions):
         session.reset_after_fork()
-    default_queue.forget()
+    default_queue.reset_after_fork()
     for call in list(active_calls):
         call.fail_forked(threading.get_ident())
     wakeup.reset_after_fork()  # last: the requests have given theirs back, which are the parent's too

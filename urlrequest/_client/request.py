@@ -12,7 +12,7 @@ from __future__ import annotations
 from itertools import count
 
 from urlrequest._content.text import is_json, parse_json
-from urlrequest._delivery.queue import wait_for
+from urlrequest._delivery.waiting import wait_for
 from urlrequest._engine.options import Options
 from urlrequest._engine.prepare import find_target
 from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
@@ -100,7 +100,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         max_size: int | None = None,
         resume: bool = False,
         checksum: str | None = None,
-    ) -> None:
+    ) -> None:  # pyright: ignore[reportMissingSuperCall]  # see `ThreadFacade`
         """Make the request and start it.
 
         Args:
@@ -154,7 +154,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
             self, on_success, on_redirect, on_failure, on_error, on_progress, on_cancel, on_finish,
             on_upload_progress, on_chunk,
         )  # fmt: skip
-        ThreadFacade.__init__(self, f"urlrequest-{next(_numbers)}")
+        self.name = f"urlrequest-{next(_numbers)}"
         self.url, self.req_body, self.req_headers = url, req_body, req_headers
         self.chunk_size, self.decode, self.debug, self.file_path = chunk_size, decode, debug, file_path
         self.ca_file, self.verify, self.timeout, self.deadline = ca_file, verify, timeout, deadline

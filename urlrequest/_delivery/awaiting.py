@@ -1,30 +1,22 @@
-"""Awaiting requests under asyncio and trio, and taking many as they complete.
+"""Awaiting requests under asyncio and trio.
 
-Whoever awaits a request is its dispatch thread meanwhile, as a thread in `wait()` is (contract 6.3, 17.8): the loop
-goes on running between the callbacks. Everything here runs on the thread of the loop, or of the caller; the wake-ups
-may come from any thread.
+A task that awaits a request is its dispatch thread meanwhile, as a thread in `wait()` is (contract 6.3, 17.8); the loop
+goes on between the callbacks. Everything here runs on the thread of the loop; the wake-ups come from any thread.
 """
 
 from __future__ import annotations
 
 import sys
-import threading
 from contextlib import suppress
 
-from urlrequest._concurrency.deadline import Deadline, earliest
-from urlrequest._concurrency.sync import MAX_SLEEP
-from urlrequest._concurrency.wakeup import borrowed_waker
-
-from .queue import SLICE, DispatchQueue
+from .waiting import Subscriber
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from typing import Any, Protocol, TypeVar
+    from collections.abc import Callable
+    from typing import Any, Protocol
 
-    from .mailbox import Mailbox, Subscription
-
-    T = TypeVar("T")
+    from .mailbox import Mailbox
 
     class _Loop(Protocol):
         """What awaiting needs of an event loop."""
@@ -34,11 +26,11 @@ if TYPE_CHECKING:
             ...
 
         def call_soon(self, call: Callable[[], object]) -> None:
-            """Have something called on the loop's thread, if it still runs. Any thread; never blocks."""
+            """Call something on the loop's thread, if it still runs. Any thread; never blocks."""
             ...
 
 
-__all__ = ["as_completed", "await_end"]
+__all__ = ["await_end"]
 
 
 class _Asyncio:
@@ -49,7 +41,7 @@ class _Asyncio:
         self.make_event = asyncio.Event
 
     def call_soon(self, call: Callable[[], object]) -> None:
-        with suppress(RuntimeError):  # it is closed: nobody awaits any more
+        with suppress(RuntimeError):  # it is closed: no task awaits any more
             self._loop.call_soon_threadsafe(call)
 
 
@@ -61,7 +53,7 @@ class _Trio:
         self.make_event = trio.Event
 
     def call_soon(self, call: Callable[[], object]) -> None:
-        with suppress(RuntimeError):  # trio.RunFinishedError: nobody awaits any more
+        with suppress(RuntimeError):  # trio.RunFinishedError: no task awaits any more
             self._token.run_sync_soon(call)
 
 
@@ -74,10 +66,10 @@ def _running_loop() -> _Loop:
 
 
 async def await_end(mailbox: Mailbox, cancel: Callable[[], bool]) -> None:
-    """Deliver a request's events on the running loop until the request is finished.
+    """Deliver a request's events on the running loop until the request is over.
 
     Args:
-        cancel: Cancels the request, when the task that awaits it is cancelled.
+        cancel: Cancels the request; called when the task that awaits it is cancelled.
     """
     loop = _running_loop()
     event = loop.make_event()
@@ -85,58 +77,20 @@ async def await_end(mailbox: Mailbox, cancel: Callable[[], bool]) -> None:
     def wake() -> None:  # always the present event: trio's cannot be cleared
         event.set()
 
-    queue = DispatchQueue(lambda: loop.call_soon(wake))
-    thread = threading.get_ident()
-    visit = mailbox.visit(queue)
-    try:
+    with Subscriber([mailbox], lambda: loop.call_soon(wake)) as subscriber:
         while True:
-            queue.drain(SLICE)
-            if mailbox.ends_for(thread):
-                break
-            await _wait_or_cancel(event, cancel, queue)
+            subscriber.deliver()
+            if not subscriber.unfinished:
+                return
+            await _wait_or_cancel(event, cancel, subscriber)
             event = loop.make_event()
-    finally:
-        mailbox.leave(visit)
 
 
-async def _wait_or_cancel(event: Any, cancel: Callable[[], bool], queue: DispatchQueue) -> None:
+async def _wait_or_cancel(event: Any, cancel: Callable[[], bool], subscriber: Subscriber) -> None:
     """Wait for the event; a task that is cancelled meanwhile cancels the request, whose last callbacks run at once."""
     try:
         await event.wait()
     except BaseException:
         if cancel():
-            queue.drain()
+            subscriber.deliver(None)
         raise
-
-
-def as_completed(requests: Mapping[Mailbox, T], timeout: float | None = None) -> Iterator[T]:
-    """Deliver the events of these requests on the calling thread, and yield each request when it is finished.
-
-    Args:
-        requests: What to yield, by mailbox.
-        timeout: The longest time until the last of them, in seconds; None: no limit.
-    Raises:
-        TimeoutError: The time ran out. BaseException: What a callback raised.
-    """
-    deadline, thread = Deadline(timeout), threading.get_ident()
-    waiting = dict(requests)
-    visits: dict[Mailbox, Subscription] = {}
-    with borrowed_waker() as waker:
-        queue = DispatchQueue(waker.wake)
-        try:
-            for mailbox in waiting:
-                visits[mailbox] = mailbox.visit(queue)
-            while waiting:
-                queue.drain(SLICE)
-                finished = [mailbox for mailbox in waiting if mailbox.ends_for(thread)]
-                for mailbox in finished:
-                    mailbox.leave(visits.pop(mailbox))
-                    yield waiting.pop(mailbox)
-                if finished:
-                    continue
-                if deadline.has_passed():
-                    raise TimeoutError(f"{len(waiting)} requests were not finished within {timeout:g} s")
-                waker.sleep(earliest(MAX_SLEEP, deadline.remaining()))
-        finally:
-            for mailbox, visit in visits.items():
-                mailbox.leave(visit)

@@ -1,4 +1,4 @@
-"""The callbacks' own words: how far a request is, and how it can end.
+"""What callbacks are run for: progress, chunks of a body, and the outcome of a request.
 
 An outcome is made once, by the worker or the canceller, and never changed. It knows the name of its callback and the
 arguments that follow the request (contract 3.2), so that delivery is one line.
@@ -46,23 +46,23 @@ class ProgressRun:
         """The attribute of the request that holds the callback."""
         return "on_upload_progress" if self.is_upload else "on_progress"
 
-    def head(self, count: int) -> ProgressRun:
-        """The run's first events."""
+    def first_events(self, count: int) -> ProgressRun:
+        """So many of the run's events, from the front."""
         return ProgressRun(self.first, self.step, count, self.total, is_upload=self.is_upload)
 
-    def last(self) -> ProgressRun:
+    def last_event(self) -> ProgressRun:
         """The run's last event alone."""
         first = self.first + self.step * (self.count - 1)
         return ProgressRun(first, self.step, 1, self.total, is_upload=self.is_upload)
 
 
 class Chunk:
-    """A piece of a body, for on_chunk."""
+    """A chunk of a body, for on_chunk."""
 
-    __slots__ = ("octets",)
+    __slots__ = ("chunk",)
 
-    def __init__(self, octets: bytes) -> None:
-        self.octets = octets
+    def __init__(self, chunk: bytes) -> None:
+        self.chunk = chunk
 
 
 class Outcome:
@@ -71,7 +71,7 @@ class Outcome:
     Attributes:
         callback: The attribute of the request that holds the callback.
         head: The response's head, or None when none was received.
-        content: The body's octets, or None when there was no complete body.
+        content: The body's bytes, or None when there was no complete body.
         result: What the user gets (contract 4), or None.
         error: What went wrong, or None.
     """

@@ -1,27 +1,21 @@
-"""The state of one request, and who may change it.
+"""The state of one request, and which thread may change it.
 
-    QUEUED --start--> RUNNING --commit--> COMMITTING --settle--> SETTLED --finish--> FINISHED
-       +-------- cancel --+------ cancel -------+------ cancel -----^
+`TRANSITIONS` holds every move there is. The worker moves a request up to SETTLED, the dispatch thread moves it on to
+FINISHED. A canceller settles it from any state that is not FINISHED: then the outcome is `Cancel`, and what the worker
+says later counts for nothing. While the outcome is undelivered, a cancel takes its place.
 
-=========================  ==================  =======================================================================
-from -> to                 who                 then
-=========================  ==================  =======================================================================
-QUEUED -> RUNNING          worker              performs the request
-RUNNING -> COMMITTING      worker              the content is verified; a file is moved to its place
-RUNNING, COMMITTING        worker              the outcome waits for its delivery
-  -> SETTLED
-any of these, undelivered  canceller           the outcome is `Cancel`, whatever the worker says later
-  -> SETTLED(Cancel)
-SETTLED -> FINISHED        dispatch thread     publishes the outcome and runs the terminal callback
-=========================  ==================  =======================================================================
+Thread safety. `_progress` and `_outcome` are the worker's, `_final` and `is_finished` those of the holder of the turn
+to deliver (see `mailbox`); each is one reference. `_decided` is a lock that is tried.
 
 Invariants:
-    L1  Exactly one outcome is delivered. Whoever acquires `_decided` decides it: a canceller, or the dispatch thread
-        that is about to run the terminal callback (contract 7.3). A lost race is told by False.
-    L2  The worker alone moves the state up to SETTLED, so its moves race with nothing but a cancel, and a cancel does
-        not look at them.
-    L3  Nothing here blocks: locks are tried, never waited for. `cancel()` may run in a signal handler that interrupts
-        any line of this library on the same thread (a lock that the interrupted line holds would never be released).
+    LIFECYCLE-1  Exactly one outcome is delivered. The thread that acquires `_decided` decides it: a canceller, or the
+                 dispatch thread that is about to run the terminal callback (contract 7.3). The thread that comes
+                 second gets False.
+    LIFECYCLE-2  The worker alone moves the state up to SETTLED, so its moves race with nothing but a cancel, and a
+                 cancel does not look at them.
+    LIFECYCLE-3  Nothing here blocks: locks are tried, never waited for. `cancel()` may run in a signal handler that
+                 interrupts any line of this library on the same thread (a lock that the interrupted line holds would
+                 never be released).
 """
 
 from __future__ import annotations
@@ -35,6 +29,8 @@ __all__ = ["TRANSITIONS", "Lifecycle", "State"]
 
 
 class State(enum.Enum):
+    """How far a request is."""
+
     QUEUED = "queued"
     RUNNING = "running"
     COMMITTING = "committing"
@@ -44,17 +40,25 @@ class State(enum.Enum):
     __hash__ = object.__hash__  # there is one of each; Enum's own is a call in Python
 
 
-TRANSITIONS: dict[State, frozenset[State]] = {
-    State.QUEUED: frozenset({State.RUNNING, State.SETTLED}),
-    State.RUNNING: frozenset({State.COMMITTING, State.SETTLED}),
-    State.COMMITTING: frozenset({State.SETTLED}),
-    State.SETTLED: frozenset({State.FINISHED}),
-    State.FINISHED: frozenset(),
+TRANSITIONS: dict[tuple[State, State], str] = {
+    (State.QUEUED, State.RUNNING): "a worker thread takes the request",
+    (State.QUEUED, State.SETTLED): "a cancel, the deadline, or an error before there is a worker thread",
+    (State.RUNNING, State.COMMITTING): "the body is complete and verified; the file is about to be moved to its place",
+    (State.RUNNING, State.SETTLED): "a response, an error, or a cancel",
+    (State.COMMITTING, State.SETTLED): "the file is in its place; or an error of the disk, or a cancel",
+    (State.SETTLED, State.FINISHED): "the dispatch thread publishes the outcome and runs the terminal callback",
 }
+"""Every move, and when it is made. A cancel leaves SETTLED as it is, and takes the place of the undelivered outcome."""
 
 
 class Lifecycle:
-    """One request's state and outcome. All methods are safe from any thread and from signal handlers."""
+    """One request's state and outcome. All methods are safe from any thread and from signal handlers.
+
+    Attributes:
+        is_cancelled: A cancel decided the outcome, or is about to.
+        is_settled: There is an outcome to deliver, or it has been delivered.
+        is_finished: The outcome has been published.
+    """
 
     __slots__ = ("_decided", "_final", "_outcome", "_progress", "is_cancelled", "is_finished", "is_settled")
 
@@ -64,11 +68,12 @@ class Lifecycle:
         self._final: Outcome | None = None  # the one that counts
         self._decided = Lock()
         self.is_cancelled = False
-        self.is_settled = False  # there is an outcome to deliver, or it has been delivered
+        self.is_settled = False
         self.is_finished = False
 
     @property
     def state(self) -> State:
+        """The state, as it stands now."""
         if self.is_finished:
             return State.FINISHED
         return State.SETTLED if self.is_cancelled else self._progress
@@ -76,25 +81,37 @@ class Lifecycle:
     @property
     def callback(self) -> str:
         """The name of the callback for the outcome, as it stands now."""
-        outcome = self._outcome  # read once: whoever delivers it lets go of it
+        outcome = self._outcome  # read once: the thread that delivers it lets go of it
         return Cancel.callback if self.is_cancelled or outcome is None else outcome.callback
 
-    def advance(self, to: State) -> bool:
-        """Worker only: enter a state. False when the request was cancelled: only tidying up is left then."""
-        if self.is_cancelled:
-            return False
-        assert to in TRANSITIONS[self._progress], f"{self._progress} -> {to}"
-        self._progress = to
-        return True
+    def start(self) -> bool:
+        """Worker only: the request is being performed. False when it was cancelled: there is nothing to do.
+
+        Raises:
+            RuntimeError: It was started before.
+        """
+        return self._enter(State.RUNNING)
+
+    def begin_commit(self) -> bool:
+        """Worker only: the file is about to be moved. False when the request was cancelled: it must not be."""
+        return self._enter(State.COMMITTING)
 
     def settle(self, outcome: Outcome) -> bool:
         """Worker only: offer the outcome. False when a cancel came first."""
         self._outcome = outcome
-        if self.advance(State.SETTLED):
+        if self._enter(State.SETTLED):
             self.is_settled = True
             return True
         self._outcome = None
         return False
+
+    def _enter(self, state: State) -> bool:
+        if self.is_cancelled:
+            return False
+        if (self._progress, state) not in TRANSITIONS:
+            raise _wrong_move(self._progress, state)
+        self._progress = state
+        return True
 
     def cancel(self) -> bool:
         """Decide that the outcome is `Cancel`. True for the one call that decided it."""
@@ -104,10 +121,15 @@ class Lifecycle:
         return True
 
     def decide(self) -> Outcome:
-        """Holder of the turn to deliver: decide the outcome, unless a canceller has done so, and return it."""
+        """Holder of the turn to deliver: decide the outcome, unless a canceller has done so, and return it.
+
+        Raises:
+            RuntimeError: The request is not settled.
+        """
         if self._final is None:
             outcome = self._outcome
-            assert outcome is not None or self.is_cancelled, "there is nothing to decide before the request is settled"
+            if outcome is None and not self.is_cancelled:
+                raise RuntimeError("there is nothing to decide before the request is settled")
             if not self._decided.acquire(blocking=False):
                 self.is_cancelled = self.is_settled = True  # the canceller may not have come to this line yet
                 outcome = Cancel()
@@ -116,6 +138,16 @@ class Lifecycle:
         return self._final
 
     def finish(self) -> None:
-        """Holder of the turn to deliver: the outcome has been published."""
+        """Holder of the turn to deliver: the outcome has been published.
+
+        Raises:
+            RuntimeError: The request is not settled, or was finished before.
+        """
+        if (self.state, State.FINISHED) not in TRANSITIONS:
+            raise _wrong_move(self.state, State.FINISHED)
         self.is_finished = True
         self._outcome = self._final = None
+
+
+def _wrong_move(before: State, after: State) -> RuntimeError:
+    return RuntimeError(f"a request that is {before.value} cannot become {after.value}")

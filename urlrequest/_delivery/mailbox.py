@@ -1,20 +1,22 @@
 """Mailbox: one request's undelivered events, and how they are delivered.
 
-A mailbox has its seat in the queue of its hook, and a visit has one in the queue of each thread that waits for the
-request. An event puts the seats into their queues (see `_delivery.queue`), whose draining comes back here.
+A mailbox has one entry in the queue of its hook: itself. It has a subscription, which is an entry too, in the queue of
+each thread that waits for the request. An event puts these entries into their queues (see `queue`), whose draining
+comes back here.
 
-Thread safety. The worker alone posts progress; the worker or a canceller posts the end. Any thread may deliver. What
-they share are lists, whose single operations are atomic, and locks that are tried, never waited for: so `cancel()` may
-post from a signal handler, and a callback keeps no other thread waiting. A worker that finds no room for a piece of the
-body sets `is_held_up`, looks again, and sleeps; who delivers a piece counts it first and looks at `is_held_up` then. So
-one of the two always sees the other, and a wake-up is sent only to a sleeping worker.
+Thread safety. The worker alone posts progress and chunks; the worker or a canceller posts the end. Any thread may
+deliver. What they share are lists, whose single operations are atomic, and locks that are tried, never waited for: so
+`cancel()` may post from a signal handler, and a callback keeps no other thread waiting. A worker that finds no room for
+a chunk sets `is_held_up`, looks again, and sleeps; the thread that delivers a chunk counts it first and looks at
+`is_held_up` then. So one of the two always sees the other, and a wake-up is sent only to a sleeping worker.
 
 Invariants:
-    D1  One thread at a time delivers events of one request: the one that acquired `Mailbox._turn`. Whoever finds it
-        taken leaves, and the holder looks again after releasing it, so that no event is left without a wake-up.
-    D4  While a thread waits for a request, only waiting threads deliver its events (contract 6.3).
-    D5  Undelivered progress events are at most `PROGRESS_LIMIT`; beyond it the newest replaces the last (contract
-        5.4).
+    MAILBOX-1  One thread at a time delivers events of one request: the one that acquired `Mailbox._turn`. A thread that
+               finds it taken leaves, and the holder looks again after releasing it, so that no event is left without a
+               wake-up.
+    MAILBOX-2  While a thread waits for a request, only waiting threads deliver its events (contract 6.3).
+    MAILBOX-3  Undelivered progress events are at most `MAX_PROGRESS`; beyond it the newest replaces the last (contract
+               5.4).
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ import threading
 from threading import Lock
 
 from .events import Chunk, ProgressRun
-from .queue import BATCH, QueueEntry
+from .lifecycle import Lifecycle
+from .queue import MAX_BATCH, QueueEntry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,18 +35,19 @@ if TYPE_CHECKING:
     from .queue import DispatchQueue
 
     class Receiver(Protocol):
-        """Who a mailbox's events are for: the request."""
+        """What gets a mailbox's events: the call of its request."""
 
         @property
-        def is_cancelled(self) -> bool: ...
-        @property
-        def is_settled(self) -> bool: ...
-        def has_callback(self) -> bool: ...  # for the outcome
+        def lifecycle(self) -> Lifecycle: ...
+        def has_callback(self) -> bool:
+            """Whether there is a callback for the outcome."""
+            ...
+
         def deliver_progress(self, run: ProgressRun, most: int, until: float | None) -> int:
             """Run the callback for the next events of a run, each taken out of it before; how many there were."""
             ...
 
-        def deliver_chunk(self, octets: bytes) -> None: ...
+        def deliver_chunk(self, chunk: bytes) -> None: ...
         def deliver_outcome(self) -> None:
             """Publish the outcome and run its callbacks. Dispatch thread, once."""
             ...
@@ -55,18 +59,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Mailbox", "Subscription"]
 
-PROGRESS_LIMIT = 1024  # events
-CHUNK_OCTETS = 1024 * 1024  # octets of a body that may wait for on_chunk
+MAX_PROGRESS = 1024  # events
+MAX_CHUNK_BYTES = 1024 * 1024  # bytes of a body that may wait for on_chunk
 
 
 class _Detached:
-    """Stands in for a request that is finished, and asked no more than this.
+    """Stands in for the receiver once the request is over, and is asked no more than this.
 
-    It is cancelled: to whoever takes the turn when the request is over, there is nothing left to deliver.
+    It is cancelled: a thread that takes the turn when the request is over has nothing left to deliver.
     """
 
-    is_cancelled = True
-    is_settled = True
+    lifecycle = Lifecycle()
+    lifecycle.cancel()
 
     def has_callback(self) -> bool:
         return False
@@ -82,22 +86,22 @@ class Mailbox(QueueEntry):
     Attributes:
         is_ending: The terminal callback has begun, or there was none to run.
         is_over: on_finish has run; nothing will be delivered any more.
-        is_held_up: The worker waits for pieces of the body to be delivered; set by the worker alone.
+        is_held_up: The worker waits for chunks to be delivered; set by the worker alone.
     """
 
     __slots__ = (
+        "_bytes_delivered",
+        "_bytes_posted",
         "_chunks_delivered",
         "_chunks_posted",
         "_current",
         "_delivered",
-        "_octets_delivered",
-        "_octets_posted",
         "_owner",
         "_posted",
         "_receiver",
         "_runs",
+        "_subscriptions",
         "_turn",
-        "_visits",
         "is_ending",
         "is_held_up",
         "is_over",
@@ -107,10 +111,10 @@ class Mailbox(QueueEntry):
         super().__init__(queue)
         self._receiver = receiver
         # Lists, not deques: they hold little as a rule, and an empty deque takes more than all the rest of this.
-        self._visits: list[Subscription] = []  # of the threads that wait
+        self._subscriptions: list[Subscription] = []  # of the threads that wait
         self._runs: list[ProgressRun | Chunk] = []
-        self._chunks_posted = self._octets_posted = 0  # counted by the worker
-        self._chunks_delivered = self._octets_delivered = 0  # counted by the holder of the turn
+        self._chunks_posted = self._bytes_posted = 0  # counted by the worker
+        self._chunks_delivered = self._bytes_delivered = 0  # counted by the holder of the turn
         self._current = _NO_EVENTS  # what is being delivered; belongs to the turn
         self._posted = 0  # progress events put in; counted by the worker
         self._delivered = 0  # progress events of runs taken out; counted by the holder of the turn
@@ -124,13 +128,13 @@ class Mailbox(QueueEntry):
 
     def post_progress(self, run: ProgressRun) -> None:
         """Add progress events. Worker only."""
-        room = PROGRESS_LIMIT - self._undelivered
+        room = MAX_PROGRESS - self._undelivered
         if run.count > room:
             if room > 1:
-                self._put(run.head(room - 1))
+                self._put(run.first_events(room - 1))
             elif room < 1:
                 self._drop_newest(is_upload=run.is_upload)
-            run = run.last()
+            run = run.last_event()
         self._put(run)
         self.announce()
 
@@ -148,32 +152,32 @@ class Mailbox(QueueEntry):
             return
         self._posted -= run.count
         if run.count > 1:
-            self._put(run.head(run.count - 1))
+            self._put(run.first_events(run.count - 1))
 
-    def post_chunk(self, octets: bytes) -> None:
-        """Add a piece of the body. Worker only, when there `has_room`."""
-        self._octets_posted += len(octets)
+    def post_chunk(self, chunk: bytes) -> None:
+        """Add a chunk of the body. Worker only, when there `has_room`."""
+        self._bytes_posted += len(chunk)
         self._chunks_posted += 1
-        self._runs.append(Chunk(octets))
+        self._runs.append(Chunk(chunk))
         self.announce()
 
-    def has_room(self, octets: int) -> bool:
-        """Whether a piece of the body may wait to be delivered, besides those that do (contract 17.2)."""
+    def has_room(self, size: int) -> bool:
+        """Whether a chunk of so many bytes may wait to be delivered, besides those that do (contract 17.2)."""
         chunks = self._chunks_posted - self._chunks_delivered
-        waiting = self._octets_posted - self._octets_delivered
-        return not chunks or (chunks < PROGRESS_LIMIT and waiting + octets <= CHUNK_OCTETS)
+        waiting = self._bytes_posted - self._bytes_delivered
+        return not chunks or (chunks < MAX_PROGRESS and waiting + size <= MAX_CHUNK_BYTES)
 
     def post_outcome(self) -> None:
-        """Tell that the request is settled. Worker or canceller."""
+        """Publish what can be published at once, and announce that the request is settled. Worker or canceller."""
         self.publish()
         self.announce()
 
     def publish(self) -> None:
         """Finish a settled request here and now if no callback is left to run (contract 3.4), but announce nothing.
 
-        Whoever polls or joins needs no loop then.
+        A thread that polls or joins needs no loop then.
         """
-        has_progress = self._has_progress and not self._receiver.is_cancelled
+        has_progress = self._has_progress and not self._receiver.lifecycle.is_cancelled
         if has_progress or self._receiver.has_callback() or not self._turn.acquire(blocking=False):
             return
         try:
@@ -186,13 +190,13 @@ class Mailbox(QueueEntry):
             self._turn.release()
 
     def announce(self, *, but: Subscription | None = None) -> None:
-        """Have somebody come for the events, or notice the end; `but` has noticed."""
-        if self._visits:
-            for visit in tuple(self._visits):
-                if visit is not but:
-                    visit.line_up()
+        """Wake the threads that are to deliver the events, or to notice the end; `but` has noticed it."""
+        if self._subscriptions:
+            for subscription in tuple(self._subscriptions):
+                if subscription is not but:
+                    subscription.enqueue()
         elif not self.is_over:
-            self.line_up()
+            self.enqueue()
 
     # Delivering
 
@@ -208,37 +212,38 @@ class Mailbox(QueueEntry):
     @property
     def is_ready(self) -> bool:
         """Whether there is something to deliver."""
-        return not self.is_ending and (self._has_progress or self._receiver.is_settled)
+        return not self.is_ending and (self._has_progress or self._receiver.lifecycle.is_settled)
 
     @property
     def pending_count(self) -> int:
         """How many events there are to deliver, about."""
         chunks = self._chunks_posted - self._chunks_delivered
-        return self._undelivered + chunks + self._receiver.is_settled
+        return self._undelivered + chunks + self._receiver.lifecycle.is_settled
 
     def ends_for(self, thread: int) -> bool:
         """Whether a thread that waits need wait no longer; inside a terminal callback it must not (contract 6.3)."""
         return self.is_over or (self.is_ending and self._owner == thread)
 
-    def serve(self, most: int, until: float | None) -> int:
-        """Deliver a batch at home."""
-        self._place.release()  # D2
+    def deliver_batch(self, most: int, until: float | None) -> int:
+        """Deliver a batch on the thread that drains the hook's queue."""
+        self._queued.release()  # QUEUE-1
         return self.deliver(most, until)
 
-    def deliver(self, most: int, until: float | None, visit: Subscription | None = None) -> int:
+    def deliver(self, most: int, until: float | None, subscription: Subscription | None = None) -> int:
         """Run callbacks of this request on this thread.
 
         Args:
-            most: How many events at the most.
+            most: The largest number of events.
             until: When to stop, on `time.monotonic()`; one event is delivered in any case.
-            visit: The thread's if it waits for this request, which it may do inside one of the request's own callbacks.
+            subscription: That of this thread if it waits for this request, which it may do inside one of the request's
+                own callbacks.
         Returns:
-            How many events were delivered; 0 too when another thread delivers.
+            How many events were delivered; 0 also when another thread delivers.
         """
-        if self.is_over or (visit is None and self._visits):
-            return 0  # D4
+        if self.is_over or (subscription is None and self._subscriptions):
+            return 0  # MAILBOX-2
         thread = threading.get_ident()
-        is_nested = visit is not None and self._owner == thread
+        is_nested = subscription is not None and self._owner == thread
         if not is_nested:
             if not self._turn.acquire(blocking=False):
                 return 0
@@ -249,27 +254,27 @@ class Mailbox(QueueEntry):
             if not is_nested:
                 self._owner = None
                 self._turn.release()
-            self._look_again(visit)
+            self._look_again(subscription)
 
-    def _look_again(self, visit: Subscription | None) -> None:
-        """Announce what came while events were delivered (D1), or the end, which the deliverer knows of."""
+    def _look_again(self, subscription: Subscription | None) -> None:
+        """Announce what came while events were delivered (MAILBOX-1), or the end, which this thread knows of."""
         if self.is_over:
-            self.announce(but=visit)
+            self.announce(but=subscription)
         elif self.is_ready:
             self.announce()
 
     def deliver_all(self) -> None:
         """Run all callbacks that are pending now, on this thread."""
-        while self.deliver(BATCH, None):
+        while self.deliver(MAX_BATCH, None):
             pass
 
     def _run(self, most: int, until: float | None) -> int:
         receiver = self._receiver
-        if receiver.is_cancelled:
+        if receiver.lifecycle.is_cancelled:
             self._runs.clear()
         elif self._has_progress:
             return self._run_next(most, until)
-        if self.is_ending or not receiver.is_settled:
+        if self.is_ending or not receiver.lifecycle.is_settled:
             return 0
         self.is_ending = True
         try:
@@ -293,9 +298,9 @@ class Mailbox(QueueEntry):
             except IndexError:
                 return 0  # the worker has just taken it back, to put a newer one in its place
             if isinstance(following, Chunk):
-                self._octets_delivered += len(following.octets)
+                self._bytes_delivered += len(following.chunk)
                 self._chunks_delivered += 1
-                self._receiver.deliver_chunk(following.octets)
+                self._receiver.deliver_chunk(following.chunk)
                 return 1
             self._current = following  # before it is counted as delivered: never are fewer counted than there are
             self._delivered += following.count
@@ -303,36 +308,49 @@ class Mailbox(QueueEntry):
 
     # Waiting threads
 
-    def visit(self, queue: DispatchQueue) -> Subscription:
-        """Have a waiting thread's queue told of events from now on."""
-        visit = Subscription(self, queue)
-        self._visits.append(visit)  # before the look: an event that comes behind it is announced to the visit
+    def subscribe(self, subscription: Subscription) -> None:
+        """Announce events to a waiting thread from now on."""
+        self._subscriptions.append(subscription)  # before the look: an event that comes behind it is announced
         if self.is_over or self.is_ready:
-            visit.line_up()
-        return visit
+            subscription.enqueue()
 
-    def leave(self, visit: Subscription) -> None:
-        """End a visit; what is left to deliver goes to the others, or home."""
-        self._visits.remove(visit)
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """End a subscription, or one that has not begun; other threads are woken for what is left to deliver."""
+        try:
+            self._subscriptions.remove(subscription)
+        except ValueError:
+            return  # Ctrl-C came first
         if self.is_over:
-            self.withdraw()  # a program that only ever waits drains no queue, which would hold the request
+            self.dequeue()  # a program that only ever waits drains no queue, which would hold the request
         elif self.is_ready:
             self.announce()
 
 
 class Subscription(QueueEntry):
-    """A waiting thread's seat."""
+    """The entry of a thread that waits for a request, in a queue of that thread's own."""
 
-    __slots__ = ("mailbox",)
+    __slots__ = ("_ended", "_mailbox")
 
-    def __init__(self, mailbox: Mailbox, queue: DispatchQueue) -> None:
+    def __init__(self, mailbox: Mailbox, queue: DispatchQueue, ended: list[Mailbox]) -> None:
+        """Make a subscription, for `Mailbox.subscribe()`.
+
+        Args:
+            ended: Gets the mailbox when its request is over.
+        """
         super().__init__(queue)
-        self.mailbox = mailbox
+        self._mailbox = mailbox
+        self._ended = ended
 
     @property
     def pending_count(self) -> int:
-        return self.mailbox.pending_count
+        return self._mailbox.pending_count
 
-    def serve(self, most: int, until: float | None) -> int:
-        self._place.release()  # D2
-        return self.mailbox.deliver(most, until, self)
+    def deliver_batch(self, most: int, until: float | None) -> int:
+        """Deliver a batch on the waiting thread."""
+        self._queued.release()  # QUEUE-1
+        mailbox = self._mailbox
+        try:
+            return mailbox.deliver(most, until, self)
+        finally:
+            if mailbox.is_over:
+                self._ended.append(mailbox)

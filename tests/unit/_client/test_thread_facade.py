@@ -18,7 +18,7 @@ class Request(ThreadFacade):
     """A Thread that nothing was sent for: `begin()` and `end()` are what its worker does."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(name)
+        self.name = name
         me: Any = self
         self._urlrequest_call = Call(me)
 

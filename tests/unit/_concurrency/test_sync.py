@@ -9,8 +9,8 @@ import pytest
 from urlrequest._concurrency.sync import AtomicFlag, Signal
 
 
-def test_l3_flag() -> None:
-    """Invariant L3: one thread sets a flag; setting and clearing never wait."""
+def test_lifecycle_3_flag() -> None:
+    """LIFECYCLE-3: one thread sets a flag; setting and clearing never wait."""
     flag = AtomicFlag()
     assert not flag.is_set()
     flag.clear()

@@ -7,8 +7,9 @@ import pytest
 
 from urlrequest._client.callbacks import Callbacks, run_progress
 from urlrequest._delivery.events import ProgressRun
-from urlrequest._delivery.mailbox import PROGRESS_LIMIT, Mailbox, Subscription
-from urlrequest._delivery.queue import BATCH, DispatchQueue
+from urlrequest._delivery.lifecycle import Lifecycle
+from urlrequest._delivery.mailbox import MAX_PROGRESS, Mailbox, Subscription
+from urlrequest._delivery.queue import MAX_BATCH, DispatchQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +20,7 @@ class Receiver(Callbacks):
 
     def __init__(self, *, callbacks: bool = True) -> None:
         self.on_progress = lambda _, current, _total: self._note(current)
-        self.is_cancelled = False
-        self.is_settled = False
+        self.lifecycle = Lifecycle()
         self.callbacks = callbacks
         self.delivered: list[Any] = []
         self.during: Callable[[Any], object] = lambda event: None
@@ -33,10 +33,10 @@ class Receiver(Callbacks):
         self.during(event)
 
     def deliver_progress(self, run: ProgressRun, most: int, until: float | None) -> int:
-        return run_progress(self, run, most, until, self)
+        return run_progress(self, run, most, until, self.lifecycle)
 
-    def deliver_chunk(self, octets: bytes) -> None:
-        self._note(octets)
+    def deliver_chunk(self, chunk: bytes) -> None:
+        self._note(chunk)
 
     def deliver_outcome(self) -> None:
         self.delivered.append("end")
@@ -51,13 +51,14 @@ class Receiver(Callbacks):
 
 
 class Desk:
-    """A receiver, its mailbox, and the queue at home."""
+    """A receiver, its mailbox, and the queue of its hook."""
 
     def __init__(self, *, callbacks: bool = True) -> None:
         self.wakeups = 0
         self.queue = DispatchQueue(self._count)
         self.receiver = Receiver(callbacks=callbacks)
         self.mailbox = Mailbox(self.receiver, self.queue)
+        self.ended: list[Mailbox] = []
 
     def _count(self) -> None:
         self.wakeups += 1
@@ -66,16 +67,19 @@ class Desk:
         self.mailbox.post_progress(ProgressRun(first, step, count, 99))
 
     def settle(self) -> None:
-        self.receiver.is_settled = True
+        self.receiver.lifecycle.is_settled = True
         self.mailbox.post_outcome()
 
     def cancel(self) -> None:
-        self.receiver.is_cancelled = True
+        self.receiver.lifecycle.cancel()
         self.settle()
 
-    def visit(self) -> tuple[DispatchQueue, Subscription]:
+    def subscribe(self) -> tuple[DispatchQueue, Subscription]:
+        """What a waiting thread makes: a queue of its own, and a subscription in it."""
         queue = DispatchQueue(lambda: None)
-        return queue, self.mailbox.visit(queue)
+        subscription = Subscription(self.mailbox, queue, self.ended)
+        self.mailbox.subscribe(subscription)
+        return queue, subscription
 
     @property
     def delivered(self) -> list[Any]:
@@ -153,7 +157,7 @@ def test_3_1_nothing_after_the_end(desk: Desk) -> None:
 
 
 def test_3_4_finishes_when_it_settles(silent: Desk) -> None:
-    """Contract 3.4: without a callback the request is finished by whoever settles it; no wake-up is needed."""
+    """Contract 3.4: without a callback the thread that settles the request finishes it; no wake-up is needed."""
     silent.settle()
 
     assert (["published"], True, 0) == (silent.delivered, silent.mailbox.is_over, silent.wakeups)
@@ -199,7 +203,7 @@ def test_7_3_a_cancel_overtakes_who_comes_to_deliver(silent: Desk) -> None:
 
 def test_3_1_an_outcome_that_was_delivered_is_not_published_again(desk: Desk) -> None:
     """Contract 3.1: a thread that progress had woken may deliver the outcome before its worker comes to post it."""
-    desk.receiver.is_settled = True
+    desk.receiver.lifecycle.is_settled = True
     desk.progress(0)
     desk.queue.drain()
     desk.receiver.callbacks = False  # they are let go of, having run
@@ -227,7 +231,7 @@ def test_3_4_a_callback_that_comes_in_between(silent: Desk) -> None:
 
 
 def test_3_4_publishing_while_somebody_delivers(silent: Desk) -> None:
-    """D1: while another thread has the turn, nothing is published; that thread does it on its way."""
+    """MAILBOX-1: while another thread has the turn, nothing is published; that thread does it."""
     silent.progress(0)
     silent.receiver.during = lambda event: elsewhere(silent.cancel) if event == 0 else None
 
@@ -236,11 +240,11 @@ def test_3_4_publishing_while_somebody_delivers(silent: Desk) -> None:
     assert [0, "end"] == silent.delivered
 
 
-# D1
+# MAILBOX-1
 
 
-def test_d1_one_thread_delivers(desk: Desk) -> None:
-    """D1: who comes while another thread runs a callback leaves at once with nothing done; nothing is lost."""
+def test_mailbox_1_one_thread_delivers(desk: Desk) -> None:
+    """MAILBOX-1: a thread that comes while another one runs a callback leaves at once; no event is lost."""
     desk.progress(0, 2)
     desk.settle()
     served: list[int] = []
@@ -251,8 +255,8 @@ def test_d1_one_thread_delivers(desk: Desk) -> None:
     assert [0, 0, 0] == served
 
 
-def test_d1_the_holder_looks_again(desk: Desk) -> None:
-    """D1: an event that is posted while the holder is about to give the turn back has its wake-up."""
+def test_mailbox_1_the_holder_looks_again(desk: Desk) -> None:
+    """MAILBOX-1: an event that is posted while the holder is about to give the turn back has its wake-up."""
     desk.progress(0)
 
     class Overtaken:
@@ -278,8 +282,8 @@ def test_d1_the_holder_looks_again(desk: Desk) -> None:
     assert [0, "end"] == desk.delivered
 
 
-def test_d1_a_callback_that_raises_gives_the_turn_back(desk: Desk) -> None:
-    """Contract 3.6, D1: an exception goes to whoever drains; the events behind it stay, with a wake-up on its way."""
+def test_mailbox_1_a_callback_that_raises_gives_the_turn_back(desk: Desk) -> None:
+    """Contract 3.6, MAILBOX-1: an exception goes to the thread that drains; later events stay, with a wake-up."""
     desk.progress(0, 3)
     desk.settle()
     desk.receiver.during = lambda event: 1 / 0 if event in {1, "end"} else None
@@ -292,16 +296,16 @@ def test_d1_a_callback_that_raises_gives_the_turn_back(desk: Desk) -> None:
     assert not desk.queue.drain()
 
 
-def test_d1_delivering_within_a_callback_is_for_visitors(desk: Desk) -> None:
-    """D1: a drain within a callback of the same request delivers nothing of it; a visit delivers the rest in order."""
+def test_mailbox_1_delivering_within_a_callback_is_for_subscribers(desk: Desk) -> None:
+    """MAILBOX-1: within a callback of the same request a drain delivers nothing, a subscription the rest in order."""
     desk.progress(0, 4)
     desk.settle()
-    queue, seat = desk.visit()
+    queue, subscription = desk.subscribe()
 
     def nested(event: Any) -> None:
         if event == 1:
             assert 0 == desk.mailbox.deliver(9, None)
-            assert 2 == desk.mailbox.deliver(2, None, seat)
+            assert 2 == desk.mailbox.deliver(2, None, subscription)
             assert [0, 1, 2, 3] == desk.delivered
 
     desk.receiver.during = nested
@@ -310,13 +314,13 @@ def test_d1_delivering_within_a_callback_is_for_visitors(desk: Desk) -> None:
     assert [0, 1, 2, 3, "end"] == desk.delivered
 
 
-def test_6_3_a_visit_within_progress_takes_all(desk: Desk) -> None:
+def test_6_3_a_wait_within_progress_takes_all(desk: Desk) -> None:
     """Contract 6.3: a wait within on_progress delivers all the rest; the drain outside finds nothing left."""
     desk.progress(0, 3)
     desk.progress(3)
     desk.settle()
-    queue, seat = desk.visit()
-    desk.receiver.during = lambda event: event == 0 and [desk.mailbox.deliver(9, None, seat) for _ in range(3)]
+    queue, subscription = desk.subscribe()
+    desk.receiver.during = lambda event: event == 0 and [desk.mailbox.deliver(9, None, subscription) for _ in range(3)]
     queue.drain()
 
     assert [0, 1, 2, 3, "end"] == desk.delivered
@@ -339,19 +343,19 @@ def test_6_3_end_within_the_terminal_callback(desk: Desk) -> None:
     assert elsewhere(lambda: desk.mailbox.ends_for(threading.get_ident()))
 
 
-# D2
+# QUEUE-1
 
 
-def test_d2_a_seat_is_queued_once(desk: Desk) -> None:
-    """D2: however many events are announced, the seat is in its queue once, and the wake-up is called once."""
+def test_queue_1_an_entry_is_queued_once(desk: Desk) -> None:
+    """QUEUE-1: however many events are announced, the entry is in its queue once, and the wake-up is called once."""
     for number in range(10):
         desk.progress(number)
 
     assert (1, 1) == (len(desk.queue._ready), desk.wakeups)
 
 
-def test_d2_an_event_during_the_last_look(desk: Desk) -> None:
-    """D2: an event that comes while its mailbox is being looked at puts the seat back into the queue."""
+def test_queue_1_an_event_during_the_last_look(desk: Desk) -> None:
+    """QUEUE-1: an event that comes while its mailbox is being looked at puts the entry back into the queue."""
     desk.progress(0)
     desk.receiver.during = lambda event: desk.settle() if event == 0 else None
     assert desk.queue.drain(0)
@@ -361,74 +365,74 @@ def test_d2_an_event_during_the_last_look(desk: Desk) -> None:
     assert [0, "end"] == desk.delivered
 
 
-def test_d2_place_is_free_before_the_look(desk: Desk) -> None:
-    """D2: the mailbox is looked at with the place free, so that an event behind the look is announced."""
+def test_queue_1_the_lock_is_free_before_the_look(desk: Desk) -> None:
+    """QUEUE-1: the mailbox is looked at with the lock free, so that an event behind the look is announced."""
     seen: list[bool] = []
     desk.progress(0)
-    desk.receiver.during = lambda event: seen.append(desk.mailbox._place.locked())
+    desk.receiver.during = lambda event: seen.append(desk.mailbox._queued.locked())
     desk.queue.drain()
 
     assert [False] == seen
 
 
-# D4
+# MAILBOX-2
 
 
-def test_d4_only_visitors_deliver(desk: Desk) -> None:
-    """D4, contract 6.3: while a thread waits, the hook's thread delivers nothing, even what it was woken for."""
+def test_mailbox_2_only_subscribers_deliver(desk: Desk) -> None:
+    """MAILBOX-2, contract 6.3: while a thread waits, the hook's thread delivers nothing, even what it was woken for."""
     desk.progress(0)
-    queue, seat = desk.visit()
+    queue, subscription = desk.subscribe()
     desk.queue.drain()
     assert [] == desk.delivered
 
     desk.settle()
     queue.drain()
     assert [0, "end"] == desk.delivered
-    desk.mailbox.leave(seat)
+    desk.mailbox.unsubscribe(subscription)
 
 
-def test_d4_what_is_left_goes_home(desk: Desk) -> None:
-    """D4: when the last visitor leaves with events undelivered, they are announced at home."""
-    _, seat = desk.visit()
+def test_mailbox_2_what_is_left_goes_to_the_hook(desk: Desk) -> None:
+    """MAILBOX-2: when the last subscription ends with events undelivered, they are announced to the hook."""
+    _, subscription = desk.subscribe()
     desk.progress(0)
     assert 0 == desk.wakeups
 
-    desk.mailbox.leave(seat)
+    desk.mailbox.unsubscribe(subscription)
     assert 1 == desk.wakeups
     desk.queue.drain()
     assert [0] == desk.delivered
 
 
-def test_d4_what_is_left_goes_to_the_next_visitor(desk: Desk) -> None:
-    """D4: when one of two visitors leaves, the other is told of what is undelivered."""
-    queue, seat = desk.visit()
-    other_queue, other_seat = desk.visit()
+def test_mailbox_2_what_is_left_goes_to_the_next_subscriber(desk: Desk) -> None:
+    """MAILBOX-2: when one of two subscriptions ends, the other is woken for what is undelivered."""
+    queue, subscription = desk.subscribe()
+    other_queue, other = desk.subscribe()
     desk.progress(0)
     other_queue.drain()
     desk.settle()
-    desk.mailbox.leave(other_seat)
+    desk.mailbox.unsubscribe(other)
     queue.drain()
 
     assert [0, "end"] == desk.delivered
-    desk.mailbox.leave(seat)
+    desk.mailbox.unsubscribe(subscription)
     assert 0 == desk.wakeups
 
 
-def test_6_3_every_visitor_is_told_of_the_end(desk: Desk) -> None:
-    """Contract 6.3: all who wait come to know of the end, whoever delivered it."""
-    visits = [desk.visit() for _ in range(3)]
-    for queue, _ in visits:
+def test_6_3_every_subscriber_is_woken_for_the_end(desk: Desk) -> None:
+    """Contract 6.3: all threads that wait are woken for the end, whichever delivered it."""
+    subscribers = [desk.subscribe() for _ in range(3)]
+    for queue, _ in subscribers:
         queue.drain()
     desk.settle()
-    visits[0][0].drain()
+    subscribers[0][0].drain()
 
-    assert [True, True] == [queue.has_pending for queue, _ in visits[1:]]
+    assert [True, True] == [queue.has_pending for queue, _ in subscribers[1:]]
     assert all(desk.mailbox.ends_for(number) for number in range(3))
 
 
-def test_d4_visitors_are_told_of_an_end_that_was_published(silent: Desk) -> None:
-    """D4: a request that finishes without a callback wakes those who wait for it."""
-    queue, _ = silent.visit()
+def test_mailbox_2_subscribers_are_woken_for_an_end_that_was_published(silent: Desk) -> None:
+    """MAILBOX-2: a request that finishes without a callback wakes the threads that wait for it."""
+    queue, _ = silent.subscribe()
     queue.drain()
     silent.settle()
 
@@ -436,33 +440,33 @@ def test_d4_visitors_are_told_of_an_end_that_was_published(silent: Desk) -> None
     assert ["published"] == silent.delivered
 
 
-# D5
+# MAILBOX-3
 
 
 def test_5_4_the_limit_holds_while_a_run_is_delivered(desk: Desk) -> None:
-    """Contract 5.4, D5: of a run that is being delivered, what is left counts."""
+    """Contract 5.4, MAILBOX-3: of a run that is being delivered, what is left counts."""
     pending: list[int] = []
 
     def post_more(event: Any) -> None:
         if event == 9:
-            desk.progress(PROGRESS_LIMIT, 20)
+            desk.progress(MAX_PROGRESS, 20)
             pending.append(desk.mailbox.pending_count)
 
     desk.receiver.during = post_more
-    desk.progress(0, PROGRESS_LIMIT)
+    desk.progress(0, MAX_PROGRESS)
     desk.queue.drain()
     desk.mailbox.deliver_all()
 
-    assert [PROGRESS_LIMIT] == pending
-    newest = PROGRESS_LIMIT + 19
-    assert [*range(PROGRESS_LIMIT + 9), newest] == desk.delivered
+    assert [MAX_PROGRESS] == pending
+    newest = MAX_PROGRESS + 19
+    assert [*range(MAX_PROGRESS + 9), newest] == desk.delivered
 
 
 def test_5_4_limit(desk: Desk) -> None:
-    """Contract 5.4, D5: 1,024 undelivered events are kept, first and final among them, the newest replaces the last."""
+    """Contract 5.4, MAILBOX-3: 1,024 undelivered events are kept, first and final too; the newest replaces the last."""
     for number in range(3000):
         desk.progress(number)
-    assert PROGRESS_LIMIT == 1024 == desk.mailbox.pending_count
+    assert MAX_PROGRESS == 1024 == desk.mailbox.pending_count
     desk.settle()
     desk.queue.drain()
 
@@ -474,7 +478,7 @@ def test_5_4_limit_with_runs(desk: Desk, size: int) -> None:
     """Contract 5.4: the limit holds for runs of any length, and the events stay in order."""
     for first in range(0, 6000, size):
         desk.progress(first, size)
-        assert desk.mailbox.pending_count <= PROGRESS_LIMIT
+        assert desk.mailbox.pending_count <= MAX_PROGRESS
         assert desk.mailbox.pending_count == sum(run.count for run in desk.mailbox._runs)
     final = (6000 + size - 1) // size * size - 1
     desk.settle()
@@ -486,29 +490,29 @@ def test_5_4_limit_with_runs(desk: Desk, size: int) -> None:
 @pytest.mark.parametrize("room", [0, 1, 2, 3])
 def test_5_4_a_run_that_does_not_fit(desk: Desk, room: int) -> None:
     """Contract 5.4: of a run that is too long the beginning is kept as far as there is room, and its last event."""
-    desk.progress(0, PROGRESS_LIMIT - room)
+    desk.progress(0, MAX_PROGRESS - room)
     desk.progress(5000, 10)
     desk.queue.drain()
 
-    kept = PROGRESS_LIMIT - room
+    kept = MAX_PROGRESS - room
     middle = [5000] if room == 2 else [5000, 5001] if room == 3 else []
     assert [*range(kept if room else kept - 1), *middle, 5009] == desk.delivered
 
 
 def test_5_4_room_again_after_delivery(desk: Desk) -> None:
     """Contract 5.4: what was delivered makes room, event by event."""
-    desk.progress(0, PROGRESS_LIMIT)
+    desk.progress(0, MAX_PROGRESS)
     desk.mailbox.deliver(2, None)
     desk.progress(5000, 5)
 
-    assert desk.mailbox.pending_count == PROGRESS_LIMIT
+    assert desk.mailbox.pending_count == MAX_PROGRESS
     desk.queue.drain()
     assert [*range(1024), 5000, 5004] == desk.delivered
 
 
 def test_5_4_newest_is_taken_in_the_same_moment(desk: Desk) -> None:
-    """D5: where the dispatch thread takes the newest event while it is being replaced, both are delivered."""
-    desk.progress(0, PROGRESS_LIMIT)
+    """MAILBOX-3: where the dispatch thread takes the newest event while it is being replaced, both are delivered."""
+    desk.progress(0, MAX_PROGRESS)
     desk.mailbox._current = desk.mailbox._runs.pop(0)  # as the dispatch thread does before it delivers
     desk.progress(5000)
     desk.queue.drain()
@@ -521,10 +525,10 @@ def test_5_4_newest_is_taken_in_the_same_moment(desk: Desk) -> None:
 
 def test_8_5_at_most_a_batch(desk: Desk) -> None:
     """Contract 8.5: no more than the asked-for number of events is delivered in one go."""
-    desk.progress(0, 2 * BATCH)
+    desk.progress(0, 2 * MAX_BATCH)
 
-    assert BATCH == desk.mailbox.deliver(BATCH, None)
-    assert list(range(BATCH)) == desk.delivered
+    assert MAX_BATCH == desk.mailbox.deliver(MAX_BATCH, None)
+    assert list(range(MAX_BATCH)) == desk.delivered
     assert desk.queue.has_pending
 
 
@@ -532,26 +536,26 @@ def test_8_5_time_is_up_after_one(desk: Desk) -> None:
     """Contract 8.5: with no time left, one event is delivered all the same."""
     desk.progress(0, 5)
 
-    assert 1 == desk.mailbox.deliver(BATCH, 0.0)
+    assert 1 == desk.mailbox.deliver(MAX_BATCH, 0.0)
     assert [0] == desk.delivered
 
 
 def test_deliver_all(desk: Desk) -> None:
     """All that is pending can be delivered here and now, whatever the queue."""
-    desk.progress(0, 3 * BATCH)
+    desk.progress(0, 3 * MAX_BATCH)
     desk.settle()
     desk.mailbox.deliver_all()
 
-    assert [*range(3 * BATCH), "end"] == desk.delivered
+    assert [*range(3 * MAX_BATCH), "end"] == desk.delivered
     desk.mailbox.deliver_all()
-    assert 3 * BATCH + 1 == len(desk.delivered)
+    assert 3 * MAX_BATCH + 1 == len(desk.delivered)
 
 
-# Pieces of the body
+# Chunks of the body
 
 
-def test_17_2_pieces_come_in_order(desk: Desk) -> None:
-    """Contract 17.2, 3.1: pieces and progress are delivered as they were posted, before the outcome."""
+def test_17_2_chunks_come_in_order(desk: Desk) -> None:
+    """Contract 17.2, 3.1: chunks and progress are delivered as they were posted, before the outcome."""
     desk.progress(0)
     desk.mailbox.post_chunk(b"ab")
     desk.progress(2)
@@ -564,7 +568,7 @@ def test_17_2_pieces_come_in_order(desk: Desk) -> None:
 
 
 def test_17_2_at_most_1_mib_waits(desk: Desk) -> None:
-    """Contract 17.2: there is room for 1 MiB of undelivered pieces, or for one piece of any size."""
+    """Contract 17.2: there is room for 1 MiB of undelivered chunks, or for one chunk of any size."""
     assert desk.mailbox.has_room(10**9)
     desk.mailbox.post_chunk(bytes(2**20 - 1))
     assert desk.mailbox.has_room(1)
@@ -576,18 +580,18 @@ def test_17_2_at_most_1_mib_waits(desk: Desk) -> None:
     assert desk.mailbox.has_room(2**20)
 
 
-def test_17_2_small_pieces_have_a_limit_too(desk: Desk) -> None:
-    """Contract 17.2, D5: pieces of an octet each do not pile up in their thousands."""
+def test_17_2_small_chunks_have_a_limit_too(desk: Desk) -> None:
+    """Contract 17.2, MAILBOX-3: chunks of a byte each do not pile up in their thousands."""
     posted = 0
     while desk.mailbox.has_room(1):
         desk.mailbox.post_chunk(b"x")
         posted += 1
 
-    assert posted <= PROGRESS_LIMIT
+    assert posted <= MAX_PROGRESS
 
 
-def test_17_2_a_cancel_drops_pieces(desk: Desk) -> None:
-    """Contract 7.3, 17.2: undelivered pieces are dropped by a cancel."""
+def test_17_2_a_cancel_drops_chunks(desk: Desk) -> None:
+    """Contract 7.3, 17.2: undelivered chunks are dropped by a cancel."""
     desk.mailbox.post_chunk(b"x")
     desk.cancel()
     desk.queue.drain()
@@ -595,9 +599,9 @@ def test_17_2_a_cancel_drops_pieces(desk: Desk) -> None:
     assert ["end"] == desk.delivered
 
 
-def test_17_2_pieces_are_never_replaced(desk: Desk) -> None:
-    """Contract 17.2, 5.4: progress beyond its limit replaces progress, never a piece of the body."""
-    desk.progress(0, PROGRESS_LIMIT)
+def test_17_2_chunks_are_never_replaced(desk: Desk) -> None:
+    """Contract 17.2, 5.4: progress beyond its limit replaces progress, never a chunk of the body."""
+    desk.progress(0, MAX_PROGRESS)
     desk.mailbox.post_chunk(b"x")
     desk.progress(5000)
     desk.queue.drain()
@@ -606,10 +610,34 @@ def test_17_2_pieces_are_never_replaced(desk: Desk) -> None:
     assert 5000 == desk.delivered[-1]
 
 
-def test_17_2_time_is_up_after_a_piece(desk: Desk) -> None:
-    """Contract 8.5: a drain whose time is up stops after a piece."""
+def test_17_2_time_is_up_after_a_chunk(desk: Desk) -> None:
+    """Contract 8.5: a drain whose time is up stops after a chunk."""
     desk.mailbox.post_chunk(b"a")
     desk.mailbox.post_chunk(b"b")
 
     assert desk.queue.drain(0)
     assert [b"a"] == desk.delivered
+
+
+def test_6_3_a_subscriber_gets_the_mailbox_at_the_end(desk: Desk) -> None:
+    """Contract 6.3: a waiting thread learns which of its requests are over, whichever thread delivered the end."""
+    queue, _ = desk.subscribe()
+    other_queue, _ = desk.subscribe()
+    desk.progress(0)
+    queue.drain()
+    assert [] == desk.ended
+    desk.settle()
+    queue.drain()
+    assert [desk.mailbox] == desk.ended
+
+    other_queue.drain()
+    assert [desk.mailbox] * 2 == desk.ended
+
+
+def test_6_2_a_subscription_that_had_not_begun(desk: Desk) -> None:
+    """Contract 6.2: Ctrl-C may come between the making of a subscription and its beginning; it can be ended."""
+    desk.mailbox.unsubscribe(Subscription(desk.mailbox, DispatchQueue(lambda: None), desk.ended))
+    desk.settle()
+    desk.queue.drain()
+
+    assert ["end"] == desk.delivered

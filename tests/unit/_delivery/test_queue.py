@@ -1,17 +1,15 @@
 from __future__ import annotations
 
-import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from urlrequest._client.callbacks import Callbacks, run_progress
 from urlrequest._concurrency.sync import AtomicFlag
-from urlrequest._delivery.awaiting import as_completed
 from urlrequest._delivery.events import ProgressRun
-from urlrequest._delivery.mailbox import Mailbox, Subscription
-from urlrequest._delivery.queue import BATCH, DispatchQueue, wait_for
+from urlrequest._delivery.lifecycle import Lifecycle
+from urlrequest._delivery.mailbox import Mailbox
+from urlrequest._delivery.queue import MAX_BATCH, DispatchQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +20,7 @@ class Request(Callbacks):
 
     def __init__(self, name: str, queue: DispatchQueue, log: list[Any], *, callbacks: bool = True) -> None:
         self.name, self.log, self.callbacks = name, log, callbacks
-        self.is_cancelled = self.is_settled = False
+        self.lifecycle = Lifecycle()
         self.during: Callable[[Any], object] = lambda event: None
         self.on_progress = lambda _, current, _total: self._note(current)
         self.mailbox = Mailbox(self, queue)
@@ -31,7 +29,7 @@ class Request(Callbacks):
         return self.callbacks
 
     def deliver_progress(self, run: ProgressRun, most: int, until: float | None) -> int:
-        return run_progress(self, run, most, until, self)
+        return run_progress(self, run, most, until, self.lifecycle)
 
     def _note(self, current: int) -> None:
         self.log.append((self.name, current))
@@ -49,7 +47,7 @@ class Request(Callbacks):
         self.mailbox.post_progress(ProgressRun(0, 1, count, -1))
 
     def settle(self) -> None:
-        self.is_settled = True
+        self.lifecycle.is_settled = True
         self.mailbox.post_outcome()
 
 
@@ -73,11 +71,11 @@ def loop() -> Loop:
     return Loop()
 
 
-# D3
+# QUEUE-2
 
 
-def test_d3_one_wake_up_per_edge(loop: Loop) -> None:
-    """D3: the wake-up is called when the queue gets something to do, not for every event, and again after a drain."""
+def test_queue_2_one_wake_up_per_edge(loop: Loop) -> None:
+    """QUEUE-2: the wake-up is called when the queue gets something to do, not for every event, and after a drain."""
     requests = [loop.request(str(number)) for number in range(5)]
     for request in requests:
         request.progress(3)
@@ -91,8 +89,8 @@ def test_d3_one_wake_up_per_edge(loop: Loop) -> None:
     assert before + 1 == loop.wakeups
 
 
-def test_d3_a_drain_that_stops_wakes_again(loop: Loop) -> None:
-    """D3: a drain that stops with work left has called the wake-up, exactly once."""
+def test_queue_2_a_drain_that_stops_wakes_again(loop: Loop) -> None:
+    """QUEUE-2: a drain that stops with work left has called the wake-up, exactly once."""
     loop.request().progress(3)
 
     assert loop.queue.drain(0)
@@ -103,8 +101,8 @@ def test_d3_a_drain_that_stops_wakes_again(loop: Loop) -> None:
     assert 3 == loop.wakeups
 
 
-def test_d3_a_callback_that_raises_wakes_again(loop: Loop) -> None:
-    """D3, contract 3.6: after an exception the wake-up is on its way for what is left."""
+def test_queue_2_a_callback_that_raises_wakes_again(loop: Loop) -> None:
+    """QUEUE-2, contract 3.6: after an exception the wake-up is on its way for what is left."""
     request = loop.request()
     request.progress(3)
     request.during = lambda event: 1 / 0
@@ -118,8 +116,8 @@ def test_d3_a_callback_that_raises_wakes_again(loop: Loop) -> None:
 
 
 @pytest.mark.parametrize("has_first", [False, True])
-def test_d3_push_while_the_drain_looks_for_the_last_time(loop: Loop, has_first: bool) -> None:
-    """D3: an event that comes just after the drain saw an empty queue has a wake-up."""
+def test_queue_2_push_while_the_drain_looks_for_the_last_time(loop: Loop, has_first: bool) -> None:
+    """QUEUE-2: an event that comes just after the drain saw an empty queue has a wake-up."""
     first, second = loop.request("a"), loop.request("b")
 
     class Overtaken(type(loop.queue._ready)):  # type: ignore[misc]
@@ -155,8 +153,8 @@ def test_d3_push_while_the_drain_looks_for_the_last_time(loop: Loop, has_first: 
     assert [("a", 0)] * has_first + [("b", 0)] == loop.log
 
 
-def test_d3_push_while_the_drain_begins(loop: Loop) -> None:
-    """D3: an event that comes while the drain goes idle is seen by it, or has a wake-up of its own."""
+def test_queue_2_push_while_the_drain_begins(loop: Loop) -> None:
+    """QUEUE-2: an event that comes while the drain goes idle is seen by it, or has a wake-up of its own."""
     request = loop.request()
     request.progress()
 
@@ -175,8 +173,8 @@ def test_d3_push_while_the_drain_begins(loop: Loop) -> None:
     assert [("a", 0), ("a", "end")] == loop.log
 
 
-def test_d3_a_callback_with_a_loop_of_its_own(loop: Loop) -> None:
-    """D3: while a callback runs a modal dialog, a wake-up is on its way for the other requests that were ready."""
+def test_queue_2_a_callback_with_a_loop_of_its_own(loop: Loop) -> None:
+    """QUEUE-2: while a callback runs a modal dialog, a wake-up is on its way for the other requests that were ready."""
     first, second = loop.request("a"), loop.request("b")
     first.settle()
     second.settle()
@@ -193,7 +191,7 @@ def test_d3_a_callback_with_a_loop_of_its_own(loop: Loop) -> None:
     assert [("a", "end"), ("b", "end")] == loop.log
 
 
-def test_d3_a_callback_may_post_and_drain(loop: Loop) -> None:
+def test_queue_2_a_callback_may_post_and_drain(loop: Loop) -> None:
     """A callback that makes a request and drains delivers it, without recursion into its own request."""
     first, second = loop.request("a"), loop.request("b")
 
@@ -215,13 +213,13 @@ def test_d3_a_callback_may_post_and_drain(loop: Loop) -> None:
 def test_8_5_fair_between_requests(loop: Loop) -> None:
     """Contract 8.5: after a batch of one request the next has its turn, in order of arrival."""
     many, few = loop.request("many"), loop.request("few")
-    many.progress(2 * BATCH + 1)
+    many.progress(2 * MAX_BATCH + 1)
     few.progress(1)
     while loop.queue.drain(10):
         pass
 
     names = [name for name, _ in loop.log]
-    assert [*["many"] * BATCH, "few", *["many"] * (BATCH + 1)] == names
+    assert [*["many"] * MAX_BATCH, "few", *["many"] * (MAX_BATCH + 1)] == names
 
 
 def test_8_5_budget(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,7 +268,7 @@ def test_8_3_without_a_budget_all_that_is_pending_now(loop: Loop) -> None:
     assert 3 == len(loop.log)
 
 
-def test_8_3_a_seat_with_nothing_to_deliver_is_left_behind(loop: Loop) -> None:
+def test_8_3_an_entry_with_nothing_to_deliver_is_left_behind(loop: Loop) -> None:
     """Contract 8.3: where another thread delivered the events meanwhile, nothing is pending after a drain."""
     request = loop.request()
     request.progress()
@@ -287,10 +285,10 @@ def test_drain_of_an_empty_queue(loop: Loop) -> None:
     assert (0, False) == (loop.wakeups, loop.queue.has_pending)
 
 
-# Bequests
+# Queues whose loop is gone
 
 
-def test_8_6_a_bequest_takes_all(loop: Loop) -> None:
+def test_8_6_a_successor_gets_all(loop: Loop) -> None:
     """Contract 8.6: what waits in a queue whose loop is gone, and all that comes later, is in the successor's."""
     successor = Loop()
     first, second = loop.request("a"), loop.request("b")
@@ -305,14 +303,14 @@ def test_8_6_a_bequest_takes_all(loop: Loop) -> None:
     assert [("a", 0), ("b", "end"), ("a", "end")] == loop.log
 
 
-def test_8_6_a_bequest_while_an_event_comes(loop: Loop) -> None:
-    """Contract 8.6: an event that comes in the very moment of the bequest is not left with the dead queue."""
+def test_8_6_an_event_comes_while_a_queue_is_forwarded(loop: Loop) -> None:
+    """Contract 8.6: an event that comes at the moment of forwarding is not left in the dead queue."""
     successor = Loop()
 
     class Overtaken(type(loop.queue._ready)):  # type: ignore[misc]
-        def append(self, seat: Any) -> None:
+        def append(self, entry: Any) -> None:
             loop.queue.forward_to(successor.queue)  # between the look at the successor, if any, and this line
-            super().append(seat)
+            super().append(entry)
 
     loop.queue._ready = Overtaken()
     loop.request().settle()
@@ -321,213 +319,12 @@ def test_8_6_a_bequest_while_an_event_comes(loop: Loop) -> None:
     assert [("a", "end")] == loop.log
 
 
-def test_forget(loop: Loop) -> None:
+def test_reset_after_fork(loop: Loop) -> None:
     """After a fork a queue is as new, whatever state it was in."""
     loop.request().settle()
-    loop.queue.forget()
+    loop.queue.reset_after_fork()
     assert not loop.queue.has_pending
 
     loop.request("b").settle()
     loop.queue.drain()
     assert (2, [("b", "end")]) == (loop.wakeups, loop.log)
-
-
-# wait_for
-
-
-def test_6_1_wait_runs_to_the_end(loop: Loop) -> None:
-    """Contract 6.1: a waiting thread runs the callbacks of its request, and of no other, until the end."""
-    mine, other = loop.request("mine"), loop.request("other")
-    mine.progress(3)
-    mine.settle()
-    other.settle()
-
-    assert wait_for([mine.mailbox], delay=0.5, timeout=None)
-    assert [("mine", 0), ("mine", 1), ("mine", 2), ("mine", "end")] == loop.log
-
-
-def test_6_2_an_event_wakes_the_waiting_thread(loop: Loop) -> None:
-    """Contract 6.2: a waiting thread is woken by the event, however long `delay` is."""
-    request = loop.request()
-    request.progress()
-    worker = threading.Thread(target=request.settle)
-    request.during = lambda event: worker.start() if event == 0 else None
-    began = time.monotonic()
-
-    assert wait_for([request.mailbox], delay=None, timeout=None)
-    worker.join()
-    assert time.monotonic() - began < 20
-
-
-@pytest.mark.parametrize("delay", [None, 60, 0.001, 0, -1])
-def test_6_1_false_when_time_runs_out(loop: Loop, delay: float | None) -> None:
-    """Contract 6.1: False only when `timeout` ran out, for every `delay`; the events then go home again."""
-    request = loop.request()
-
-    assert not wait_for([request.mailbox], delay=delay, timeout=0.01)
-    request.settle()
-    assert 1 == loop.wakeups
-    loop.queue.drain()
-    assert [("a", "end")] == loop.log
-
-
-@pytest.mark.parametrize("timeout", [0, -1])
-def test_6_1_no_time_at_all(loop: Loop, timeout: float) -> None:
-    """Contract 6.1: with no time, what is there is delivered, and it tells whether that was all."""
-    request = loop.request()
-    assert not wait_for([request.mailbox], delay=0.5, timeout=timeout)
-    request.settle()
-    assert wait_for([request.mailbox], delay=0.5, timeout=timeout)
-
-
-def test_6_3_after_the_end_at_once(loop: Loop) -> None:
-    """Contract 6.3: waiting for what is over returns at once, and runs nothing again."""
-    request = loop.request()
-    request.settle()
-
-    assert all(wait_for([request.mailbox], delay=None, timeout=None) for _ in range(3))
-    assert [("a", "end")] == loop.log
-
-
-def test_6_3_within_callbacks(loop: Loop) -> None:
-    """Contract 6.3: within on_progress it delivers the rest, within the terminal callback it returns at once."""
-    request = loop.request()
-    request.progress(2)
-    request.settle()
-
-    def nested(event: Any) -> None:
-        assert wait_for([request.mailbox], delay=None, timeout=None)
-        loop.log.append(("out", event))
-
-    request.during = nested
-    loop.queue.drain()
-
-    assert [("a", 0), ("a", 1), ("a", "end"), ("out", "end"), ("out", 1), ("out", 0)] == loop.log
-
-
-def test_6_3_several_threads(loop: Loop) -> None:
-    """Contract 6.3: of several threads that wait each returns; the callbacks run once."""
-    request = loop.request()
-    ready = threading.Barrier(5)
-    returned: list[bool] = []
-
-    def wait() -> None:
-        ready.wait()
-        returned.append(wait_for([request.mailbox], delay=None, timeout=30))
-
-    threads = [threading.Thread(target=wait) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    ready.wait()
-    request.progress(100)
-    request.settle()
-    for thread in threads:
-        thread.join(30)
-
-    assert [True] * 4 == returned
-    assert [("a", event) for event in [*range(100), "end"]] == loop.log
-
-
-def test_6_3_a_thread_that_waits_for_another_threads_callback(loop: Loop) -> None:
-    """Contract 6.3: while another thread runs the terminal callback, a waiting thread waits for its end."""
-    request = loop.request()
-    returned: list[bool] = []
-    scope = threading.Thread(target=lambda: returned.append(wait_for([request.mailbox], delay=None, timeout=30)))
-
-    def during(event: Any) -> None:
-        scope.start()
-        while not request.mailbox._visits:
-            time.sleep(0)
-        assert [] == returned
-
-    request.during = during
-    request.settle()
-    loop.queue.drain()
-    scope.join(30)
-
-    assert [True] == returned
-
-
-def test_6_4_many(loop: Loop) -> None:
-    """Contract 6.4: it returns when all are over, in whatever order they end."""
-    requests = [loop.request(str(number)) for number in range(5)]
-
-    def settle() -> None:
-        for request in reversed(requests):
-            request.settle()
-
-    worker = threading.Thread(target=settle)
-    worker.start()
-
-    assert wait_for([request.mailbox for request in requests], delay=None, timeout=30)
-    worker.join()
-    assert {(str(number), "end") for number in range(5)} == set(loop.log)
-    assert wait_for([], delay=None, timeout=None)
-
-
-def test_3_6_an_exception_ends_the_wait(loop: Loop) -> None:
-    """Contract 3.6, 6.4: what a callback raises ends the wait; it may be called again, and no event is lost."""
-    request = loop.request()
-    request.progress(2)
-    request.settle()
-    request.during = lambda event: 1 / 0 if event == 0 else None
-
-    with pytest.raises(ZeroDivisionError):
-        wait_for([request.mailbox], delay=None, timeout=None)
-    assert not request.mailbox._visits
-    assert wait_for([request.mailbox], delay=None, timeout=None)
-    assert [("a", 0), ("a", 1), ("a", "end")] == loop.log
-
-
-@pytest.mark.usefixtures("ctrl_c")
-def test_6_2_control_c_ends_a_wait(loop: Loop) -> None:
-    """Contract 6.2, fault 119: Ctrl-C comes out of a waiting thread, and the request goes on."""
-    request = loop.request()
-    with pytest.raises(KeyboardInterrupt):
-        wait_for([request.mailbox], delay=None, timeout=30)
-
-    assert not request.mailbox._visits
-    request.settle()
-    assert wait_for([request.mailbox], delay=None, timeout=None)
-
-
-@pytest.mark.parametrize(
-    "wait",
-    [
-        lambda requests: wait_for([request.mailbox for request in requests], delay=0.5, timeout=None),
-        lambda requests: list(as_completed({request.mailbox: request for request in requests})),
-    ],
-    ids=["all", "as completed"],
-)
-def test_6_2_control_c_as_a_wait_begins(
-    loop: Loop, monkeypatch: pytest.MonkeyPatch, wait: Callable[[Any], object]
-) -> None:
-    """Contract 6.2, fault 119: Ctrl-C before a thread waits for all of many requests leaves no visitor behind."""
-    requests = [loop.request("a"), loop.request("b")]
-
-    visit = Mailbox.visit
-
-    def interrupt(mailbox: Mailbox, queue: DispatchQueue) -> Subscription:
-        if mailbox is requests[1].mailbox:
-            raise KeyboardInterrupt
-        return visit(mailbox, queue)
-
-    monkeypatch.setattr(Mailbox, "visit", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        wait(requests)
-    monkeypatch.undo()
-    requests[0].settle()
-    loop.queue.drain()
-
-    assert [("a", "end")] == loop.log
-
-
-def test_3_4_waiting_for_what_ends_without_a_callback(loop: Loop) -> None:
-    """Contract 3.4: a thread that waits is woken by the end of a request that has no callback."""
-    request = loop.request(callbacks=False)
-    worker = threading.Thread(target=request.settle)
-    worker.start()
-
-    assert wait_for([request.mailbox], delay=None, timeout=30)
-    worker.join()
-    assert [("a", "published")] == loop.log

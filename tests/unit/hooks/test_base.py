@@ -80,7 +80,7 @@ def _uninstalled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No test leaves a hook installed, or finds a toolkit's."""
     monkeypatch.setattr(urlrequest.defaults, "detect_hook", False)
     urlrequest.uninstall()
-    default_queue.forget()
+    default_queue.reset_after_fork()
     yield
     urlrequest.uninstall()
 

@@ -1,0 +1,145 @@
+"""Threads that wait for requests, and run their callbacks meanwhile.
+
+A waiting thread is the dispatch thread of its requests, whatever their hook (contract 6.3): it has a queue of its own,
+and a subscription at each mailbox it waits for. `awaiting` does the same for a task of an event loop.
+
+Thread safety. All state belongs to the waiting thread; other threads reach it through its queue and its waker alone.
+Ctrl-C may end a wait at any line: each subscription is noted before it begins, so that it is ended in any case.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from urlrequest._concurrency.deadline import Deadline, earliest
+from urlrequest._concurrency.sync import MAX_SLEEP
+from urlrequest._concurrency.wakeup import borrowed_waker
+
+from .mailbox import Subscription
+from .queue import DispatchQueue
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from types import TracebackType
+    from typing import TypeVar
+
+    from typing_extensions import Self
+
+    from .mailbox import Mailbox
+
+    T = TypeVar("T")
+
+__all__ = ["Subscriber", "as_completed", "wait_for"]
+
+MAX_SLICE = 0.008  # seconds a waiting thread delivers before it looks at its own time limit
+
+
+class Subscriber:
+    """A thread or a task that waits for requests. Use it in a `with` statement.
+
+    Attributes:
+        unfinished: What it still waits for.
+    """
+
+    __slots__ = ("_ended", "_mailboxes", "_queue", "unfinished")
+
+    def __init__(self, mailboxes: Iterable[Mailbox], wakeup: Callable[[], None]) -> None:
+        """Make it.
+
+        Args:
+            wakeup: Wakes the thread or the task when there is something to deliver. Called on any thread.
+        """
+        self._mailboxes = mailboxes
+        self._queue = DispatchQueue(wakeup)
+        self._ended: list[Mailbox] = []  # found over since the last `deliver()`
+        self.unfinished: dict[Mailbox, Subscription] = {}
+
+    def __enter__(self) -> Self:
+        thread = threading.get_ident()
+        try:
+            for mailbox in self._mailboxes:
+                if mailbox.ends_for(thread):  # over, or this is a callback at its end, which must not wait for itself
+                    self._ended.append(mailbox)
+                elif mailbox not in self.unfinished:
+                    subscription = self.unfinished[mailbox] = Subscription(mailbox, self._queue, self._ended)
+                    mailbox.subscribe(subscription)
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for mailbox, subscription in self.unfinished.items():
+            mailbox.unsubscribe(subscription)
+
+    def deliver(self, budget: float | None = MAX_SLICE) -> list[Mailbox]:
+        """Run callbacks that are pending, for a while.
+
+        Args:
+            budget: In seconds; None: all that are pending now.
+        Returns:
+            The mailboxes of requests that are over since the last time; nothing waits for them any more.
+        Raises:
+            BaseException: What a callback raised.
+        """
+        self._queue.drain(budget)
+        ended = self._ended[:]
+        self._ended.clear()
+        for mailbox in ended:
+            subscription = self.unfinished.pop(mailbox, None)
+            if subscription is not None:
+                mailbox.unsubscribe(subscription)
+        return ended
+
+
+def wait_for(mailboxes: Iterable[Mailbox], *, delay: float | None, timeout: float | None) -> bool:
+    """Deliver the events of these requests on this thread until all of them are over.
+
+    Args:
+        delay: The longest sleep between two looks, in seconds; None: sleep until there is something to do.
+        timeout: When to give up, in seconds; None: never.
+    Returns:
+        False when the time ran out.
+    """
+    deadline = Deadline(timeout)
+    max_sleep = earliest(delay, MAX_SLEEP)
+    with borrowed_waker() as waker, Subscriber(mailboxes, waker.wake) as subscriber:
+        while True:
+            subscriber.deliver()
+            if not subscriber.unfinished:
+                return True
+            if deadline.at is None:
+                waker.sleep(max_sleep)
+            elif deadline.has_passed():
+                return False
+            else:
+                waker.sleep(earliest(max_sleep, deadline.remaining()))
+
+
+def as_completed(requests: Mapping[Mailbox, T], timeout: float | None = None) -> Iterator[T]:
+    """Deliver the events of these requests on this thread, and yield each request when it is over.
+
+    Args:
+        requests: What to yield, by mailbox.
+        timeout: The longest time until the last of them, in seconds; None: no limit.
+    Raises:
+        TimeoutError: The time ran out. BaseException: What a callback raised.
+    """
+    deadline, thread = Deadline(timeout), threading.get_ident()
+    waiting = dict(requests)
+    with borrowed_waker() as waker, Subscriber(requests, waker.wake) as subscriber:
+        while waiting:
+            ended = subscriber.deliver()
+            if not ended:  # a terminal callback may have asked for the next one: it must not wait for itself
+                ended = [mailbox for mailbox in waiting if mailbox.ends_for(thread)]
+            for mailbox in ended:
+                if mailbox in waiting:
+                    yield waiting.pop(mailbox)
+            if ended:
+                continue
+            if deadline.has_passed():
+                raise TimeoutError(f"{len(waiting)} requests were not finished within {timeout:g} s")
+            waker.sleep(earliest(MAX_SLEEP, deadline.remaining()))
