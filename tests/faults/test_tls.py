@@ -327,6 +327,7 @@ def test_13_1_certificates_are_read_while_the_host_is_looked_up(
         return look_up(host, *rest, **more)
 
     monkeypatch.setattr(tls_contexts, "_contexts", {})
+    monkeypatch.setattr(tls_contexts, "_prefetched", set())
     monkeypatch.setattr(tls_contexts, "_load_context", make_meanwhile)
     monkeypatch.setattr(socket, "getaddrinfo", look_up_meanwhile)
     with Server(tls=context_of(authority.issue_cert("localhost"))) as server:

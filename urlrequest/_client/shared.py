@@ -12,7 +12,7 @@ import weakref
 
 from urlrequest._concurrency.timer import TimerThread
 from urlrequest._concurrency.worker_pool import WorkerPool
-from urlrequest._engine.pool import MOST_IDLE, Pool
+from urlrequest._engine.pool import MAX_IDLE, Pool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Shared:
     @property
     def max_idle(self) -> int:
         """How many connections are kept for later; unless it was said, as many as can be in use, or 64."""
-        return max(MOST_IDLE, self._max_requests) if self._max_idle is None else self._max_idle
+        return max(MAX_IDLE, self._max_requests) if self._max_idle is None else self._max_idle
 
     @max_idle.setter
     def max_idle(self, limit: int) -> None:
@@ -101,7 +101,7 @@ class Shared:
     def reset_after_fork(self) -> None:
         """Start afresh. In a forked child."""
         self.workers.reset_after_fork()
-        self.pool.forget()
+        self.pool.reset_after_fork()
 
 
 def check_session(session: object) -> None:

@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
     from urlrequest._http1.connection import HTTPConnection
 
-__all__ = ["MAX_IDLE_TIME", "MOST_IDLE", "Pool"]
+__all__ = ["MAX_IDLE", "MAX_IDLE_TIME", "Pool"]
 
-MOST_IDLE = 64  # connections in all
-MOST_IDLE_PER_ROUTE = 16  # connections
+MAX_IDLE = 64  # connections in all
+MAX_IDLE_PER_ROUTE = 16  # connections
 MAX_IDLE_TIME = 60.0  # seconds; servers close after some 60 to 75
-BURST_TIME = 30.0  # seconds for those beyond MOST_IDLE_PER_ROUTE, which many workers may need for the next burst
+BURST_TIME = 30.0  # seconds for those beyond MAX_IDLE_PER_ROUTE, which many workers may need for the next burst
 
 
 class Pool:
     """Idle connections, the latest first."""
 
-    def __init__(self, limit: int = MOST_IDLE) -> None:
+    def __init__(self, limit: int = MAX_IDLE) -> None:
         """Make an empty pool.
 
         Args:
@@ -83,8 +83,8 @@ class Pool:
                 stack.append(connection)
                 self._count += 1
                 self._next_end = min(self._next_end, connection.idle_until)
-                if len(stack) > MOST_IDLE_PER_ROUTE:
-                    self._shorten(stack[-MOST_IDLE_PER_ROUTE - 1], now)
+                if len(stack) > MAX_IDLE_PER_ROUTE:
+                    self._shorten(stack[-MAX_IDLE_PER_ROUTE - 1], now)
                 if self._count > self._limit:
                     surplus += self._pop_surplus()
         if surplus:
@@ -138,8 +138,8 @@ class Pool:
         for stack in stacks.values():
             _close(stack)
 
-    def forget(self) -> None:
-        """Start with an empty pool. In a forked child: closing its copies of the sockets leaves the parent's alone."""
+    def reset_after_fork(self) -> None:
+        """Start with an empty pool and a free lock: closing the copies of the sockets leaves the parent's alone."""
         self._lock = threading.Lock()
         was_closed = self._is_closed
         self.close()

@@ -63,7 +63,7 @@ def test_17_10_keys_are_apart() -> None:
 
 def test_17_10_bound_per_route(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     """Beyond the bound for one route the oldest are kept for a moment only, as many workers may need them at once."""
-    monkeypatch.setattr(pool_module, "MOST_IDLE_PER_ROUTE", 2)
+    monkeypatch.setattr(pool_module, "MAX_IDLE_PER_ROUTE", 2)
     pool, all_of_them = Pool(), connections(4)
     for connection in all_of_them:
         pool.put("key", connection, 60)
@@ -160,7 +160,7 @@ def test_fork_forgets_connections() -> None:
     pool, (one, later) = Pool(), connections(2)
     pool.put("key", one, 60)
     pool._lock.acquire()
-    pool.forget()
+    pool.reset_after_fork()
     pool.put("key", later, 60)
 
     assert later is pool.take("key")
