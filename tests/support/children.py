@@ -1,0 +1,67 @@
+"""Child processes: the package under test in a fresh interpreter, whatever is installed there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import urlrequest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["ROOT", "TESTS", "environment", "output_of", "run_python", "start_python"]
+
+ROOT = Path(urlrequest.__file__).parent.parent  # the folder that holds the package under test
+TESTS = Path(__file__).parent.parent
+PATIENCE = 100  # seconds; only a failing test waits that long
+
+
+def environment(*, is_measured: bool = True, **more: str) -> dict[str, str]:
+    """This process's environment, with the package under test and the folder `tests` on the path of Python.
+
+    Args:
+        is_measured: Whether coverage is measured there. A process that is killed, or that may write few bytes, leaves
+            files that coverage cannot read.
+        more: Further variables.
+    """
+    kept = {name: value for name, value in os.environ.items() if is_measured or not name.startswith("COVERAGE_")}
+    return {**kept, "PYTHONPATH": os.pathsep.join([str(ROOT), str(TESTS)]), **more}
+
+
+def run_python(script: str, *arguments: str, flags: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    """Run a script to its end in an interpreter of its own.
+
+    Args:
+        script: Its text; it may be indented.
+        arguments: What it finds in `sys.argv`.
+        flags: Options of the interpreter.
+    """
+    return subprocess.run(
+        [sys.executable, *flags, "-c", textwrap.dedent(script), *arguments],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def start_python(script: str, *arguments: str, is_measured: bool = True, **options: Any) -> subprocess.Popen[str]:
+    """Start a script in an interpreter of its own, with a pipe for what it prints; `options` are those of Popen."""
+    command = [sys.executable, "-c", textwrap.dedent(script), *arguments]
+    return subprocess.Popen(
+        command, env=environment(is_measured=is_measured), stdout=subprocess.PIPE, text=True, **options
+    )
+
+
+def output_of(script: str, *arguments: str, is_measured: bool = True) -> str:
+    """What a script prints that ends well."""
+    with start_python(script, *arguments, is_measured=is_measured) as process:
+        output, _ = process.communicate(timeout=PATIENCE)
+    assert 0 == process.returncode, output
+    return output

@@ -1,0 +1,31 @@
+"""Files to download into, and what a download leaves beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from urlrequest._content import resumable_file
+
+__all__ = ["OLD", "make_target", "names_beside", "part_names"]
+
+OLD = b"the old content"
+
+
+def make_target(parent: Path) -> Path:
+    """A file with old content, alone in its folder."""
+    folder = parent / "folder"
+    folder.mkdir()
+    path = folder / "target"
+    path.write_bytes(OLD)
+    return path
+
+
+def names_beside(path: Path) -> list[str]:
+    """The names of all that is in the file's folder, in order."""
+    return sorted(entry.name for entry in path.parent.iterdir())
+
+
+def part_names(path: Path) -> tuple[Path, Path]:
+    """The part file and the note beside a target, wherever the library puts them."""
+    part, note = resumable_file.part_names(str(path))
+    return Path(part), Path(note)

@@ -1,0 +1,99 @@
+"""What a test leaves behind: threads that go on, and open descriptors."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import time
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from urlrequest._concurrency import sync, wakeup, worker_pool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+__all__ = ["DESCRIPTORS", "describe", "descriptors_left", "is_worker", "open_descriptors", "threads_left"]
+
+DESCRIPTORS = Path("/proc/self/fd")  # there is no such folder where the system does not tell them
+
+ENDING_TIME = 20.0  # seconds that threads have to end, and descriptors to be closed, after a test
+LOOK_INTERVAL = 0.005  # seconds; a worker does not announce that it became idle
+WAITING = {worker_pool.__name__, sync.__name__}  # the only code of the library that a worker without a request is in
+
+_blamed: weakref.WeakSet[threading.Thread] = weakref.WeakSet()  # so that one test's leak does not fail the next ones
+
+
+def threads_left(known: set[threading.Thread]) -> list[threading.Thread]:
+    """Give the threads of a test time to end or to become idle, and return those that do not.
+
+    Args:
+        known: The threads that were there before the test.
+    """
+    limit = time.monotonic() + ENDING_TIME
+    left: list[threading.Thread] = []
+    for thread in set(threading.enumerate()) - set(_blamed):
+        if is_worker(thread):
+            while thread.is_alive() and not is_idle(thread):
+                if time.monotonic() > limit:
+                    left.append(thread)
+                    break
+                time.sleep(LOOK_INTERVAL)
+        elif thread not in known and (not thread.daemon or thread.name.startswith("urlrequest")):
+            # As the base class does it: requests are threads that join in their own way.
+            threading.Thread.join(thread, max(0.0, limit - time.monotonic()))
+            if threading.Thread.is_alive(thread):
+                left.append(thread)
+    _blamed.update(left)
+    return left
+
+
+def descriptors_left(known: dict[str, str]) -> dict[str, str]:
+    """Give what was opened in a test time to be closed, and return what is not."""
+    limit = time.monotonic() + ENDING_TIME
+    while True:
+        wakeup.drop_spare_wakers()
+        gc.collect()
+        left = {number: what for number, what in open_descriptors().items() if known.get(number) != what}
+        if not left or time.monotonic() > limit:
+            return left
+        time.sleep(LOOK_INTERVAL)
+
+
+def open_descriptors() -> dict[str, str]:
+    """What each open descriptor of this process is, by its number."""
+    found: dict[str, str] = {}
+    for entry in DESCRIPTORS.iterdir():
+        try:
+            found[entry.name] = str(entry.readlink())
+        except FileNotFoundError:
+            continue  # The one that listed them.
+    return found
+
+
+def is_worker(thread: threading.Thread) -> bool:
+    """Whether a thread runs requests."""
+    return thread.name.startswith("urlrequest-worker")
+
+
+def is_idle(worker: threading.Thread) -> bool:
+    """Whether a worker waits for requests."""
+    return set(library_modules(worker)) <= WAITING
+
+
+def describe(thread: threading.Thread) -> str:
+    """Its name, its kind, and where in the library it is."""
+    return f"{thread.name} ({'daemon' if thread.daemon else 'not a daemon'}; in {list(library_modules(thread))})"
+
+
+def library_modules(thread: threading.Thread) -> Iterator[str]:
+    """The modules of the library whose functions a thread runs, from the innermost call outwards."""
+    frame: FrameType | None = sys._current_frames().get(thread.ident or 0)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module.partition(".")[0] == "urlrequest":
+            yield module
+        frame = frame.f_back
