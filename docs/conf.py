@@ -32,7 +32,7 @@ autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
 
 nitpick_ignore_regex = [
-    # The standard library's own pages are elsewhere; a build needs no network to look them up.
+    # The standard library's pages are not part of this build, which needs no network to look them up.
     (
         r"py:.*",
         r"(abc|asyncio|collections|concurrent|contextlib|http|io|logging|os|pathlib|socket|ssl|threading|tkinter|types|typing)\b.*",
@@ -44,7 +44,7 @@ nitpick_ignore_regex = [
 
 
 def show_public_bases(app: Sphinx, name: str, obj: type, options: Any, bases: list[Any]) -> None:
-    """Name the public classes behind bases that only share out the code."""
+    """Show the public base classes in place of private ones, which only hold parts of the code."""
     public: list[Any] = []
     for base in bases:
         is_private = isinstance(base, type) and base.__module__.startswith("urlrequest._")
@@ -54,19 +54,19 @@ def show_public_bases(app: Sphinx, name: str, obj: type, options: Any, bases: li
 
 
 def drop_rule_numbers(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Leave out which rule of the contract a docstring keeps: that is for the maintainers."""
+    """Leave out the numbers of contract rules in docstrings: they are for the maintainers."""
     text = re.sub(r"\s*\(contract\s[^();]*\)", "", "\n".join(lines))
     lines[:] = re.sub(r"\(contract\s[^();]*;\s+", "(", text).split("\n")
 
 
 def keep_colons(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Have napoleon take a property's first line as text, where it would take what is before a colon for a type."""
+    """Make napoleon treat a property's first line as text; it would treat the text before a colon as a type."""
     if what in {"property", "attribute"}:
         lines[:0] = ["..", ""]  # an empty comment, which has no colon
 
 
 def setup(app: Sphinx) -> None:
-    """Connect the above."""
+    """Connect the functions above."""
     app.connect("autodoc-process-bases", show_public_bases)
     app.connect("autodoc-process-docstring", drop_rule_numbers, priority=300)
     app.connect("autodoc-process-docstring", keep_colons, priority=400)  # before napoleon, at 500

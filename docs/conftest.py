@@ -1,7 +1,7 @@
 """Runs the Python of the pages, page by page and in order, against loopback servers.
 
 The hosts in the pages are made up; while a page runs, their names lead to servers of `urlrequest.testing`, and the
-current folder is a temporary one that holds the files which the pages speak of.
+current folder is a temporary one that holds the files which the pages name.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ resolve = socket.getaddrinfo
 
 
 class Site:
-    """What the hosts of the pages answer: the same over http, over https and through the proxy."""
+    """The servers behind the hosts of the pages; they respond alike over http, over https and through the proxy."""
 
     def __init__(self, tls: ssl.SSLContext) -> None:
         self.tls = tls
@@ -57,12 +57,12 @@ class Site:
         return Reply(201, json.dumps(told), {"Content-Type": "application/json"})
 
     def dawdle(self) -> Iterator[bytes]:
-        """Begin a body and never end it."""
+        """Start a body and never end it."""
         yield b"one moment"
         self.closing.wait()
 
     def expect_tunnel(self) -> None:
-        """Have the proxy's next connection ask for a tunnel."""
+        """Make the proxy expect a CONNECT on its next connection."""
         self.proxy.play(send(b"HTTP/1.1 200 Connection established\r\n\r\n"), start_tls(self.tls), routes())
 
     def resolve(self, host: Any, port: Any, *args: Any, **options: Any) -> list[tuple[Any, ...]]:
@@ -78,7 +78,7 @@ class Site:
 
 
 def write_certificates(folder: Path) -> ssl.SSLContext:
-    """Write what the pages call company-ca.pem, client.pem and client.key; return the server's side."""
+    """Write the files company-ca.pem, client.pem and client.key of the pages; return the server's TLS context."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(folder / "company-ca.pem")
     client = authority.issue_cert("client@example.com")
@@ -101,7 +101,7 @@ def set_up(namespace: dict[str, Any]) -> None:
     for server in (site.http, site.https, site.proxy):
         stack.enter_context(server)
     stack.callback(site.closing.set)
-    # The only roots that count are those of this file (contract 13.1).
+    # Only the certificate authorities in this file are trusted (contract 13.1).
     environment = {name: value for name, value in os.environ.items() if name != "SSL_CERT_DIR"}
     environment["SSL_CERT_FILE"] = str(folder / "company-ca.pem")
     stack.enter_context(mock.patch.dict(os.environ, environment, clear=True))

@@ -1,4 +1,4 @@
-"""`data:` URLs (RFC 2397): content that is in the URL itself, such as `data:text/plain;base64,aGVsbG8=`."""
+"""`data:` URLs (RFC 2397): the content is in the URL itself, such as `data:text/plain;base64,aGVsbG8=`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urlrequest import UrlRequest
 
 
 class DataConnection(io.BytesIO):
-    """A connection to nowhere, which is its own response."""
+    """A connection that needs no server: it is its own response."""
 
     status, reason = 200, "OK"
 
@@ -21,11 +21,11 @@ class DataConnection(io.BytesIO):
     def request(self, method: str, url: str, body: Any = None, headers: Any = None) -> None:
         self.kind, comma, content = url.partition(",")
         if not comma:
-            raise ValueError("a data: URL has its content behind a comma")
-        octets = unquote_to_bytes(content)
+            raise ValueError("a data: URL needs a comma before its content")
+        decoded = unquote_to_bytes(content)
         if self.kind.endswith(";base64"):
-            self.kind, octets = self.kind.removesuffix(";base64"), b64decode(octets, validate=True)
-        super().__init__(octets)
+            self.kind, decoded = self.kind.removesuffix(";base64"), b64decode(decoded, validate=True)
+        super().__init__(decoded)
 
     def getresponse(self) -> DataConnection:
         return self
@@ -35,12 +35,12 @@ class DataConnection(io.BytesIO):
         return [("Content-Type", kind), ("Content-Length", str(len(self.getbuffer())))]
 
     def getheader(self, name: str, default: str | None = None) -> str | None:
-        return {field.lower(): value for field, value in self.getheaders()}.get(name.lower(), default)
+        return {key.lower(): value for key, value in self.getheaders()}.get(name.lower(), default)
 
 
 class DataRequest(UrlRequest):
-    """A `UrlRequest` that knows `data:` as well."""
+    """A `UrlRequest` that also serves `data:` URLs."""
 
     def get_connection_for_scheme(self, scheme: str) -> type:
-        """Say which class serves a scheme."""
+        """Return the connection class for a scheme."""
         return DataConnection if scheme == "data" else super().get_connection_for_scheme(scheme)

@@ -1,6 +1,6 @@
-"""A download manager for Kivy: progress bars, cancel buttons, and what went wrong.
+"""A download manager for Kivy: progress bars, cancel buttons, and how each download ended.
 
-Run it as it is: it brings a server of its own.
+Run it as it is: it starts a server of its own.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Row(BoxLayout):
-    """One download: its name, a bar, what is going on, and a button that stops it."""
+    """One download: its name, a progress bar, its state, and a cancel button."""
 
     def __init__(self, url: str, folder: Path) -> None:
         super().__init__(spacing=8, padding=8, size_hint_y=None, height=48)
@@ -57,7 +57,7 @@ class Row(BoxLayout):
 
 
 class Downloads(App):
-    """All downloads below each other."""
+    """All downloads, one below the other."""
 
     title = "Downloads with Kivy"
 
@@ -79,14 +79,14 @@ class Downloads(App):
             row.request.cancel()
 
 
-def drip(octets: int, pause: float) -> Iterator[bytes]:
-    for _ in range(octets // 65536):
+def drip(size: int, pause: float) -> Iterator[bytes]:
+    for _ in range(size // 65536):
         yield bytes(65536)
         time.sleep(pause)
 
 
 def make_server() -> tuple[Server, list[str]]:
-    """Start a server with a quick file, a slow one and a missing one; the fourth URL leads nowhere."""
+    """Start a server with a quick file, a slow one and a missing one; nothing listens at the fourth URL."""
     with Server() as gone:
         nowhere = gone.url
     server = Server()

@@ -1,6 +1,6 @@
-"""A download manager for wxPython: progress bars, cancel buttons, and what went wrong.
+"""A download manager for wxPython: progress bars, cancel buttons, and how each download ended.
 
-Run it as it is: it brings a server of its own.
+Run it as it is: it starts a server of its own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Row:
-    """One download: its name, a bar, what is going on, and a button that stops it."""
+    """One download: its name, a progress bar, its state, and a cancel button."""
 
     def __init__(self, panel: wx.Panel, grid: wx.FlexGridSizer, url: str, folder: Path) -> None:
         name = url.rsplit("/", 1)[-1]
@@ -51,7 +51,7 @@ class Row:
 
 
 class Window(wx.Frame):
-    """All downloads below each other."""
+    """All downloads, one below the other."""
 
     def __init__(self, urls: list[str], folder: Path) -> None:
         super().__init__(None, title="Downloads with wxPython")
@@ -70,14 +70,14 @@ class Window(wx.Frame):
         event.Skip()
 
 
-def drip(octets: int, pause: float) -> Iterator[bytes]:
-    for _ in range(octets // 65536):
+def drip(size: int, pause: float) -> Iterator[bytes]:
+    for _ in range(size // 65536):
         yield bytes(65536)
         time.sleep(pause)
 
 
 def make_server() -> tuple[Server, list[str]]:
-    """Start a server with a quick file, a slow one and a missing one; the fourth URL leads nowhere."""
+    """Start a server with a quick file, a slow one and a missing one; nothing listens at the fourth URL."""
     with Server() as gone:
         nowhere = gone.url
     server = Server()

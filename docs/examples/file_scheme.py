@@ -1,4 +1,4 @@
-"""`file:` URLs: the same callbacks, progress and `file_path`, whether something is on the web or on the disk."""
+"""`file:` URLs: the same callbacks, progress and `file_path` for files on the disk as for URLs on the web."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urlrequest import UrlRequest
 
 
 class FileConnection:
-    """A connection to the disk, which is its own response."""
+    """A connection to a file on the disk; it is its own response."""
 
     status, reason = 200, "OK"
 
@@ -33,15 +33,15 @@ class FileConnection:
         return [("Content-Type", kind), ("Content-Length", str(os.fstat(self.file.fileno()).st_size))]
 
     def getheader(self, name: str, default: str | None = None) -> str | None:
-        return {field.lower(): value for field, value in self.getheaders()}.get(name.lower(), default)
+        return {key.lower(): value for key, value in self.getheaders()}.get(name.lower(), default)
 
     def close(self) -> None:
-        """Do nothing: there is no file yet."""
+        """Do nothing: no file is open yet."""
 
 
 class FileRequest(UrlRequest):
-    """A `UrlRequest` that knows `file:` as well."""
+    """A `UrlRequest` that also serves `file:` URLs."""
 
     def get_connection_for_scheme(self, scheme: str) -> type:
-        """Say which class serves a scheme."""
+        """Return the connection class for a scheme."""
         return FileConnection if scheme == "file" else super().get_connection_for_scheme(scheme)

@@ -1,4 +1,4 @@
-"""A request in a DearPyGui window: its render loop, written out, drains the callbacks of every frame."""
+"""A request in a DearPyGui window: the program writes the render loop itself, and drains once a frame."""
 
 import sys
 
@@ -18,7 +18,7 @@ dpg.show_viewport()
 
 
 def show(text: str) -> None:
-    """Show how it ended."""
+    """Show how the request ended."""
     dpg.set_value("state", text)
     print(text)
 
@@ -26,7 +26,7 @@ def show(text: str) -> None:
 request = UrlRequest(
     sys.argv[1],
     on_progress=lambda _, current, total: dpg.set_value("bar", current / total if total > 0 else 0.0),
-    on_success=lambda request, _: show(f"{len(request.content)} octets"),
+    on_success=lambda request, _: show(f"{len(request.content)} bytes"),
     on_failure=lambda request, _: show(f"{request.resp_status}"),
     on_error=lambda _, error: show(f"{error}"),
     on_finish=lambda _: dpg.stop_dearpygui(),

@@ -1,4 +1,4 @@
-"""Cells of a Jupyter notebook: one awaits, since the kernel's loop is asyncio's, the other waits."""
+"""Cells of a Jupyter notebook: the first awaits, because the kernel runs on asyncio; the second waits."""
 
 # %%
 from urlrequest import UrlRequest
@@ -6,15 +6,15 @@ from urlrequest import UrlRequest
 url = "http://127.0.0.1:8000/"
 
 # %% [markdown]
-# A cell that awaits lets the kernel go on.
+# While a cell awaits, the kernel goes on.
 
 # %%
-request = await UrlRequest(url)  # noqa: F704, PLE1142 - a cell may
-print(len(request.content), "octets")
+request = await UrlRequest(url)  # noqa: F704, PLE1142 - a cell may await
+print(len(request.content), "bytes")
 
 # %% [markdown]
-# A cell that waits runs the callbacks itself, since the kernel's loop stands still meanwhile.
+# A cell that waits runs the callbacks itself, because the kernel's loop stands still meanwhile.
 
 # %%
-request = UrlRequest(url, on_success=lambda request, _: print(len(request.content), "octets"))
+request = UrlRequest(url, on_success=lambda request, _: print(len(request.content), "bytes"))
 request.wait()

@@ -1,4 +1,4 @@
-"""A request in a Textual app: its loop is asyncio's, so that callbacks arrive there by themselves."""
+"""A request in a Textual app: Textual runs on asyncio, so the callbacks run in its loop."""
 
 import sys
 
@@ -21,22 +21,22 @@ class Fetch(App[str]):
         yield ProgressBar(id="bar")
 
     def on_mount(self) -> None:
-        """Make the request once the loop runs."""
+        """Make the request when the loop is running."""
         self.request = UrlRequest(
             self.url,
             on_progress=self.show_progress,
-            on_success=lambda request, _: self.exit(f"{len(request.content)} octets"),
+            on_success=lambda request, _: self.exit(f"{len(request.content)} bytes"),
             on_failure=lambda request, _: self.exit(f"{request.resp_status}"),
             on_error=lambda _, error: self.exit(f"{error}"),
             progress_interval=0.1,
         )
 
     def show_progress(self, _: UrlRequest, current: int, total: int) -> None:
-        """Move the bar; -1 means that nobody knows the total."""
+        """Move the bar; a total of -1 means that it is unknown."""
         self.query_one("#bar", ProgressBar).update(total=total if total >= 0 else None, progress=current)
 
     def on_unmount(self) -> None:
-        """Leave nothing running."""
+        """Cancel the request if it still runs."""
         self.request.cancel()
 
 

@@ -1,4 +1,4 @@
-"""A request in a Toga app: its loop is asyncio's, so that a handler may simply await it."""
+"""A request in a Toga app: Toga runs on asyncio, so a handler can await the request."""
 
 import sys
 
@@ -8,7 +8,7 @@ from urlrequest import UrlRequest
 
 
 class Fetch(toga.App):
-    """Shows what a URL answers."""
+    """Shows the size of a URL's response."""
 
     def startup(self) -> None:
         """Make the window."""
@@ -17,13 +17,13 @@ class Fetch(toga.App):
         self.main_window.show()
 
     async def on_running(self) -> None:
-        """Fetch, without a callback."""
+        """Fetch the URL, without a callback."""
         try:
             request = await UrlRequest(sys.argv[1])
         except OSError as error:
             self.label.text = f"{error}"
         else:
-            self.label.text = f"{len(request.content)} octets"
+            self.label.text = f"{len(request.content)} bytes"
         print(self.label.text)
         self.exit()
 

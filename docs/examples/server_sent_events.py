@@ -1,6 +1,7 @@
-"""Server-sent events (WHATWG HTML, section 9.2) over `on_chunk`: what EventSource is in a browser, for any program.
+"""Server-sent events (WHATWG HTML, section 9.2) over `on_chunk`: a browser's EventSource, for any program.
 
-The callbacks run where the request's do. Connections are opened again on a thread: with asyncio give `hook=` as well.
+The callbacks run where the callbacks of a request run. A timer's thread opens connections again, so under asyncio pass
+`hook=` too.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Event(NamedTuple):
-    """What the server said."""
+    """One event from the server."""
 
     type: str
     data: str
@@ -26,7 +27,7 @@ class Event(NamedTuple):
 
 
 class Parser:
-    """Octets as they come -> events; whatever is incomplete when the stream ends is dropped with it."""
+    """Turns bytes, as they arrive, into events. An event that is incomplete when the stream ends is dropped."""
 
     def __init__(self, last_id: str = "") -> None:
         self.last_id, self.retry = last_id, -1.0  # seconds; -1: unknown
@@ -34,9 +35,9 @@ class Parser:
         self._rest, self._is_after_cr = "", False
         self._id, self._type, self._data = last_id, "", ""
 
-    def feed(self, octets: bytes) -> Iterator[Event]:
-        received = self._decoder.decode(octets)
-        text = received.removeprefix("\n") if self._is_after_cr else received  # the CR has ended the line already
+    def feed(self, chunk: bytes) -> Iterator[Event]:
+        received = self._decoder.decode(chunk)
+        text = received.removeprefix("\n") if self._is_after_cr else received  # the CR has already ended the line
         self._is_after_cr = received.endswith("\r") if received else self._is_after_cr
         *lines, self._rest = re.split("\r\n|\r|\n", self._rest + text)
         for line in lines:
@@ -61,9 +62,9 @@ class Parser:
 
 
 class EventSource:
-    """Events of one URL. A connection that breaks or ends is opened again, from the last event on, until `close()`.
+    """The events of one URL. If a connection ends or breaks, another continues after the last event, until `close()`.
 
-    It is over when the server answers anything but 200 and text/event-stream. on_stop gets the last request.
+    It stops for good when a response is anything but 200 and text/event-stream. on_stop gets the last request.
     """
 
     def __init__(
@@ -81,16 +82,16 @@ class EventSource:
 
     def _connect(self) -> None:
         self._parser = Parser(self._parser.last_id)
-        fields = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
-        fields |= {"Last-Event-ID": self._parser.last_id.encode()} if self._parser.last_id else {}
-        options = {"req_headers": fields, "on_chunk": self._receive, "on_finish": self._end, **self._options}
+        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+        headers |= {"Last-Event-ID": self._parser.last_id.encode()} if self._parser.last_id else {}
+        options = {"req_headers": headers, "on_chunk": self._receive, "on_finish": self._end, **self._options}
         self._request = UrlRequest(self._url, **options)
         if self._is_closed:
             self.close()
 
-    def _receive(self, request: UrlRequest, octets: bytes) -> None:
+    def _receive(self, request: UrlRequest, chunk: bytes) -> None:
         if is_event_stream(request):
-            for event in self._parser.feed(octets):
+            for event in self._parser.feed(chunk):
                 self._on_event(event)
         else:
             request.cancel()
