@@ -182,7 +182,7 @@ def meet_redirect(stage: Stage) -> list[Promise]:
     location = None if request.resp_headers is None else request.resp_headers.get("Location")
     return [
         _called(stage, "on_redirect", "on_finish"),
-        Promise("it is told where to go, and has not gone there", location == "/weather.json"),
+        Promise("the request knows where it leads, and has not gone there", location == "/weather.json"),
     ]
 
 
