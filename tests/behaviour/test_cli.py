@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import signal as signals
@@ -14,8 +13,6 @@ import pytest
 from cli_process import BODY, COMMAND, PATIENCE, WITHOUT_TQDM, head, needs_posix, on_terminal, run, start
 
 import urlrequest
-from urlrequest._cli.progress import Lines, size_text
-from urlrequest._cli.verbose import describe_error, printable, without_userinfo
 from urlrequest.testing import Reply, Server, hold, reset, send, signal, trickle, wait_for
 
 if TYPE_CHECKING:
@@ -613,101 +610,3 @@ def test_binary_body_on_a_terminal(server: Server) -> None:
     assert 3 == refused[0]
     assert "the body is binary; -o FILE saves it" in refused[1]
     assert (0, "a\0b") == forced
-
-
-class Clock:
-    """A clock that the test sets."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def play_lines(total: int, steps: int, seconds: float, *, is_told: bool = True) -> list[str]:
-    clock, stream = Clock(), io.StringIO()
-    lines = Lines(stream, "file", clock)
-    for step in range(steps + 1):
-        clock.now = seconds * step / steps
-        lines.show(total * step // steps, total if is_told else -1)
-    lines.show(total, total if is_told else -1)
-    lines.close()
-    return stream.getvalue().splitlines()
-
-
-def test_lines_are_few() -> None:
-    """However long a download takes, it is told in ten lines, with rate and time left."""
-    lines = play_lines(total=10 * 1024 * 1024, steps=5000, seconds=1000)
-
-    assert 10 == len(lines)
-    assert "file: 10 %, 1.0 MiB of 10.0 MiB, 10.2 KiB/s, 900 s left" == lines[0]
-    assert "file: 10.0 MiB in 1000.0 s, 10.2 KiB/s" == lines[-1]
-
-
-def test_quick_download_is_one_line() -> None:
-    """Nobody needs steps of less than a second."""
-    assert ["file: 1.0 MiB in 0.5 s, 2.0 MiB/s"] == play_lines(total=1024 * 1024, steps=50, seconds=0.5)
-
-
-def test_lines_of_unknown_size() -> None:
-    """Without a total the doubles of a MiB are told."""
-    lines = play_lines(total=1024**3, steps=5000, seconds=5000, is_told=False)
-
-    assert len(lines) <= 12
-    assert "1.0 GiB in 5000.0 s" in lines[-1]
-
-
-def test_lines_of_an_ended_download() -> None:
-    """A download that was given up says how far it came; one that had not begun says nothing."""
-    stream = io.StringIO()
-    lines = Lines(stream, "file", Clock())
-    lines.close()
-    lines.show(0, 10)
-    lines.show(5, 10)
-    lines.close()
-
-    assert "file: ended after 5 B of 10 B\n" == stream.getvalue()
-
-
-def test_lines_survive_their_stream() -> None:
-    """That nobody looks any more is no reason to give up the download."""
-    stream = io.StringIO()
-    stream.close()
-    lines = Lines(stream, "file", Clock())
-    lines.show(0, 0)
-
-    lines.close()
-
-
-@pytest.mark.parametrize(
-    ("octets", "text"),
-    [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 * 2**40, "3.0 TiB"), (5000 * 2**40, "5000.0 TiB")],
-)
-def test_sizes(octets: int, text: str) -> None:
-    """Sizes are told in units of 1024."""
-    assert text == size_text(octets)
-
-
-# Words
-
-
-@pytest.mark.parametrize(
-    ("error", "text"),
-    [
-        (OSError(111, "connecting to h:1: Connection refused"), "connecting to h:1: Connection refused"),
-        (FileNotFoundError(2, "No such file or directory", "ca.pem"), "ca.pem: No such file or directory"),
-        (OSError("[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)"), "wrong version number"),
-        (ValueError("see http://u:secret@h/"), "see http://***@h/"),
-        (MemoryError(), "MemoryError"),
-    ],
-)
-def test_errors_in_words(error: Exception, text: str) -> None:
-    """An error is told without numbers and noise of the system's, and without credentials."""
-    assert text == describe_error(error)
-
-
-def test_texts_of_a_server_are_harmless() -> None:
-    """Control characters and credentials in what a server says are not shown."""
-    assert "a\\x1b[2Jb\\x9b\u00e9" == printable("a\x1b[2Jb\x9b\u00e9")
-    assert "//***@h/p@q" == without_userinfo("//u:p@h/p@q")

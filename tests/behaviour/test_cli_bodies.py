@@ -8,7 +8,6 @@ import hashlib
 import os
 import signal as signals
 from email.parser import BytesParser
-from io import StringIO
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -17,7 +16,6 @@ import pytest
 from bodies_site import OLD, Origin
 from cli_process import BODY, PATIENCE, head, needs_posix, on_terminal, run, start
 
-from urlrequest._cli.progress import Lines, Progress
 from urlrequest._content.resumable_file import part_paths
 from urlrequest.testing import RecordedRequest, Reply, Server, hold, send, signal, wait_for
 
@@ -438,37 +436,3 @@ def test_bar_of_a_continued_download(server: Server, tmp_path: Path) -> None:
     assert 0 == code
     assert "body.bin:  50%|" in shown
     assert "100k/100k [" in shown
-
-
-def play(steps: list[tuple[float, int]], total: int, *, is_terse: bool = False) -> list[str]:
-    """What is told of octets at certain seconds."""
-    clock, stream = {"now": 0.0}, StringIO()
-    lines = Lines(stream, "file", lambda: clock["now"], is_terse=is_terse)
-    for clock["now"], octets in steps:
-        lines.show(octets, total)
-    lines.close()
-    lines.close()
-    return stream.getvalue().splitlines()
-
-
-def test_rate_of_a_continued_download() -> None:
-    """Rate and time left count what came now."""
-    assert [
-        "file: 75 %, 768 B of 1.0 KiB, 128 B/s, 2 s left",
-        "file: 512 B in 4.0 s, 128 B/s",
-    ] == play([(0, 512), (2, 768), (4, 1024)], 1024)
-
-
-def test_quick_upload_is_not_told() -> None:
-    """Without a terminal an upload gets lines when it takes longer, and then the last one too."""
-    assert [] == play([(0, 0), (0.5, 100)], 100, is_terse=True)
-    assert 2 == len(play([(0, 0), (5, 50), (10, 100)], 100, is_terse=True))
-
-
-def test_progress_without_a_stream() -> None:
-    """Where standard error is closed nobody is told."""
-    progress = Progress(None, sent="a", received="b")
-    progress.show_sent(None, 1, 2)
-    progress.show_received(None, 1, 2)
-
-    progress.close()

@@ -219,8 +219,8 @@ def socks_script(answer: bytes, name: bytes = b"nowhere.test", port: int = 80) -
     request = b"\x05\x01\x00\x03" + bytes([len(name)]) + name + port.to_bytes(2, "big")
 
     def expect(octets: bytes) -> Step:
-        def run(conversation: Any) -> None:
-            assert octets == conversation.link.take(len(octets))
+        def run(player: Any) -> None:
+            assert octets == player.connection.take(len(octets))
 
         return Step("expect", run)
 

@@ -1,11 +1,11 @@
-"""The demo: eight requests to a server of its own, with every callback that fires, in order and with its thread.
+"""The demo: eight requests to a server of its own, with every callback that is called, in order and with its thread.
 
-Each scene makes one request and says what has been promised; the demo is a success only if all of it was kept. The
-main thread waits, so it runs the callbacks; servers and workers have threads of their own.
+Each scene makes one request and says what the library promises for it; the demo is a success only if every promise is
+kept. The main thread waits, so it runs the callbacks; servers and workers have threads of their own.
 
 Invariants:
-    1. Nothing is left behind: servers, files and sockets end with their `with` statements.
-    2. The output is ASCII, at most 100 columns wide, and coloured on a terminal only (see `_cli.demo_screen`).
+    DEMO-1  Nothing is left behind: servers, files and sockets end with their `with` statements.
+    DEMO-2  The output is ASCII, at most 100 columns wide, and coloured only on a terminal (see `_cli.demo_screen`).
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from urlrequest import UrlRequest, g_requests, testing
-from urlrequest._version import __version__
+from urlrequest import UrlRequest, __version__, g_requests, testing
 from urlrequest.errors import DeadlineExceeded
 
 from .demo_screen import ProgressBar, Screen
@@ -33,7 +32,7 @@ __all__ = ["run_demo"]
 
 WEATHER = {"city": "Bergen", "degrees": 7, "rain": True}
 REPORT = bytes(range(256)) * 8192  # 2 MiB
-PIECE = 32 * 1024  # octets that the server sends at a time
+PIECE = 32 * 1024  # bytes that the server sends at a time
 PAUSE = 0.02  # seconds between two of them
 DEADLINE = 0.5  # seconds
 PATIENCE = 10.0  # seconds that something prompt may take on a busy machine
@@ -47,7 +46,7 @@ class Promise(NamedTuple):
 
 
 class WatchedRequest(UrlRequest):
-    """A request that remembers which thread did the work."""
+    """A request that remembers its worker thread."""
 
     worker_name = ""
 
@@ -57,7 +56,7 @@ class WatchedRequest(UrlRequest):
 
 
 class Callbacks:
-    """The callbacks of one request: each shows itself when it is called, on_progress all of its calls in one row."""
+    """The callbacks of one request. Each prints a row when it is called; the calls of on_progress share one row."""
 
     def __init__(self, screen: Screen, on_progress: Callable[[Any, int, int], None] | None) -> None:
         self.names: list[str] = []
@@ -69,35 +68,35 @@ class Callbacks:
         self._steps: list[tuple[int, int]] = []
 
     def options(self) -> dict[str, Any]:
-        """The callbacks as arguments of a request."""
+        """Return the callbacks as arguments of a request."""
         found: dict[str, Any] = {
-            "on_success": lambda _, result: self._happen("on_success", f"{result!r}"),
-            "on_redirect": lambda request, _: self._happen(
+            "on_success": lambda _, result: self._show("on_success", f"{result!r}"),
+            "on_redirect": lambda request, _: self._show(
                 "on_redirect", f"{request.resp_status}, Location: {request.resp_headers['Location']}"
             ),
-            "on_failure": lambda request, result: self._happen("on_failure", f"{request.resp_status}, {result!r}"),
-            "on_error": lambda _, error: self._happen("on_error", f"{type(error).__name__}"),
-            "on_cancel": lambda _: self._happen("on_cancel", ""),
-            "on_finish": lambda _: self._happen("on_finish", ""),
+            "on_failure": lambda request, result: self._show("on_failure", f"{request.resp_status}, {result!r}"),
+            "on_error": lambda _, error: self._show("on_error", f"{type(error).__name__}"),
+            "on_cancel": lambda _: self._show("on_cancel", ""),
+            "on_finish": lambda _: self._show("on_finish", ""),
         }
         if self._progress is not None:
             found["on_progress"] = self._step
         return found
 
     def _step(self, request: Any, current: int, total: int) -> None:
-        assert self._progress is not None, "it is passed to the request only then"
+        assert self._progress is not None, "the request gets this callback only then"
         if not self._steps:
             self.names.append("on_progress")
         self._steps.append((current, total))
         self.threads.add(threading.current_thread().name)
         self._progress(request, current, total)
 
-    def _happen(self, name: str, text: str) -> None:
+    def _show(self, name: str, text: str) -> None:
         thread = threading.current_thread().name
         seconds = time.monotonic() - self._began
         if self._steps:
             count, (current, total), self._steps = len(self._steps), self._steps[-1], []
-            self._screen.row("on_progress", f"{count} times, up to {current:,} of {total:,} octets", seconds, thread)
+            self._screen.row("on_progress", f"{count} times, up to {current:,} of {total:,} bytes", seconds, thread)
         self.names.append(name)
         self.threads.add(thread)
         self.elapsed = seconds
@@ -108,9 +107,9 @@ class Stage:
     """What the scenes share.
 
     Attributes:
-        server: Answers from its routes.
+        server: Responds by its routes.
         folder: For downloads; removed at the end.
-        callbacks: Those of the latest request.
+        callbacks: Those of the last request.
     """
 
     def __init__(self, screen: Screen, server: testing.Server, folder: str) -> None:
@@ -129,12 +128,12 @@ class Stage:
         self.callbacks = Callbacks(self.screen, on_progress)
         request = WatchedRequest(url, **self.callbacks.options(), **options)
         request.wait()
-        request.join(PATIENCE)  # until the worker has tidied up
+        request.join(PATIENCE)  # until the worker has closed everything
         self.screen.row("the work", "", None, request.worker_name)
         return request
 
     def path(self, name: str) -> str:
-        """A path in the folder for downloads."""
+        """Return a path in the folder for downloads."""
         return os.path.join(self.folder, name)
 
 
@@ -164,8 +163,8 @@ def download(stage: Stage) -> list[Promise]:
     return [
         _called(stage, "on_progress", "on_success", "on_finish"),
         Promise(
-            f"report.bin has all of its {len(REPORT):,} octets, the result has none",
-            _octets_of(path) == REPORT and request.result == b"",
+            f"report.bin has all of its {len(REPORT):,} bytes, the result has none",
+            _content_of(path) == REPORT and request.result == b"",
         ),
     ]
 
@@ -183,13 +182,13 @@ def meet_redirect(stage: Stage) -> list[Promise]:
     location = None if request.resp_headers is None else request.resp_headers.get("Location")
     return [
         _called(stage, "on_redirect", "on_finish"),
-        Promise("it is told where to go, and has not gone there", location == "/weather.json"),
+        Promise("the request knows where it leads, and has not gone there", location == "/weather.json"),
     ]
 
 
 def get_refused(stage: Stage) -> list[Promise]:
     with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # a port that is taken, and that nobody listens on
+        unused.bind(("127.0.0.1", 0))  # a port that is in use, but does not listen
         request = stage.request(f"http://127.0.0.1:{unused.getsockname()[1]}/")
     return [
         _called(stage, "on_error", "on_finish"),
@@ -221,7 +220,7 @@ def miss_deadline(stage: Stage) -> list[Promise]:
     return [
         _called(stage, "on_error", "on_finish"),
         Promise(
-            f"the error came after {DEADLINE:g} s, although octets came all the time",
+            f"the error came after {DEADLINE:g} s, although bytes came all the time",
             isinstance(request.error, DeadlineExceeded) and is_prompt,
         ),
     ]
@@ -231,16 +230,16 @@ SCENES: list[tuple[str, Callable[[Stage], list[Promise]]]] = [
     ("Fetch a JSON document", fetch_json),
     ("Post a form", post_form),
     ("Download to a file", download),
-    ("Ask for what is not there", ask_for_missing),
+    ("Ask for a page that does not exist", ask_for_missing),
     ("Meet a redirect", meet_redirect),
-    ("Connect to where nobody listens", get_refused),
+    ("Connect to a port that does not listen", get_refused),
     ("Cancel a download in the middle of its body", cancel_download),
-    ("Set a deadline for a server that sends an octet at a time", miss_deadline),
+    ("Set a deadline for a server that sends a byte at a time", miss_deadline),
 ]
 
 
 def _called(stage: Stage, *names: str) -> Promise:
-    """Exactly these callbacks, in this order, all on the thread that waited."""
+    """Promise exactly these callbacks, in this order, all on the thread that waited."""
     callbacks = stage.callbacks
     is_here = callbacks.threads == {threading.current_thread().name}
     return Promise(f"the callbacks were {', '.join(names)}", callbacks.names == list(names) and is_here)
@@ -254,7 +253,7 @@ def _has_signalled(server: testing.Server, name: str) -> bool:
     return True
 
 
-def _octets_of(path: str) -> bytes:
+def _content_of(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
             return file.read()
@@ -286,7 +285,7 @@ def _add_routes(server: testing.Server) -> None:
 
 @contextmanager
 def _all_ended() -> Iterator[None]:
-    """End what an interrupt leaves running: no worker may need the folder any more when it is removed."""
+    """End the requests that an interrupt leaves running: no worker may use the folder when it is removed."""
     try:
         yield
     finally:
@@ -300,14 +299,14 @@ def run_demo(stream: TextIO) -> bool:
     """Show all scenes, on the calling thread.
 
     Returns:
-        Whether all of them went as promised.
+        Whether all promises were kept.
     """
     screen = Screen(stream)
     began = time.monotonic()
     kept = 0
     screen.line(f"urlrequest {__version__} on Python {platform.python_version()}", "1")
     screen.line("Eight requests to a server within this process. Callbacks run on the thread that waits;")
-    screen.line("the work is done on another one. Times are counted from the making of the request.")
+    screen.line("the work is done on another one. Times count from the start of the request.")
     with tempfile.TemporaryDirectory(prefix="urlrequest-demo-") as folder, testing.Server() as server, _all_ended():
         _add_routes(server)
         stage = Stage(screen, server, folder)

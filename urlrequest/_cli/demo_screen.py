@@ -1,4 +1,4 @@
-"""Where the demo is shown: lines, rows and a progress bar, in 100 columns of ASCII, with colours on a terminal only.
+"""How the demo writes: lines, rows and a progress bar, in 100 columns of ASCII, with colours only on a terminal.
 
 Used on the main thread only.
 """
@@ -15,7 +15,7 @@ BAR_WIDTH = 40  # columns
 
 
 class Screen:
-    """Where the demo is shown. Used on the main thread only."""
+    """Writes the demo's lines to a stream."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -25,35 +25,35 @@ class Screen:
         )
 
     def write(self, text: str) -> None:
-        """Show a text at once."""
+        """Write a text at once."""
         self._stream.write(text)
         self._stream.flush()
 
     def line(self, text: str = "", colour: str = "") -> None:
-        """Show a line, in a colour (an SGR parameter) where there are colours."""
+        """Write a line, in a colour (an SGR parameter) if the stream has colours."""
         self.write(f"\x1b[{colour}m{text}\x1b[0m\n" if colour and self._has_colours else f"{text}\n")
 
     def row(self, name: str, text: str, seconds: float | None, thread: str) -> None:
-        """Show what happened, when, and on which thread."""
+        """Write what happened, when, and on which thread."""
         text = text if len(text) <= TEXT_WIDTH else text[: TEXT_WIDTH - 3] + "..."
         when = "" if seconds is None else f"{seconds * 1000:.0f} ms"
         self.line(f"   {name:<11} {text:<{TEXT_WIDTH}} {when:>8}  thread: {thread}")
 
 
 class ProgressBar:
-    """The bar of the download: drawn over itself on a terminal, a line for each quarter otherwise."""
+    """The bar of the download: redrawn in place on a terminal, else a line for each quarter."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
-        self._told = -1
+        self._last_step = -1
 
     def show(self, _: Any, current: int, total: int) -> None:
         """The on_progress callback."""
         percent = current * 100 // total
         step = percent if self._screen.is_terminal else percent // 25
-        if step == self._told:
+        if step == self._last_step:
             return
-        self._told = step
+        self._last_step = step
         filled = BAR_WIDTH * current // total
         bar = f"   [{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {percent:3} %"
         is_redrawn = self._screen.is_terminal and current < total

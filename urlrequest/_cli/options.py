@@ -1,7 +1,7 @@
-"""The command line -> Wish: what the user of the command wants, checked.
+"""The command line -> Arguments, checked. Runs on the main thread.
 
-Whatever is wrong ends the process with exit code 2 and one line, before anything is sent. The line never repeats what
-may hold a password: a URL, a proxy, the value of a field. Runs on the main thread.
+A wrong command line ends the process with exit code 2 and one line, before anything is sent. The line never repeats a
+text that may contain a password: a URL, a proxy, the value of a header.
 """
 
 from __future__ import annotations
@@ -9,19 +9,17 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from urlrequest import __version__
 from urlrequest._concurrency.deadline import check_seconds
 from urlrequest._content.checksum import check_checksum
 from urlrequest._engine.proxies import choose_proxy
 from urlrequest._http.fields import read_fields
 from urlrequest._http.request_head import check_method
 from urlrequest._http.target import parse_target
-from urlrequest._version import __version__
 from urlrequest.errors import InvalidURL
 
-from .output import is_special
 from .payload import Payload, complete_fields, form_part, make_payload
 
 if TYPE_CHECKING:
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["Wish", "read_arguments"]
+__all__ = ["Arguments", "is_special", "read_arguments"]
 
 BAD_USAGE = 2  # exit code
 
@@ -42,9 +40,9 @@ The word demo shows the library at work."""
 
 EPILOG = """exit codes:
   0    success: a status of 2xx
-  1    another status; where a redirect leads is told
+  1    another status; of a redirect, the line says where it leads
   2    the command line is wrong
-  3    an error: no complete response, or no place for it
+  3    an error: no complete response, or its body cannot be written
   130  interrupted by Ctrl-C
 
 examples:
@@ -60,20 +58,19 @@ _SIZE = re.compile(r"([0-9]{1,15})([kmg]?)", re.IGNORECASE)
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 
-@dataclass(frozen=True)
-class Wish:
-    """What is to be fetched, and where the body goes. As a context manager it closes the files that are sent.
+class Arguments(NamedTuple):
+    """What to fetch, and where the body goes. As a context manager it closes the files that are sent.
 
     Attributes:
         url: As it was typed.
-        shown_url: The same without userinfo and fragment.
-        headers: For `req_headers`: None leaves a field out.
-        payload: What is sent.
+        shown_url: The same without userinfo and fragment, for messages.
+        headers: For `req_headers`: the value None leaves a header out.
+        payload: The body to send.
         output: The file for the body; None: standard output.
-        is_output_forced: Standard output was asked for, terminal or not.
+        is_output_forced: Standard output was named, so a binary body may go to a terminal.
         is_resumed, checksum, max_size, retries: As of UrlRequest.
         is_following: Redirects are followed.
-        is_compressed: Content codings are asked for, which takes the whole body into memory.
+        is_compressed: Compressed bodies are accepted; they are decoded in memory.
         proxy: For `proxy_host`.
     """
 
@@ -111,18 +108,18 @@ class _Parser(argparse.ArgumentParser):
         self.exit(BAD_USAGE, f"urlrequest: {message} (-h shows how)\n")
 
 
-def read_arguments(arguments: Sequence[str]) -> Wish:
-    """Understand a command line.
+def read_arguments(arguments: Sequence[str]) -> Arguments:
+    """Read and check a command line.
 
     Raises:
-        SystemExit: It is wrong (2), or was a question that has been answered (0).
+        SystemExit: It is wrong (2), or asked for help or the version, which was printed (0).
     """
     parser = _make_parser()
     given = parser.parse_args(arguments)
     if given.url == "demo":
         parser.error("demo has no options; a host of that name is reached by http://demo")
     _check_together(parser, given)
-    return Wish(
+    return Arguments(
         url=given.url,
         shown_url=parse_target(given.url).url,
         method=given.method,
@@ -159,7 +156,7 @@ def _make_parser() -> _Parser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("url", metavar="URL", type=_url, help="where to; without a scheme, http")
+    add("url", metavar="URL", type=_url, help="the address; without a scheme, http")
     _add_output_options(parser)
     _add_body_options(parser)
     add("-L", "--location", action="store_true", help="follow redirects, up to 20")
@@ -169,7 +166,7 @@ def _make_parser() -> _Parser:
     add("-k", "--insecure", action="store_true", help="do not check the server's certificate")
     add("--ca-file", metavar="FILE", type=_path, help="trust the certificates in this file only")
     add("--proxy", metavar="URL", type=_proxy, help="[http|https|socks5://][user:password@]host[:port]")
-    add("-v", "--verbose", action="store_true", help="show all heads and the timings, without credentials")
+    add("-v", "--verbose", action="store_true", help="show all headers and the timings, without credentials")
     add("--version", action="version", version=f"urlrequest {__version__}", help="show the version")
     return parser
 
@@ -178,22 +175,22 @@ def _add_output_options(parser: _Parser) -> None:
     add = parser.add_argument
     add("-o", "--output", metavar="FILE", type=_path, help="save the body; the file appears when it is complete")
     add("--resume", action="store_true", help="with -o: continue a download that broke off")
-    add("--checksum", metavar="ALGORITHM:HEX", type=_checksum, help="what the body must have, as in sha256:9f86d0...")
-    add("--max-size", metavar="OCTETS", type=_size, help="the largest body; K, M and G are powers of 1024")
-    add("--compressed", action="store_true", help="accept a compressed body; it is unpacked in memory")
+    add("--checksum", metavar="ALGORITHM:HEX", type=_checksum, help="the checksum of the body, as in sha256:9f86d0...")
+    add("--max-size", metavar="BYTES", type=_size, help="the largest body; K, M and G are powers of 1024")
+    add("--compressed", action="store_true", help="accept a compressed body; it is decoded in memory")
 
 
 def _add_body_options(parser: _Parser) -> None:
     add = parser.add_argument
     add("-X", "--request", metavar="METHOD", dest="method", type=_method, help="GET, or POST with -d, --json or -F")
     add(
-        "-H", "--header", metavar="FIELD", dest="headers", type=_field, action="append", default=[],
-        help="'Name: value' sends a header field, 'Name:' leaves one out; may be repeated",
+        "-H", "--header", metavar="HEADER", dest="headers", type=_header, action="append", default=[],
+        help="'Name: value' sends a header, 'Name:' leaves one out; may be repeated",
     )  # fmt: skip
     body = parser.add_mutually_exclusive_group()
     body.add_argument(
         "-d", "--data", metavar="TEXT", action="append",
-        help="send TEXT as a form; @FILE sends a file's octets, @- those of standard input; repeated: joined with &",
+        help="send TEXT as a form; @FILE sends a file's bytes, @- those of standard input; repeated: joined with &",
     )  # fmt: skip
     body.add_argument(
         "--json", metavar="TEXT", action="append", help="the same as JSON, with Content-Type and Accept set"
@@ -204,7 +201,7 @@ def _add_body_options(parser: _Parser) -> None:
     )  # fmt: skip
 
 
-# Single values. argparse would repeat the text of a ValueError's argument, so it gets a message instead.
+# Single values. Of a ValueError, argparse would print the argument; of an ArgumentTypeError it prints the message.
 
 
 def _url(text: str) -> str:
@@ -213,7 +210,7 @@ def _url(text: str) -> str:
     except InvalidURL as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     if target.scheme not in {"http", "https"}:
-        raise argparse.ArgumentTypeError(f"the scheme {target.scheme} is not served, only http and https are")
+        raise argparse.ArgumentTypeError(f"the scheme {target.scheme} is not supported; http or https is needed")
     return text
 
 
@@ -242,7 +239,7 @@ def _seconds(text: str) -> float | None:
     try:
         return check_seconds("the time", float(text))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no number of seconds above 0") from None
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number of seconds above 0") from None
 
 
 def _checksum(text: str) -> str | None:
@@ -255,56 +252,61 @@ def _checksum(text: str) -> str | None:
 def _size(text: str) -> int:
     read = _SIZE.fullmatch(text)
     if read is None:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no number of octets, such as 1000 or 20M")
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number of bytes, such as 1000 or 20M")
     return int(read[1]) * _UNITS[read[2].lower()]
 
 
 def _count(text: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", text):
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no number of 0 or more")
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number of 0 or more")
     return int(text)
 
 
-def _field(text: str) -> tuple[str, str | None]:
-    """Read a field as curl does: `Name: value`, `Name:` to leave it out, `Name;` to send it empty."""
+def _header(text: str) -> tuple[str, str | None]:
+    """Read a header as curl does: `Name: value`, `Name:` to leave it out, `Name;` to send it empty."""
     name, colon, value = text.partition(":")
     if not colon and name.endswith(";"):
         name, colon, value = name[:-1], ":", ""
         return _checked(name, value)
     if not colon:
-        raise argparse.ArgumentTypeError("'Name: value' is needed, or 'Name:' to leave a field out")
-    # The octets that were typed are the ones that are sent.
+        raise argparse.ArgumentTypeError("'Name: value' is needed, or 'Name:' to leave a header out")
+    # The bytes that were typed are sent.
     return _checked(name, os.fsencode(value.strip(" \t")).decode("latin-1") or None)
 
 
 def _checked(name: str, value: str | None) -> tuple[str, str | None]:
     try:
-        read_fields([(name, value)], "the field")
+        read_fields([(name, value)], "the header")
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return name, value
 
 
-# What belongs together
+# Options that depend on each other
 
 
 def _check_together(parser: _Parser, given: Any) -> None:
-    """Refuse options that would be without effect beside others."""
+    """Refuse options that would have no effect together with others."""
     named = {name.lower() for name, _ in given.headers}
     if given.form and "content-type" in named:
-        parser.error("-F makes the Content-Type itself, which names the boundary between the parts")
+        parser.error("-F sets the Content-Type itself, since it names the boundary between the parts")
     if given.compressed and "accept-encoding" in named:
-        parser.error("--compressed makes the Accept-Encoding itself")
+        parser.error("--compressed sets the Accept-Encoding itself")
     if not given.resume:
         return
     if given.output in {None, "-"} or is_special(given.output):
         parser.error("--resume needs a file, by -o FILE")
     if given.compressed:
-        parser.error("--resume needs the body as it is, without --compressed")
+        parser.error("--resume needs the body as it is, so it excludes --compressed")
     if (given.method or "GET") != "GET" or given.data or given.json or given.form:
-        parser.error("--resume continues what a GET without a body fetches, and nothing else")
+        parser.error("--resume continues only the download of a GET without a body")
     if "range" in named:
-        parser.error("--resume makes the Range itself")
+        parser.error("--resume sets the Range itself")
+
+
+def is_special(path: str) -> bool:
+    """Whether a path is that of a device or a pipe, which can be written but not replaced."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
 def _read_payload(parser: _Parser, given: Any) -> Payload:

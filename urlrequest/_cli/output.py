@@ -1,10 +1,11 @@
 """Where the command's body goes: standard output, a device, or a file.
 
-Runs on the main thread, in `wait()`, except that a file without `--compressed` is written by the request itself.
+Runs on the main thread, in `wait()`; but without `--compressed` the request itself writes a file.
 
 Invariants:
-    1. A stream gets every piece at once, unless the whole body has to be looked at before (--compressed, --checksum).
-    2. A file appears when it is complete, and not otherwise.
+    OUTPUT-1  A stream gets each piece as it arrives, unless the whole body must be checked first (--compressed,
+              --checksum).
+    OUTPUT-2  A file appears only when it is complete.
 """
 
 from __future__ import annotations
@@ -17,26 +18,27 @@ from typing import IO, TYPE_CHECKING
 from urlrequest._content.file_sink import FileSink
 from urlrequest._content.resumable_file import part_paths
 
+from .options import is_special
 from .progress import size_text
 from .verbose import describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .options import Wish
+    from .options import Arguments
 
-__all__ = ["NO_OUTPUT", "Output", "OutputError", "drop_output", "is_special", "kept_words", "open_output"]
+__all__ = ["NO_OUTPUT", "Output", "OutputError", "describe_partial", "open_output", "silence_stdout"]
 
 NO_OUTPUT = "standard output is closed"
 BINARY = "the body is binary; -o FILE saves it, -o - writes it to the terminal all the same"
 
 
 class OutputError(Exception):
-    """The body has no place; the text says why."""
+    """The body cannot be written; the text says why."""
 
 
 class Output:
-    """A place for the body.
+    """Where the body is written.
 
     Attributes:
         file_path: The request writes this file itself, and `write()` is not called.
@@ -48,10 +50,10 @@ class Output:
         self.is_streamed = is_streamed
 
     def write(self, octets: bytes) -> None:
-        """Take a piece. Raises OutputError, or BrokenPipeError: nobody reads it any more."""
+        """Write a piece; OutputError when that fails, BrokenPipeError when the reader is gone."""
 
     def commit(self) -> None:
-        """Be told that the body is complete. Raises OutputError."""
+        """Finish: the body is complete; OutputError when that fails."""
 
 
 class _Standard(Output):
@@ -68,7 +70,7 @@ class _Standard(Output):
         except BrokenPipeError:
             raise
         except OSError as error:
-            drop_output()
+            silence_stdout()
             raise OutputError(f"standard output cannot be written: {error.strerror}") from error
 
 
@@ -88,25 +90,25 @@ class _Device(Output):
 
 
 class _File(Output):
-    """A file whose content comes whole, out of memory."""
+    """A file that is written in one piece, from memory."""
 
     def __init__(self, sink: FileSink) -> None:
         super().__init__()
         self._sink = sink
 
     def write(self, octets: bytes) -> None:
-        with _explained():
+        with _as_output_error():
             self._sink.expect(len(octets))
             self._sink.write(octets)
 
     def commit(self) -> None:
-        with _explained():
+        with _as_output_error():
             self._sink.commit()
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
-    """Make an OutputError of an OSError that names its file."""
+def _as_output_error() -> Iterator[None]:
+    """Turn an OSError into an OutputError that names the file."""
     try:
         yield
     except OSError as error:
@@ -114,52 +116,47 @@ def _explained() -> Iterator[None]:
 
 
 @contextmanager
-def open_output(wish: Wish) -> Iterator[Output]:
-    """Open the place for the body, before anything is sent.
+def open_output(arguments: Arguments) -> Iterator[Output]:
+    """Open the output, before anything is sent.
 
     Raises:
         OutputError: It cannot be written.
     """
-    is_streamed = not wish.is_compressed and wish.checksum is None
-    if wish.output is None:
+    is_streamed = not arguments.is_compressed and arguments.checksum is None
+    if arguments.output is None:
         if sys.stdout is None:
             raise OutputError(NO_OUTPUT)
-        yield _Standard(is_forced=wish.is_output_forced, is_streamed=is_streamed)
-    elif is_special(wish.output):
-        with _explained():
-            device = open(wish.output, "wb", buffering=0)  # noqa: SIM115 - in the next line
+        yield _Standard(is_forced=arguments.is_output_forced, is_streamed=is_streamed)
+    elif is_special(arguments.output):
+        with _as_output_error():
+            device = open(arguments.output, "wb", buffering=0)  # noqa: SIM115 - it is closed below
         with device:
             yield _Device(device, is_streamed=is_streamed)
-    elif wish.is_compressed:
-        with _explained():
-            sink = FileSink(wish.output)
+    elif arguments.is_compressed:
+        with _as_output_error():
+            sink = FileSink(arguments.output)
         with sink:
             yield _File(sink)
     else:
-        yield Output(file_path=wish.output)
+        yield Output(file_path=arguments.output)
 
 
-def is_special(path: str) -> bool:
-    """Whether a path is that of a device or a pipe, which takes octets but cannot be replaced."""
-    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
-
-
-def kept_words(wish: Wish) -> str:
-    """How much --resume can build on, for the end of a line; '' where there is nothing."""
-    if not wish.is_resumed or wish.output is None:
+def describe_partial(arguments: Arguments) -> str:
+    """Say how much of a download is kept for --resume, for the end of a line; '' when nothing is kept."""
+    if not arguments.is_resumed or arguments.output is None:
         return ""
-    part, note = part_paths(wish.output)
+    part, sidecar = part_paths(arguments.output)
     try:
-        os.stat(note)
+        os.stat(sidecar)
         size = os.stat(part).st_size
     except OSError:
         return ""
     return f"; {size_text(size)} are kept, and --resume continues there" if size else ""
 
 
-def drop_output() -> None:
-    """Have nowhere in the place of standard output, which the interpreter flushes once more at its end."""
+def silence_stdout() -> None:
+    """Point standard output at os.devnull, so that the interpreter's last flush cannot fail."""
     with suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)

@@ -1,6 +1,6 @@
-"""What the command sends: -d, --json and -F -> Payload, with its files open.
+"""The body that the command sends: -d, --json and -F -> Payload, with its files open.
 
-Runs on the main thread; the files are read by the worker.
+Runs on the main thread; the worker reads the files.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from argparse import ArgumentTypeError
 from typing import IO, Any, NamedTuple
 
-__all__ = ["FormPart", "Payload", "complete_fields", "form_part", "make_payload"]
+__all__ = ["Payload", "complete_fields", "form_part", "make_payload"]
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -20,8 +20,8 @@ STANDARD_INPUT = "-"
 _TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(;[ -~]*)?", re.ASCII)
 
 
-class FormPart(NamedTuple):
-    """One -F: a field, or a file where `path` is given."""
+class _FormPart(NamedTuple):
+    """One -F: a field, or a file if `path` is given."""
 
     name: str
     value: bytes
@@ -30,12 +30,12 @@ class FormPart(NamedTuple):
 
 
 class Payload(NamedTuple):
-    """What is sent.
+    """The body to send.
 
     Attributes:
         body: For `req_body`.
         files: For `files`: (field, (file name, content, type)).
-        name: What the progress of sending is told under; None: it is not told.
+        name: What the progress of sending is shown under; None: it is not shown.
     """
 
     body: bytes | IO[bytes] | list[tuple[str, bytes]] | None
@@ -45,12 +45,12 @@ class Payload(NamedTuple):
     def close(self) -> None:
         """Close the files."""
         for source in (self.body, *(content for _, (_, content, _) in self.files or [])):
-            close = getattr(source, "close", None)  # octets and fields have none
+            close = getattr(source, "close", None)  # bytes and fields have none
             if close is not None:
                 close()
 
 
-def form_part(text: str) -> FormPart:
+def form_part(text: str) -> _FormPart:
     """Read one -F: NAME=VALUE, NAME=@FILE, NAME=@FILE;type=TYPE.
 
     Raises:
@@ -60,19 +60,19 @@ def form_part(text: str) -> FormPart:
     if not name or not equals:
         raise ArgumentTypeError("NAME=VALUE or NAME=@FILE is needed")
     if not value.startswith("@"):
-        return FormPart(name, os.fsencode(value), None, None)
+        return _FormPart(name, os.fsencode(value), None, None)
     path, mark, content_type = value[1:].rpartition(";type=")
     if not mark:
         path, content_type = value[1:], ""
     if not path or (mark and not _TYPE.fullmatch(content_type)):
         raise ArgumentTypeError("NAME=@FILE is needed, or NAME=@FILE;type=TYPE as in image/png")
-    return FormPart(name, b"", path, content_type or None)
+    return _FormPart(name, b"", path, content_type or None)
 
 
 def complete_fields(
     headers: list[tuple[str, str | None]], *, is_json: bool, is_form: bool
 ) -> list[tuple[str, str | None]]:
-    """Add the fields that go with the body, unless the user has named them."""
+    """Add the headers that go with the body, unless the user has named them."""
     named = {name.lower() for name, _ in headers}
     ours: list[tuple[str, str | None]] = []
     if is_json:
@@ -82,8 +82,8 @@ def complete_fields(
     return [*(field for field in ours if field[0].lower() not in named), *headers]
 
 
-def make_payload(data: list[str] | None, json: list[str] | None, form: list[FormPart] | None) -> Payload:
-    """Put together what is sent; of the three at most one is given.
+def make_payload(data: list[str] | None, json: list[str] | None, form: list[_FormPart] | None) -> Payload:
+    """Build the payload; at most one of the three is given.
 
     A single file is streamed, and so are the files of a form; everything else is read now.
 
@@ -97,11 +97,11 @@ def make_payload(data: list[str] | None, json: list[str] | None, form: list[Form
         return Payload(None)
     if len(texts) == 1 and texts[0].startswith("@") and texts[0] != "@-":
         path = texts[0][1:]
-        return Payload(open(path, "rb"), name=os.path.basename(path))  # the Wish closes it
-    return Payload((b"" if json else b"&").join(map(_octets, texts)))
+        return Payload(open(path, "rb"), name=os.path.basename(path))  # `Arguments` closes it
+    return Payload((b"" if json else b"&").join(map(_read_argument, texts)))
 
 
-def _form_payload(form: list[FormPart]) -> Payload:
+def _form_payload(form: list[_FormPart]) -> Payload:
     fields = [(part.name, part.value) for part in form if part.path is None]
     payload = Payload(fields, files=[])
     assert payload.files is not None, "it was just made"
@@ -122,7 +122,7 @@ def _open(path: str) -> bytes | IO[bytes]:
     return _read_standard_input() if path == STANDARD_INPUT else open(path, "rb")
 
 
-def _octets(text: str) -> bytes:
+def _read_argument(text: str) -> bytes:
     if text == "@-":
         return _read_standard_input()
     if text.startswith("@"):

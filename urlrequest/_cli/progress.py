@@ -1,4 +1,4 @@
-"""How far a request is, on standard error: a bar on a terminal with tqdm, a few lines otherwise.
+"""The progress of a request, on standard error: a bar on a terminal if tqdm is installed, else a few lines.
 
 Used on the dispatch thread, which is the command's main thread.
 """
@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Bar", "Display", "Lines", "Progress", "make_display", "size_text"]
+__all__ = ["Lines", "Progress", "size_text"]
 
-LINE_COUNT = 10  # steps of a download whose size is known; each is told at most once
-LINE_INTERVAL = 1.0  # seconds between two lines, so that a quick download is told in one
-FIRST_MARK = 1024 * 1024  # octets; of an unknown total the doubles of it are told
+MAX_LINES = 10  # of a download whose size is known
+LINE_INTERVAL = 1.0  # seconds between two lines, so that a quick download gets one
+FIRST_MARK = 1024 * 1024  # bytes; if the total is unknown, there is a line at this size, and at each doubling
 
 
-class Display(Protocol):
-    """Something that shows how far a body is."""
+class _Display(Protocol):
+    """Shows the progress of one body."""
 
     def show(self, current: int, total: int) -> None:
-        """Be told how many octets there are, of how many; -1: unknown."""
+        """Show how many bytes were sent or received, of how many; -1: unknown."""
         ...
 
     def close(self) -> None:
-        """End it, complete or not; again is nothing."""
+        """End the display, complete or not; may be called again."""
         ...
 
 
@@ -34,13 +34,13 @@ class Progress:
     """The displays of one request: of what it sends, then of what it receives."""
 
     def __init__(self, stream: TextIO | None, *, sent: str | None, received: str | None) -> None:
-        """Show nothing yet.
+        """Make the displays, which show nothing yet.
 
         Args:
-            sent, received: The names of the bodies; None: it is not shown.
+            sent, received: The names of the bodies; None: its progress is not shown.
         """
-        self._sent = None if sent is None else make_display(stream, sent, is_terse=True)
-        self._received = None if received is None else make_display(stream, received)
+        self._sent = None if sent is None else _make_display(stream, sent, is_terse=True)
+        self._received = None if received is None else _make_display(stream, received)
 
     def show_sent(self, _: Any, current: int, total: int) -> None:
         """The on_upload_progress callback."""
@@ -48,12 +48,12 @@ class Progress:
             self._sent.show(current, total)
 
     def end_sent(self) -> None:
-        """Make room on the terminal: the answer is coming."""
+        """End the display of what is sent: the response is arriving."""
         if self._sent is not None:
             self._sent.close()
 
     def show_received(self, request: Any, current: int, total: int) -> None:
-        """The on_progress callback: the body of a failure is no download."""
+        """The on_progress callback. The body of a failure is not shown as a download."""
         self.end_sent()
         if self._received is not None and 200 <= (request.resp_status or 0) < 300:
             self._received.show(current, total)
@@ -64,12 +64,12 @@ class Progress:
             self._received.close()
 
 
-def make_display(stream: TextIO | None, name: str, *, is_terse: bool = False) -> Display | None:
-    """Return what suits the stream; None where there is none.
+def _make_display(stream: TextIO | None, name: str, *, is_terse: bool = False) -> _Display | None:
+    """Return the display that suits the stream; None: there is no stream.
 
     Args:
         name: What is being sent or received.
-        is_terse: Where there is no terminal, a quick one is not worth a line.
+        is_terse: Skip the line of a fast transfer when the stream is not a terminal.
     """
     if stream is None:
         return None
@@ -79,12 +79,12 @@ def make_display(stream: TextIO | None, name: str, *, is_terse: bool = False) ->
         except ImportError:
             pass
         else:
-            return Bar(stream, name, tqdm)
+            return _Bar(stream, name, tqdm)
     return Lines(stream, name, is_terse=is_terse)
 
 
-class Bar:
-    """A bar of tqdm's, made when the size is known."""
+class _Bar:
+    """A bar of tqdm, made when the size is known."""
 
     def __init__(self, stream: TextIO, name: str, tqdm: Any) -> None:
         self._stream = stream
@@ -96,7 +96,7 @@ class Bar:
         if self._bar is None:
             self._tqdm.monitor_interval = 0  # no thread of its own
             self._bar = self._tqdm(
-                initial=current,  # of a download that is continued
+                initial=current,  # above 0 when a download is continued
                 total=total if total >= 0 else None,
                 desc=self._name,
                 file=self._stream,
@@ -113,7 +113,7 @@ class Bar:
 
 
 class Lines:
-    """At most ten lines for a body of known size, each with rate and time left; the last when it is complete."""
+    """At most ten lines for a body of known size, each with rate and time left; the last one when it is complete."""
 
     def __init__(
         self, stream: TextIO, name: str, clock: Callable[[], float] = monotonic, *, is_terse: bool = False
@@ -122,9 +122,9 @@ class Lines:
         self._name = name
         self._clock = clock
         self._is_terse = is_terse
-        self._first = 0  # octets that were there before
+        self._first = 0  # bytes that were there before
         self._began: float | None = None
-        self._told_at = 0.0
+        self._printed_at = 0.0
         self._mark = 0
         self._current = 0
         self._total = -1
@@ -133,32 +133,32 @@ class Lines:
         now = self._clock()
         self._current, self._total = current, total
         if self._began is None:
-            self._began = self._told_at = now
+            self._began = self._printed_at = now
             self._first = current
             self._mark = self._next_mark()
-        elif self._mark <= current < (total if total >= 0 else current + 1) and now - self._told_at >= LINE_INTERVAL:
-            self._told_at = now
+        elif self._mark <= current < (total if total >= 0 else current + 1) and now - self._printed_at >= LINE_INTERVAL:
+            self._printed_at = now
             self._is_terse = False
             self._mark = self._next_mark()
-            self._tell(self._describe(now - self._began))
+            self._print(self._describe(now - self._began))
 
     def close(self) -> None:
         if self._began is None or self._is_terse:
             return
         seconds = self._clock() - self._began
-        octets = self._current - self._first
+        size = self._current - self._first
         if self._current == self._total or self._total < 0:
-            self._tell(f"{size_text(octets)} in {seconds:.1f} s{_rate(octets, seconds)}")
+            self._print(f"{size_text(size)} in {seconds:.1f} s{_rate(size, seconds)}")
         else:
-            self._tell(f"ended after {size_text(self._current)} of {size_text(self._total)}")
+            self._print(f"ended after {size_text(self._current)} of {size_text(self._total)}")
         self._began = None
 
     def _next_mark(self) -> int:
-        """The number of octets from which on the next line is due."""
+        """Return the number of bytes at which the next line is due."""
         if self._total < 0:
             return max(FIRST_MARK, self._current * 2)
-        step = self._current * LINE_COUNT // max(1, self._total) + 1
-        return -(-self._total * step // LINE_COUNT)
+        step = self._current * MAX_LINES // max(1, self._total) + 1
+        return -(-self._total * step // MAX_LINES)
 
     def _describe(self, seconds: float) -> str:
         rate = _rate(self._current - self._first, seconds)
@@ -168,22 +168,22 @@ class Lines:
         part = f"{self._current * 100 // max(1, self._total)} %, {size_text(self._current)} of {size_text(self._total)}"
         return f"{part}{rate}, {left:.0f} s left"
 
-    def _tell(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         try:
             self._stream.write(f"{self._name}: {text}\n")
             self._stream.flush()
         except (OSError, ValueError):
-            pass  # nobody looks at it any more, which is no reason to give up the download
+            pass  # the stream is closed, which is no reason to give up the download
 
 
-def _rate(octets: int, seconds: float) -> str:
-    return f", {size_text(octets / seconds)}/s" if seconds > 0 else ""
+def _rate(size: int, seconds: float) -> str:
+    return f", {size_text(size / seconds)}/s" if seconds > 0 else ""
 
 
-def size_text(octets: float) -> str:
-    """A number of octets for people."""
+def size_text(size: float) -> str:
+    """Write a number of bytes for people, in units of 1024."""
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if octets < 1024:
-            return f"{octets:.0f} {unit}" if unit == "B" else f"{octets:.1f} {unit}"
-        octets /= 1024
-    return f"{octets:.1f} TiB"
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"

@@ -1,10 +1,10 @@
-"""What the command says on standard error: complaints, and with -v the heads and the timings.
+"""What the command prints on standard error: errors, and with -v the headers and the timings.
 
-`ShownRequest` writes the heads on the worker, the moment they are sent and received, so that somebody who waits sees
+`VerboseRequest` prints the headers on the worker thread, when they are sent and received, so that a user who waits sees
 what for. The rest runs on the main thread.
 
 Invariant:
-    Credentials and control characters are never written.
+    VERBOSE-1  Credentials and control characters are never printed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from urlrequest._http.target import parse_target
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["ShownRequest", "complain", "describe_error", "printable", "show_timings", "without_userinfo"]
+__all__ = ["VerboseRequest", "describe_error", "print_error", "printable", "show_timings", "without_userinfo"]
 
 _SECRET_NAMES = re.compile(r"authorization|cookie|api-?key|passw|secret|token", re.IGNORECASE)
 _USERINFO = re.compile(r"//[^/?#\s]*@")
@@ -28,13 +28,13 @@ _USERINFO = re.compile(r"//[^/?#\s]*@")
 _OPENSSL_NOISE = re.compile(r"\[[A-Z0-9]+: [A-Z0-9_]+\] | \(_ssl\.c:[0-9]+\)")
 
 
-def complain(text: str) -> None:
-    """Say what is wrong."""
-    _say(f"urlrequest: {printable(text)}")
+def print_error(text: str) -> None:
+    """Print an error message."""
+    _print_line(f"urlrequest: {printable(text)}")
 
 
 def describe_error(error: BaseException) -> str:
-    """An error in one line: what was attempted, where, the figure."""
+    """Describe an error in one line: what was attempted, where, and the figure."""
     reason = getattr(error, "verify_message", None)
     if reason:  # ssl.SSLCertVerificationError
         return f"the certificate is not trusted: {reason}"
@@ -47,27 +47,27 @@ def describe_error(error: BaseException) -> str:
 
 
 def printable(text: str) -> str:
-    """A text without what could steer a terminal."""
+    """Return a text with its control characters escaped, so that it cannot control a terminal."""
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 
 def without_userinfo(text: str) -> str:
-    """A text with the credentials of all URLs in it hidden."""
+    """Return a text with the credentials of all URLs in it hidden."""
     return _USERINFO.sub("//***@", text)
 
 
 def show_timings(timings: Mapping[str, float]) -> None:
-    """Tell the seconds of each step, in milliseconds."""
-    _say("* " + ", ".join(f"{step} {seconds * 1000:.1f} ms" for step, seconds in timings.items()))
+    """Print the duration of each step, given in seconds, in milliseconds."""
+    _print_line("* " + ", ".join(f"{step} {seconds * 1000:.1f} ms" for step, seconds in timings.items()))
 
 
-def _say(text: str) -> None:
-    """Write a line in one go: the worker and the main thread both do."""
+def _print_line(text: str) -> None:
+    """Print a line by one write, since both the worker and the main thread print."""
     try:
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
     except (AttributeError, OSError, ValueError):
-        pass  # standard error is closed: there is nobody to tell
+        pass  # standard error is closed
 
 
 def _shown_value(name: str, value: str) -> str:
@@ -79,11 +79,11 @@ def _shown_value(name: str, value: str) -> str:
 
 def _show_head(mark: str, first_line: str, fields: Iterable[tuple[str, Any]]) -> None:
     lines = [first_line, *(f"{name}: {_shown_value(name, str(value))}" for name, value in fields), ""]
-    _say("\n".join(f"{mark} {printable(line)}".rstrip() for line in lines))
+    _print_line("\n".join(f"{mark} {printable(line)}".rstrip() for line in lines))
 
 
-class _Shown(HTTPConnection):
-    """A connection that shows what it sends and receives. Everything here runs on the worker."""
+class _VerboseConnection(HTTPConnection):
+    """A connection that prints the headers that it sends and receives. Everything here runs on the worker."""
 
     def request(
         self, method: str, url: str, body: Any = None, headers: Any = None, *, encode_chunked: bool = False
@@ -98,28 +98,28 @@ class _Shown(HTTPConnection):
         return response
 
 
-class _ShownTls(_Shown, HTTPSConnection):
+class _VerboseTlsConnection(_VerboseConnection, HTTPSConnection):
     pass
 
 
-class ShownRequest(UrlRequest):
-    """A request that shows all heads, and the redirects between them. What it overrides runs on the worker."""
+class VerboseRequest(UrlRequest):
+    """A request that prints all headers, and the redirects between them. Its method here runs on the worker."""
 
     def get_connection_for_scheme(self, scheme: str) -> type:
         history = self.history
-        if history:  # it is asked for once more after each redirect
+        if history:  # it is called again after each redirect
             hop = history[-1]
             next_url = _next_url(hop.url, hop.headers.get("Location", ""))
-            _say(f"* {hop.status}: {printable(hop.url)} leads to {printable(next_url)}")
-        shown: dict[type, type] = {HTTPConnection: _Shown, HTTPSConnection: _ShownTls}
-        return shown[super().get_connection_for_scheme(scheme)]
+            _print_line(f"* {hop.status}: {printable(hop.url)} leads to {printable(next_url)}")
+        verbose: dict[type, type] = {HTTPConnection: _VerboseConnection, HTTPSConnection: _VerboseTlsConnection}
+        return verbose[super().get_connection_for_scheme(scheme)]
 
 
 def _next_url(url: str, location: str) -> str:
-    """Where a redirect leads, without credentials; `location` as it was received."""
+    """Return where a redirect leads, without credentials; `location` is as it was received."""
     location = location.strip(" \t").encode("latin-1", "replace").decode("utf-8", "replace")
     try:
         location = urljoin(url, location)
         return parse_target(location).url
     except ValueError:
-        return without_userinfo(location)  # the request itself knows better how to read it
+        return without_userinfo(location)  # the request itself reports the error

@@ -1,1 +1,4 @@
-"""Threads, timers, wake-ups and deadlines; nothing here knows of HTTP."""
+"""Threads, timers, wake-ups and points in time; nothing here knows of HTTP.
+
+Reading order: `sync`, `deadline`, `wakeup`, `timer`, `worker_pool`. Invariants: WAKE, TIMER, WORKER.
+"""

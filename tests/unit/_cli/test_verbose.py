@@ -1,0 +1,28 @@
+"""The words of the command: errors, and texts of a server."""
+
+from __future__ import annotations
+
+import pytest
+
+from urlrequest._cli.verbose import describe_error, printable, without_userinfo
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (OSError(111, "connecting to h:1: Connection refused"), "connecting to h:1: Connection refused"),
+        (FileNotFoundError(2, "No such file or directory", "ca.pem"), "ca.pem: No such file or directory"),
+        (OSError("[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)"), "wrong version number"),
+        (ValueError("see http://u:secret@h/"), "see http://***@h/"),
+        (MemoryError(), "MemoryError"),
+    ],
+)
+def test_errors_in_words(error: Exception, text: str) -> None:
+    """An error is told without numbers and noise of the system's, and without credentials."""
+    assert text == describe_error(error)
+
+
+def test_texts_of_a_server_are_harmless() -> None:
+    """Control characters and credentials in what a server says are not shown."""
+    assert "a\\x1b[2Jb\\x9b\u00e9" == printable("a\x1b[2Jb\x9b\u00e9")
+    assert "//***@h/p@q" == without_userinfo("//u:p@h/p@q")
