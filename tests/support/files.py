@@ -6,7 +6,7 @@ from pathlib import Path
 
 from urlrequest._content import resumable_file
 
-__all__ = ["OLD", "make_target", "names_beside", "part_names"]
+__all__ = ["OLD", "make_target", "names_beside", "part_paths"]
 
 OLD = b"the old content"
 
@@ -25,7 +25,7 @@ def names_beside(path: Path) -> list[str]:
     return sorted(entry.name for entry in path.parent.iterdir())
 
 
-def part_names(path: Path) -> tuple[Path, Path]:
-    """The part file and the note beside a target, wherever the library puts them."""
-    part, note = resumable_file.part_names(str(path))
-    return Path(part), Path(note)
+def part_paths(path: Path) -> tuple[Path, Path]:
+    """The part file and the sidecar of a target, wherever the library puts them."""
+    part, sidecar = resumable_file.part_paths(str(path))
+    return Path(part), Path(sidecar)
