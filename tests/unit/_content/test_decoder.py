@@ -199,7 +199,7 @@ def test_4_6_cut_off(codings: str, content: bytes) -> None:
     ids=range(6),
 )
 def test_4_6_unknown_or_too_many(codings: str, words: str) -> None:
-    """A coding nobody knows, or a chain of more than five, is refused before any octet (fault 79)."""
+    """A coding nobody knows, or a chain of more than five, is refused before any byte (fault 79)."""
     with pytest.raises(ContentDecodingError, match=words) as caught:
         Decoder(codings)
 
@@ -300,7 +300,7 @@ def test_4_6_brotli_errors(brotli: ModuleType, size: int) -> None:
 
 
 def test_17_6_brotli_bomb(brotli: ModuleType) -> None:
-    """A few octets that stand for many MiB come in small pieces, and are refused."""
+    """A few bytes that stand for many MiB come in small pieces, and are refused."""
     with pytest.raises(ContentTooLarge):
         decoded_size("br", brotli.compress(bytes(16 * 2**20)))
 
@@ -331,7 +331,7 @@ def test_4_6_zstd_errors(zstd: Callable[[bytes], bytes], size: int) -> None:
 
 
 def test_17_6_zstd_bomb(zstd: Callable[[bytes], bytes]) -> None:
-    """Many MiB in a few octets come in small pieces, and are refused."""
+    """Many MiB in a few bytes come in small pieces, and are refused."""
     with pytest.raises(ContentTooLarge):
         decoded_size("zstd", zstd(bytes(64 * 2**20)))
 
@@ -349,7 +349,7 @@ def test_4_6_without_packages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_many_small_members_take_linear_time() -> None:
-    """Thousands of empty members are no more work than their octets are worth."""
+    """Thousands of empty members are no more work than their bytes are worth."""
     began = time.thread_time()
 
     assert b"" == decode("gzip", gzip.compress(b"") * 20_000, 10**9)

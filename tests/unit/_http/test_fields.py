@@ -45,7 +45,7 @@ class Number(enum.IntEnum):
     ids=count(),
 )
 def test_10_3_fields(given: object, expected: list[tuple[str, str]]) -> None:
-    """Contract 10.3: a dictionary or pairs; values as text, octets or numbers."""
+    """Contract 10.3: a dictionary or pairs; values as text, bytes or numbers."""
     assert (expected, set()) == read_fields(given, "req_headers")
 
 
