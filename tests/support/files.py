@@ -26,6 +26,6 @@ def names_beside(path: Path) -> list[str]:
 
 
 def part_paths(path: Path) -> tuple[Path, Path]:
-    """The part file and the note beside a target, wherever the library puts them."""
-    part, note = resumable_file.part_paths(str(path))
-    return Path(part), Path(note)
+    """The part file and the sidecar of a target, wherever the library puts them."""
+    part, sidecar = resumable_file.part_paths(str(path))
+    return Path(part), Path(sidecar)

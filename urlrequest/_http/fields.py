@@ -21,6 +21,7 @@ __all__ = [
     "LENGTH",
     "TCHARS",
     "Fields",
+    "all_values",
     "cookie_text",
     "field_names",
     "first_value",
@@ -111,6 +112,15 @@ def first_value(fields: Iterable[tuple[str, str]], name: str) -> str | None:
     return None
 
 
+def all_values(fields: Iterable[tuple[str, str]], name: str) -> list[str]:
+    """The values of a field, one by one, in order.
+
+    Args:
+        name: In lower case.
+    """
+    return [value for key, value in fields if key.lower() == name]
+
+
 def field_names(fields: Iterable[tuple[str, str]]) -> set[str]:
     """The names of the fields, in lower case."""
     return {name.lower() for name, _ in fields}
@@ -139,7 +149,6 @@ def cookie_text(cookies: object) -> str:
 
 def join_cookies(fields: Fields, text: str) -> Fields:
     """The fields with more cookies; a request has one Cookie field at most (RFC 6265, section 5.4)."""
-    given = [value for name, value in fields if name.lower() == "cookie"]
     others = without(fields, {"cookie"})
-    joined = "; ".join(value for value in (*given, text) if value)
+    joined = "; ".join(value for value in (*all_values(fields, "cookie"), text) if value)
     return [*others, ("Cookie", joined)] if joined else others

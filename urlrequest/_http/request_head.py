@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from .fields import LENGTH, cookie_text, field_names, is_token, join_cookies, without
+from .fields import LENGTH, all_values, cookie_text, field_names, is_token, join_cookies, without
 from .headers import Headers
 
 TYPE_CHECKING = False
@@ -93,7 +93,7 @@ def build_fields(
         fields = with_auth(fields, auth, target)
         if _framing_of(fields) != framing:
             raise ValueError("auth changed Content-Length or Transfer-Encoding, which say where the body ends")
-    hosts = [name for name, _ in fields if name.lower() == "host"]
+    hosts = all_values(fields, "host")
     if len(hosts) != 1:
         raise ValueError(f"req_headers has {len(hosts)} Host fields; a request has one (RFC 9112, section 3.2)")
     return fields

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from urlrequest._http.fields import first_value
+from urlrequest._http.fields import all_values, first_value
 from urlrequest.errors import IncompleteContent
 
 TYPE_CHECKING = False
@@ -111,7 +111,7 @@ def reported_parts(pieces: Iterator[bytes | memoryview]) -> Iterator[bytes | mem
 
 
 def _expects_continue(fields: Fields) -> bool:
-    return any(name.lower() == "expect" and value.lower() == "100-continue" for name, value in fields)
+    return any(value.lower() == "100-continue" for value in all_values(fields, "expect"))
 
 
 def _chunk(part: bytes | memoryview) -> bytes:

@@ -156,7 +156,7 @@ def test_10_2_what_cannot_be_sent(source: object) -> None:
 
 @pytest.mark.parametrize("kind", [list, tuple, iter])
 def test_10_2_iterables(kind: Callable[[Any], Any]) -> None:
-    """Contract 10.2: an iterable of octets and text has no known length; its pieces are sent as they come."""
+    """Contract 10.2: an iterable of bytes and text has no known length; its pieces are sent as they come."""
     body = make_body(kind([b"a", bytearray(b"b"), memoryview(b"c"), "é", b""]), None)
 
     assert body.length is None
@@ -233,7 +233,7 @@ def test_10_2_large_files_come_in_pieces() -> None:
 
 
 def test_10_2_text_files(path: Path) -> None:
-    """Contract 10.2: a file of text has no known length: its octets may be others in the charset that is sent."""
+    """Contract 10.2: a file of text has no known length: its bytes may be others in the charset that is sent."""
     path.write_bytes(b"caf\xe9\r\n")
     with path.open(encoding="latin-1", newline="") as file:
         body = make_body(file, None)
@@ -330,7 +330,7 @@ def test_files_that_shrink(path: Path, size: int) -> None:
 
 
 def test_files_that_grow(path: Path) -> None:
-    """Fault 39: a file that has more than its length is IncompleteContent, and not one octet beyond it is sent."""
+    """Fault 39: a file that has more than its length is IncompleteContent, and not one byte beyond it is sent."""
     with path.open("rb") as file:
         body = make_body(file, None)
         with path.open("ab") as other:

@@ -10,7 +10,7 @@ from urlrequest.errors import ChecksumMismatch
 
 
 def test_17_2_pieces_are_our_own() -> None:
-    """Contract 17.2: what was handed over does not change when the next octets are received."""
+    """Contract 17.2: what was handed over does not change when the next bytes are received."""
     pieces: list[bytes] = []
     sink = ChunkSink(pieces.append)
     sink.expect(None)

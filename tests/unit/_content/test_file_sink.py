@@ -21,7 +21,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="modes and special files a
 
 
 def fill(sink: FileSink, octets: bytes, piece: int) -> None:
-    """Put octets into the room that a sink lends, at most so many at a time, as a stream does."""
+    """Put bytes into the room that a sink lends, at most so many at a time, as a stream does."""
     done = 0
     while done < len(octets):
         with sink.room() as room:
@@ -99,7 +99,7 @@ def test_12_1_file(folder: Path, size: int, is_known: bool) -> None:
 
 @pytest.mark.parametrize("length", [1, 5])
 def test_12_1_lengths_that_were_wrong(folder: Path, length: int) -> None:
-    """More octets than were told find their place as well."""
+    """More bytes than were told find their place as well."""
     with FileSink(str(folder / "f")) as sink:
         sink.expect(length)
         sink.write(pattern(1000))
@@ -109,7 +109,7 @@ def test_12_1_lengths_that_were_wrong(folder: Path, length: int) -> None:
 
 
 def test_12_1_old_file_until_the_commit(folder: Path) -> None:
-    """Contract 12.1, FILE-1: the old file keeps its octets until the commit; then the new one is there at once."""
+    """Contract 12.1, FILE-1: the old file keeps its bytes until the commit; then the new one is there at once."""
     path = folder / "f"
     path.write_bytes(b"old")
     with FileSink(str(path)) as sink:
@@ -234,7 +234,7 @@ def test_file_1_fault_while_it_is_made(folder: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_file_1_short_writes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A system that takes fewer octets than it was given is given the rest."""
+    """A system that takes fewer bytes than it was given is given the rest."""
     write = os.write
     monkeypatch.setattr(file_sink.os, "write", lambda descriptor, octets: write(descriptor, octets[:777]))
     save(folder / "f", pattern(10_000))
@@ -256,7 +256,7 @@ def test_fault_96_folder_vanishes(folder: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fstatvfs"), reason="the free space cannot be asked for")
 def test_12_2_disk_full_is_known_before(folder: Path) -> None:
-    """Contract 12.2: a length that the disk has no place for is ENOSPC before the first octet, with both figures."""
+    """Contract 12.2: a length that the disk has no place for is ENOSPC before the first byte, with both figures."""
     with (
         FileSink(str(folder / "f")) as sink,
         pytest.raises(OSError, match=f"has {10**17} bytes, the disk has \\d+ left") as e,

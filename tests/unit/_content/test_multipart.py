@@ -26,7 +26,7 @@ def boundary(body: Body) -> str:
 
 
 def test_17_1_layout() -> None:
-    """RFC 7578: each part has its head and its octets, fields before files, and the end is marked."""
+    """RFC 7578: each part has its head and its bytes, fields before files, and the end is marked."""
     body = make_multipart({"f": ("a.txt", b"octets", "text/x")}, {"a": "1"})
     mark = boundary(body)
 
@@ -40,7 +40,7 @@ def test_17_1_layout() -> None:
 @pytest.mark.parametrize("files", [{}, [], {"f": b""}, {"f": [b"1", b"22"]}, {"f": ("ü", b"3" * 100_000)}])
 @pytest.mark.parametrize("fields", [None, {}, {"a": ""}, [("a", "ä"), ("a", b"\xff")]])
 def test_17_1_length_is_the_length(files: Any, fields: Any) -> None:
-    """Contract 17.1: the length that is announced is that of the octets, and they can be had again."""
+    """Contract 17.1: the length that is announced is that of the bytes, and they can be had again."""
     body = make_multipart(files, fields)
 
     assert len(octets(body)) == body.length

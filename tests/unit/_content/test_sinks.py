@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def fill(sink: MemorySink, octets: bytes, piece: int) -> None:
-    """Put octets into the room that a sink lends, at most so many at a time, as a stream does."""
+    """Put bytes into the room that a sink lends, at most so many at a time, as a stream does."""
     done = 0
     while done < len(octets):
         with sink.room() as room:

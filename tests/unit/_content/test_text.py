@@ -236,7 +236,7 @@ def test_4_2_zeros_are_looked_at_in_json_only() -> None:
     ids=range(10),
 )
 def test_4_2_json_parses(text: str | bytes, expected: object) -> None:
-    """Text and octets, with a byte order mark or without (fault 81)."""
+    """Text and bytes, with a byte order mark or without (fault 81)."""
     assert expected == parse_json(text)
 
 

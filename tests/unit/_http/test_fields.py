@@ -6,7 +6,16 @@ from itertools import count
 import pytest
 
 from urlrequest import Headers
-from urlrequest._http.fields import cookie_text, field_names, first_value, is_token, join_cookies, read_fields, without
+from urlrequest._http.fields import (
+    all_values,
+    cookie_text,
+    field_names,
+    first_value,
+    is_token,
+    join_cookies,
+    read_fields,
+    without,
+)
 
 FIELDS = [("Host", "h"), ("X-A", "1"), ("x-a", "2"), ("X-B", "")]
 
@@ -36,7 +45,7 @@ class Number(enum.IntEnum):
     ids=count(),
 )
 def test_10_3_fields(given: object, expected: list[tuple[str, str]]) -> None:
-    """Contract 10.3: a dictionary or pairs; values as text, octets or numbers."""
+    """Contract 10.3: a dictionary or pairs; values as text, bytes or numbers."""
     assert (expected, set()) == read_fields(given, "req_headers")
 
 
@@ -101,6 +110,12 @@ def test_tokens() -> None:
 def test_first_value(name: str, expected: str | None) -> None:
     """The first value of a field is found in any spelling; an empty one is not an absent one."""
     assert expected == first_value(FIELDS, name)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("host", ["h"]), ("x-a", ["1", "2"]), ("x-b", [""]), ("x-c", [])])
+def test_all_values(name: str, expected: list[str]) -> None:
+    """All values of a field are found in any spelling, in order."""
+    assert expected == all_values(FIELDS, name)
 
 
 def test_field_names() -> None:

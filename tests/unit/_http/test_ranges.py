@@ -34,12 +34,12 @@ def head(**fields: str) -> ResponseHead:
     ],
 )
 def test_content_range(value: str, expected: tuple[int, int, int | None] | None) -> None:
-    """RFC 9110, section 14.4: one range of octets, or nothing that may be relied on."""
+    """RFC 9110, section 14.4: one range of bytes, or nothing that may be relied on."""
     assert expected == content_range(head(Content_Range=value))
 
 
 def test_content_range_of_several_parts() -> None:
-    """RFC 9110, section 15.3.7.2: the range of a multipart body is none of the octets that follow."""
+    """RFC 9110, section 15.3.7.2: the range of a multipart body is none of the bytes that follow."""
     both = head(Content_Range="bytes 0-1/2", Content_Type=" MULTIPART/byteranges;boundary=x")
 
     assert None is content_range(both)

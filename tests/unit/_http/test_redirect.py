@@ -66,7 +66,7 @@ def test_17_4_what_is_no_redirect(status: int, location: str | None) -> None:
     ],
 )
 def test_17_4_location(location: str, url: str) -> None:
-    """Relative references are resolved (RFC 3986, section 5); octets that are not ASCII are utf-8."""
+    """Relative references are resolved (RFC 3986, section 5); bytes that are not ASCII are utf-8."""
     following = follow(302, location)
 
     assert following is not None

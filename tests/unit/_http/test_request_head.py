@@ -319,7 +319,7 @@ BAD_TEXTS = ["a\r\nb: c", "a\nb", "a\0b", "a\rb"]
 @pytest.mark.parametrize("bad", BAD_TEXTS)
 @pytest.mark.parametrize("place", ["name", "value", "method", "cookie", "cookies", "auth", "user agent"])
 def test_head_1_no_line_end_gets_through(bad: str, place: str) -> None:
-    """HEAD-1: no CR, LF or NUL of any argument reaches the octets of the head, but as base64."""
+    """HEAD-1: no CR, LF or NUL of any argument reaches the bytes of the head, but as base64."""
     try:
         method = check_method(bad if place == "method" else "GET", has_body=False)
         fields = fields_of(

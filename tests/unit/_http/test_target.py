@@ -475,7 +475,7 @@ def test_9_4_bad_port(port: object) -> None:
     ),
 )
 def test_a_megabyte_is_parsed_in_linear_time(text: str) -> None:
-    """Neither repeated delimiters nor length make it slow (security 62 and 63): 10 us would be plenty for an octet."""
+    """Neither repeated delimiters nor length make it slow (security 62 and 63): 10 us would be plenty for a byte."""
     began = time.thread_time()
     with suppress(InvalidURL):
         parse_target(text)
