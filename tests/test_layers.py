@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -12,171 +13,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 import urlrequest
-from urlrequest.hooks._detect import MODULES as HOOKS
+from urlrequest.hooks._detect import MODULES as HOOK_MODULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from urlrequest.testing import Server
 
+ROOT = Path(__file__).parent.parent
 PACKAGE = Path(urlrequest.__file__).parent
 MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
 
-# Which room a module lives in; `hooks`, `testing` and `_cli` stand for the whole package of that name.
-LAYERS = {
-    "__main__": "command",
-    "_cli": "command",
-    "testing": "testing",
-    "__init__": "facade",
-    "_public": "facade",
-    "_client.request": "facade",
-    "_delivery.awaiting": "facade",
-    "_client.callbacks": "facade",
-    "_client.active": "facade",
-    "_client.response_attributes": "facade",
-    "_client.session": "facade",
-    "_client.thread_facade": "facade",
-    "_client.call": "facade",
-    "_client.exit_and_fork": "facade",
-    "_client.shared": "facade",
-    "hooks": "hooks",
-    "_concurrency.worker_pool": "threads",
-    "_delivery.queue": "threads",
-    "_delivery.mailbox": "threads",
-    "_concurrency.timer": "threads",
-    "_concurrency.sync": "vocabulary",
-    "_engine.perform": "engine",
-    "_engine.prepare": "engine",
-    "_engine.plan": "engine",
-    "_engine.exchange": "engine",
-    "_engine.receive": "engine",
-    "_engine.observer": "engine",
-    "_engine.options": "vocabulary",
-    "_http1.connection": "resources",
-    "_net.tls_sessions": "resources",
-    "_net.route": "vocabulary",
-    "_http1.foreign": "resources",
-    "_http1.response_reader": "resources",
-    "_http1.interim": "resources",
-    "_http1.request_writer": "resources",
-    "_http1.tunnel": "resources",
-    "_net.stream": "resources",
-    "_net.connect": "resources",
-    "_net.resolver": "resources",
-    "_http.cookies": "resources",
-    "_engine.progress": "engine",
-    "_net.socks": "resources",
-    "_net.tls_in_tls": "resources",
-    "_net.cancel_scope": "resources",
-    "_engine.pool": "engine",
-    "_content.chunk_sink": "resources",
-    "_content.file_sink": "resources",
-    "_content.multipart": "resources",
-    "_content.resumable_file": "resources",
-    "_content.sinks": "resources",
-    "_content.body": "resources",
-    "_net.tls_contexts": "resources",
-    "_net.tls_handshake": "resources",
-    "_net.tls_settings": "resources",
-    "_http.target": "pure",
-    "_http.idna": "pure",
-    "_http.auth": "pure",
-    "_http.fields": "vocabulary",
-    "_http.framing": "pure",
-    "_http.request_head": "pure",
-    "_http.response_head": "pure",
-    "_engine.proxies": "engine",
-    "_http.ranges": "pure",
-    "_http.redirect": "pure",
-    "_http.retry": "pure",
-    "_content.checksum": "pure",
-    "_content.codings": "pure",
-    "_content.decoder": "pure",
-    "_content.text": "pure",
-    "_delivery.lifecycle": "vocabulary",
-    "_record": "vocabulary",
-    "_concurrency.wakeup": "vocabulary",
-    "_delivery.events": "vocabulary",
-    "_http.headers": "vocabulary",
-    "_defaults": "vocabulary",
-    "_version": "vocabulary",
-    "_concurrency.deadline": "vocabulary",
-    "_log": "vocabulary",
-    "errors": "vocabulary",
-}
-
-# Which rooms a room may import from. Its own room only where it is named: see ARROWS for the others.
-DOWN = {
-    "command": {"command", "testing", "facade", "hooks", "engine", "pure", "vocabulary"},
-    "testing": {"testing"},
-    "facade": {"facade", "hooks", "threads", "engine", "resources", "pure", "vocabulary"},
-    "hooks": {"hooks", "threads", "vocabulary"},
-    "threads": {"vocabulary"},
-    "engine": {"resources", "pure", "vocabulary"},
-    "resources": {"pure", "vocabulary"},
-    "pure": {"vocabulary"},
-    "vocabulary": {"vocabulary"},
-}
-
-# The arrows within a room, each by name.
-ARROWS: set[tuple[str, str]] = {
-    ("_http1.connection", "_content.body"),
-    ("_http1.connection", "_net.socks"),
-    ("_http1.connection", "_http1.response_reader"),
-    ("_http1.connection", "_http1.request_writer"),
-    ("_http1.connection", "_http1.interim"),
-    ("_http1.connection", "_http1.tunnel"),
-    ("_http1.response_reader", "_http1.interim"),
-    ("_http1.tunnel", "_http1.response_reader"),
-    ("_http1.connection", "_net.stream"),
-    ("_http1.connection", "_net.tls_contexts"),
-    ("_http1.connection", "_net.tls_handshake"),
-    ("_http1.connection", "_net.tls_settings"),
-    ("_http1.connection", "_net.cancel_scope"),
-    ("_delivery.mailbox", "_delivery.queue"),
-    ("_content.chunk_sink", "_content.sinks"),
-    ("_content.decoder", "_content.codings"),
-    ("_cli.output", "_content.resumable_file"),
-    ("_cli.output", "_content.file_sink"),
-    ("_content.multipart", "_content.body"),
-    ("_content.file_sink", "_content.sinks"),
-    ("_content.resumable_file", "_content.file_sink"),
-    ("_http1.connection", "_net.tls_sessions"),
-    ("_engine.pool", "_http1.connection"),
-    ("_engine.proxies", "_http.auth"),
-    ("_engine.proxies", "_http.target"),
-    ("_http.framing", "_http.response_head"),
-    ("_http.redirect", "_http.target"),
-    ("_http.request_head", "_http.auth"),
-    ("_net.socks", "_net.resolver"),
-    ("_http1.connection", "_net.connect"),
-    ("_net.connect", "_net.resolver"),
-    ("_net.connect", "_net.cancel_scope"),
-    ("_net.resolver", "_net.cancel_scope"),
-    ("_net.tls_handshake", "_net.cancel_scope"),
-    ("_net.tls_handshake", "_net.tls_in_tls"),
-    ("_net.tls_handshake", "_net.tls_sessions"),
-    ("_net.stream", "_net.cancel_scope"),
-    ("_http.target", "_http.idna"),
-    ("_engine.perform", "_engine.prepare"),
-    ("_engine.exchange", "_engine.plan"),
-    ("_engine.exchange", "_engine.pool"),
-    ("_engine.perform", "_engine.exchange"),
-    ("_engine.perform", "_engine.receive"),
-    ("_engine.prepare", "_engine.plan"),
-    ("_engine.prepare", "_engine.proxies"),
-    ("_engine.receive", "_engine.progress"),
-    ("_http1.foreign", "_http1.request_writer"),
-    ("_http1.foreign", "_net.tls_contexts"),
-    ("_engine.perform", "_engine.progress"),
-}
-
-# Arrows that only a type checker follows; at run time they do not exist. Within a room there may be any, upwards these.
-TYPE_ONLY: set[tuple[str, str]] = {
-    ("_net.route", "_net.tls_settings"),
-    ("__init__", "testing"),
-    ("_delivery.events", "_http.response_head"),
-}
+PAGE = ROOT / "docs" / "development" / "architecture.md"
+PICTURE = ROOT / "docs" / "pictures" / "wings.svg"
 
 # What only https needs.
 TLS = [f"urlrequest._net.{module}" for module in ("tls_contexts", "tls_handshake", "tls_in_tls", "tls_sessions")]
@@ -220,31 +69,74 @@ HEAVY = [
     "urlrequest._net.socks",
     *TLS,
     "urlrequest.testing",
-    *(f"urlrequest.hooks.{module}" for module in HOOKS.values()),
+    *(f"urlrequest.hooks.{module}" for module in HOOK_MODULES.values()),
 ]
 
 MOST_FUNCTION_LINES = 60
 
 
 class Arrow(NamedTuple):
+    """One name that a module imports from another module of the package."""
+
     source: str
-    target: str
-    is_type_only: bool
     line: int
+    target: str
+    name: str  # the full name, from the package's root on
 
 
-def layer_of(module: str) -> str:
-    return LAYERS.get(module) or LAYERS.get(module.partition(".")[0], "nowhere")
+class House(NamedTuple):
+    """What the architecture page says.
+
+    Attributes:
+        allowed: Wing -> the wings, modules and names that it may import.
+        rooms: Wing -> its modules, each may import only those behind it.
+    """
+
+    allowed: dict[str, list[str]]
+    rooms: dict[str, list[str]]
 
 
-def imports(node: ast.AST, *, is_type_only: bool = False) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
-    """The import statements below a node, and whether only a type checker follows them."""
+def read_house() -> House:
+    """Read the import table and the wings' tables of modules."""
+    text = PAGE.read_text(encoding="utf-8")
+    allowed, rooms = {}, {}
+    for row in table_rows(section(text, "## Who may import whom")):
+        allowed[row[0].strip("`")] = re.findall(r"`([\w.]+)`", row[1])
+    for heading in re.findall(r"^### (.*)$", text, flags=re.MULTILINE):
+        modules = [row[0].strip("`") for row in table_rows(section(text, f"### {heading}"))]
+        if heading.startswith("`"):
+            rooms[heading.strip("`")] = modules
+        else:  # modules that are a wing each
+            rooms.update({module: [module] for module in modules})
+    return House(allowed, rooms)
+
+
+def section(text: str, heading: str) -> str:
+    """What stands below a heading, up to the next one."""
+    return re.split(r"^#+ ", text.partition(f"\n{heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def table_rows(text: str) -> list[list[str]]:
+    """The cells of the rows below the line of dashes."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    return rows[2:]
+
+
+HOUSE = read_house()
+
+
+def wing_of(module: str) -> str:
+    """The wing of a module: its folder, or itself where it lies in none."""
+    return module.partition(".")[0]
+
+
+def imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """All import statements below a node: at the top, within functions, and for type checkers."""
     if isinstance(node, (ast.Import, ast.ImportFrom)):
-        yield node, is_type_only
+        yield node
         return
-    hidden = node.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" else []
     for child in ast.iter_child_nodes(node):
-        yield from imports(child, is_type_only=is_type_only or child in hidden)
+        yield from imports(child)
 
 
 def absolute(module: str, statement: ast.ImportFrom) -> str:
@@ -255,67 +147,118 @@ def absolute(module: str, statement: ast.ImportFrom) -> str:
     return ".".join([*parts[: len(parts) - statement.level], *filter(None, [statement.module])])
 
 
-def targets(module: str, statement: ast.Import | ast.ImportFrom) -> Iterator[str]:
-    """The modules of this package that a statement imports."""
+def targets(module: str, statement: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
+    """The modules of this package that a statement imports, and the name that it takes from each."""
     if isinstance(statement, ast.Import):
         names = [alias.name for alias in statement.names]
     else:
         start = absolute(module, statement)
         names = [f"{start}.{alias.name}" for alias in statement.names]
-    for name in names:
-        package, _, rest = name.partition(".")
+    for full_name in names:
+        package, _, name = full_name.partition(".")
         if package != "urlrequest":
             continue
         # `from .errors import InvalidURL` names something within a module: drop parts until a module is left.
-        parts = rest.split(".")
+        parts = name.split(".")
         while parts and ".".join(parts) not in MODULES and ".".join([*parts, "__init__"]) not in MODULES:
             parts.pop()
-        yield ".".join(parts) or "__init__"
+        target = ".".join(parts)
+        yield (target if target in MODULES else f"{target}.__init__".lstrip(".")), name
 
 
 def arrows() -> Iterator[Arrow]:
     for module, path in sorted(MODULES.items()):
-        for statement, is_type_only in imports(ast.parse(path.read_text(encoding="utf-8"))):
-            for target in targets(module, statement):
-                yield Arrow(module, target, is_type_only, statement.lineno)
+        for statement in imports(ast.parse(path.read_text(encoding="utf-8"))):
+            for target, name in targets(module, statement):
+                yield Arrow(module, statement.lineno, target, name)
 
 
-def is_down(arrow: Arrow) -> bool:
-    source, target = layer_of(arrow.source), layer_of(arrow.target)
-    pair = (arrow.source, arrow.target)
-    if target in DOWN.get(source, set()) or pair in ARROWS:
-        return True
-    return arrow.is_type_only and (source == target or pair in TYPE_ONLY)
+def is_allowed(arrow: Arrow, house: House = HOUSE) -> bool:
+    """Whether the page allows an import: of a module further down in the wing, or of another wing by the table."""
+    source, target = wing_of(arrow.source), wing_of(arrow.target)
+    if source != target:
+        return not {target, arrow.target, arrow.name}.isdisjoint(house.allowed.get(source, []))
+    order = [f"{source}.{module}" if module != source else module for module in house.rooms.get(source, [])]
+    if arrow.source not in order or arrow.target not in order:
+        return False
+    return order.index(arrow.source) < order.index(arrow.target)
 
 
-def test_every_module_has_a_room() -> None:
-    """Each module of the package stands in the table of layers."""
-    homeless = [module for module in MODULES if layer_of(module) == "nowhere" and not module.endswith(".__init__")]
+def test_every_module_stands_on_the_page() -> None:
+    """The architecture page lists each module of the package once, and none that is gone."""
+    told = sorted(
+        module if module == wing else f"{wing}.{module}" for wing, modules in HOUSE.rooms.items() for module in modules
+    )
+    faces = {f"{wing}.__init__" for wing in HOUSE.rooms if wing.startswith("_")}
 
-    assert [] == homeless
+    assert sorted(MODULES.keys() - faces) == told
+    assert HOUSE.allowed.keys() == HOUSE.rooms.keys()
 
 
 def test_imports_point_down() -> None:
-    """No module imports from a room above its own, lazily neither."""
-    wrong = [f"{arrow.source}:{arrow.line} imports {arrow.target}" for arrow in arrows() if not is_down(arrow)]
+    """Every import is one that the page allows, those within functions and for type checkers included."""
+    wrong = [f"{arrow.source}:{arrow.line} imports {arrow.name}" for arrow in arrows() if not is_allowed(arrow)]
 
     assert [] == wrong
 
 
-def test_arrows_within_a_room_make_no_ring() -> None:
-    """Modules of one room that import each other lie in an order, too."""
-    above: dict[str, set[str]] = {}
-    for source, target in ARROWS:
-        above.setdefault(source, set()).add(target)
+def test_there_is_no_circle() -> None:
+    """No module needs itself by way of others, whatever the page says."""
+    above: dict[str, set[str]] = {module: set() for module in MODULES}
+    for arrow in arrows():
+        above[arrow.source].add(arrow.target)
 
-    assert len(list(TopologicalSorter(above).static_order())) == len({module for arrow in ARROWS for module in arrow})
+    assert len(MODULES) == len(list(TopologicalSorter(above).static_order()))
 
 
-def test_tables_hold_no_arrow_that_is_gone() -> None:
-    """An exception that nothing needs any more leaves the tables."""
-    drawn = {(arrow.source, arrow.target) for arrow in arrows()}
+def test_the_table_allows_nothing_that_no_module_needs() -> None:
+    """A permission that no import uses any more leaves the table."""
+    used = {
+        (wing_of(arrow.source), part)
+        for arrow in arrows()
+        for part in (wing_of(arrow.target), arrow.target, arrow.name)
+    }
+    unused = [
+        (wing, entry) for wing, entries in HOUSE.allowed.items() for entry in entries if (wing, entry) not in used
+    ]
 
-    assert set() == (ARROWS | TYPE_ONLY) - drawn
+    assert [] == unused
+
+
+@pytest.mark.parametrize(
+    ("arrow", "may"),
+    [
+        (Arrow("_http.target", 1, "_net.stream", "_net.stream.NetworkStream"), False),
+        (Arrow("_http.target", 1, "errors", "errors.InvalidURL"), True),
+        (Arrow("hooks._tk", 1, "_delivery.queue", "_delivery.queue.DispatchQueue"), True),
+        (Arrow("hooks._tk", 1, "_delivery.mailbox", "_delivery.mailbox.Mailbox"), False),
+        (Arrow("_net.stream", 1, "_net.cancel_scope", "_net.cancel_scope.READ"), True),
+        (Arrow("_net.cancel_scope", 1, "_net.stream", "_net.stream.NetworkStream"), False),
+        (Arrow("_net.stream", 1, "_net.stream", "_net.stream.NetworkStream"), False),
+    ],
+)
+def test_the_rule_tells_down_from_up(arrow: Arrow, may: bool) -> None:
+    """An arrow that goes up, sideways within a wing, or past a table's named module, is not allowed."""
+    assert may == is_allowed(arrow)
+
+
+def test_faces_of_private_wings_hold_a_docstring_only() -> None:
+    """Loading a module loads nothing of its wing that it does not import itself."""
+    for module, path in MODULES.items():
+        if re.fullmatch(r"_\w+\.__init__", module):
+            (docstring,) = ast.parse(path.read_text(encoding="utf-8")).body
+            assert isinstance(docstring, ast.Expr), module
+
+
+def test_the_picture_shows_every_wing() -> None:
+    """The drawing of the wings has a box for each of them, and for nothing that is gone."""
+    drawn = {
+        name
+        for text in re.findall(r"monospace\">([^<]+)<", PICTURE.read_text(encoding="utf-8"))
+        for name in text.split()
+    }
+
+    assert HOUSE.allowed.keys() == drawn
 
 
 def test_public_parts_import_nothing_from_outside() -> None:
