@@ -33,16 +33,16 @@ AS_PASSED = {"url", "req_body", "req_headers", "chunk_size", "timeout", "decode"
 }
 
 
-def test_18_a_request_has_documented_names_only() -> None:
-    """Contract 1.4, 18: besides those of a Thread, a request's class has the documented names and the aliases."""
+def test_18_3_a_request_has_documented_names_only() -> None:
+    """Contract 1.4, 18.3: besides those of a Thread, a request's class has the documented names and the aliases."""
     own = set(dir(UrlRequest)) - set(dir(threading.Thread)) - {"__annotations__"}  # which every class may have
 
     assert CALLBACKS | ATTRIBUTES | METHODS | ALIASES == own
 
 
 @pytest.mark.parametrize("callbacks", [{}, dict.fromkeys(CALLBACKS, lambda *_: None)], ids=["none", "all"])
-def test_18_a_request_holds_documented_names_only(callbacks: dict[str, object]) -> None:
-    """Contract 18: a request itself holds what was passed, its name, its callbacks, and one slot for all the rest."""
+def test_18_3_a_request_holds_documented_names_only(callbacks: dict[str, object]) -> None:
+    """Contract 18.3: a request itself holds what was passed, its name, its callbacks, and one slot for all the rest."""
     request = UrlRequest("unknown://", **callbacks)  # type: ignore[arg-type]  # callbacks, all of them
     before = set(vars(request))
     assert request.wait(timeout=20)
