@@ -163,10 +163,10 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         self.chunk_size, self.decode, self.debug, self.file_path = chunk_size, decode, debug, file_path
         self.ca_file, self.verify, self.timeout, self.deadline = ca_file, verify, timeout, deadline
         call = self._urlrequest_call = Call(self, session, hook, timeout, deadline)
-        options = Options(
+        options = Options(  # by position, in the order of its fields: see there
             url, decode, ca_file, verify, chunk_size, req_body, req_headers, method, file_path, proxy_host, proxy_port,
             proxy_headers, user_agent, cookies, auth, client_cert, ssl_context, follow_redirects, retries, trust_env,
-            params, json, files, progress_interval, max_size, resume, checksum, None, None, None,
+            params, json, files, progress_interval, max_size, resume, checksum,
         )  # fmt: skip
         call.submit(call.shared.complete(options).detached())
 
