@@ -58,6 +58,7 @@ HEAVY = [
     "urlrequest._http.cookies",
     "urlrequest._content.decoder",
     "urlrequest._delivery.awaiting",
+    "urlrequest._delivery.awaiting",
     "urlrequest._content.file_sink",
     "urlrequest._http.idna",
     "urlrequest._content.multipart",
