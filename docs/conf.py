@@ -25,7 +25,7 @@ html_copy_source = False
 
 myst_heading_anchors = 3
 
-autodoc_member_order = "bysource"
+autodoc_member_order = "alphabetical"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True

@@ -46,3 +46,11 @@ def drain(budget: float | None = None) -> bool:
         BaseException: What a callback raised; the other events stay pending.
     """
     return default_queue.drain(budget)
+
+
+# Tracebacks, pickles and help() name the place where users find a name, not the module that holds it.
+for _public in (
+    UrlRequest, Session, Headers, HTTPConnection, HTTPSConnection,
+    as_completed, cancel_all, drain, install, uninstall, wait_all,
+):  # fmt: skip
+    _public.__module__ = "urlrequest"

@@ -425,7 +425,7 @@ def test_exit_with_requests_under_way(server: Server, tmp_path: Path) -> None:
             request._dispatch_result()
             time.sleep(0.001)
         waiting = [session.request(sys.argv[1]) for _ in range(100)]
-        exit_and_fork.EXIT_TIME = 60  # it is not meant to be used up
+        exit_and_fork.MAX_EXIT_TIME = 60  # it is not meant to be used up
         print(time.time())
     """
     done = run_script(script, server.url, str(tmp_path / "file"))

@@ -245,7 +245,7 @@ EXITING = """
 import os, sys, threading
 from urlrequest import UrlRequest
 from urlrequest._client import exit_and_fork
-exit_and_fork.EXIT_TIME = 60  # it is not meant to be used up
+exit_and_fork.MAX_EXIT_TIME = 60  # it is not meant to be used up
 started = threading.Event()
 request = UrlRequest(sys.argv[1], file_path=sys.argv[2], on_progress=lambda *_: started.set(),
                      on_cancel=lambda _: print("callback"))

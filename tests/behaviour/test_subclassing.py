@@ -521,11 +521,11 @@ TAKING: dict[str, Any] = {
     ],
     ids=["success", "plain", "upload", "chunks", "file", "redirect", "followed", "failure", "error", "cancel"],
 )
-def test_18_any_other_name_is_a_subclasss_own(
+def test_18_3_any_other_name_is_a_subclasss_own(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cls: Any, path: str, options: Any, terminal: str,
     others: set[str],
 ) -> None:  # fmt: skip
-    """Contract 18, 6.1: whatever else a subclass defines, and however, every event arrives and wait() ends."""
+    """Contract 18.3, 6.1: whatever else a subclass defines, and however, every event arrives and wait() ends."""
     monkeypatch.chdir(tmp_path)
     server.respond("/ok", "hello")
     server.respond("/missing", status=404)
@@ -559,8 +559,8 @@ def test_18_any_other_name_is_a_subclasss_own(
 
 
 @pytest.mark.parametrize("cls", TAKING.values(), ids=TAKING)
-def test_18_any_other_name_is_an_awaited_subclasss_own(server: Server, cls: Any) -> None:
-    """Contract 17.8, 18: such a request can be awaited, waited for with others, and cancelled with all."""
+def test_18_3_any_other_name_is_an_awaited_subclasss_own(server: Server, cls: Any) -> None:
+    """Contract 17.8, 18.3: such a request can be awaited, waited for with others, and cancelled with all."""
     server.respond("/ok", "hello")
 
     async def run() -> Any:
@@ -578,8 +578,8 @@ def test_18_any_other_name_is_an_awaited_subclasss_own(server: Server, cls: Any)
         assert urlrequest.wait_all(requests, timeout=20)
 
 
-def test_18_a_subclass_of_the_same_name(server: Server, recorder: Any) -> None:
-    """Contract 18: a class may be called UrlRequest, too, and have private names of its own."""
+def test_18_3_a_subclass_of_the_same_name(server: Server, recorder: Any) -> None:
+    """Contract 18.3: a class may be called UrlRequest, too, and have private names of its own."""
     server.respond("/", "hello")
 
     class UrlRequest(urlrequest.UrlRequest):
@@ -593,8 +593,8 @@ def test_18_a_subclass_of_the_same_name(server: Server, recorder: Any) -> None:
     assert ("hello", "mine", "mine") == recorder.run(server.url, cls=UrlRequest).result
 
 
-def test_18_a_subclass_without_a_hash(server: Server, recorder: Any) -> None:
-    """Contract 18: a class that compares by value cannot be hashed; the library does not need to."""
+def test_18_3_a_subclass_without_a_hash(server: Server, recorder: Any) -> None:
+    """Contract 18.3: a class that compares by value cannot be hashed; the library does not need to."""
     server.respond("/", "hello")
 
     class Equal(UrlRequest):
@@ -608,7 +608,7 @@ def test_18_a_subclass_without_a_hash(server: Server, recorder: Any) -> None:
 
 @pytest.mark.parametrize("how", ["method", "class attribute", "before"])
 def test_2_5_callbacks_of_a_subclass(server: Server, how: str) -> None:
-    """Contract 2.5, 18: a callback that a subclass defines is passed to the constructor, or set once it is made."""
+    """Contract 2.5, 18.3: a callback that a subclass defines is passed to the constructor, or set once it is made."""
     server.play(signal("received"), wait_for("go"), send(OK))
     log: list[Any] = []
 
@@ -635,8 +635,8 @@ def test_2_5_callbacks_of_a_subclass(server: Server, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["wait", "cancel"])
-def test_18_wait_and_cancel_may_be_overridden(server: Server, recorder: Any, how: str) -> None:
-    """Contract 18: an override of wait() or cancel() runs, the base's does the work, and cancel_all() uses it."""
+def test_18_2_wait_and_cancel_may_be_overridden(server: Server, recorder: Any, how: str) -> None:
+    """Contract 18.2: an override of wait() or cancel() runs, the base's does the work, and cancel_all() uses it."""
     server.play(signal("received"), hold())
     called: list[str] = []
 

@@ -55,7 +55,7 @@ def wait_all(requests: Iterable[UrlRequest], timeout: float | None = None) -> bo
     Returns:
         True when all are finished, whatever their outcomes; False when the time ran out.
     Raises:
-        BaseException: What a callback raised; the others go on, and it may be called again.
+        BaseException: What a callback raised; the other requests go on, and `wait_all()` may be called again.
     """
     mailboxes = [request._urlrequest_call.mailbox for request in requests]  # noqa: SLF001 - of the same wing
     return wait_for(mailboxes, delay=0.5, timeout=timeout)
@@ -83,6 +83,6 @@ def cancel_all() -> int:
 
 
 def cancel_requests(session: Shared | None) -> int:
-    """Cancel the requests of a session that are not finished yet (None: of all); how many it cancelled. Any thread."""
+    """Cancel the unfinished requests of a session (None: all), and return how many it cancelled. Any thread."""
     found = [request for call, request in list(active_calls.items()) if session is None or call.shared is session]
-    return sum(request.cancel() for request in reversed(found))  # the latest first: no queued one shall begin meanwhile
+    return sum(request.cancel() for request in reversed(found))  # the latest first: so no queued one starts

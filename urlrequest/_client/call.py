@@ -1,11 +1,11 @@
 """Call: one request as worker threads, the mailbox and the engine see it.
 
-`UrlRequest` is what the user holds, and has documented names only, so that a subclass may take every other one. What
-the library keeps of a request, and calls on it, is here. A call is the Job of `WorkerPool`, the Receiver of `Mailbox`
-and the Observer of `perform()`.
+`UrlRequest` is what the user holds. It has documented names only, so that a subclass may take every other one. What the
+library keeps of a request, and calls on it, is here. A call is the Job of `WorkerPool`, the Receiver of `Mailbox` and
+the Observer of `perform()`.
 
-`work()`, `perform()` and what the engine calls run on the worker thread. `deliver_*()` run on the dispatch thread, and
-`publish_outcome()` on the thread that settles the request. Any thread may call the rest.
+`run()`, `announce()`, `perform()` and what the engine calls run on the worker thread. `deliver_*()` run on the dispatch
+thread, and `publish_outcome()` on the thread that settles the request. Any thread may call the rest.
 
 Thread safety. The fields stand in three groups.
 
@@ -14,16 +14,19 @@ Thread safety. The fields stand in three groups.
   the pool's queue; the pool lets one thread do that, and this thread stands for the worker.
 * Any thread, atomic. Each is set before `submit()` and not changed any more; or it is one reference, which is read and
   written in one step; or it guards itself (`lifecycle`, `mailbox`, `scope`). The worker writes `target`, `head` and
-  `history` before it posts the event that tells of them, so the thread that delivers the event sees them.
-* Holder of the turn to deliver. `Mailbox` gives the turn to one thread at a time. That thread writes the response's
-  head first and `Lifecycle.is_finished` last, so a thread that polls `is_finished` sees the rest. Each is one
-  reference.
+  `history` before it posts the event that needs them, so the thread that delivers the event sees them.
+* Holder of the turn to deliver. `Mailbox` gives the turn to one thread at a time (MAILBOX-1). That thread writes the
+  response's head first and `Lifecycle.is_finished` last, so a thread that polls `is_finished` sees the rest. Each is
+  one reference.
 
-The request. A call refers to its request until the worker has ended and the outcome is delivered. Then the two are no
-reference cycle any more, and a finished request is freed at once, without the garbage collector. Worker and dispatch
-thread may end in either order. Each notes its own end first and then looks whether the other has ended, so the later
-one lets go of the request (both may, which does no harm). What still asks the call afterwards finds `_NOBODY`, a
-request without callbacks.
+Invariants:
+    CALL-1  Whatever `run()` of a subclass does, the request has an outcome when its worker has ended, and the worker
+            goes on.
+    CALL-2  A call refers to its request until the worker has ended and the outcome is delivered, and no longer. Then
+            the two are no reference cycle, and a finished request is freed at once, without the garbage collector.
+            Worker and dispatch thread may end in either order. Each notes its own end first and then looks whether the
+            other has ended, so the later one lets go of the request (both may, which does no harm). A thread that uses
+            the call afterwards finds `_NOBODY`, a request without callbacks.
 """
 
 from __future__ import annotations
@@ -59,7 +62,7 @@ if TYPE_CHECKING:
     from urlrequest._http.target import Target
 
     class Request(Protocol):
-        """What a call asks of its request: the callbacks, and what a subclass may override."""
+        """What a call uses of its request: the callbacks, and what a subclass may override."""
 
         name: str
         debug: bool
@@ -87,10 +90,10 @@ _ANY_THREAD = (
     "lifecycle",
     "scope",
     "mailbox",
-    "is_awaited",  # an exception tells somebody of errors
+    "is_awaited",  # a task awaits the request, and gets its error as an exception
     "worker",  # ident of the thread that runs the request, or None
     "has_ended",  # no worker will do anything more for the request
-    "is_delivered",
+    "is_delivered",  # on_finish has run, or there was no callback to run
     "target",  # of the prepared request; the whole of it, which holds the body, is not kept
     "head",  # of the response
     "history",  # redirects that were followed
@@ -104,12 +107,12 @@ _HOLDER_OF_THE_TURN = (
     "error",
 )
 
-_GONE_WRONG = (Error, Failure, Redirect)
+_UNSUCCESSFUL = (Error, Failure, Redirect)
 
 active_calls: dict[Call, Request] = {}
-"""The requests that are not finished yet, in the order in which they were made: this keeps them alive (contract 3.7).
+"""The requests that are not finished yet, in the order in which they were made. This keeps them alive (contract 3.7).
 
-Its single operations are atomic; whoever looks at all of them takes a copy first.
+Its single operations are atomic; a thread that looks at all of them takes a copy first.
 """
 
 
@@ -181,7 +184,7 @@ class Call:
         try:
             self.host = find_target(options.url, options.base_url).host
         except InvalidURL:
-            pass  # the worker will say so
+            pass  # the worker will report it
         try:
             has_worker = self.shared.workers.submit(self)
         except RuntimeError as error:  # the system gives no more threads
@@ -254,8 +257,8 @@ class Call:
 
     # For the worker pool, on the worker
 
-    def work(self) -> None:
-        """Run the request, and see to it that it has an outcome."""
+    def run(self) -> None:
+        """Run the request, and make sure that it has an outcome (CALL-1)."""
         self.worker = threading.get_ident()
         self.scope.timings[Phase.QUEUE] = monotonic() - self.made_at
         request = self.request
@@ -271,8 +274,8 @@ class Call:
                 self._settle(Error(error=error, head=self.head))
         self._publish_at_once(request)  # while the worker is not free: logging may take its time
 
-    def tell(self) -> None:
-        """Announce the outcome. The request counts as ended by then: joining threads go on first."""
+    def announce(self) -> None:
+        """Announce the outcome. The request has ended by then: joining threads go on first."""
         request = self.request  # `_end()` may let go of it
         self._end()
         if not self.lifecycle.is_cancelled:  # else the canceller has announced it
@@ -291,7 +294,7 @@ class Call:
         assert self.options is not None, "options are kept until the request has run"
         try:
             self._settle(perform(self.options, self.shared, self.scope, self))
-        except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too: the caller must hear of the end
+        except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too end the request, with on_error
             self._settle(Error(error=error, head=self.head))
 
     def _publish_at_once(self, request: Request) -> None:
@@ -305,13 +308,13 @@ class Call:
         """End the request without a worker."""
         self._settle(Error(error=error))
         self._publish_at_once(self.request)
-        self.tell()
+        self.announce()
 
     def _settle(self, outcome: Outcome) -> None:
-        """Decide the outcome, for `tell()` to announce; a cancel that came first wins."""
+        """Decide the outcome, for `announce()`; a cancel that came first wins."""
         self.scope.timings[Phase.TOTAL] = monotonic() - self.made_at
         if self.request.debug:
-            self._log("%s", outcome.error or f"{type(outcome).__name__.lower()}, {len(outcome.content or b'')} octets")
+            self._log("%s", outcome.error or f"{type(outcome).__name__.lower()}, {len(outcome.content or b'')} bytes")
         self.lifecycle.settle(outcome)
 
     def _end(self) -> None:
@@ -365,16 +368,16 @@ class Call:
     def progress_made(self, run: ProgressRun) -> None:
         self.mailbox.post_progress(run)
 
-    def chunk_received(self, octets: bytes) -> None:
-        """Hand a piece of the body over, once not too much of it is undelivered (contract 17.2)."""
+    def chunk_received(self, chunk: bytes) -> None:
+        """Hand a chunk of the body over, once not too much of it is undelivered (contract 17.2)."""
         mailbox = self.mailbox
-        if not mailbox.has_room(len(octets)):
+        if not mailbox.has_room(len(chunk)):
             self.scope.arm()
-            mailbox.is_held_up = True  # whoever delivers a piece from now on wakes this worker
-            while not mailbox.has_room(len(octets)):
+            mailbox.is_held_up = True  # a thread that delivers a chunk from now on wakes this worker
+            while not mailbox.has_room(len(chunk)):
                 self.scope.wait({}, None, "on_chunk")
             mailbox.is_held_up = False
-        mailbox.post_chunk(octets)
+        mailbox.post_chunk(chunk)
 
     def begin_commit(self) -> bool:
         return self.lifecycle.begin_commit()
@@ -390,14 +393,14 @@ class Call:
             self._publish_head()
         return run_progress(self.request, run, most, until, self.lifecycle)
 
-    def deliver_chunk(self, octets: bytes) -> None:
+    def deliver_chunk(self, chunk: bytes) -> None:
         """Run on_chunk, and let the worker read on."""
         if self.resp_head is None:
             self._publish_head()
         callback = self.request.on_chunk
         try:
             if callback:
-                callback(self.request, octets)
+                callback(self.request, chunk)
         finally:
             if self.mailbox.is_held_up:
                 self.scope.wake()
@@ -425,15 +428,15 @@ class Call:
             self.resp_target, self.resp_head = self.target, self.head
 
     def _publish(self, outcome: Outcome) -> None:
-        """Show the outcome, `is_finished` last: it is what a polling thread looks at."""
+        """Set the outcome's attributes, `is_finished` last: a polling thread looks at it."""
         request = self.request
         self._publish_head()
         self.content, self.result, self.error = outcome.content, outcome.result, outcome.error
         self.lifecycle.finish()
-        if isinstance(outcome, _GONE_WRONG) and not self.is_awaited and not has_callback(request, outcome.callback):
+        if isinstance(outcome, _UNSUCCESSFUL) and not self.is_awaited and not has_callback(request, outcome.callback):
             head = self.resp_head
             what = outcome.error if head is None else outcome.error or f"{head.status} {head.reason}"
-            log("WARNING", "%r ended, and no callback was there to be told: %s", request, what)
+            log("WARNING", "%r ended without a callback for its outcome: %s", request, what)
 
     def _let_go(self) -> None:
         """Keep nothing alive that a finished request does not need (contract 3.7)."""
@@ -449,7 +452,7 @@ def _report(error: BaseException, request: Request) -> None:
 
 
 class _Nobody(Callbacks):
-    """Stands in for a request that its call has let go of."""
+    """Stands in for a request that its call has let go of (CALL-2)."""
 
     name, debug = "", False
 

@@ -1,7 +1,7 @@
-"""Callbacks: the user's functions, who may replace them, and in which order they run.
+"""Callbacks: the user's functions, which thread may replace them, and in which order they run.
 
-Thread safety. Each attribute is a single reference: any thread may replace it, the dispatch thread reads it when its
-event is delivered. They run on the dispatch thread only, with no lock held.
+Thread safety. Each attribute is one reference: any thread may replace it, the dispatch thread reads it when its event
+is delivered. They run on the dispatch thread only, with no lock held that another thread waits for.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NAMES = (
 
 
 class Callbacks:
-    """The `on_*` attributes of a request (contract 3); those that nobody gives are the class's, and take no memory."""
+    """The `on_*` attributes of a request (contract 3). One that is not passed is the class's, and takes no memory."""
 
     on_success: Callable[[Any, Any], object] | None = None
     on_redirect: Callable[[Any, Any], object] | None = None
@@ -74,15 +74,15 @@ class Callbacks:
 
 
 def has_callback(request: Any, name: str) -> bool:
-    """Whether somebody is to be told of an outcome: there is its callback, or on_finish."""
+    """Whether a callback will run for an outcome: its own, given by name, or on_finish."""
     return bool(request.on_finish or getattr(request, name))
 
 
 def run_progress(request: Any, run: ProgressRun, most: int, until: float | None, lifecycle: Lifecycle) -> int:
-    """Run the request's callback for the events of a run; how many there were.
+    """Run the request's callback for the events of a run, and return how many there were.
 
-    Whatever a callback may do is looked at before the next event: it may replace the callback, cancel the request, or
-    wait for it, which delivers the rest of the run in here.
+    A callback may replace the callback, cancel the request, or wait for it, which delivers the rest of the run in here.
+    So all of that is looked at before each event.
     """
     name, total = run.callback, run.total
     done = 0
@@ -112,7 +112,7 @@ def run_callbacks(request: Any, outcome: Outcome) -> None:
 
 
 def drop_callbacks(request: Any) -> None:
-    """Keep no callback alive any more (contract 3.7)."""
+    """Let go of all callbacks (contract 3.7)."""
     for name in _NAMES:
         if getattr(request, name) is not None:
             setattr(request, name, None)

@@ -1,4 +1,11 @@
-"""What is done at the end of the process, and in a child that it forks, each in one order."""
+"""What is done at the end of the process, and in a child that it forks, each in one order.
+
+At exit: cancel all requests, wait a little for their workers, wait for the TLS loaders, close the idle connections. In
+a child: reset resolver, TLS, timer, sessions and the default queue, then settle the requests, then reset the wakers.
+
+Thread safety. Exit runs on the main thread while workers still run; what it uses may be used by any thread. In a forked
+child there is one thread.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +29,11 @@ if TYPE_CHECKING:
 
 __all__ = ["end_at_exit", "register", "reset_after_fork"]
 
-EXIT_TIME = 1.0  # seconds that the end of the process may be held up, so that temporary files are removed
+MAX_EXIT_TIME = 1.0  # seconds by which the end of the process may be delayed, so that temporary files are removed
 
 
 def register() -> None:
-    """Have the interpreter call the two functions below."""
+    """Make the interpreter call the two functions below."""
     atexit.register(end_at_exit)
     if sys.platform != "win32":
         os.register_at_fork(after_in_child=reset_after_fork)
@@ -36,7 +43,7 @@ def end_at_exit() -> None:
     """Let the workers remove their temporary files: a daemon thread's `finally` does not run as the process ends."""
     running = list(active_calls)
     cancel_all()
-    until = monotonic() + EXIT_TIME
+    until = monotonic() + MAX_EXIT_TIME
     for call in running:
         call.join(max(0.0, until - monotonic()))
     _call_if_loaded("tls_contexts", "join_loaders", max(0.0, until - monotonic()))
@@ -45,7 +52,7 @@ def end_at_exit() -> None:
 
 
 def reset_after_fork() -> None:
-    """Forget everything that lives in threads, which a fork does not copy."""
+    """Reset everything that belongs to threads, which a fork does not copy; settle the parent's requests here."""
     resolver.reset_after_fork()
     _call_if_loaded("tls_sessions", "reset_after_fork")
     _call_if_loaded("tls_contexts", "reset_after_fork")
@@ -55,7 +62,7 @@ def reset_after_fork() -> None:
     default_queue.reset_after_fork()
     for call in list(active_calls):
         call.fail_forked(threading.get_ident())
-    wakeup.reset_after_fork()  # last: the requests have given theirs back, which are the parent's too
+    wakeup.reset_after_fork()  # last: the requests have returned their wakers, which are the parent's, too
 
 
 def _call_if_loaded(module: str, function: str, *arguments: Any) -> None:

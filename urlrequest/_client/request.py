@@ -1,10 +1,10 @@
 """UrlRequest: one HTTP request, a Thread to its user.
 
-All that a user may call, read, set or override is here and in the three classes it derives from; all state, and all
-that the library calls, is in its `Call`. So a subclass may take every name that is not documented.
+What a user may call, read, set or override is here and in the three classes that it derives from. All state, and all
+methods that the library calls for itself, are in its `Call`. So a subclass may take every name that is not documented.
 
-Thread safety. `_urlrequest_call` is set by the constructor, and not changed any more. What the user passed is kept as
-plain attributes, of which the library reads `debug` and the callbacks once the request has started.
+Thread safety. `_urlrequest_call` is set by the constructor, and not changed any more. The arguments are kept as plain
+attributes; the library reads `debug`, `name` and the callbacks of them once the request has started.
 """
 
 from __future__ import annotations
@@ -38,18 +38,19 @@ _numbers = count(1)
 
 
 class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
-    """An HTTP request that starts when it is made, and brings its outcome to callbacks.
+    """An HTTP request that starts when it is made, and reports its outcome to callbacks.
 
-    Exactly one of on_success, on_redirect, on_failure, on_error and on_cancel is called, then on_finish (contract 3.1),
-    on the dispatch thread: the event loop's (see `urlrequest.hooks`), or whichever calls `wait()` or `drain()`.
+    Exactly one of on_success, on_redirect, on_failure, on_error and on_cancel is called, then on_finish (contract 3.1).
+    They run on the dispatch thread: that of the event loop (see `urlrequest.hooks`), or the one that calls `wait()` or
+    `drain()`.
 
-    A subclass may override `run()`, `decode_result()`, `get_connection_for_scheme()` and the other methods that are
-    documented, and define any other name. It sets its own attributes before it calls `super().__init__()`.
+    A subclass may override the methods that are documented, and define any other name. It sets its own attributes
+    before it calls `super().__init__()`, as the request starts there (contract 2.5).
 
     Attributes:
-        url, req_body, req_headers: What was passed to the constructor.
-        on_success, on_redirect, on_failure, on_error, on_progress, on_cancel, on_finish: The callbacks; they may be
-            replaced until they are called, and are let go of when the request is finished.
+        url, req_body, req_headers: As passed to the constructor.
+        on_success, on_redirect, on_failure, on_error, on_progress, on_cancel, on_finish, on_upload_progress, on_chunk:
+            The callbacks. They may be replaced until they are called; a finished request has none any more.
         chunk_size, decode, debug, file_path, ca_file, verify, timeout, deadline: As passed to the constructor.
     """
 
@@ -104,16 +105,16 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         """Make the request and start it.
 
         Args:
-            url: Where to; without a scheme, http.
+            url: What to request; without a scheme, http.
             on_success: Called as `on_success(request, result)` for a status of 2xx.
             on_redirect: Called as `on_redirect(request, result)` for a status of 3xx.
             on_failure: Called as `on_failure(request, result)` for any other status.
             on_error: Called as `on_error(request, exception)` when there is no complete response.
-            on_progress: Called as `on_progress(request, current, total)` in octets; total is -1 when unknown.
+            on_progress: Called as `on_progress(request, current, total)`, in bytes; total is -1 when unknown.
             req_body: bytes, str, a dict (sent as a form, or as JSON where Content-Type says so), a file, or an iterable
                 of bytes.
-            req_headers: A dict or a list of pairs; a value of None leaves a field out.
-            chunk_size: Octets from one on_progress to the next; None or -1: the whole body.
+            req_headers: A dict or a list of pairs; a value of None leaves a header out.
+            chunk_size: Bytes from one on_progress to the next; None or -1: the whole body.
             timeout: The longest single step (resolving, connecting, one receive ...), in seconds; None: no limit.
             method: GET, or POST with a body, when None.
             decode: Parse a body of type application/json.
@@ -123,32 +124,35 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
             verify: False: check no certificate at all.
             proxy_host: An HTTP proxy; its userinfo is sent to it.
             proxy_port: The proxy's port, 80 when None.
-            proxy_headers: Fields for the proxy alone.
-            user_agent: The User-Agent field; '' sends none.
+            proxy_headers: Headers for the proxy alone.
+            user_agent: The User-Agent header; '' sends none.
             on_cancel: Called as `on_cancel(request)` after `cancel()`.
             on_finish: Called as `on_finish(request)` after any of the others.
-            cookies: The Cookie field, as str or dict.
-            auth: (user, password), an object that has both as attributes, or a callable that changes the fields.
+            cookies: The Cookie header, as str or dict.
+            auth: (user, password), an object that has both as attributes, or a callable that may change the headers.
             deadline: The longest time for the whole request, in seconds; None: no limit.
             client_cert: The path of a certificate with its key, or the paths of both.
             ssl_context: Use this instead of all other TLS options.
             hook: The event loop whose thread runs the callbacks; None: the installed or the detected one.
-            session: Whose connections, cookies, limits and settings to use; None: those of all requests without one.
-            follow_redirects: False; True: up to 20; or a number. None: as the session says.
-            retries: How often an idempotent request is tried again (contract 17.5). None: as the session says.
-            trust_env: Take the proxy from the environment where none is named. None: as the session says.
+            session: The `Session` whose connections, cookies, limits and settings to use; None: those that all requests
+                without a session share.
+            follow_redirects: False; True: up to 20; or a number. None: as in the session.
+            retries: How often an idempotent request is tried again (contract 17.5). None: as in the session.
+            trust_env: Take the proxy from the environment where none is given. None: as in the session.
             params: The query, or more of it: a dict, a list of pairs, or text.
             json: The body, written as JSON.
             files: Files for a form (multipart/form-data): a dict of paths, open files, bytes, or tuples (file name, one
                 of these[, type]); a dict as req_body has the other fields.
-            on_upload_progress: Called as `on_upload_progress(request, sent, total)` in octets.
-            on_chunk: Called as `on_chunk(request, octets)` with each piece of a 2xx body as it arrives; it is not kept.
-            progress_interval: The shortest time between progress events, in seconds; first and last come always.
-            max_size: The largest body, in octets, decoded or not.
+            on_upload_progress: Called as `on_upload_progress(request, sent, total)`, in bytes.
+            on_chunk: Called as `on_chunk(request, chunk)` with the bytes of a 2xx body as they arrive; the body is not
+                kept.
+            progress_interval: The shortest time between progress events, in seconds; the first and the last always
+                come.
+            max_size: The largest body, in bytes, decoded or not.
             resume: Keep what was received of a file when the request fails, and continue there the next time.
-            checksum: What a 2xx body must have, as "sha256:<hex>", by any algorithm of hashlib.
+            checksum: The checksum that a 2xx body must have, as "sha256:<hex>", by any algorithm of hashlib.
         Raises:
-            TypeError: A callback is not callable. Whatever else is wrong arrives through on_error (contract 2.3).
+            TypeError: A callback is not callable. Every other bad value arrives through on_error (contract 2.3).
         """
         Callbacks.__init__(
             self, on_success, on_redirect, on_failure, on_error, on_progress, on_cancel, on_finish,
@@ -159,10 +163,10 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         self.chunk_size, self.decode, self.debug, self.file_path = chunk_size, decode, debug, file_path
         self.ca_file, self.verify, self.timeout, self.deadline = ca_file, verify, timeout, deadline
         call = self._urlrequest_call = Call(self, session, hook, timeout, deadline)
-        options = Options(
+        options = Options(  # by position, in the order of its fields: see there
             url, decode, ca_file, verify, chunk_size, req_body, req_headers, method, file_path, proxy_host, proxy_port,
             proxy_headers, user_agent, cookies, auth, client_cert, ssl_context, follow_redirects, retries, trust_env,
-            params, json, files, progress_interval, max_size, resume, checksum, None, None, None,
+            params, json, files, progress_interval, max_size, resume, checksum,
         )  # fmt: skip
         call.submit(call.shared.complete(options).detached())
 
@@ -179,7 +183,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         """Run this request's callbacks on the calling thread until it is finished (contract 6).
 
         Args:
-            delay: The longest sleep between two looks, in seconds; no polling interval: an answer is seen at once.
+            delay: The longest sleep between two looks, in seconds. It is no polling interval: events are seen at once.
             timeout: When to give up, in seconds; None: never.
         Returns:
             True when the request is finished, whatever its outcome; False when the time ran out.
@@ -189,7 +193,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         return wait_for([self._urlrequest_call.mailbox], delay=delay, timeout=timeout)
 
     def __await__(self) -> Generator[Any, Any, UrlRequest]:
-        """Let `await request` give the finished request, under asyncio and trio (contract 17.8).
+        """Make `await request` return the finished request, under asyncio and trio (contract 17.8).
 
         The awaiting loop runs the callbacks; cancelling the task cancels the request.
 
@@ -210,7 +214,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
     def cancel(self) -> bool:
         """End the request, whatever it is doing: on_cancel and on_finish follow, and nothing else (contract 7).
 
-        Any thread, signal handlers included; returns at once.
+        It may be called on any thread, in signal handlers too, and returns at once.
 
         Returns:
             Whether this call decided the outcome; False once the terminal callback has begun, or after a cancel.
@@ -218,17 +222,17 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         return self._urlrequest_call.cancel()
 
     def run(self) -> None:
-        """Perform the request, on the worker. A subclass may override it and call it."""
+        """Perform the request. Runs on the worker thread; an override calls it once."""
         self._urlrequest_call.perform()
 
     def get_connection_for_scheme(self, scheme: str) -> type:
         """Return the connection class for a scheme; override it for schemes of your own (contract 18.1).
 
-        The class has the interface of `http.client.HTTPConnection`; best, it derives from `urlrequest.HTTPConnection`
-        and overrides `open_socket()`. Runs on the worker.
+        The class has the interface of `http.client.HTTPConnection`. If it derives from `urlrequest.HTTPConnection` and
+        overrides `open_socket()`, cancel and deadline stay prompt. Runs on the worker thread.
 
         Raises:
-            UnsupportedScheme: There is none.
+            UnsupportedScheme: There is no class for the scheme.
         """
         if scheme == "http":
             return HTTPConnection
@@ -237,10 +241,12 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         raise UnsupportedScheme(f"no connection class for the scheme {scheme}")
 
     def decode_result(self, result: Any, resp: Any) -> Any:
-        """Make the result of the body's text (or octets); override it for types of your own. Runs on the worker.
+        """Turn a body's text (or bytes) into the result: parse JSON. Override it for types of your own.
+
+        Runs on the worker thread.
 
         Args:
-            result: What contract 4.1 makes of the body.
+            result: The text; bytes where the type is binary or the text does not decode (contract 4.1).
             resp: The response, with the interface of `http.client.HTTPResponse`.
         """
         if is_json(resp.getheader("Content-Type")):
@@ -250,7 +256,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
                 return result  # text that is no JSON stays text (contract 4.2)
         return result
 
-    # Under the names that programs written for Kivy know (contract 1.4)
+    # Names that programs written for Kivy use (contract 1.4)
 
     def _get_connection_for_scheme(self, scheme: str) -> type:
         """The same as `get_connection_for_scheme()`; an override of either name counts."""

@@ -1,7 +1,7 @@
-"""ResponseAttributes: what a request shows of its way, its response and its outcome, to be read only.
+"""Read-only attributes of a request: result, error, content, text, resp_*, history, timings, is_finished ...
 
-Thread safety. All state is in the request's `Call`; each attribute reads one reference. What belongs to the outcome is
-set before `is_finished`, and the response's head before the first on_progress.
+Thread safety. All state is in the request's `Call`; each attribute reads one reference. The attributes of the outcome
+are set before `is_finished`, those of the response's head before the first on_progress.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _Alias:
 
 
 class ResponseAttributes:
-    """The attributes that are set in the same step that runs the callback (contract 3.4), and what led to it."""
+    """Most of them are set in the same step that runs the terminal callback (contract 3.4)."""
 
     _urlrequest_call: Call
 
@@ -42,7 +42,7 @@ class ResponseAttributes:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the outcome is there; it is from the terminal callback on."""
+        """Whether the outcome was published: True from the terminal callback on."""
         return self._urlrequest_call.lifecycle.is_finished
 
     @property
@@ -52,7 +52,7 @@ class ResponseAttributes:
 
     @property
     def timings(self) -> dict[str, float]:
-        """Seconds spent in queue, dns, connect, tls, send, first_octet, total; what did not happen is absent."""
+        """Seconds spent in queue, dns, connect, tls, send, first_octet, total; only phases that happened."""
         return self._urlrequest_call.scope.timings.by_name()
 
     @property
@@ -62,22 +62,22 @@ class ResponseAttributes:
 
     @property
     def result(self) -> Any:
-        """What came back (contract 4); None until the request is finished."""
+        """The body as JSON, text or bytes (contract 4); None until the request is finished."""
         return self._urlrequest_call.result
 
     @property
     def error(self) -> BaseException | None:
-        """What went wrong; None until the request is finished, and without an error."""
+        """The exception that ended the request; None until it is finished, and without an error."""
         return self._urlrequest_call.error
 
     @property
     def content(self) -> bytes | None:
-        """The body's octets, content codings undone; None until the request is finished."""
+        """The body's bytes, decompressed; None until the request is finished."""
         return self._urlrequest_call.content
 
     @property
     def text(self) -> str | None:
-        """The body as text, whatever its type says; None until the request is finished."""
+        """The body as text, whatever its type; None until the request is finished."""
         content = self._urlrequest_call.content
         if content is None:
             return None
@@ -86,7 +86,7 @@ class ResponseAttributes:
         return text if isinstance(text, str) else content.decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """Parse the body as JSON, whatever its type says.
+        """Parse the body as JSON, whatever its type.
 
         Raises:
             ValueError: It is no JSON, or there is no body yet.
@@ -110,12 +110,12 @@ class ResponseAttributes:
 
     @property
     def resp_headers(self) -> Headers | None:
-        """The response's header fields; None until the first callback."""
+        """The response's headers; None until the first callback."""
         head = self._urlrequest_call.resp_head
         return None if head is None else head.headers
 
     @property
     def resp_url(self) -> str | None:
-        """The URL that answered, without userinfo; None until the first callback."""
+        """The URL of the response, after redirects and without userinfo; None until the first callback."""
         target = self._urlrequest_call.resp_target
         return None if target is None else target.url

@@ -1,6 +1,6 @@
 """Session: requests that belong together: their connections, worker threads, cookies, limits and settings.
 
-Thread safety. The settings are single references, which each constructor of a request reads; the rest is `Shared`'s. A
+Thread safety. The settings are one reference each, which the constructor of a request reads; the rest is `Shared`'s. A
 session may be used from any thread.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Session"]
 
-_SETTINGS = {  # of requests, and what says nothing of them
+_SETTINGS = {  # options that a session sets for its requests, and the value that leaves each as it is
     "ca_file": None,
     "client_cert": None,
     "ssl_context": None,
@@ -41,14 +41,14 @@ _SETTINGS = {  # of requests, and what says nothing of them
 class Session(Shared):
     """Requests that belong together (contract 17.9).
 
-    All attributes may be changed at any time, and hold for requests made from then on; `max_requests`, `max_per_host`
-    and `max_idle` at once. A request's own argument wins over the session's; headers are merged.
+    All attributes may be changed at any time. A change counts for requests made from then on; one of `max_requests`,
+    `max_per_host` and `max_idle` counts at once. A request's own argument wins over the session's; headers are merged.
 
     Attributes:
         base_url: What a request's URL is relative to.
-        headers: Fields for every request.
+        headers: Headers for every request.
         timeout, deadline, ca_file, verify, client_cert, ssl_context, proxy_host, proxy_port, proxy_headers, trust_env,
-            follow_redirects, retries, hook, user_agent, auth: As of `UrlRequest`.
+            follow_redirects, retries, hook, user_agent, auth: As the parameters of `UrlRequest`.
     """
 
     def __init__(
@@ -81,9 +81,9 @@ class Session(Shared):
         Args:
             cookies: A `http.cookiejar.CookieJar` to use, or cookies as str or dict to send with every request; cookies
                 that servers set are kept in any case.
-            max_requests: How many requests run at a time; the others wait in order, without a thread.
+            max_requests: How many requests run at a time; the others are queued in order, without a thread.
             max_per_host: How many of them for one host; None: no limit.
-            max_idle: How many connections are kept for later; None: `max_requests`, but 64 at the least.
+            max_idle: How many idle connections are kept; None: `max_requests`, but 64 at the least.
         Raises:
             ValueError: A limit is below 1 (max_idle: below 0).
         """
@@ -113,11 +113,11 @@ class Session(Shared):
         return UrlRequest(url, *arguments, session=self, **options)
 
     def cancel_all(self) -> int:
-        """Cancel the session's requests that are not finished yet; how many it cancelled. Any thread."""
+        """Cancel the session's unfinished requests, and return how many it cancelled. Any thread."""
         return cancel_requests(self)
 
     def close(self) -> None:
-        """Cancel what is not finished, and close the connections. A request made afterwards is an error."""
+        """Cancel the unfinished requests, and close the connections. A request made afterwards ends with an error."""
         self.is_closed = True
         self.cancel_all()
         self.pool.close()
@@ -134,7 +134,7 @@ class Session(Shared):
     # For requests
 
     def complete(self, options: Options) -> Options:
-        """The options with this session's settings where the user named none."""
+        """The options with this session's settings for those that were not given."""
         settings = {
             name: value
             for name, default in _SETTINGS.items()
@@ -143,7 +143,7 @@ class Session(Shared):
         if options.proxy_host is not None:  # a proxy of its own
             settings.pop("proxy_port", None)
             settings.pop("proxy_headers", None)
-        if options.verify is True:  # what it is when nobody names it
+        if options.verify is True:  # as it is when it is not given
             settings["verify"] = self.verify
         settings["base_url"], settings["session_headers"] = self.base_url, self.headers
         settings["session_cookies"] = self._cookie_text

@@ -1,8 +1,8 @@
-"""Shared: what the requests of a session have in common, and what all of them do.
+"""Shared: what the requests of a session share, and the two things that all requests share.
 
 A session is a `Shared` with settings; `default_session` is one without. Requests know this class only.
 
-Thread safety. The limits and `hook`, `timeout`, `deadline`, `is_closed` are single references, which each constructor
+Thread safety. The limits and `hook`, `timeout`, `deadline`, `is_closed` are one reference each, which the constructor
 of a request reads; `workers`, `pool`, `cookie_store` and `timer` guard themselves.
 """
 
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_REQUESTS", "Shared", "check_session", "default_session", "sessions", "timer"]
 
-MAX_REQUESTS = 64  # running at once; the others wait
+MAX_REQUESTS = 64  # running at once, unless a session sets another limit
 
 timer = TimerThread()
 """Keeps the deadlines of queued requests, of all sessions."""
 
 sessions: weakref.WeakSet[Shared] = weakref.WeakSet()
-"""All there are, for the end of the process and for a forked child."""
+"""All sessions, the default one too, for the end of the process and for a forked child."""
 
 
 class Shared:
-    """What the requests of a session have in common: worker threads, connections and cookies.
+    """What the requests of a session share: worker threads, connections and cookies.
 
     Attributes:
-        hook, timeout, deadline: For requests that name none.
+        hook, timeout, deadline: For requests that are given none.
         base_url: What a request's URL is relative to, or None.
         cookie_store: The session's cookies; None: it keeps none.
         is_closed: New requests are refused.
-        workers: What runs the requests.
-        pool: Where connections come from and go to.
+        workers: The worker threads.
+        pool: The idle connections.
     """
 
     hook: Hook | None = None
@@ -86,7 +86,7 @@ class Shared:
 
     @property
     def max_idle(self) -> int:
-        """How many connections are kept for later; unless it was said, as many as can be in use, or 64."""
+        """How many idle connections are kept; unless it was set, `max_requests`, but 64 at the least."""
         return max(MAX_IDLE, self._max_requests) if self._max_idle is None else self._max_idle
 
     @max_idle.setter
@@ -95,7 +95,7 @@ class Shared:
         self.pool.change_limit(limit)
 
     def complete(self, options: Options) -> Options:
-        """The options of a request, with settings for what it does not name."""
+        """The options of a request, with the session's settings for those that were not given."""
         return options
 
     def reset_after_fork(self) -> None:
@@ -105,10 +105,10 @@ class Shared:
 
 
 def check_session(session: object) -> None:
-    """Refuse what is no session, or no longer one.
+    """Check the `session` argument of a request.
 
     Raises:
-        TypeError: It is something else. RuntimeError: It is closed.
+        TypeError: It is no session. RuntimeError: It is closed.
     """
     if not isinstance(session, Shared):
         raise TypeError(f"session is {type(session).__name__}; a urlrequest.Session is needed")
@@ -130,4 +130,4 @@ def _check_max_idle(limit: int) -> int:
 
 
 default_session = Shared(MAX_REQUESTS, None, None)
-"""For requests that name no session: it keeps connections and no cookies (contract 17.9)."""
+"""For requests that are given no session: it keeps connections and no cookies (contract 17.9)."""

@@ -1,4 +1,4 @@
-"""ThreadFacade: what a request shows of a Thread, whichever thread runs it.
+"""ThreadFacade: the interface of `threading.Thread` on a request, which a worker thread runs.
 
 Thread safety. All state is in the request's `Call`.
 """
@@ -17,7 +17,7 @@ __all__ = ["ThreadFacade"]
 
 
 class ThreadFacade(threading.Thread):
-    """A Thread to its user that was started when it was made, and that a worker runs (contract 2.2).
+    """A Thread to its user, started when it was made (contract 2.2).
 
     Thread's own constructor is never called. It would make an event, a lock and a weak reference for a thread that is
     never started: more than a quarter of the memory of a queued request (measured: 1.7 of 5.0 KB).
@@ -27,35 +27,37 @@ class ThreadFacade(threading.Thread):
     name = ""  # Thread's own is a property of what its constructor makes
 
     def start(self) -> NoReturn:
-        """Refuse: the request has started when it was made."""
+        """Raise RuntimeError: a request has started when it was made."""
         raise RuntimeError("a request starts when it is made; start() must not be called")
 
     def is_alive(self) -> bool:
-        """Whether the request waits for a worker or has one."""
+        """Whether the request is queued or has a worker thread."""
         return not self._urlrequest_call.has_ended
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait until the worker has done all it does for this request. Runs no callback; see `wait()`.
+        """Wait until the worker thread has ended its work for this request. Runs no callback; see `wait()`.
 
+        Args:
+            timeout: When to give up, in seconds; None: never. `is_alive()` says whether the request has ended.
         Raises:
-            RuntimeError: It is called on the request's own worker.
+            RuntimeError: It is called on the request's own worker thread.
         """
         self._urlrequest_call.join(timeout)
 
     @property
     def ident(self) -> int | None:
-        """The identifier of the thread that runs the request; None while it waits for one."""
+        """The identifier of the worker thread that runs the request; None while it is queued."""
         return self._urlrequest_call.worker
 
     @property
     def native_id(self) -> int | None:
-        """The system's identifier of that thread; None when it has ended, too."""
+        """The system's identifier of the worker thread; None while the request is queued, or the thread is gone."""
         threads = {thread.ident: thread.native_id for thread in threading.enumerate()}
         return threads.get(self._urlrequest_call.worker)
 
     @property
     def daemon(self) -> bool:
-        """Always True: a request does not hold up the end of the process."""
+        """Always True: a request does not delay the end of the process."""
         return True
 
     @daemon.setter

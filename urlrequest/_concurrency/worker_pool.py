@@ -36,11 +36,11 @@ if TYPE_CHECKING:
             """What the limit per host counts by; read once."""
             ...
 
-        def work(self) -> None:
+        def run(self) -> None:
             """Do the job, on a worker, all that may take long included. Must not raise."""
             ...
 
-        def tell(self) -> None:
+        def announce(self) -> None:
             """Announce that the job is done. Its worker calls this when it is free for whatever is submitted then."""
             ...
 
@@ -97,9 +97,9 @@ class _Worker:
         while task is not None:
             host, job = task.host, task.job
             assert job is not None, "what has a slot is not removed"
-            job.work()
+            job.run()
             task = self._pool.next_task(self, host)
-            job.tell()
+            job.announce()
             job = None  # a sleeping worker keeps nothing alive
             if task is None:
                 task = self._pool.await_task(self)

@@ -143,7 +143,8 @@ class Lifecycle:
         Raises:
             RuntimeError: The request is not settled, or was finished before.
         """
-        if (self.state, State.FINISHED) not in TRANSITIONS:
+        before = State.SETTLED if self.is_cancelled else self._progress
+        if self.is_finished or (before, State.FINISHED) not in TRANSITIONS:
             raise _wrong_move(self.state, State.FINISHED)
         self.is_finished = True
         self._outcome = self._final = None

@@ -111,12 +111,10 @@ def wait_for(mailboxes: Iterable[Mailbox], *, delay: float | None, timeout: floa
             subscriber.deliver()
             if not subscriber.unfinished:
                 return True
-            if deadline.at is None:
-                waker.sleep(max_sleep)
-            elif deadline.has_passed():
+            remaining = None if deadline.at is None else deadline.remaining()
+            if remaining == 0:
                 return False
-            else:
-                waker.sleep(earliest(max_sleep, deadline.remaining()))
+            waker.sleep(max_sleep if remaining is None else earliest(max_sleep, remaining))
 
 
 def as_completed(requests: Mapping[Mailbox, T], timeout: float | None = None) -> Iterator[T]:

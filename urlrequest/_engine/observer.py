@@ -57,7 +57,7 @@ class Observer(ProgressObserver, Protocol):
     def head_received(self, head: ResponseHead) -> None:
         """Of the final response, before its body is read."""
 
-    def chunk_received(self, octets: bytes) -> None:
+    def chunk_received(self, chunk: bytes) -> None:
         """A piece of the body; blocks while too many wait to be delivered."""
 
     def begin_commit(self) -> bool:

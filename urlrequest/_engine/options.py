@@ -23,8 +23,9 @@ class Options(
             "req_body", "req_headers", "method", "file_path", "proxy_host", "proxy_port", "proxy_headers",
             "user_agent", "cookies", "auth", "client_cert", "ssl_context", "follow_redirects", "retries", "trust_env",
             "params", "json", "files", "progress_interval", "max_size", "resume", "checksum",
-            "base_url", "session_headers", "session_cookies",
+            "base_url", "session_headers", "session_cookies",  # these the session adds: see `Session.complete()`
         ],
+        defaults=(None, None, None),
     )
 ):  # fmt: skip
     """The constructor's arguments as the user passed them (contract 2.1), completed by what the session says.

@@ -113,4 +113,5 @@ def detect_hook() -> Hook | None:
 def hook_class(name: str) -> type[Hook]:
     """Import a hook's module, and return the class."""
     found: type[Hook] = getattr(import_module(f".{MODULES[name]}", __package__), name)
+    found.__module__ = "urlrequest.hooks"  # where users find it
     return found

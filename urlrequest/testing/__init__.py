@@ -74,3 +74,6 @@ __all__ = [
     "wait_closed",
     "wait_for",
 ]
+
+for _name in __all__:
+    globals()[_name].__module__ = "urlrequest.testing"  # where users find it

@@ -63,7 +63,7 @@ def call(request_: Request) -> Iterator[Call]:
 def ends(call: Call) -> dict[str, Callable[[], object]]:
     """The two ends of a call, which come in either order."""
     call.lifecycle.settle(Success(result="x"))
-    return {"worker": call.tell, "delivery": call.mailbox.deliver_all}
+    return {"worker": call.announce, "delivery": call.mailbox.deliver_all}
 
 
 @pytest.mark.parametrize("order", [["worker", "delivery"], ["delivery", "worker"]], ids=str)
@@ -117,8 +117,8 @@ def test_6_1_a_run_that_settles_nothing_is_an_error(call: Call, request_: Reques
     """Contract 6.1, 18.2: whatever run() does, the request has an outcome afterwards."""
     log: list[Any] = []
     request_.on_error = lambda _, error: log.append(str(error))
-    call.work()
-    call.tell()
+    call.run()
+    call.announce()
     call.mailbox.deliver_all()
 
     assert ["Request.run() ended without performing the request"] == log
@@ -137,7 +137,7 @@ def test_fault_120_what_run_raises_after_the_outcome_is_reported(
         raise ZeroDivisionError
 
     request_.do = run
-    call.work()
+    call.run()
 
     assert [(ZeroDivisionError, request_)] == log
 
@@ -186,7 +186,7 @@ def test_2_3_a_bad_argument_is_kept_for_on_error(
     made = Call(request_, **arguments)
     made.is_awaited = True  # nothing is to be logged
     made.perform()
-    made.tell()
+    made.announce()
     made.mailbox.deliver_all()
 
     assert isinstance(made.argument_error, error)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 
 import pytest
 
 from urlrequest import UrlRequest
+from urlrequest._client.call import Call
+from urlrequest._engine.options import PLAIN, Options
 
 CALLBACKS = {
     "on_success",
@@ -33,16 +36,30 @@ AS_PASSED = {"url", "req_body", "req_headers", "chunk_size", "timeout", "decode"
 }
 
 
-def test_18_a_request_has_documented_names_only() -> None:
-    """Contract 1.4, 18: besides those of a Thread, a request's class has the documented names and the aliases."""
+def test_18_3_a_request_has_documented_names_only() -> None:
+    """Contract 1.4, 18.3: besides those of a Thread, a request's class has the documented names and the aliases."""
     own = set(dir(UrlRequest)) - set(dir(threading.Thread)) - {"__annotations__"}  # which every class may have
 
     assert CALLBACKS | ATTRIBUTES | METHODS | ALIASES == own
 
 
+def test_2_1_each_argument_has_its_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 2.1, 2.4: the engine gets each argument as the option of its name, and what is not passed by default."""
+    submitted: list[Options] = []
+    monkeypatch.setattr(Call, "submit", lambda _, options: submitted.append(options))
+    parameters = [name for name in inspect.signature(UrlRequest).parameters if name in Options._fields]
+    passed = {name: object() for name in parameters}
+    UrlRequest(**passed)  # type: ignore[arg-type]  # nothing looks at the values
+    UrlRequest(url=None)  # type: ignore[arg-type]  # likewise
+
+    assert len(Options._fields) - 3 == len(parameters)
+    assert passed == {name: getattr(submitted[0], name) for name in parameters}
+    assert PLAIN == submitted[1]
+
+
 @pytest.mark.parametrize("callbacks", [{}, dict.fromkeys(CALLBACKS, lambda *_: None)], ids=["none", "all"])
-def test_18_a_request_holds_documented_names_only(callbacks: dict[str, object]) -> None:
-    """Contract 18: a request itself holds what was passed, its name, its callbacks, and one slot for all the rest."""
+def test_18_3_a_request_holds_documented_names_only(callbacks: dict[str, object]) -> None:
+    """Contract 18.3: a request itself holds what was passed, its name, its callbacks, and one slot for all the rest."""
     request = UrlRequest("unknown://", **callbacks)  # type: ignore[arg-type]  # callbacks, all of them
     before = set(vars(request))
     assert request.wait(timeout=20)

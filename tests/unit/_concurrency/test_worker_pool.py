@@ -29,13 +29,13 @@ class Job:
         if not held:
             self.go.set()
 
-    def work(self) -> None:
+    def run(self) -> None:
         self.thread = threading.current_thread()
         self.log.append(self.name)
         self.begun.set()
         assert self.go.wait(PATIENCE)
 
-    def tell(self) -> None:
+    def announce(self) -> None:
         self.done.set()
 
 
@@ -101,9 +101,9 @@ def test_who_is_told_finds_the_worker_free() -> None:
     workers, following = WorkerPool(1), Job()
 
     class Telling(Job):
-        def tell(self) -> None:
+        def announce(self) -> None:
             assert workers.submit(following)
-            super().tell()
+            super().announce()
 
     first = Telling()
     workers.submit(first)
@@ -521,10 +521,10 @@ def test_17_9_many_hosts_are_cheap() -> None:
         def __init__(self, number: int) -> None:
             self.host = f"host{number}"
 
-        def work(self) -> None:
+        def run(self) -> None:
             done.append(self.host)
 
-        def tell(self) -> None:
+        def announce(self) -> None:
             pass
 
     first = Job("first", [], held=True)

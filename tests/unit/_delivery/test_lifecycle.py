@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import re
 import sys
 import threading
 from itertools import count, product
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -79,6 +81,18 @@ def test_lifecycle_2_nothing_follows_the_end(after: State) -> None:
 def test_7_3_the_table_has_the_moves_of_a_cancel() -> None:
     """Contract 7.3: a cancel settles a request from any state, which the table allows; in SETTLED it stays."""
     assert {(state, State.SETTLED) for state in WAYS if state is not State.SETTLED} <= TRANSITIONS.keys()
+
+
+def test_the_page_of_the_states_is_drawn_from_the_table() -> None:
+    """The picture in docs/explanation/states.md shows every move of TRANSITIONS, in its order, and no other."""
+    drawn, last = [], None
+    for (before, after), when in TRANSITIONS.items():
+        drawn.append(f"{'' if before is last else before.value:10} ──▶ {after.value:10}  {when}")
+        last = before
+    page = (Path(__file__).parents[3] / "docs" / "explanation" / "states.md").read_text(encoding="utf-8")
+
+    assert "```text\n" + "\n".join(drawn) + "\n```\n" in page
+    assert [state.value for state in State] == re.findall(r"^\| (\w+) \|", page, flags=re.MULTILINE)[1:]
 
 
 @pytest.mark.parametrize("state", WAYS, ids=str)

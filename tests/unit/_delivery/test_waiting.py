@@ -276,8 +276,8 @@ def test_3_4_waiting_for_what_ends_without_a_callback(loop: Loop) -> None:
 # as_completed
 
 
-def test_17_8_in_the_order_of_their_ends(loop: Loop) -> None:
-    """Requests are yielded as they end, each once, on the thread that asks for them."""
+def test_6_3_in_the_order_of_their_ends(loop: Loop) -> None:
+    """Contract 6.3: requests are yielded as they end, each once, delivered on the thread that asks for them."""
     requests = [loop.request(str(number)) for number in range(4)]
     requests[3].settle()
     found = as_completed({request.mailbox: request for request in requests}, timeout=30)
@@ -317,8 +317,8 @@ def test_6_4_a_request_twice(loop: Loop) -> None:
     assert not request.mailbox._subscriptions
 
 
-def test_17_8_time_runs_out(loop: Loop) -> None:
-    """as_completed() raises when its time has run out, and leaves no subscription behind."""
+def test_6_4_time_runs_out(loop: Loop) -> None:
+    """Contract 6.4: as_completed() raises when its time has run out, and leaves no subscription behind."""
     requests = [loop.request(str(number)) for number in range(2)]
     requests[0].settle()
     found = as_completed({request.mailbox: request for request in requests}, timeout=0.01)

@@ -1,0 +1,168 @@
+"""What is done at the end of the process, and in a forked child."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import urlrequest
+from urlrequest.testing import hold, send, signal
+
+if TYPE_CHECKING:
+    from urlrequest.testing import Server
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
+
+
+def run(script: str, *arguments: str, timeout: float = 50) -> subprocess.CompletedProcess[str]:
+    """What a script of its own process says."""
+    return subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", textwrap.dedent(script), *arguments],
+        cwd=Path(urlrequest.__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("has_hook", [False, True])
+def test_fault_117_exit_during_a_download(server: Server, tmp_path: Path, has_hook: bool) -> None:
+    """Fault 117: the process ends without waiting for the server, removes temporary files, and runs no callback."""
+    server.play(send(HEAD + b"x" * 5000), signal("sent"), hold())
+    script = """
+        import os, sys, time, urlrequest
+        from urlrequest import hooks
+        hook = hooks.ManualHook() if sys.argv[3] == "True" else None
+        request = urlrequest.UrlRequest(sys.argv[1], file_path=sys.argv[2], hook=hook,
+                                        on_finish=lambda _: print("callback"), on_cancel=lambda _: print("callback"))
+        while not os.listdir(os.path.dirname(sys.argv[2])):
+            time.sleep(0.005)
+        print("leaving", flush=True)
+        began = time.monotonic()
+        import atexit
+        from urlrequest._client import exit_and_fork
+        atexit.unregister(exit_and_fork.end_at_exit)
+        exit_and_fork.MAX_EXIT_TIME = 60
+        atexit.register(lambda: print("took", time.monotonic() - began < 30))
+        atexit.register(exit_and_fork.end_at_exit)
+    """
+    done = run(script, server.url, str(tmp_path / "f"), str(has_hook))
+
+    assert ("leaving\ntook True\n", "", 0) == (done.stdout, done.stderr, done.returncode)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_17_10_exit_with_idle_connections(server: Server) -> None:
+    """Contract 17.10: connections that wait for the next request are closed at the end of the process, in silence."""
+    server.respond("/", "x")
+    script = """
+        import sys, urlrequest
+        kept = urlrequest.UrlRequest(sys.argv[1])
+        kept.wait()
+        print(kept.result)
+    """
+    done = run(script, server.url)
+
+    assert ("x\n", "", 0) == (done.stdout, done.stderr, done.returncode)
+
+
+def test_fault_2_exit_during_a_look_up() -> None:
+    """Fault 2: a name that takes long to resolve does not hold up the end of the process."""
+    script = """
+        import socket, threading, urlrequest
+        asked = threading.Event()
+        def slow(*arguments, **options):
+            asked.set()
+            threading.Event().wait()
+        socket.getaddrinfo = slow
+        urlrequest.UrlRequest("http://slow.test/")
+        asked.wait()
+    """
+    done = run(script)
+
+    assert ("", "", 0) == (done.stdout, done.stderr, done.returncode)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_fault_116_fork_during_a_request(server: Server) -> None:
+    """Fault 116: in a forked child the parent's requests are OSErrors, new ones work; the parent notices nothing."""
+    server.play(signal("received"), hold())
+    server.respond("/new", "new")
+    script = """
+        import os, sys, time, warnings, urlrequest
+        warnings.simplefilter("ignore")  # a fork of a process with threads is what this is about
+        log = []
+        request = urlrequest.UrlRequest(sys.argv[1], on_error=lambda r, error: log.append(error), on_finish=log.append)
+        silent = urlrequest.UrlRequest("http://127.0.0.1:1/")
+        silent.join()
+        sys.stdin.readline()
+        child = os.fork()
+        if not child:
+            assert request.wait(timeout=20), "wait"
+            assert isinstance(log[0], OSError) and "forked" in str(log[0]), log
+            assert [request] == log[1:] and not request.is_alive()
+            assert [] == list(urlrequest.g_requests)
+            new = urlrequest.UrlRequest(sys.argv[1] + "/new")
+            assert new.wait(timeout=20) and new.result == "new", new.error
+            print("child", flush=True)
+            os._exit(0)
+        assert (child, 0) == os.waitpid(child, 0)
+        assert not log and not request.is_finished and request.is_alive()
+        new = urlrequest.UrlRequest(sys.argv[1] + "/new")
+        assert new.wait(timeout=20) and new.result == "new"
+        assert request.cancel()
+        request.join(20)
+        assert not request.is_alive()
+        assert request.wait() and [request] == log
+        print("parent")
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script), server.url],
+        cwd=Path(urlrequest.__file__).parent.parent,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        server.wait("received", 50)
+        output, errors = process.communicate("go\n", timeout=50)
+
+    assert ("child\nparent\n", 0) == (output, process.returncode), errors
+
+
+@pytest.mark.skipif(not hasattr(os, "eventfd"), reason="wakers are sockets here")
+def test_fault_116_a_child_does_not_use_the_parents_wakers(server: Server) -> None:
+    """Fault 116: a child must not use up a wake-up that is meant for the parent: it lets go of all wakers."""
+    server.play(signal("received"), hold())
+    script = """
+        import os, sys, warnings, urlrequest
+        from urlrequest._concurrency import wakeup
+        warnings.simplefilter("ignore")
+        request = urlrequest.UrlRequest(sys.argv[1])
+        sys.stdin.readline()
+        assert request._urlrequest_call.scope._waker is not None
+        child = os.fork()
+        if not child:
+            request_has_one = request._urlrequest_call.scope._waker is not None
+            os._exit(len(wakeup._spare) + request_has_one)
+        print(os.waitpid(child, 0)[1])
+        request.cancel()
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script), server.url],
+        cwd=Path(urlrequest.__file__).parent.parent,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        server.wait("received", 50)
+        output, _ = process.communicate("go\n", timeout=50)
+
+    assert "0\n" == output
