@@ -440,11 +440,12 @@ class Call:
 
     def _let_go(self) -> None:
         """Keep nothing alive that a finished request does not need (contract 3.7)."""
-        drop_callbacks(self.request)
+        request = self.request
         active_calls.pop(self, None)
         self.is_delivered = True
         if self.has_ended:
             self.request = _NOBODY
+        drop_callbacks(request)  # last: what a subclass makes of the attributes may raise
 
 
 def _report(error: BaseException, request: Request) -> None:

@@ -68,7 +68,7 @@ def ends(call: Call) -> dict[str, Callable[[], object]]:
 
 @pytest.mark.parametrize("order", [["worker", "delivery"], ["delivery", "worker"]], ids=str)
 def test_3_7_a_call_lets_go_of_its_request_at_the_end(call: Call, request_: Request, order: list[str]) -> None:
-    """Contract 3.7: once the worker has ended and the outcome is delivered, the call keeps its request no longer."""
+    """Contract 3.7, CALL-2: a call keeps its request until the worker has ended and the outcome is delivered."""
     steps = ends(call)
     assert call.request is request_
     steps[order[0]]()
@@ -102,7 +102,7 @@ def test_3_7_one_of_two_that_end_together_lets_go(call: Call, request_: Request,
 
 
 def test_7_1_a_canceller_that_comes_after_the_end_finds_nobody(call: Call) -> None:
-    """Contract 3.7: where one end comes between the note and the look of the other, the request is let go of, too."""
+    """Contract 3.7, CALL-2: one end between the note and the look of the other lets go of the request, too."""
     for step in ends(call).values():
         step()
 
@@ -114,7 +114,7 @@ def test_7_1_a_canceller_that_comes_after_the_end_finds_nobody(call: Call) -> No
 
 
 def test_6_1_a_run_that_settles_nothing_is_an_error(call: Call, request_: Request) -> None:
-    """Contract 6.1, 18.2: whatever run() does, the request has an outcome afterwards."""
+    """Contract 6.1, 18.2, CALL-1: whatever run() does, the request has an outcome afterwards."""
     log: list[Any] = []
     request_.on_error = lambda _, error: log.append(str(error))
     call.run()
