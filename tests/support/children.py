@@ -51,17 +51,21 @@ def run_python(script: str, *arguments: str, flags: Sequence[str] = ()) -> subpr
     )
 
 
-def start_python(script: str, *arguments: str, is_measured: bool = True, **options: Any) -> subprocess.Popen[str]:
-    """Start a script in an interpreter of its own, with a pipe for what it prints; `options` are those of Popen."""
+def start_python(script: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+    """Start a script that a test talks to, limits or kills, with a pipe for what it prints; coverage is not measured.
+
+    Args:
+        script: Its text; it may be indented.
+        arguments: What it finds in `sys.argv`.
+        options: Those of Popen.
+    """
     command = [sys.executable, "-c", textwrap.dedent(script), *arguments]
-    return subprocess.Popen(
-        command, env=environment(is_measured=is_measured), stdout=subprocess.PIPE, text=True, **options
-    )
+    return subprocess.Popen(command, env=environment(is_measured=False), stdout=subprocess.PIPE, text=True, **options)
 
 
-def output_of(script: str, *arguments: str, is_measured: bool = True) -> str:
-    """What a script prints that ends well."""
-    with start_python(script, *arguments, is_measured=is_measured) as process:
+def output_of(script: str, *arguments: str) -> str:
+    """What a script prints, started in the same way, that ends well."""
+    with start_python(script, *arguments) as process:
         output, _ = process.communicate(timeout=PATIENCE)
     assert 0 == process.returncode, output
     return output
