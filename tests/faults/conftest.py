@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from faults.fault_rows import Target
+from faults.rows import Target
 from support.files import make_target
 
 if TYPE_CHECKING:

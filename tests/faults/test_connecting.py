@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from faults.fault_rows import Target, assert_ended
+from faults.rows import Target, assert_ended
 from support.messages import reply
 from support.servers import closed_port, full_port
 from urlrequest._net import cancel_scope, connect, resolver

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from faults.fault_rows import Target, assert_ended
+from faults.rows import Target, assert_ended
 from support.files import OLD, names_beside
 from support.messages import chunked, frame_chunks, reply
 from urlrequest._content import file_sink

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from faults.fault_phases import PATIENCE, PHASES, Phase, Scene
-from faults.fault_rows import Target, assert_ended, begin_deadline, begin_timeout
+from faults.phases import PATIENCE, PHASES, Phase, Scene
+from faults.rows import Target, assert_ended, begin_deadline, begin_timeout
 from support.messages import reply
 from urlrequest.errors import DeadlineExceeded
 from urlrequest.testing import Server, hold, receive, send, signal, wait_for

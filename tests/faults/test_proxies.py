@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from faults.fault_rows import Target, assert_ended
+from faults.rows import Target, assert_ended
 from support import programs
 from support.messages import ESTABLISHED, basic, reply
 from urlrequest.errors import InvalidURL, ProtocolError, ProxyError

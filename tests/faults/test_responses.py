@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from faults.fault_rows import Fault, Target, assert_ended, begin_timeout
+from faults.rows import Fault, Target, assert_ended, begin_timeout
 from support.messages import CONTINUE, chunked, raw_deflate, reply
 from urlrequest.errors import (
     ContentDecodingError,

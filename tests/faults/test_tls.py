@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
-from faults.fault_rows import Target, assert_ended
+from faults.rows import Target, assert_ended
 from support.certificates import context_of
 from support.messages import chunked, reply
 from urlrequest._net import tls_contexts

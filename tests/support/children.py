@@ -14,10 +14,11 @@ import urlrequest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ROOT", "TESTS", "environment", "output_of", "run_python", "start_python"]
+__all__ = ["ROOT", "SYSTEM_PYTHON", "TESTS", "environment", "output_of", "run_python", "start_python"]
 
 ROOT = Path(urlrequest.__file__).parent.parent  # the folder that holds the package under test
 TESTS = Path(__file__).parent.parent
+SYSTEM_PYTHON = "/usr/bin/python3"  # Debian's, for which some toolkits are installed
 PATIENCE = 100  # seconds; only a failing test waits that long
 
 
@@ -30,7 +31,8 @@ def environment(*, is_measured: bool = True, **more: str) -> dict[str, str]:
         more: Further variables.
     """
     kept = {name: value for name, value in os.environ.items() if is_measured or not name.startswith("COVERAGE_")}
-    return {**kept, "PYTHONPATH": os.pathsep.join([str(ROOT), str(TESTS)]), **more}
+    # The current folder does not come first: it may be a checkout, while the package under test is installed.
+    return {**kept, "PYTHONPATH": os.pathsep.join([str(ROOT), str(TESTS)]), "PYTHONSAFEPATH": "1", **more}
 
 
 def run_python(script: str, *arguments: str, flags: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
