@@ -8,13 +8,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+from typing import TYPE_CHECKING
 
 import pytest
 
 from support.children import environment
 from urlrequest import testing
 from urlrequest._cli import demo
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
