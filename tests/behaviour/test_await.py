@@ -1,3 +1,5 @@
+"""Awaiting (contract 17.8, 3.6 and 3.8): requests in coroutines of asyncio and trio."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The command, run as a process of its own against loopback servers."""
+"""The command (docs/reference/command-line.md), run as a process of its own against loopback servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command's bodies, run as a process of its own: resumed, checked, compressed, streamed, sent as forms."""
+"""The command's bodies (docs/reference/command-line.md): resumed, checked, compressed, streamed, sent as forms."""
 
 from __future__ import annotations
 

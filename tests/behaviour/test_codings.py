@@ -1,4 +1,4 @@
-"""Contract 4.1, 4.6, 17.6: content codings and charsets, through whole requests."""
+"""Content codings and charsets (contract 4.1, 4.6, 4.7 and 17.6), through whole requests."""
 
 from __future__ import annotations
 

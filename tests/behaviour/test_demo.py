@@ -1,4 +1,4 @@
-"""The demo, run as a process of its own, and its screen."""
+"""The demo (docs/reference/command-line.md), run as a process of its own, and its screen."""
 
 from __future__ import annotations
 

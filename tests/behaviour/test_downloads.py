@@ -1,4 +1,4 @@
-"""Contract 12.3 and 12.4: downloads that are continued, and their checksums."""
+"""Resumed downloads and their checksums (contract 12.3 and 12.4)."""
 
 from __future__ import annotations
 

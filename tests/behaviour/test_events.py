@@ -1,4 +1,4 @@
-"""Contract 3: which callbacks run, in which order, with what, and what is left afterwards."""
+"""Events (contract 3): which callbacks run, in which order, with what, and what is left afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The examples of docs/examples, each against the real thing."""
+"""The examples of docs/examples (contract 18.1 and 16.1), each against the real thing."""
 
 from __future__ import annotations
 

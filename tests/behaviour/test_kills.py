@@ -1,4 +1,4 @@
-"""Contract 12.1, 12.3: a killed process leaves the old file or the new one, and a part that can be continued."""
+"""Killed processes (contract 12.1 and 12.3): the old file or the new one stays, and a part that can be resumed."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Limits of a session (contract 17.9), and requests that wait for their turn (contract 2.2, 6.2, 7.1, 7.2 and 15.2)."""
+
 from __future__ import annotations
 
 import gc

@@ -1,4 +1,4 @@
-"""How much memory bodies take: measured in processes of their own, whose peak the system tells (Linux)."""
+"""Memory (contract 17.1, 17.2 and 12.1): what bodies take, in processes whose peak the system tells (Linux)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Against nginx, as a process of the test's own: what keep-alive, many requests at once and a storm of cancels come to.
+"""nginx (contract 17.9, 17.10, 14.1 and 7.4): keep-alive, many requests at once and a storm of cancels.
 
 Where `URLREQUEST_TEST_FIGURES` names a file, the figures are added to it.
 """

@@ -1,3 +1,5 @@
+"""Connections that are used again (contract 17.10), their TLS settings and sessions (contract 13.3 and 17.9)."""
+
 from __future__ import annotations
 
 import os

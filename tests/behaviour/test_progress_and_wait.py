@@ -1,4 +1,4 @@
-"""Contract 5, 6 and 7: progress, wait() and cancel() as users know them."""
+"""Progress, wait() and cancel() (contract 5, 6 and 7), as users know them."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Proxies (contract 14): HTTP, tunnels and SOCKS, scripted and real."""
+
 from __future__ import annotations
 
 import select

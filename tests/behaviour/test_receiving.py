@@ -1,4 +1,4 @@
-"""Contract 4, 11, 16 and security L: what a request makes of an answer, and what it never tells."""
+"""Results, responses, errors (contract 4, 11 and 16, security L): what comes of a response, what is never told."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contract 2.3, 2.4, 9 and 10: what is sent, and what never is."""
+"""Requests (contract 9 and 10), and wrong arguments (contract 2.3 and 2.4): what is sent, and what never is."""
 
 from __future__ import annotations
 

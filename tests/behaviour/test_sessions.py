@@ -1,3 +1,5 @@
+"""Sessions (contract 17.7 and 17.9): what they share, set and keep apart."""
+
 from __future__ import annotations
 
 import gc

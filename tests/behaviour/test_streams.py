@@ -1,4 +1,4 @@
-"""Contract 17.2: bodies that are handed over as they arrive, and server-sent events made of them."""
+"""Streams (contract 17.2): bodies that are handed over as they arrive, and server-sent events made of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scripted server of `urlrequest.testing`, seen by clients made of the standard library."""
+"""The scripted server (docs/reference/testing.md), seen by clients made of the standard library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contract 10.2, 10.5, 17.1, 17.2: bodies that are sent, as other people's servers understand them."""
+"""Uploads (contract 10.2, 10.5, 17.1 and 17.2): bodies that are sent, as other people's servers understand them."""
 
 from __future__ import annotations
 
