@@ -143,6 +143,16 @@ def test_every_rule_that_is_cited_exists() -> None:
     assert 80 <= sum(bool(rules_in(text)) for text in cited.values())
 
 
+def test_behaviour_tests_say_what_they_cover() -> None:
+    """Each file of tests/behaviour begins with its part of the contract, or with the page of the reference it tests."""
+    folder = ROOT / "tests" / "behaviour"
+    openings = {path.name: ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "" for path in folder.glob("*.py")}
+    pages = {name: set(re.findall(r"docs/reference/[a-z-]+\.md", text)) for name, text in openings.items()}
+
+    assert [] == [name for name, text in openings.items() if not rules_in(text) and not pages[name]]
+    assert [] == [page for named in pages.values() for page in named if not (ROOT / page).is_file()]
+
+
 def test_names_of_tests_are_numbers_of_rules() -> None:
     """A number at the beginning of a test's name is a rule or a section; faults and security rows say what they are."""
     wrong = []

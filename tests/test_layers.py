@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
 import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 import urlrequest
+from support.children import output_of, run_python
 from urlrequest.hooks._detect import MODULES as HOOK_MODULES
 
 if TYPE_CHECKING:
@@ -310,9 +310,7 @@ def modules_after(statement: str) -> set[str]:
     script = (
         f"import sys; import http.client; before = set(sys.modules); {statement}; print(*set(sys.modules) - before)"
     )
-    # Within the folder that the package is in, it is this package that gets imported, installed or not.
-    command = [sys.executable, "-c", script]
-    return set(subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, check=True).stdout.split())
+    return set(output_of(script).split())
 
 
 def test_1_3_import_is_light() -> None:
@@ -364,7 +362,6 @@ for thread in threads: thread.start()
 for thread in threads: thread.join()
 print(len(found), len({id(request) for _, request in found}))
 """
-    command = [sys.executable, "-c", script]
-    done = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
+    done = run_python(script)
 
     assert ("8 1\n", "") == (done.stdout, done.stderr)

@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 import urlrequest
+from support.command import run
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -385,12 +386,9 @@ def test_2_1_parameters_are_documented() -> None:
 
 def test_command_line_is_documented() -> None:
     """Every option that `python -m urlrequest --help` tells stands in the reference."""
-    command = [sys.executable, "-m", "urlrequest", "--help"]
-    told = subprocess.run(
-        command, cwd=Path(urlrequest.__file__).parent.parent, capture_output=True, text=True, check=True
-    )
+    told = run("--help").stdout.decode()
     page = (ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
-    options = set(re.findall(r"(?<!\w)--[a-z][a-z-]+", told.stdout)) - {"--help"}
+    options = set(re.findall(r"(?<!\w)--[a-z][a-z-]+", told)) - {"--help"}
 
     assert [] == sorted(option for option in options if f"`{option}" not in page)
 

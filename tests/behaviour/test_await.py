@@ -1,3 +1,5 @@
+"""Awaiting (contract 17.8, 3.6 and 3.8): requests in coroutines of asyncio and trio."""
+
 from __future__ import annotations
 
 import asyncio
@@ -7,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.messages import head
 from urlrequest import Session, UrlRequest, as_completed
 from urlrequest.errors import RequestCancelled
 from urlrequest.testing import Server, hold, reset, send, signal, wait_closed, wait_for
@@ -14,7 +17,7 @@ from urlrequest.testing import Server, hold, reset, send, signal, wait_closed, w
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+HEAD = head(2)
 
 
 def run_asyncio(main: Callable[[], Awaitable[Any]]) -> Any:

@@ -1,4 +1,4 @@
-"""The command, run as a process of its own against loopback servers."""
+"""The command (docs/reference/command-line.md), run as a process of its own against loopback servers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cli_process import BODY, COMMAND, PATIENCE, WITHOUT_TQDM, head, needs_posix, on_terminal, run, start
 
 import urlrequest
+from support.command import BODY, COMMAND, PATIENCE, WITHOUT_TQDM, needs_posix, on_terminal, run, start
+from support.messages import head
 from urlrequest.testing import Reply, Server, hold, reset, send, signal, trickle, wait_for
 
 if TYPE_CHECKING:

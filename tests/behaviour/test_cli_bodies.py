@@ -1,4 +1,4 @@
-"""The command's bodies, run as a process of its own: resumed, checked, compressed, streamed, sent as forms."""
+"""The command's bodies (docs/reference/command-line.md): resumed, checked, compressed, streamed, sent as forms."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import os
 import signal as signals
 from email.parser import BytesParser
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from bodies_site import OLD, Origin
-from cli_process import BODY, PATIENCE, head, needs_posix, on_terminal, run, start
 
-from urlrequest._content.resumable_file import part_paths
+from support.command import BODY, PATIENCE, needs_posix, on_terminal, run, start
+from support.files import OLD, part_paths
+from support.messages import head
+from support.servers import Origin
+from support.waiting import wait_until
 from urlrequest.testing import RecordedRequest, Reply, Server, hold, send, signal, wait_for
 
 CHECKSUM = f"sha256:{hashlib.sha256(BODY).hexdigest()}"
@@ -73,11 +74,8 @@ def test_resume_after_ctrl_c(server: Server, tmp_path: Path) -> None:
 
 def await_sidecar(path: Path) -> tuple[Path, Path]:
     """The part file and the sidecar of a target, as soon as the sidecar is there: the body is about to be read then."""
-    part, sidecar = map(Path, part_paths(str(path)))
-    until = monotonic() + PATIENCE
-    while not sidecar.exists():
-        assert monotonic() < until, "no sidecar was written"
-        sleep(0.005)  # a process of its own does not tell
+    part, sidecar = part_paths(path)
+    wait_until(sidecar.exists, "no sidecar was written")  # a process of its own does not tell
     return part, sidecar
 
 

@@ -1,4 +1,4 @@
-"""Contract 4.1, 4.6, 17.6: content codings and charsets, through whole requests."""
+"""Content codings and charsets (contract 4.1, 4.6, 4.7 and 17.6), through whole requests."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from bodies_site import MEGABYTE, start_child
 
+from support.children import start_python
+from support.messages import raw_deflate
 from urlrequest import errors
 from urlrequest._content.codings import accepted_codings
 from urlrequest.testing import Reply, Server, send
@@ -21,11 +22,6 @@ brotli = pytest.importorskip("brotli")
 
 TEXT = ("the quick brown fox, größer – " * 2000).encode()
 PLAIN = {"Content-Type": "text/plain; charset=utf-8"}
-
-
-def raw_deflate(octets: bytes) -> bytes:
-    packer = zlib.compressobj(wbits=-15)
-    return packer.compress(octets) + packer.flush()
 
 
 def zstd(octets: bytes) -> bytes:
@@ -210,6 +206,7 @@ def test_4_1_charsets(
 
 # Bombs
 
+MEGABYTE = 1024 * 1024
 LIMIT = 64 * MEGABYTE
 
 VICTIM = """
@@ -258,7 +255,8 @@ def test_17_6_bombs(server: Server, what: str) -> None:
     server.respond("/bomb", packed, headers=headers)
     server.respond("/small", gzip.compress(b"small"), headers={**headers, "Content-Encoding": "gzip"})
     has_limit = what == "many members"  # two thousand million octets, but expanded only 600 to 1
-    with start_child(VICTIM, server.url, str(LIMIT), str(10 * MEGABYTE if has_limit else 0)) as victim:
+    most = 10 * MEGABYTE if has_limit else 0
+    with start_python(VICTIM, server.url, str(LIMIT), str(most)) as victim:
         out, _ = victim.communicate(timeout=100)
     error, seconds = out.split()
 

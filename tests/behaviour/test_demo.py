@@ -1,21 +1,23 @@
-"""The demo, run as a process of its own, and its screen."""
+"""The demo (docs/reference/command-line.md), run as a process of its own, and its screen."""
 
 from __future__ import annotations
 
 import io
-import os
 import re
 import signal
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-import urlrequest
+from support.children import environment
 from urlrequest import testing
 from urlrequest._cli import demo
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "urlrequest", "demo"]
 PATIENCE = 60  # seconds; only a failing test waits that long
@@ -32,16 +34,15 @@ CALLBACKS = [
 ]
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Those of this process, with the package that is under test, and a folder of its own for temporary files."""
-    package = str(Path(urlrequest.__file__).parent.parent)
-    return {**os.environ, "PYTHONPATH": package, "TMPDIR": str(folder), "PYTHONIOENCODING": "ascii"}
-
-
 def test_demo_goes_as_promised(tmp_path: Path) -> None:
     """All scenes are shown with their callbacks, in order and with their thread; plain text, nothing left behind."""
     done = subprocess.run(
-        COMMAND, env=environment(tmp_path), capture_output=True, text=True, timeout=PATIENCE, check=False
+        COMMAND,
+        env=environment(TMPDIR=str(tmp_path), PYTHONIOENCODING="ascii"),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     scenes = re.split(r"\n\n\d\. ", done.stdout)[1:]
 
@@ -61,7 +62,10 @@ def test_demo_goes_as_promised(tmp_path: Path) -> None:
 def test_demo_is_interrupted(tmp_path: Path) -> None:
     """Ctrl-C ends it with 130, without a traceback and with nothing left behind."""
     with subprocess.Popen(
-        COMMAND, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        COMMAND,
+        env=environment(TMPDIR=str(tmp_path), PYTHONIOENCODING="ascii"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as process:
         assert process.stdout is not None
         assert any(b"report.bin" in line for line in iter(process.stdout.readline, b""))

@@ -1,4 +1,4 @@
-"""Contract 12.3 and 12.4: downloads that are continued, and their checksums."""
+"""Resumed downloads and their checksums (contract 12.3 and 12.4)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from bodies_site import OLD, Origin, child, nginx, part_paths, start_child
 
+from support.children import output_of, start_python
+from support.files import OLD, make_target, names_beside, part_paths
+from support.programs import file_server
+from support.servers import Origin
 from urlrequest import defaults, errors
 from urlrequest.testing import RecordedRequest, Reply, Server, send, signal, wait_for
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.no_leaks,
+    pytest.mark.usefixtures("without_keep_alive"),
     pytest.mark.skipif(sys.platform == "win32", reason="links, modes, locks and limits of POSIX"),
 ]
 
@@ -31,20 +35,10 @@ CUT = 400
 LONG_AGO = {"Last-Modified": "Sun, 06 Nov 1994 08:49:37 GMT", "Date": "Sun, 06 Nov 1994 08:50:37 GMT"}
 
 
-@pytest.fixture(autouse=True)
-def _without_keep_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every connection is closed at the end of its request, so that the tests can look for what is left."""
-    monkeypatch.setattr(defaults, "keep_alive", False)
-
-
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
     """A file with old content, alone in its folder."""
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    path = folder / "target"
-    path.write_bytes(OLD)
-    return path
+    return make_target(tmp_path)
 
 
 @pytest.fixture
@@ -57,10 +51,6 @@ def origin(server: Server) -> Origin:
 
 def sha256(octets: bytes) -> str:
     return f"sha256:{hashlib.sha256(octets).hexdigest()}"
-
-
-def names(path: Path) -> list[str]:
-    return sorted(os.listdir(path.parent))
 
 
 class Download:
@@ -89,17 +79,17 @@ class Download:
     def assert_kept(self, octets: int) -> None:
         """The old file is there, and a part with so many octets beside it."""
         assert OLD == self.target.read_bytes()
-        assert [self.part.name, self.sidecar.name, self.target.name] == names(self.target)
+        assert [self.part.name, self.sidecar.name, self.target.name] == names_beside(self.target)
         assert CONTENT[:octets] == self.part.read_bytes()
 
     def assert_none_kept(self) -> None:
         assert OLD == self.target.read_bytes()
-        assert [self.target.name] == names(self.target)
+        assert [self.target.name] == names_beside(self.target)
 
     def assert_done(self, content: bytes = CONTENT) -> None:
         """The new file is there, and nothing else."""
         assert content == self.target.read_bytes()
-        assert [self.target.name] == names(self.target)
+        assert [self.target.name] == names_beside(self.target)
 
 
 @pytest.fixture
@@ -511,7 +501,7 @@ def test_12_3_another_process_has_the_part(download: Download, origin: Origin) -
     download.interrupt(origin)
     import subprocess
 
-    with start_child(HOLDER, str(download.part), stdin=subprocess.PIPE) as holder:
+    with start_python(HOLDER, str(download.part), stdin=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         assert "held\n" == holder.stdout.readline()
         download.run()
@@ -811,7 +801,7 @@ def test_fault_94_symbolic_link(recorder: Any, server: Server, origin: Origin, t
     download.run()
 
     assert link.is_symlink()
-    assert ["target"] == names(target)
+    assert ["target"] == names_beside(target)
     assert CONTENT == target.read_bytes()
 
 
@@ -845,7 +835,8 @@ print(request.error.errno if request.error else None, request.resp_status)
 def test_fault_92_file_too_large_for_the_process(download: Download, origin: Origin, resume: bool) -> None:
     """Fault 92: EFBIG is an error; the old file stays, and with `resume` so does what was written."""
     limit = 600
-    said = child(LIMITED, download.server.url + "/file", str(download.target), str(limit), str(resume))
+    arguments = (download.server.url + "/file", str(download.target), str(limit), str(resume))
+    said = output_of(LIMITED, *arguments)
 
     assert str(errno.EFBIG) == said.split()[0]
     if not resume:
@@ -889,7 +880,7 @@ def test_fault_92_disk_is_full(recorder: Any, server: Server, small_disk: Path, 
     assert (errno.ENOSPC, "error") == (request.error.errno, recorder.terminal)
     assert OLD == download.target.read_bytes()
     if has_length or not resume:
-        assert ["target"] == names(download.target)
+        assert ["target"] == names_beside(download.target)
     else:
         kept = download.part.read_bytes()
         assert content[: len(kept)] == kept
@@ -915,7 +906,7 @@ def test_12_2_folder_that_cannot_be_written(download: Download, origin: Origin, 
     folder.mkdir(mode=0o755)
     for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
         parent.chmod(parent.stat().st_mode | 0o011)
-    said = child(UNPRIVILEGED, download.server.url + "/file", str(folder / "file"))
+    said = output_of(UNPRIVILEGED, download.server.url + "/file", str(folder / "file"))
 
     assert "PermissionError None\n" == said
     assert 1 == download.server.connection_count
@@ -944,14 +935,14 @@ def test_12_3_nginx(tmp_path: Path, recorder: Any) -> None:
     (folder / "file").write_bytes(content)
     os.utime(folder / "file", (1_000_000_000, 1_000_000_000))
     target = tmp_path / "target"
-    with nginx(folder, "limit_rate_after 100k; limit_rate 1;") as url:
+    with file_server(folder, "limit_rate_after 100k; limit_rate 1;") as url:
         request = recorder.get(
             url + "/file", file_path=target, resume=True, timeout=1.5, on_progress=lambda *_: None, chunk_size=None
         )
         assert request.wait(timeout=20)
         part, _ = part_paths_kept(target)
         assert content[: part.stat().st_size] == part.read_bytes()
-    with nginx(folder) as other:
+    with file_server(folder) as other:
         said = json.loads(part_paths_kept(target)[1].read_text())
         said["url"] = other + "/file"  # it is another port
         part_paths_kept(target)[1].write_text(json.dumps(said))
@@ -959,7 +950,7 @@ def test_12_3_nginx(tmp_path: Path, recorder: Any) -> None:
         request = recorder.run(other + "/file", file_path=target, resume=True, checksum=sha256(content))
 
     assert (206, "success") == (request.resp_status, recorder.terminal)
-    assert ["target"] == [name for name in names(target) if not name.startswith(("nginx", "www"))]
+    assert ["target"] == [name for name in names_beside(target) if not name.startswith(("nginx", "www"))]
 
 
 def part_paths_kept(target: Path) -> tuple[Path, Path]:

@@ -1,4 +1,4 @@
-"""Contract 3: which callbacks run, in which order, with what, and what is left afterwards."""
+"""Events (contract 3): which callbacks run, in which order, with what, and what is left afterwards."""
 
 from __future__ import annotations
 
@@ -6,22 +6,18 @@ import gc
 import logging
 import threading
 import weakref
-from time import monotonic
 from typing import Any
 
 import pytest
 
 import urlrequest
+from support.messages import reply
+from support.waiting import is_collected
 from urlrequest import UrlRequest
 from urlrequest.testing import Reply, Server, hold, send, signal, wait_for
 
 TERMINALS = ("success", "redirect", "failure", "error", "cancel")
 STATUSES = {"success": 200, "redirect": 302, "failure": 500}
-
-
-def reply(body: bytes = b"hello", status: str = "200 OK", *, length: int | None = None) -> bytes:
-    size = len(body) if length is None else length
-    return f"HTTP/1.1 {status}\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n".encode() + body
 
 
 def bring_about(server: Server, terminal: str) -> None:
@@ -88,7 +84,7 @@ def test_3_1_terminal_event_is_last(server: Server, recorder: Any, late: bytes) 
 )
 def test_3_3_status(server: Server, recorder: Any, status: int, terminal: str) -> None:
     """Contract 3.3: 2xx is success, 3xx redirect, everything else failure."""
-    server.play(send(reply(b"", f"{status} X")))
+    server.play(send(reply(b"", status=f"{status} X")))
     request = recorder.run(server.url)
 
     assert (terminal, status) == (recorder.terminal, request.resp_status)
@@ -281,14 +277,6 @@ def test_3_7_on_finish_may_be_set_by_the_terminal_callback(server: Server) -> No
 
     assert UrlRequest(server.url, on_success=succeed).wait(timeout=20)
     assert ["finish"] == called
-
-
-def is_collected(dead: weakref.ref[Any]) -> bool:
-    """Whether an object is gone as soon as the worker has returned from the last lines of its work."""
-    until = monotonic() + 20
-    while dead() is not None and monotonic() < until:
-        gc.collect()
-    return dead() is None
 
 
 class Widget:

@@ -1,8 +1,7 @@
-"""The examples of docs/examples, each against the real thing."""
+"""The examples of docs/examples (contract 18.1 and 16.1), each against the real thing."""
 
 from __future__ import annotations
 
-import importlib.util
 import socketserver
 import sys
 import tempfile
@@ -15,6 +14,10 @@ from urllib.parse import quote
 
 import pytest
 
+import data_scheme
+import file_scheme
+import unix_socket
+from support import programs
 from urlrequest import Session
 from urlrequest.errors import InvalidURL, UnsupportedScheme
 
@@ -23,19 +26,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent.parent
 
-
-def load(name: str, folder: Path = ROOT / "docs" / "examples") -> Any:
-    """A module by its path: neither the examples nor the tests are a package."""
-    spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-data_scheme, file_scheme, unix_socket = load("data_scheme"), load("file_scheme"), load("unix_socket")
-proxy_programs = load("proxy_programs", Path(__file__).parent)
 
 unix_only = pytest.mark.skipif(sys.platform == "win32", reason="no Unix sockets")
 
@@ -48,20 +38,14 @@ def test_examples_are_short(name: str) -> None:
 
 # A Unix socket
 
-CONFIGURATION = """
-daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;
-events {{ }}
-http {{
+HTTP = """
     log_format short '$connection $status $request';
     access_log {folder}/access.log short;
-    client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
-    uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
     server {{
         listen unix:{folder}/socket; listen 127.0.0.1:{port}; root {folder}/www;
         location /slow {{ limit_rate 500; }}
         location /old {{ return 302 /hello; }}
     }}
-}}
 """
 
 
@@ -79,10 +63,8 @@ def folder() -> Iterator[Path]:
 @contextmanager
 def nginx(folder: Path) -> Iterator[str]:
     """The URL of nginx on a Unix socket."""
-    port = proxy_programs.free_port()  # by which it tells that it has begun
-    (folder / "nginx.conf").write_text(CONFIGURATION.format(folder=folder, port=port))
-    command = [proxy_programs.program("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
-    with proxy_programs.running([*command, "-e", str(folder / "error.log")], port, folder / "nginx.out"):
+    port = programs.free_port()  # by which it tells that it has begun
+    with programs.nginx(folder, port, HTTP.format(folder=folder, port=port)):
         yield f"http+unix://{quote(str(folder / 'socket'), safe='')}"
 
 

@@ -1,4 +1,4 @@
-"""Contract 12.1, 12.3: a killed process leaves the old file or the new one, and a part that can be continued."""
+"""Killed processes (contract 12.1 and 12.3): the old file or the new one stays, and a part that can be resumed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
-from bodies_site import Origin, start_child
 
+from support.children import start_python
+from support.servers import Origin
 from urlrequest.testing import Reply, Server
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Campaign:
         self.origin.fields = {"ETag": f'"{self.version}"'}
 
     def run(self, kills: int) -> None:
-        with start_child(NURSERY, stdin=subprocess.PIPE) as nursery:
+        with start_python(NURSERY, stdin=subprocess.PIPE) as nursery:
             assert nursery.stdin is not None
             assert nursery.stdout is not None
             self.change()

@@ -1,8 +1,9 @@
+"""Limits of a session (contract 17.9), and requests that wait for their turn (contract 2.2, 6.2, 7.1, 7.2 and 15.2)."""
+
 from __future__ import annotations
 
 import gc
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -11,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.children import run_python
+from support.messages import head
+from support.waiting import wait_until
 from urlrequest import Session, UrlRequest, cancel_all, g_requests, hooks, wait_all
 from urlrequest._client.call import Call
 from urlrequest._client.shared import timer
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
 
     from urlrequest.testing import RecordedRequest
 
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+HEAD = head(2)
 
 
 @pytest.fixture
@@ -35,13 +39,6 @@ def busy(server: Server) -> Iterator[Session]:
         session.request("/first")
         server.wait("busy")
         yield session
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    limit = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < limit
-        time.sleep(0.001)
 
 
 def test_17_9_waiting_needs_no_thread(busy: Session, server: Server) -> None:
@@ -405,16 +402,10 @@ def test_2_2_threading_knows_the_workers(busy: Session, server: Server) -> None:
 # The process
 
 
-def run_script(script: str, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", script, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=50, env=environment, check=False, **options)
-
-
 def test_exit_with_requests_under_way(server: Server, tmp_path: Path) -> None:
     """The end of the process waits for no server, and removes the unfinished file."""
     server.play(send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"), signal("half"), hold())
-    script = """if True:
+    script = """
         import sys, time
         from urlrequest import Session
         from urlrequest._client import exit_and_fork
@@ -428,7 +419,7 @@ def test_exit_with_requests_under_way(server: Server, tmp_path: Path) -> None:
         exit_and_fork.MAX_EXIT_TIME = 60  # it is not meant to be used up
         print(time.time())
     """
-    done = run_script(script, server.url, str(tmp_path / "file"))
+    done = run_python(script, server.url, str(tmp_path / "file"))
 
     assert 0 == done.returncode, done.stderr
     assert "" == done.stderr
@@ -439,14 +430,14 @@ def test_exit_with_requests_under_way(server: Server, tmp_path: Path) -> None:
 def test_exit_with_idle_workers_and_connections(server: Server) -> None:
     """Idle threads and kept connections do not hold up the end either, nor complain."""
     server.respond("/", "ok")
-    script = """if True:
+    script = """
         import sys
         from urlrequest import Session, UrlRequest
         UrlRequest(sys.argv[1]).wait()
         session = Session(sys.argv[1])
         session.request("/").wait()
     """
-    done = run_script(script, server.url)
+    done = run_python(script, server.url)
 
     assert (0, "") == (done.returncode, done.stderr)
 

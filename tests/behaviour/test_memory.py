@@ -1,15 +1,16 @@
-"""How much memory bodies take: measured in processes of their own, whose peak the system tells (Linux)."""
+"""Memory (contract 17.1, 17.2 and 12.1): what bodies take, in processes whose peak the system tells (Linux)."""
 
 from __future__ import annotations
 
 import sys
+import textwrap
 from pathlib import Path
 from time import process_time
 from typing import TYPE_CHECKING
 
 import pytest
-from bodies_site import MEGABYTE, child, peak_script
 
+from support.children import output_of
 from urlrequest import UrlRequest
 from urlrequest.testing import Reply, Server, receive_head, receive_some, send
 
@@ -23,10 +24,40 @@ pytestmark = [
     pytest.mark.slow,
 ]
 
+MEGABYTE = 1024 * 1024
 SIZE = 100 * MEGABYTE
 MOST_SPARE = 4 * MEGABYTE
 MOST_UPLOAD = 8 * MEGABYTE
 BLOCK = bytes(range(256)) * 256
+
+
+def peak_script(body: str) -> str:
+    """A script that tells by how much (in octets) its memory peaked above where it was before `body`.
+
+    A small request goes before, so that what is loaded once does not count.
+    """
+    return textwrap.dedent("""
+        import gc, re, sys
+        from urlrequest import UrlRequest
+
+        def status(name):
+            with open("/proc/self/status") as file:
+                return int(re.search(name + r":\\s+(\\d+) kB", file.read())[1]) * 1024
+
+        def warm_up(url, **options):
+            request = UrlRequest(url, **options)
+            assert request.wait(timeout=30) and request.error is None, request.error
+
+        def measure(run):
+            gc.collect()
+            with open("/proc/self/clear_refs", "w") as file:
+                file.write("5")  # the peak is what there is now
+            before = status("VmRSS")
+            kept = run()
+            return status("VmHWM") - before
+
+        """) + textwrap.dedent(body)
+
 
 DOWNLOAD = peak_script("""
     url, kind, has_progress, size = sys.argv[1], sys.argv[2], sys.argv[3] == "True", int(sys.argv[4])
@@ -87,7 +118,7 @@ def note(what: str, peak: float, limit: float) -> None:
 def test_body_to_memory(server: Server, path: str, has_progress: bool) -> None:
     """A body to memory peaks at 1.05 times its size plus 4 MiB, its length known or not, with progress or without."""
     serve(server, SIZE)
-    peak = int(child(DOWNLOAD, f"{server.url}/{path}", "memory", str(has_progress), str(SIZE)))
+    peak = int(output_of(DOWNLOAD, f"{server.url}/{path}", "memory", str(has_progress), str(SIZE)))
 
     note(f"memory, {path}, progress {has_progress}", peak, 1.05 * SIZE + MOST_SPARE)
     assert peak <= 1.05 * SIZE + MOST_SPARE
@@ -100,7 +131,7 @@ def test_body_to_file(server: Server, tmp_path: Path, size: int, path: str, has_
     """A body to a file takes 4 MiB, whatever its size, its length known or not, with progress or without."""
     serve(server, size)
     target = tmp_path / "target"
-    peak = int(child(DOWNLOAD, f"{server.url}/{path}", str(target), str(has_progress), str(size)))
+    peak = int(output_of(DOWNLOAD, f"{server.url}/{path}", str(target), str(has_progress), str(size)))
 
     note(f"file of {size // MEGABYTE} MiB, {path}, progress {has_progress}", peak, MOST_SPARE)
     assert size == target.stat().st_size
@@ -110,7 +141,7 @@ def test_body_to_file(server: Server, tmp_path: Path, size: int, path: str, has_
 def test_body_to_chunks(server: Server) -> None:
     """A body that is handed over piece by piece takes the 1 MiB that may wait, and little else."""
     serve(server, SIZE)
-    peak = int(child(DOWNLOAD, f"{server.url}/chunked", "chunks", "False", str(SIZE)))
+    peak = int(output_of(DOWNLOAD, f"{server.url}/chunked", "chunks", "False", str(SIZE)))
 
     note("on_chunk", peak, MOST_SPARE)
     assert peak <= MOST_SPARE
@@ -132,7 +163,7 @@ def test_17_1_multipart_from_disk(server: Server, tmp_path: Path, has_progress: 
         send(reply),
         read_request=False,
     )
-    peak = int(child(UPLOAD, server.url, str(file), str(has_progress)))
+    peak = int(output_of(UPLOAD, server.url, str(file), str(has_progress)))
 
     note(f"multipart, progress {has_progress}", peak, MOST_UPLOAD)
     length = server.requests[1].header("Content-Length")

@@ -1,4 +1,4 @@
-"""Against nginx, as a process of the test's own: what keep-alive, many requests at once and a storm of cancels come to.
+"""nginx (contract 17.9, 17.10, 14.1 and 7.4): keep-alive, many requests at once and a storm of cancels.
 
 Where `URLREQUEST_TEST_FIGURES` names a file, the figures are added to it.
 """
@@ -6,7 +6,6 @@ Where `URLREQUEST_TEST_FIGURES` names a file, the figures are added to it.
 from __future__ import annotations
 
 import gc
-import importlib.util
 import os
 import re
 import threading
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support import programs
 from urlrequest import Session, g_requests, wait_all
 
 if TYPE_CHECKING:
@@ -27,28 +27,16 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="counts threads as Linux does")
 
-_spec = importlib.util.spec_from_file_location("proxy_programs", Path(__file__).parent / "proxy_programs.py")
-assert _spec is not None
-assert _spec.loader is not None
-proxy_programs = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(proxy_programs)
-
-CONFIGURATION = """
-daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_rlimit_nofile 4096;
-events {{ worker_connections 2048; }}
-http {{
+HTTP = """
     log_format short '$connection $connection_requests $ssl_session_reused $status $request';
     access_log {folder}/access.log short;
     keepalive_requests 100000; keepalive_timeout {keep_alive}; ssl_session_cache shared:x:1m;
-    client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
-    uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
     server {{
         listen 127.0.0.1:{port}; listen 127.0.0.1:{tls_port} ssl;
         ssl_certificate {folder}/server.pem; ssl_certificate_key {folder}/server.pem;
         root {folder}/www;
         location /slow {{ limit_rate 500; }}
     }}
-}}
 """
 
 
@@ -70,16 +58,13 @@ class Nginx:
 
 @contextmanager
 def nginx_in(folder: Path, authority: trustme.CA, keep_alive: str = "60s") -> Iterator[Nginx]:
-    path = proxy_programs.program("nginx")
-    port, tls_port = proxy_programs.free_port(), proxy_programs.free_port()
+    port, tls_port = programs.free_port(), programs.free_port()
     (folder / "www").mkdir()
     (folder / "www" / "hello").write_text("hello")
     (folder / "www" / "slow").write_bytes(b"x" * 100_000)
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
-    text = CONFIGURATION.format(folder=folder, port=port, tls_port=tls_port, keep_alive=keep_alive)
-    (folder / "nginx.conf").write_text(text)
-    command = [path, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
-    with proxy_programs.running(command, port, folder / "nginx.out"):
+    http = HTTP.format(folder=folder, port=port, tls_port=tls_port, keep_alive=keep_alive)
+    with programs.nginx(folder, port, http):
         yield Nginx(folder, port, tls_port)
 
 
@@ -249,7 +234,7 @@ def test_14_1_proxies_before_nginx(nginx: Nginx, tmp_path: Path, ca_file: str) -
     """Through real proxies to a real server; their own logs say so, and go to the figures."""
     folder = tmp_path / "proxy"
     folder.mkdir()
-    with proxy_programs.tinyproxy(folder) as proxy, proxy_programs.microsocks(folder) as socks:
+    with programs.tinyproxy(folder) as proxy, programs.microsocks(folder) as socks:
         for proxy_host in (f"127.0.0.1:{proxy.port}", f"socks5://127.0.0.1:{socks}"):
             with Session(proxy_host=proxy_host, ca_file=ca_file) as session:
                 for url in (nginx.url, nginx.tls_url):

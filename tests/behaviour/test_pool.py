@@ -1,3 +1,5 @@
+"""Connections that are used again (contract 17.10), their TLS settings and sessions (contract 13.3 and 17.9)."""
+
 from __future__ import annotations
 
 import os
@@ -9,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.certificates import context_of
+from support.clients import get
+from support.messages import head
 from urlrequest import HTTPConnection, Session, UrlRequest, defaults
 from urlrequest._net import tls_sessions
 from urlrequest.errors import IncompleteContent
@@ -28,25 +33,11 @@ from urlrequest.testing import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     import trustme
 
-REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-
-@pytest.fixture
-def session() -> Iterator[Session]:
-    """A session of its own, so that no connection comes from another test."""
-    with Session(timeout=15) as session:
-        yield session
-
-
-def get(session: Session, url: str, **options: Any) -> UrlRequest:
-    request = session.request(url, **options)
-    assert request.wait(timeout=20)
-    return request
+REPLY = head(2) + b"ok"
 
 
 def connections(server: Server) -> list[int]:
@@ -388,9 +379,8 @@ def _no_tls_sessions() -> None:
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_tls_sessions_are_resumed(authority: trustme.CA, ca_file: str, version: ssl.TLSVersion) -> None:
     """A new connection to a known server resumes its TLS session, across sessions of requests too."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = context_of(authority.issue_cert("127.0.0.1"))
     context.minimum_version = context.maximum_version = version
-    authority.issue_cert("127.0.0.1").configure_cert(context)
     with Server(tls=context) as server:
         server.respond("/", "hello", headers={"Connection": "close"})
         for _ in range(3):
@@ -420,9 +410,7 @@ def test_tls_sessions_that_fail_are_dropped(
     authority: trustme.CA, ca_file: str, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that cannot go on with its session costs one request, not all."""
-    first = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(first)
-    with Server(tls=first) as server:
+    with Server(tls=context_of(authority.issue_cert("127.0.0.1"))) as server:
         server.respond("/", "hello", headers={"Connection": "close"})
         get(session, server.url, ca_file=ca_file)
         assert 1 == len(tls_sessions._sessions)

@@ -1,4 +1,4 @@
-"""Contract 5, 6 and 7: progress, wait() and cancel() as users know them."""
+"""Progress, wait() and cancel() (contract 5, 6 and 7), as users know them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import urlrequest
+from support.messages import chunked, frame_chunks, reply
 from urlrequest import UrlRequest, wait_all
 from urlrequest.testing import Server, hold, send, signal, wait_for
 
@@ -21,14 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def reply(body: bytes = b"hello", status: str = "200 OK", *, length: int | None = None) -> bytes:
-    size = len(body) if length is None else length
-    return f"HTTP/1.1 {status}\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n".encode() + body
-
-
 def in_chunks(*chunks: bytes) -> bytes:
-    framed = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
-    return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n" + framed + b"0\r\n\r\n"
+    return chunked(frame_chunks(*chunks))
 
 
 def until_closed(body: bytes) -> bytes:
@@ -48,7 +43,7 @@ def expected(size: int, total: int, chunk_size: int | None) -> list[tuple[int, i
 @pytest.mark.parametrize("status", ["200 OK", "302 Found", "404 No", "600 Odd"])
 def test_5_2_events(server: Server, recorder: Any, chunk_size: int | None, size: int, status: str) -> None:
     """Contract 5.1, 5.2: one event at the beginning, one at every chunk_size octets, and the last one twice."""
-    server.play(send(reply(b"a" * size, status)))
+    server.play(send(reply(b"a" * size, status=status)))
     recorder.run(server.url, on_progress=lambda *_: None, chunk_size=chunk_size)
 
     assert expected(size, size, chunk_size) == recorder.progress

@@ -1,61 +1,43 @@
+"""Proxies (contract 14): HTTP, tunnels and SOCKS, scripted and real."""
+
 from __future__ import annotations
 
-import importlib.util
 import select
 import socket
 import ssl
 import threading
 from contextlib import suppress
 from http.client import HTTPConnection as PlainConnection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support import programs
+from support.clients import get
+from support.messages import ESTABLISHED, head
 from urlrequest import Session, UrlRequest
 from urlrequest.errors import InvalidURL, ProxyError
 from urlrequest.testing import Reply, Server, close, hold, receive, routes, send, signal, start_tls, wait_closed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from typing_extensions import Self
-
-# The tests are no package: what they share is loaded by its path.
-_spec = importlib.util.spec_from_file_location("proxy_programs", Path(__file__).parent / "proxy_programs.py")
-assert _spec is not None
-assert _spec.loader is not None
-proxy_programs = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(proxy_programs)
-
-ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
 @pytest.fixture
 def tinyproxy(tmp_path: Path) -> Iterator[Any]:
     """A real HTTP proxy."""
-    with proxy_programs.tinyproxy(tmp_path) as running:
+    with programs.tinyproxy(tmp_path) as running:
         yield running
 
 
 @pytest.fixture
 def strict_tinyproxy(tmp_path: Path) -> Iterator[Any]:
     """The same, for ada with the password secret only."""
-    with proxy_programs.tinyproxy(tmp_path, "BasicAuth ada secret") as running:
+    with programs.tinyproxy(tmp_path, "BasicAuth ada secret") as running:
         yield running
-
-
-@pytest.fixture
-def session() -> Iterator[Session]:
-    """Connections of its own."""
-    with Session(timeout=15) as session:
-        yield session
-
-
-def get(session: Session, url: str, **options: Any) -> UrlRequest:
-    request = session.request(url, **options)
-    assert request.wait(timeout=20)
-    return request
 
 
 def secure(server: Server) -> str:
@@ -124,7 +106,7 @@ def test_14_2_refused_credentials(
 
 def test_14_1_what_the_proxy_cannot_reach(tinyproxy: Any, session: Session) -> None:
     """A port that nobody listens on is a ProxyError through a tunnel, a 5xx for http."""
-    url = f"127.0.0.1:{proxy_programs.free_port()}"
+    url = f"127.0.0.1:{programs.free_port()}"
     options: dict[str, Any] = {"proxy_host": f"127.0.0.1:{tinyproxy.port}"}
 
     assert isinstance(get(session, f"https://{url}/", on_error=print, **options).error, ProxyError)
@@ -155,7 +137,7 @@ def test_14_2_trust_env(tinyproxy: Any, server: Server, monkeypatch: pytest.Monk
 @pytest.fixture
 def socks(tmp_path: Path) -> Iterator[int]:
     """A real SOCKS5 server."""
-    with proxy_programs.microsocks(tmp_path) as port:
+    with programs.microsocks(tmp_path) as port:
         yield port
 
 
@@ -179,7 +161,7 @@ def test_14_1_socks(
 def test_14_1_socks_credentials(tmp_path: Path, server: Server, session: Session) -> None:
     """User and password go to a SOCKS server that wants them (RFC 1929); wrong ones are a ProxyError."""
     server.respond("/", "hello")
-    with proxy_programs.microsocks(tmp_path, "-u", "ada", "-P", "sec:ret") as port:
+    with programs.microsocks(tmp_path, "-u", "ada", "-P", "sec:ret") as port:
         good, wrong, none = (
             get(session, server.url, proxy_host=f"socks5://{userinfo}127.0.0.1:{port}", on_error=print)
             for userinfo in ("ada:sec%3Aret@", "ada:wrong@", "")
@@ -193,7 +175,7 @@ def test_14_1_socks_credentials(tmp_path: Path, server: Server, session: Session
 
 def test_14_1_socks_failure(socks: int, session: Session) -> None:
     """What the SOCKS server cannot reach is a ProxyError that says why."""
-    url = f"http://127.0.0.1:{proxy_programs.free_port()}/"
+    url = f"http://127.0.0.1:{programs.free_port()}/"
     request = get(session, url, proxy_host=f"socks5://127.0.0.1:{socks}", on_error=print)
 
     assert isinstance(request.error, ProxyError)
@@ -209,7 +191,7 @@ def test_14_1_socks_resolves_names(session: Session) -> None:
     assert "ok" == request.result
 
 
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+OK = head(2) + b"ok"
 
 
 def socks_script(answer: bytes, name: bytes = b"nowhere.test", port: int = 80) -> list[Any]:

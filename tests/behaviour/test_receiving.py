@@ -1,4 +1,4 @@
-"""Contract 4, 11, 16 and security L: what a request makes of an answer, and what it never tells."""
+"""Results, responses, errors (contract 4, 11 and 16, security L): what comes of a response, what is never told."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import logging
 import os
 import re
 import ssl
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -17,17 +15,15 @@ from typing import Any
 import pytest
 
 import urlrequest
+from support.children import run_python
+from support.messages import reply
 from urlrequest import Headers, UrlRequest, errors
-from urlrequest._net import tls_contexts
+from urlrequest._http import retry
+from urlrequest._net import tls_contexts, tls_sessions
 from urlrequest.errors import InsecureRequestWarning
 from urlrequest.testing import Reply, Server, hold, receive, send
 
 UTF_8 = "text/plain; charset=utf-8"
-
-
-def reply(body: bytes, *fields: str, status: str = "200 OK") -> bytes:
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *fields, "", ""]
-    return "\r\n".join(lines).encode("latin-1") + body
 
 
 TYPES: list[tuple[str | None, bytes, Any]] = [
@@ -230,17 +226,6 @@ def test_fault_115_no_thread_to_be_had(monkeypatch: pytest.MonkeyPatch, server: 
     assert not request.is_alive()
 
 
-def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=os.environ,
-    )
-
-
 EXITING = """
 import os, sys, threading
 from urlrequest import UrlRequest
@@ -303,10 +288,10 @@ def test_fault_116_fork_during_a_request(server: Server, tmp_path: Any) -> None:
 def test_fault_121_the_system_clock_does_not_matter() -> None:
     """Fault 121: limits and lifetimes use time.monotonic() only, so a step of the clock changes nothing."""
     package = Path(urlrequest.__file__).parent
-    using = {path.name for path in package.glob("*.py") if re.search(r"\btime\(\)", path.read_text(encoding="utf-8"))}
+    using = {path for path in package.rglob("*.py") if re.search(r"\btime\(\)", path.read_text(encoding="utf-8"))}
 
     # A TLS session's age and a Retry-After date are told in the system's time.
-    assert using <= {"_resumption.py", "_retry.py"}
+    assert using <= {Path(module.__file__) for module in (tls_sessions, retry)}
 
 
 def test_fault_24_unverified_then_verified(monkeypatch: pytest.MonkeyPatch, tls_server: Server, recorder: Any) -> None:

@@ -1,3 +1,5 @@
+"""Redirects (contract 17.4): where they lead, and which secrets go along."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

@@ -1,3 +1,5 @@
+"""Retries (contract 17.5): what is tried again, when, and what is not."""
+
 from __future__ import annotations
 
 import time

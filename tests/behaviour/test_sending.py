@@ -1,8 +1,7 @@
-"""Contract 2.3, 2.4, 9 and 10: what is sent, and what never is."""
+"""Requests (contract 9 and 10), and wrong arguments (contract 2.3 and 2.4): what is sent, and what never is."""
 
 from __future__ import annotations
 
-import base64
 import collections
 import io
 import itertools
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import urlrequest
+from support.messages import CONTINUE, basic, reply
 from urlrequest import Headers, Session, UrlRequest
 from urlrequest._engine import prepare
 from urlrequest.errors import IncompleteContent, InvalidURL, UnsupportedScheme
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MEGABYTE = 1024 * 1024
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"
-TOO_LARGE = b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig"
+OK = reply()
+TOO_LARGE = reply(b"big", status="413 Too Large")
 AGENT = f"urlrequest/{urlrequest.__version__}"
 
 
@@ -47,10 +47,6 @@ def echo(server: Server) -> Server:
     """A server that takes everything."""
     server.route("/*", lambda _: Reply(body=b"hello"))
     return server
-
-
-def basic(credentials: str) -> str:
-    return "Basic " + base64.b64encode(credentials.encode()).decode()
 
 
 # 2.3 What is wrong is told through on_error
@@ -646,9 +642,6 @@ def test_10_2_chunked_both_ways(server: Server, recorder: Any) -> None:
     assert ("abcdefg", "chunked") == (request.result, request.resp_headers["transfer-encoding"])
 
 
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
 def begin_upload(name: str) -> list[Any]:
     """The steps up to the middle of a body; one whose length is known is announced, and has to be asked for."""
     asking = [] if name == "endless" else [send(CONTINUE)]
@@ -706,7 +699,7 @@ def test_fault_37_reset_during_an_upload(server: Server, recorder: Any, name: st
     )
 
 
-INTERIM = [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"]
+INTERIM = [CONTINUE, b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"]
 
 
 @pytest.mark.parametrize("interim", INTERIM, ids=["100", "103"])

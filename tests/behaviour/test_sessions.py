@@ -1,3 +1,5 @@
+"""Sessions (contract 17.7 and 17.9): what they share, set and keep apart."""
+
 from __future__ import annotations
 
 import gc
@@ -8,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.clients import get
 from urlrequest import Session, UrlRequest
 from urlrequest.errors import DeadlineExceeded, InvalidURL, UnsupportedScheme
 from urlrequest.hooks import ManualHook
@@ -15,12 +18,6 @@ from urlrequest.testing import Reply, Server, hold, signal
 
 if TYPE_CHECKING:
     from urlrequest.testing import RecordedRequest
-
-
-def get(session: Session, url: str = "/", **options: Any) -> UrlRequest:
-    request = session.request(url, **options)
-    assert request.wait(timeout=20)
-    return request
 
 
 def sent(server: Server, session: Session, url: str = "/", **options: Any) -> RecordedRequest:

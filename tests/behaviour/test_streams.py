@@ -1,18 +1,18 @@
-"""Contract 17.2: bodies that are handed over as they arrive, and server-sent events made of them."""
+"""Streams (contract 17.2): bodies that are handed over as they arrive, and server-sent events made of them."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import server_sent_events
 import urlrequest
-from urlrequest import UrlRequest, defaults, errors
+from support.waiting import wait_until
+from urlrequest import UrlRequest, errors
 from urlrequest._client.call import Call
 from urlrequest._concurrency.deadline import Deadline
 from urlrequest._content.chunk_sink import MAX_CHUNK
@@ -22,12 +22,8 @@ from urlrequest.testing import Reply, Server, hold, reset, send, signal, trickle
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-EXAMPLE = Path(__file__).parent.parent.parent / "docs" / "examples" / "server_sent_events.py"
-spec = importlib.util.spec_from_file_location("server_sent_events", EXAMPLE)
-assert spec is not None
-assert spec.loader is not None
-server_sent_events: Any = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(server_sent_events)
+
+pytestmark = pytest.mark.usefixtures("without_keep_alive")
 
 LIMIT = 1024 * 1024  # octets that may wait
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -35,20 +31,14 @@ TYPED = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: clos
 PATIENCE = 20  # seconds; only a failing test waits that long
 
 
-@pytest.fixture(autouse=True)
-def _without_keep_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(defaults, "keep_alive", False)
-
-
 def drain_until(is_true: Callable[[], object]) -> None:
     """Run callbacks on this thread until something has happened."""
-    tick = threading.Event()
-    for _ in range(PATIENCE * 200):
+
+    def look() -> object:
         urlrequest.drain()
-        if is_true():
-            return
-        tick.wait(0.005)
-    pytest.fail("it did not happen")
+        return is_true()
+
+    wait_until(look)
 
 
 class Receiver:

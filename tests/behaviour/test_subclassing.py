@@ -1,4 +1,4 @@
-"""Contract 18: subclasses of UrlRequest, and connection classes of other people."""
+"""Subclassing (contract 18): subclasses of UrlRequest, and connection classes of other people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scripted server of `urlrequest.testing`, seen by clients made of the standard library."""
+"""The scripted server (docs/reference/testing.md), seen by clients made of the standard library."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.messages import head
 from urlrequest.testing import (
     MalformedRequest,
     RecordedRequest,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from urlrequest.testing import Step
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+REPLY = head(2) + b"ok"
 PATIENCE = 20  # seconds; only a failing test waits that long
 
 

@@ -1,4 +1,4 @@
-"""Contract 10.2, 10.5, 17.1, 17.2: bodies that are sent, as other people's servers understand them."""
+"""Uploads (contract 10.2, 10.5, 17.1 and 17.2): bodies that are sent, as other people's servers understand them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from bodies_site import nginx
 
+from support.messages import CONTINUE, reply
+from support.programs import file_server
 from urlrequest import Session, UrlRequest, defaults, errors
 from urlrequest._http1 import connection, interim
 from urlrequest.testing import Reply, Server, hold, receive, receive_head, receive_some, reset, send, signal, wait_for
@@ -24,15 +25,11 @@ if TYPE_CHECKING:
 
 flask = pytest.importorskip("flask")
 
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+pytestmark = pytest.mark.usefixtures("without_keep_alive")
+
+OK = reply(b"ok")
 LARGE = bytes(range(256)) * 8192  # 2 MiB: announced before it is sent
 PIECE = 64 * 1024
-
-
-@pytest.fixture(autouse=True)
-def _without_keep_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(defaults, "keep_alive", False)
 
 
 # A parser that is not ours
@@ -313,7 +310,7 @@ def test_nginx_takes_the_body(tmp_path: Path, server: Server) -> None:
         client_max_body_size 10m; client_body_in_file_only on;
         location /form {{ proxy_pass http://127.0.0.1:{server.port}; proxy_set_header X-Body $request_body_file; }}
     """
-    with nginx(folder, taking) as url:
+    with file_server(folder, taking) as url:
         for body in (LARGE, [LARGE[:100_000], b"", LARGE[100_000:]], io.BytesIO(LARGE)):
             path = post(url + "/form", req_body=body)
             with open(path, "rb") as taken:
@@ -334,7 +331,7 @@ def test_10_5_nginx_refuses_early(tmp_path: Path) -> None:
     """Contract 10.5: nginx's own 413 to a body that is too large arrives as a failure."""
     folder = tmp_path / "www"
     folder.mkdir()
-    with nginx(folder, "client_max_body_size 1k;") as url:
+    with file_server(folder, "client_max_body_size 1k;") as url:
         for options in ({}, {"req_headers": {"Expect": None}}):
             request = UrlRequest(url, req_body=LARGE * 4, timeout=20, **options)
             assert request.wait(timeout=20)

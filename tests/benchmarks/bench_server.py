@@ -9,14 +9,14 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import trustme
+
+from tests.support.programs import await_port, find_program, free_port
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -106,8 +106,8 @@ class Nginx:
         self.folder.chmod(0o755)
 
     def _start(self) -> None:
-        port, tls_port = _free_ports(2)
-        nginx = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+        port, tls_port = free_port(), free_port()
+        nginx = find_program("nginx")
         if nginx is None:
             raise FileNotFoundError("nginx is missing: apt-get install nginx-light")
         user = "root" if os.geteuid() == 0 else "nobody"
@@ -119,7 +119,7 @@ class Nginx:
         self._process = subprocess.Popen([nginx, "-p", str(self.folder), "-c", str(configuration)])
         self.http, self.https = f"http://127.0.0.1:{port}", f"https://localhost:{tls_port}"
         for each in (port, tls_port):
-            _await_port(each, self._process)
+            await_port(each, self._process, self.folder / "error.log")
 
     def make_body(self, size: int) -> str:
         """The path of a body of so many octets; sparse, so that it costs no memory."""
@@ -149,24 +149,3 @@ class Nginx:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(10)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
-def _await_port(port: int, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 10
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            if process.poll() is not None or time.monotonic() > until:
-                raise
-            time.sleep(0.01)
-        else:
-            return

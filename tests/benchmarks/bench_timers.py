@@ -8,23 +8,19 @@ thread (the limit of any client in Python).
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+from tests.hooks.loops import LOOPS
 
 from .bench_contenders import Qt, RawSocket, Target
 from .bench_loops import SMOOTH_TIME, download_place, kivy_start, our_start, qt_start, spread
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "hooks"))
-
-from hooks_loops import LOOPS
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hooks_loops import Loop
+    from tests.hooks.loops import Loop
 
     from .bench_loops import Start
 

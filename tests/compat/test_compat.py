@@ -1,9 +1,9 @@
 """The same scenarios through Kivy 2.3.1's class and through ours: only the differences of the table may show.
 
-A scenario (`compat_scenarios`, collected in `compat_catalogue`) says what a scripted server does, what is asked of it
-and what happens meanwhile. Two child processes (`compat_players`, `compat_child`) run it, each through one
-implementation (`compat_runner`), and write down the same `Observation` of it: events with their arguments and types,
-attributes, octets on the wire, files, passed objects. The rows of `compat_differences` rewrite Kivy's into what the
+A scenario (`scenarios.py`, collected in `catalogue.py`) says what a scripted server does, what is asked of it
+and what happens meanwhile. Two child processes (`players.py`, `child.py`) run it, each through one
+implementation (`runner.py`), and write down the same `Observation` of it: events with their arguments and types,
+attributes, octets on the wire, files, passed objects. The rows of `differences.py` rewrite Kivy's into what the
 contract wants; ours must equal that. So a difference that no row explains fails, and so does a row that none shows.
 
 To add a scenario, put it into one of the tables; to see one of them: ``pytest tests/compat -k "cancel and twice"``.
@@ -11,22 +11,23 @@ To add a scenario, put it into one of the tables; to see one of them: ``pytest t
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from compat_catalogue import SCENARIOS
-from compat_differences import DIFFERENCES, KEPT, RULED, explain
-from compat_players import Hung, Player, Players, kivy_is_installed
-from compat_scenarios import Event, Observation, Sent
+
+from compat.catalogue import SCENARIOS
+from compat.differences import DIFFERENCES, KEPT, RULED, explain
+from compat.players import Hung, Player, Players, kivy_is_installed
+from compat.scenarios import Event, Observation, Sent
+from support.programs import missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from compat_scenarios import Scenario
+    from compat.scenarios import Scenario
 
 pytestmark = pytest.mark.compat
 
@@ -45,10 +46,7 @@ def listed(heading: str) -> list[str]:
 @pytest.fixture(scope="module")
 def players(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Players]:
     if not kivy_is_installed():
-        reason = "kivy==2.3.1 is not installed (dependency group `compat`)"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing("kivy==2.3.1 is not installed (dependency group `compat`)")
     with closing(Players(tmp_path_factory.mktemp("compat"))) as both:
         yield both
 

@@ -1,31 +1,24 @@
-"""What the fault tests share: how a request must end, and what it must leave behind."""
+"""What the fault tests share: a target of downloads, and connections that end with their requests."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "behaviour"))
-sys.path.insert(0, str(Path(__file__).parent))
+from faults.rows import Target
+from support.files import make_target
 
-from fault_rows import OLD, Target
-
-from urlrequest import defaults
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
 def target(tmp_path: Path) -> Target:
     """A file with old content, alone in its folder."""
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    path = folder / "target"
-    path.write_bytes(OLD)
-    return Target(path)
+    return Target(make_target(tmp_path))
 
 
 @pytest.fixture(autouse=True)
-def _without_keep_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every connection is closed at the end of its request, so that the tests can look for what is left."""
-    monkeypatch.setattr(defaults, "keep_alive", False)
+def _without_keep_alive(without_keep_alive: None) -> None:
+    """Here no connection is kept."""

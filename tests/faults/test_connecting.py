@@ -9,8 +9,10 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fault_rows import Target, assert_ended, reply
 
+from faults.rows import Target, assert_ended
+from support.messages import reply
+from support.servers import closed_port, full_port
 from urlrequest._net import cancel_scope, connect, resolver
 from urlrequest.errors import InvalidURL
 from urlrequest.testing import Server, send
@@ -49,21 +51,15 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 @pytest.fixture
 def dead_port() -> Iterator[int]:
     """A port on which nobody listens, kept from others."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        yield held.getsockname()[1]
+    with closed_port() as port:
+        yield port
 
 
 @pytest.fixture
 def mute_port() -> Iterator[int]:
     """A port whose connections never come about: the queue of its listener is full."""
-    with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        first.connect(listener.getsockname())
-        second.setblocking(False)
-        second.connect_ex(listener.getsockname())
-        yield listener.getsockname()[1]
+    with full_port() as port:
+        yield port
 
 
 def test_fault_1_unknown_name(names: dict[str, Any], recorder: Any, target: Target) -> None:

@@ -10,8 +10,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fault_rows import OLD, Target, assert_ended, chunked, reply
 
+from faults.rows import Target, assert_ended
+from support.files import OLD, names_beside
+from support.messages import chunked, frame_chunks, reply
 from urlrequest._content import file_sink
 from urlrequest.testing import Server, reset, send, signal, wait_for
 
@@ -25,14 +27,10 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="modes, links and spe
 not_root = pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() == 0, reason="root may write everywhere")
 
 
-def names(path: Path) -> list[str]:
-    return sorted(entry.name for entry in path.parent.iterdir())
-
-
 @pytest.mark.parametrize(
     "make", [str, pathlib.Path, os.fsencode, pathlib.PurePath], ids=["str", "Path", "bytes", "PurePath"]
 )
-@pytest.mark.parametrize("octets", [reply(BODY), chunked(b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)), reply(b"")])
+@pytest.mark.parametrize("octets", [reply(BODY), chunked(frame_chunks(BODY)), reply(b"")])
 def test_12_1_success_replaces(server: Server, recorder: Any, target: Target, make: Any, octets: bytes) -> None:
     """Contract 12.1: a complete 2xx body takes the file's place, and the result is b''."""
     server.play(send(octets))
@@ -49,7 +47,7 @@ def test_12_1_new_file(server: Server, recorder: Any, tmp_path: Path) -> None:
 
     mask = os.umask(0)
     os.umask(mask)
-    assert (["new"], BODY) == (names(tmp_path / "new"), (tmp_path / "new").read_bytes())
+    assert (["new"], BODY) == (names_beside(tmp_path / "new"), (tmp_path / "new").read_bytes())
     if sys.platform != "win32":
         assert 0o666 & ~mask == stat.S_IMODE((tmp_path / "new").stat().st_mode)
 
@@ -66,7 +64,7 @@ def test_12_1_nothing_appears_before_the_end(server: Server, recorder: Any, tmp_
 
     assert "new" != temporary.name
     assert sys.platform == "win32" or mode == 0o600
-    assert ["new"] == names(tmp_path / "new")
+    assert ["new"] == names_beside(tmp_path / "new")
 
 
 @posix
@@ -157,7 +155,7 @@ def test_12_2_bad_target(server: Server, recorder: Any, tmp_path: Path, what: st
     assert "error" == recorder.terminal
     assert isinstance(request.error, error)
     assert 0 == server.connection_count
-    assert ["file"] == names(tmp_path / "file")
+    assert ["file"] == names_beside(tmp_path / "file")
     assert_ended(request)
 
 
@@ -252,7 +250,7 @@ def test_fault_96_folder_vanishes(server: Server, recorder: Any, tmp_path: Path)
 
     assert "error" == recorder.terminal
     assert isinstance(request.error, OSError)
-    assert [] == names(tmp_path / "file")
+    assert [] == names_beside(tmp_path / "file")
 
 
 def test_fault_96_folder_appears_in_the_files_place(server: Server, recorder: Any, tmp_path: Path) -> None:
@@ -265,7 +263,7 @@ def test_fault_96_folder_appears_in_the_files_place(server: Server, recorder: An
     assert request.wait(timeout=20)
 
     assert isinstance(request.error, OSError)
-    assert ["file"] == names(tmp_path / "file")
+    assert ["file"] == names_beside(tmp_path / "file")
 
 
 def test_fault_98_two_downloads_into_one_file(server: Server, recorder: Any, target: Target) -> None:
@@ -281,7 +279,7 @@ def test_fault_98_two_downloads_into_one_file(server: Server, recorder: Any, tar
     assert first.wait(timeout=20)
 
     assert (b"b" * 100_000, b"a" * 100_000) == (target_then, target.path.read_bytes())
-    assert [target.path.name] == names(target.path)
+    assert [target.path.name] == names_beside(target.path)
 
 
 def test_security_52_another_file_is_never_removed(server: Server, recorder: Any, target: Target) -> None:
@@ -291,7 +289,7 @@ def test_security_52_another_file_is_never_removed(server: Server, recorder: Any
     server.play(send(reply(length=20)), reset())
     recorder.run(server.url, file_path=target.path)
 
-    assert sorted([target.path.name, other.name]) == names(target.path)
+    assert sorted([target.path.name, other.name]) == names_beside(target.path)
     assert (OLD, b"other") == (target.path.read_bytes(), other.read_bytes())
 
 
@@ -310,7 +308,7 @@ def test_security_56_long_name(server: Server, recorder: Any, tmp_path: Path) ->
     server.play(send(reply(b"new")))
     recorder.run(server.url, file_path=path)
 
-    assert ([path.name], b"new") == (names(path), path.read_bytes())
+    assert ([path.name], b"new") == (names_beside(path), path.read_bytes())
 
 
 def test_12_1_head_and_204_leave_the_file(server: Server, recorder: Any, target: Target) -> None:

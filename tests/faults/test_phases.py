@@ -15,9 +15,10 @@ from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fault_phases import PATIENCE, PHASES, Phase, Scene
-from fault_rows import Target, assert_ended, begin_deadline, begin_timeout, reply
 
+from faults.phases import PATIENCE, PHASES, Phase, Scene
+from faults.rows import Target, assert_ended, begin_deadline, begin_timeout
+from support.messages import reply
 from urlrequest.errors import DeadlineExceeded
 from urlrequest.testing import Server, hold, receive, send, signal, wait_for
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import shutil
 import socket
 import ssl
-import subprocess
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fault_rows import Target, assert_ended, reply
-from proxy_programs import free_port, mortal
 
+from faults.rows import Target, assert_ended
+from support import programs
+from support.messages import ESTABLISHED, basic, reply
 from urlrequest.errors import InvalidURL, ProtocolError, ProxyError
 from urlrequest.testing import Reply, Server, close, receive, reset, send, start_tls
 
@@ -22,18 +19,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.no_leaks
 
-ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 LINE = b"X: " + b"a" * 1000 + b"\r\n"
 ORIGIN = "https://origin.test:8443/path"
-TINYPROXY = shutil.which("tinyproxy")
 
 
 def through(server: Server, **options: Any) -> dict[str, Any]:
     return {"proxy_host": server.host, "proxy_port": server.port, **options}
-
-
-def basic(user: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 TUNNELS: list[tuple[str, tuple[Any, ...], Any, str]] = [
@@ -115,7 +106,7 @@ def test_14_1_tunnel(
     assert ("2", "Basic cHJveHk=") == (connect.header("X-Proxy"), connect.header("Proxy-Authorization"))
     assert [None] * 3 == [connect.header(name) for name in ("X-Own", "Authorization", "Cookie")]
     assert ("GET", "/p?q") == (get.method, get.target)
-    assert (basic("user", "origin"), "1", "secret") == (
+    assert (basic("user:origin"), "1", "secret") == (
         get.header("Authorization"),
         get.header("X-Own"),
         get.header("Cookie"),
@@ -146,7 +137,7 @@ def test_14_1_absolute_form(server: Server, recorder: Any) -> None:
     assert "origin.test" == received.header("Host")
     assert ("1", "2") == (received.header("X-Own"), received.header("X-Proxy"))
     assert ["Basic cHJveHk="] == received.header_values("Proxy-Authorization")
-    assert basic("user", "origin") == received.header("Authorization")
+    assert basic("user:origin") == received.header("Authorization")
 
 
 def test_14_1_userinfo_of_the_proxy(server: Server, recorder: Any) -> None:
@@ -157,7 +148,7 @@ def test_14_1_userinfo_of_the_proxy(server: Server, recorder: Any) -> None:
     recorder.run("http://origin.test/", proxy_headers={"proxy-authorization": "stray"}, **proxy)
     refused = recorder.run(ORIGIN, **proxy)
 
-    assert [[basic("pr@xy", "s:cret")]] * 2 == [
+    assert [[basic("pr@xy:s:cret")]] * 2 == [
         received.header_values("Proxy-Authorization") for received in server.requests
     ]
     assert "cret" not in str(refused.error) + repr(refused)
@@ -226,35 +217,8 @@ def test_14_1_a_proxys_answers_are_answers(server: Server, recorder: Any) -> Non
 @pytest.fixture(scope="module")
 def tinyproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a real proxy that knows one user."""
-    if TINYPROXY is None:
-        pytest.skip("tinyproxy is not installed")
-    folder = tmp_path_factory.mktemp("tinyproxy")
-    port = free_port()
-    configuration = folder / "tinyproxy.conf"
-    configuration.write_text(
-        f"Port {port}\nListen 127.0.0.1\nTimeout 20\nMaxClients 20\nAllow 127.0.0.1\nBasicAuth user pass\n"
-        f'PidFile "{folder / "pid"}"\nLogFile "{folder / "log"}"\n',
-        encoding="ascii",
-    )
-    with subprocess.Popen(mortal([TINYPROXY, "-d", "-c", str(configuration)]), stdout=subprocess.DEVNULL) as process:
-        try:
-            _await_port(port)
-            yield port
-        finally:
-            process.terminate()
-
-
-def _await_port(port: int) -> None:
-    """Another process does not tell when it listens, so it is asked again and again."""
-    until = time.monotonic() + 30
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            assert time.monotonic() < until, "tinyproxy does not listen"
-            time.sleep(0.01)
-        else:
-            return
+    with programs.tinyproxy(tmp_path_factory.mktemp("tinyproxy"), "BasicAuth user pass") as running:
+        yield running.port
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -277,7 +241,7 @@ def test_14_1_real_proxy(
 
     assert body == request.result
     (received,) = origin.requests
-    assert basic("origin", "secret") == received.header("Authorization")
+    assert basic("origin:secret") == received.header("Authorization")
     assert None is received.header("Proxy-Authorization")
     assert "/echo" == received.target
 

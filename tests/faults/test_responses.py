@@ -10,8 +10,9 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fault_rows import Fault, Target, assert_ended, begin_timeout, chunked, reply
 
+from faults.rows import Fault, Target, assert_ended, begin_timeout
+from support.messages import CONTINUE, chunked, raw_deflate, reply
 from urlrequest.errors import (
     ContentDecodingError,
     ContentTooLarge,
@@ -76,11 +77,6 @@ def typed(body: bytes, content_type: str) -> bytes:
     return reply(body, f"Content-Type: {content_type}")
 
 
-def raw_deflate(octets: bytes) -> bytes:
-    packer = zlib.compressobj(wbits=-15)
-    return packer.compress(octets) + packer.flush()
-
-
 def corrupted(octets: bytes, at: int) -> bytes:
     return octets[:at] + bytes([octets[at] ^ 0xFF]) + octets[at + 1 :]
 
@@ -88,7 +84,6 @@ def corrupted(octets: bytes, at: int) -> bytes:
 PACKED = gzip.compress(b"hello", mtime=0)
 BOMB = gzip.compress(bytes(12 * 1024 * 1024), mtime=0)
 DOUBLE_BOMB = gzip.compress(gzip.compress(bytes(100_000_000), mtime=0), mtime=0)
-HUNDRED = b"HTTP/1.1 100 Continue\r\n\r\n"
 MANY_DIGITS = b"1" * 5000
 DEEP = b"[" * 100_000
 
@@ -125,10 +120,10 @@ FAULTS = [
     fails("47-nul", field("X: a\0b")),
     fails("47-space-before-colon", field("Content-Length : 5")),
     passes("47-folded", field("Content-Length: 5\r\nX: a\r\n b")),
-    passes("49-interim", HUNDRED + b"HTTP/1.1 102 P\r\nX: a\r\n\r\nHTTP/1.1 103 E\r\nLink: b\r\n\r\n" + reply()),
-    passes("50-sixteen", HUNDRED * 16 + reply()),
-    fails("50-seventeen", HUNDRED * 17 + reply(), says="16"),
-    fails("50-flood", Endless(b"", HUNDRED), says="16"),
+    passes("49-interim", CONTINUE + b"HTTP/1.1 102 P\r\nX: a\r\n\r\nHTTP/1.1 103 E\r\nLink: b\r\n\r\n" + reply()),
+    passes("50-sixteen", CONTINUE * 16 + reply()),
+    fails("50-seventeen", CONTINUE * 17 + reply(), says="16"),
+    fails("50-flood", Endless(b"", CONTINUE), says="16"),
     passes("51-switching", b"HTTP/1.1 101 Switching Protocols\r\nConnection: close\r\n\r\n", "", is_for_file=False),
     fails("48-http-2", b"HTTP/2 200\r\n\r\n", says="HTTP/2"),
     fails("48-http-0.9", b"HTTP/0.9 200 OK\r\n\r\n"),

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
-from fault_rows import Target, assert_ended, chunked, reply
 
+from faults.rows import Target, assert_ended
+from support.certificates import context_of
+from support.messages import chunked, reply
 from urlrequest._net import tls_contexts
 from urlrequest._net.tls_settings import TlsSettings
 from urlrequest.errors import InsecureRequestWarning
@@ -32,12 +34,6 @@ NOW = dt.datetime.now(dt.timezone.utc)
 OK = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
 IDLE = 0.15  # seconds that a server is silent
 PATIENCE = 15.0  # seconds; only a failing test waits that long
-
-
-def context_of(certificate: trustme.LeafCert) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
-    return context
 
 
 def at(host: str, server: Server) -> str:

@@ -1,12 +1,8 @@
-"""Lets the modules beside the tests be imported, and shows the table of loops and cases at the end."""
+"""Shows the table of loops and cases at the end."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 if TYPE_CHECKING:
     import pytest
@@ -14,7 +10,7 @@ if TYPE_CHECKING:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Note an answer where the table is shown, whichever process asked for it."""
-    from hooks_children import TABLE
+    from hooks.children import TABLE
 
     if report.when == "call":
         for name, value in report.user_properties:
@@ -23,7 +19,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    from hooks_children import TABLE
+    from hooks.children import TABLE
 
     if TABLE:
         terminalreporter.section("hooks: loop x case")

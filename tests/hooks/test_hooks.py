@@ -1,19 +1,20 @@
-"""One suite for all loops: every case of `hooks_cases` on every loop of `hooks_loops`, with the real toolkits.
+"""One suite for all loops: every case of `cases.py` on every loop of `loops.py`, with the real toolkits.
 
-Each loop has a process of its own (`hooks_child`), of the Python that its toolkit is installed for. A toolkit that is
+Each loop has a process of its own (`child.py`), of the Python that its toolkit is installed for. A toolkit that is
 missing skips its cases, and fails them where the environment variable CI is set. At the end comes a table.
 """
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
-from hooks_cases import CASES
-from hooks_children import Child, Missing, Screen, find_python
-from hooks_loops import LOOPS
+
+from hooks.cases import CASES
+from hooks.children import Child, Missing, find_python
+from hooks.loops import LOOPS
+from support.programs import missing, virtual_screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ QUESTIONS = [
 def child_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Child]]:
     """The process of a loop, by its title."""
     children: dict[str, Child | Missing] = {}
-    screens: list[Screen] = []
+    screens: list[str] = []
 
     def get(title: str) -> Child:
         if title not in children:
@@ -46,18 +47,15 @@ def child_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
                 children[title] = error
         child = children[title]
         if isinstance(child, Missing):
-            if os.environ.get("CI"):
-                pytest.fail(str(child))
-            pytest.skip(str(child))
+            missing(str(child))
         return child
 
     def make(title: str) -> Child:
         loop = LOOPS[title]
         python = find_python(loop)
         if loop.display and not screens:
-            screens.append(Screen())
-            stack.callback(screens[0].close)
-        display = screens[0].name if loop.display else None
+            screens.append(stack.enter_context(virtual_screen()))
+        display = screens[0] if loop.display else None
         child = Child(loop, python, display, tmp_path_factory.mktemp("loop"))
         stack.callback(child.close)
         return child

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from support.messages import raw_deflate
 from urlrequest._content.decoder import Decoder
 from urlrequest._content.text import decode_text, find_charset, is_json, parse_json
 from urlrequest.errors import ContentDecodingError, ContentTooLarge
@@ -22,11 +23,6 @@ unhurried = settings(deadline=None)
 contents = st.tuples(st.binary(max_size=2000), st.just(1)) | st.tuples(st.binary(max_size=5), st.integers(0, 100_000))
 # How many pieces: a size would make thousands of them, of some content.
 cuts = st.integers(1, 40)
-
-
-def raw_deflate(content: bytes) -> bytes:
-    packer = zlib.compressobj(wbits=-15)
-    return packer.compress(content) + packer.flush()
 
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import urlrequest
+from support.leaks import DESCRIPTORS, is_worker, open_descriptors
+from support.waiting import wait_until
 from urlrequest import UrlRequest, cancel_all, wait_all
 from urlrequest._client.call import active_calls
 from urlrequest._delivery.mailbox import MAX_PROGRESS, Mailbox
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.stress
 
 MANY = 2000
-DESCRIPTORS = Path("/proc/self/fd")
 
 
 @pytest.fixture(autouse=True)
@@ -34,9 +33,8 @@ def _quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = mailboxes()
     yield
     assert {} == active_calls
-    until = time.monotonic() + 20
-    while collected_mailboxes() > before:  # a worker may not have returned yet from the last lines of its work
-        assert time.monotonic() < until
+    # A worker may not have returned yet from the last lines of its work.
+    wait_until(lambda: collected_mailboxes() <= before)
 
 
 def mailboxes() -> int:
@@ -50,11 +48,11 @@ def collected_mailboxes() -> int:
 
 
 def descriptors() -> int:
-    return len(list(DESCRIPTORS.iterdir())) if DESCRIPTORS.is_dir() else 0
+    return len(open_descriptors()) if DESCRIPTORS.is_dir() else 0
 
 
 def workers() -> int:
-    return sum(thread.name.startswith("urlrequest-worker") for thread in threading.enumerate())
+    return sum(map(is_worker, threading.enumerate()))
 
 
 class Log:

@@ -9,26 +9,26 @@ import shutil
 import signal as signals
 import sys
 import threading
-from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "behaviour"))
-
-from bodies_site import MEGABYTE, nginx, start_child
-
+from support.children import start_python
+from support.programs import file_server
 from urlrequest import UrlRequest, errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="nginx as Debian has it"),
     pytest.mark.stress,
     pytest.mark.timeout(300),
 ]
+
+MEGABYTE = 1024 * 1024
 
 # Downloads until it is killed; tells of every eighth of the file.
 CHILD = """
@@ -99,13 +99,13 @@ def test_12_3_interrupted_and_resumed(content: Path, tmp_path: Path) -> None:
     began = perf_counter()
 
     # nginx sends as much as it may in a second at once, and the next part a second later: time to look and to kill.
-    with nginx(content.parent, f"limit_rate {size // 4};") as url:
+    with file_server(content.parent, f"limit_rate {size // 4};") as url:
         options = {"url": url + "/file", "file_path": target}
         for eighths in (1, 3):
             request = cancel_at(size * eighths // 8, **options)
             assert request.is_cancelled
             sizes.append(part_size(target))
-        with start_child(CHILD, url + "/file", str(target), str(MEGABYTE)) as killed:
+        with start_python(CHILD, url + "/file", str(target), str(MEGABYTE)) as killed:
             assert killed.stdout is not None
             for line in killed.stdout:
                 if int(line.split()[0]) >= size * 5 // 8:

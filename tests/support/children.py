@@ -14,10 +14,11 @@ import urlrequest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ROOT", "TESTS", "environment", "output_of", "run_python", "start_python"]
+__all__ = ["ROOT", "SYSTEM_PYTHON", "TESTS", "environment", "output_of", "run_python", "start_python"]
 
 ROOT = Path(urlrequest.__file__).parent.parent  # the folder that holds the package under test
 TESTS = Path(__file__).parent.parent
+SYSTEM_PYTHON = "/usr/bin/python3"  # Debian's, for which some toolkits are installed
 PATIENCE = 100  # seconds; only a failing test waits that long
 
 
@@ -30,7 +31,8 @@ def environment(*, is_measured: bool = True, **more: str) -> dict[str, str]:
         more: Further variables.
     """
     kept = {name: value for name, value in os.environ.items() if is_measured or not name.startswith("COVERAGE_")}
-    return {**kept, "PYTHONPATH": os.pathsep.join([str(ROOT), str(TESTS)]), **more}
+    # The current folder does not come first: it may be a checkout, while the package under test is installed.
+    return {**kept, "PYTHONPATH": os.pathsep.join([str(ROOT), str(TESTS)]), "PYTHONSAFEPATH": "1", **more}
 
 
 def run_python(script: str, *arguments: str, flags: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
@@ -51,17 +53,21 @@ def run_python(script: str, *arguments: str, flags: Sequence[str] = ()) -> subpr
     )
 
 
-def start_python(script: str, *arguments: str, is_measured: bool = True, **options: Any) -> subprocess.Popen[str]:
-    """Start a script in an interpreter of its own, with a pipe for what it prints; `options` are those of Popen."""
+def start_python(script: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+    """Start a script that a test talks to, limits or kills, with a pipe for what it prints; coverage is not measured.
+
+    Args:
+        script: Its text; it may be indented.
+        arguments: What it finds in `sys.argv`.
+        options: Those of Popen.
+    """
     command = [sys.executable, "-c", textwrap.dedent(script), *arguments]
-    return subprocess.Popen(
-        command, env=environment(is_measured=is_measured), stdout=subprocess.PIPE, text=True, **options
-    )
+    return subprocess.Popen(command, env=environment(is_measured=False), stdout=subprocess.PIPE, text=True, **options)
 
 
-def output_of(script: str, *arguments: str, is_measured: bool = True) -> str:
-    """What a script prints that ends well."""
-    with start_python(script, *arguments, is_measured=is_measured) as process:
+def output_of(script: str, *arguments: str) -> str:
+    """What a script prints, started in the same way, that ends well."""
+    with start_python(script, *arguments) as process:
         output, _ = process.communicate(timeout=PATIENCE)
     assert 0 == process.returncode, output
     return output

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import urlrequest
+from support.messages import head
 from urlrequest import UrlRequest, cancel_all, g_requests, wait_all
 from urlrequest._client.call import active_calls
 from urlrequest.testing import hold, signal
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from urlrequest.testing import Server
 
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
+HEAD = head(100_000)
 
 
 @pytest.fixture(autouse=True)

@@ -4,32 +4,21 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-import urlrequest
+from support.children import run_python, start_python
+from support.messages import head
 from urlrequest.testing import hold, send, signal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from urlrequest.testing import Server
 
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
-
-
-def run(script: str, *arguments: str, timeout: float = 50) -> subprocess.CompletedProcess[str]:
-    """What a script of its own process says."""
-    return subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", textwrap.dedent(script), *arguments],
-        cwd=Path(urlrequest.__file__).parent.parent,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
+HEAD = head(100_000)
+STRICT = ("-X", "dev", "-W", "error")  # whatever the interpreter can complain of, it does
 
 
 @pytest.mark.parametrize("has_hook", [False, True])
@@ -53,7 +42,7 @@ def test_fault_117_exit_during_a_download(server: Server, tmp_path: Path, has_ho
         atexit.register(lambda: print("took", time.monotonic() - began < 30))
         atexit.register(exit_and_fork.end_at_exit)
     """
-    done = run(script, server.url, str(tmp_path / "f"), str(has_hook))
+    done = run_python(script, server.url, str(tmp_path / "f"), str(has_hook), flags=STRICT)
 
     assert ("leaving\ntook True\n", "", 0) == (done.stdout, done.stderr, done.returncode)
     assert [] == list(tmp_path.iterdir())
@@ -68,7 +57,7 @@ def test_17_10_exit_with_idle_connections(server: Server) -> None:
         kept.wait()
         print(kept.result)
     """
-    done = run(script, server.url)
+    done = run_python(script, server.url, flags=STRICT)
 
     assert ("x\n", "", 0) == (done.stdout, done.stderr, done.returncode)
 
@@ -85,7 +74,7 @@ def test_fault_2_exit_during_a_look_up() -> None:
         urlrequest.UrlRequest("http://slow.test/")
         asked.wait()
     """
-    done = run(script)
+    done = run_python(script, flags=STRICT)
 
     assert ("", "", 0) == (done.stdout, done.stderr, done.returncode)
 
@@ -123,14 +112,7 @@ def test_fault_116_fork_during_a_request(server: Server) -> None:
         assert request.wait() and [request] == log
         print("parent")
     """
-    with subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(script), server.url],
-        cwd=Path(urlrequest.__file__).parent.parent,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with start_python(script, server.url, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         server.wait("received", 50)
         output, errors = process.communicate("go\n", timeout=50)
 
@@ -155,13 +137,7 @@ def test_fault_116_a_child_does_not_use_the_parents_wakers(server: Server) -> No
         print(os.waitpid(child, 0)[1])
         request.cancel()
     """
-    with subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(script), server.url],
-        cwd=Path(urlrequest.__file__).parent.parent,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with start_python(script, server.url, stdin=subprocess.PIPE) as process:
         server.wait("received", 50)
         output, _ = process.communicate("go\n", timeout=50)
 

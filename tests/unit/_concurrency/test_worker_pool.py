@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.waiting import wait_until
 from urlrequest._concurrency import worker_pool
 from urlrequest._concurrency.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 PATIENCE = 30.0  # seconds; only a failing test waits that long
 
@@ -71,13 +72,6 @@ def begun(*jobs: Job) -> None:
 def let_go(*jobs: Job) -> None:
     for job in jobs:
         job.go.set()
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    limit = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < limit
-        time.sleep(0.001)
 
 
 def settled(workers: WorkerPool) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.messages import raw_deflate
 from urlrequest._content import codings as codings_module
 from urlrequest._content import decoder
 from urlrequest._content.codings import accepted_codings
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
 
 TEXT = b"".join(b"line %d of a text that is worth packing\n" % number for number in range(5000))
 LARGEST_PIECE = 256 * 1024
-
-
-def raw_deflate(content: bytes) -> bytes:
-    packer = zlib.compressobj(wbits=-15)
-    return packer.compress(content) + packer.flush()
 
 
 def decode(codings: str, content: bytes, size: int = 8192) -> bytes:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.messages import head
 from urlrequest._content.body import make_body
 from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
 from urlrequest._net.cancel_scope import CancelScope, Phase
@@ -14,7 +15,7 @@ from urlrequest.errors import ProtocolError, ProxyError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+OK = head(2) + b"ok"
 
 
 class Connection(HTTPConnection):

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
+from support.messages import CONTINUE
 from urlrequest._http.response_head import MAX_HEAD_SIZE
 from urlrequest._http1 import interim as interim_module
 from urlrequest._http1.interim import MAX_INTERIM, InterimResponses
 from urlrequest._http1.response_reader import Response
 from urlrequest.errors import ProtocolError
 
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n"
 FINAL = b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n"
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.waiting import wait_until
 from urlrequest._concurrency.deadline import Deadline
 from urlrequest._net import resolver
 from urlrequest._net.cancel_scope import CancelScope, Phase
@@ -87,22 +88,12 @@ def waiting(host: str) -> int:
     return 0 if lookup is None else len(lookup.scopes)
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Let other threads go on until something is true."""
-    pause = threading.Event()
-    for _ in range(int(PATIENCE * 1000)):
-        if condition():
-            return
-        pause.wait(0.001)
-    raise AssertionError("it never became true")
-
-
 @pytest.fixture(autouse=True)
 def _nothing_left(system: System) -> Iterator[None]:
     """After each test no look-up, no thread and no queue is left."""
     yield
     system.go.set()
-    until(lambda: not resolver._thread_count)
+    wait_until(lambda: not resolver._thread_count)
     assert {} == resolver._lookups
     assert [] == list(resolver._waiting)
 
@@ -120,7 +111,7 @@ def test_addresses(system: System) -> None:
 def test_requests_share_a_look_up(system: System) -> None:
     """Requests that ask for the same name meanwhile share one look-up; a later one asks again."""
     askers = [Asker("h.test") for _ in range(5)]
-    until(lambda: waiting("h.test") == 5)
+    wait_until(lambda: waiting("h.test") == 5)
     system.go.set()
 
     assert 1 == len({id(asker.result()) for asker in askers})
@@ -132,7 +123,7 @@ def test_requests_share_a_look_up(system: System) -> None:
 def test_at_most_16_threads(system: System) -> None:
     """However many names are looked up at once, 16 threads do it, and all get their answers."""
     askers = [Asker(f"h{number}.test") for number in range(MAX_THREADS + 20)]
-    until(lambda: len(resolver._waiting) == 20)
+    wait_until(lambda: len(resolver._waiting) == 20)
     assert MAX_THREADS == 16 == resolver._thread_count
     system.go.set()
 
@@ -155,7 +146,7 @@ def test_7_2_cancel_leaves_the_look_up_behind(system: System) -> None:
 def test_7_2_one_of_several_leaves(system: System) -> None:
     """Contract 7.2: one request that is cancelled takes nothing away from the others that share its look-up."""
     first, second = Asker("h.test"), Asker("h.test")
-    until(lambda: waiting("h.test") == 2)
+    wait_until(lambda: waiting("h.test") == 2)
     first.scope.cancel()
     assert isinstance(first.result(), RequestCancelled)
     system.go.set()
@@ -170,7 +161,7 @@ def test_7_2_a_newcomer_joins_an_orphan(system: System) -> None:
     asker.scope.cancel()
     asker.result()
     other = Asker("h.test")
-    until(lambda: waiting("h.test") == 1)
+    wait_until(lambda: waiting("h.test") == 1)
     system.go.set()
 
     assert "address of h.test" == other.result()[0][4][0]
@@ -182,7 +173,7 @@ def test_7_2_what_nobody_wants_is_not_looked_up(system: System) -> None:
     busy = [Asker(f"h{number}.test") for number in range(MAX_THREADS)]
     system.wait_until(lambda: len(system.asked) == MAX_THREADS)
     late = [Asker("late.test") for _ in range(2)]
-    until(lambda: waiting("late.test") == 2)
+    wait_until(lambda: waiting("late.test") == 2)
     for number, asker in enumerate(late):
         asker.scope.cancel()
         asker.result()

@@ -3,12 +3,12 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import urlrequest
+from support.waiting import wait_until
 from urlrequest import UrlRequest, hooks
 from urlrequest._delivery.queue import DispatchQueue, default_queue
 from urlrequest.hooks import Hook, ManualHook, check_hook, current_hook
@@ -69,10 +69,7 @@ def announced(*requests: UrlRequest) -> None:
     _requests.extend(requests)
     for request in requests:
         request.join()
-    limit = time.monotonic() + PATIENCE
-    while len(_entries) < len(_requests):
-        assert time.monotonic() < limit, "no worker has announced the end of a request"
-        time.sleep(0.001)
+    wait_until(lambda: len(_entries) >= len(_requests), "no worker has announced the end of a request")
 
 
 @pytest.fixture(autouse=True)

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import urlrequest
+from support.children import output_of
 from urlrequest import UrlRequest, hooks
 from urlrequest.hooks import AsyncioHook, current_hook
 
@@ -28,10 +26,7 @@ hook = current_hook()
 print(type(hook).__name__)
 print(*set(sys.modules) - before)
 """
-    command = [sys.executable, "-c", script]
-    folder = Path(urlrequest.__file__).parent.parent
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-    found, loaded = done.stdout.splitlines()
+    found, loaded = output_of(script).splitlines()
     return found, set(loaded.split())
 
 

@@ -1,15 +1,14 @@
 """Scenarios about the life of a request: wait(), cancel(), callbacks, several requests at once, what is logged.
 
-As in `compat_requests`: a scenario that names no row promises that nothing differs but what differs everywhere.
+As in `requests.py`: a scenario that names no row promises that nothing differs but what differs everywhere.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import compat_drives as drives
-from compat_scenarios import Scenario, Want, reply
-
+from compat import drives
+from compat.scenarios import Scenario, Want, reply
 from urlrequest.testing import Reply, Step, hold, send, signal, wait_for
 
 __all__ = ["BEHAVIOUR"]

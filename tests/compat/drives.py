@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from compat_scenarios import value_of
+from compat.scenarios import value_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from compat_runner import Run
-
+    from compat.runner import Run
     from urlrequest.testing import RecordedRequest
 
 __all__ = [

@@ -9,10 +9,10 @@ import io
 from dataclasses import replace
 from typing import Any, Final
 
-import compat_drives as drives
-from compat_requests import ask, basic, proxied, succeeds
-from compat_scenarios import Fresh, Scenario, Want, chunked, reply
-
+from compat import drives
+from compat.requests import ask, proxied, succeeds
+from compat.scenarios import Fresh, Scenario, Want, reply
+from support.messages import basic, frame_chunks
 from urlrequest.testing import send, signal
 
 __all__ = ["BEYOND", "NO_KEY", "RULES"]
@@ -95,7 +95,7 @@ BEYOND = (
         "-1 of chunks",
         -1,
         Want(terminal="success", result=NINE.decode(), progress=((0, -1), (9, -1), (9, -1))),
-        reply(200, chunked(NINE), "Transfer-Encoding: chunked", length=False),
+        reply(200, frame_chunks(NINE), "Transfer-Encoding: chunked", length=False),
     ),
     ask("URL without a scheme", SCHEME, url="{host}:{port}/p", want=succeeds(target="/p")),
     ask("URL with slashes but no scheme", SCHEME, url="//{host}:{port}/p", want=succeeds(target="/p")),

@@ -1,6 +1,6 @@
 """Runs one scenario through one implementation and writes down what can be seen of it from outside.
 
-It runs in a child process (`compat_child`), on its main thread, which is the dispatch thread unless a drive waits on
+It runs in a child process (`child.py`), on its main thread, which is the dispatch thread unless a drive waits on
 another one. The server's connections have threads of their own; so does each call that may never return.
 
 Invariants:
@@ -22,8 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from compat_scenarios import NOTHING, Event, Fresh, Observation, Place, Scenario, Sent, family_of, value_of
-
+from compat.scenarios import NOTHING, Event, Fresh, Observation, Place, Scenario, Sent, family_of, value_of
 from urlrequest.testing import RecordedRequest, ScriptError, Server
 
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ class Ours:
 
 
 def kivy() -> Implementation:
-    """Load Kivy's class; the environment must be that of `compat_child`."""
+    """Load Kivy's class; the environment must be that of `child.py`."""
     return Kivy()
 
 

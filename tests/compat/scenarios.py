@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from compat_runner import Run
-
+    from compat.runner import Run
     from urlrequest.testing import Reply, Step
 
 __all__ = [
@@ -38,7 +37,6 @@ __all__ = [
     "Sent",
     "Value",
     "Want",
-    "chunked",
     "reply",
     "value_of",
 ]
@@ -323,8 +321,3 @@ def reply(
     if length is not False:
         lines.append(f"Content-Length: {len(body) if length is True else length}")
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
-
-
-def chunked(*chunks: bytes, is_whole: bool = True) -> bytes:
-    """Frame a body as chunks, with the last one unless it is to be cut off."""
-    return b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + (b"0\r\n\r\n" if is_whole else b"")

@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
-import urlrequest
+from .children import environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["BODY", "COMMAND", "PATIENCE", "WITHOUT_TQDM", "head", "needs_posix", "on_terminal", "run", "start"]
+__all__ = ["BODY", "COMMAND", "PATIENCE", "WITHOUT_TQDM", "needs_posix", "on_terminal", "run", "start"]
 
 COMMAND = [sys.executable, "-m", "urlrequest"]
 # The same where tqdm is not installed.
@@ -28,24 +27,22 @@ BODY = bytes(range(256)) * 400
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")
 
 
-def environment(**more: str) -> dict[str, str]:
-    """Those of this process, with the package that is under test."""
-    return {**os.environ, "PYTHONPATH": str(Path(urlrequest.__file__).parent.parent), "COLUMNS": "80", **more}
-
-
 def run(*arguments: str, stdin: bytes = b"", command: list[str] = COMMAND) -> subprocess.CompletedProcess[bytes]:
+    """Run the command to its end."""
     return subprocess.run(
-        [*command, *arguments], input=stdin, capture_output=True, env=environment(), timeout=PATIENCE, check=False
+        [*command, *arguments],
+        input=stdin,
+        capture_output=True,
+        env=environment(COLUMNS="80"),
+        timeout=PATIENCE,
+        check=False,
     )
 
 
 def start(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+    """Start the command, with pipes for what it says."""
     options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-    return subprocess.Popen([*COMMAND, *arguments], env=environment(), **options)
-
-
-def head(length: int) -> bytes:
-    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length
+    return subprocess.Popen([*COMMAND, *arguments], env=environment(COLUMNS="80"), **options)
 
 
 def on_terminal(*arguments: str, command: list[str] = COMMAND) -> tuple[int, str]:
@@ -60,7 +57,11 @@ def on_terminal(*arguments: str, command: list[str] = COMMAND) -> tuple[int, str
     with os.fdopen(leader, "rb", buffering=0) as screen:
         with os.fdopen(follower, "wb", buffering=0) as terminal:
             process = subprocess.Popen(
-                [*command, *arguments], stdin=terminal, stdout=terminal, stderr=terminal, env=environment(TERM="xterm")
+                [*command, *arguments],
+                stdin=terminal,
+                stdout=terminal,
+                stderr=terminal,
+                env=environment(COLUMNS="80", TERM="xterm"),
             )
         shown = b"".join(read_terminal(screen))
         return process.wait(PATIENCE), shown.decode()

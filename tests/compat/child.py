@@ -1,4 +1,4 @@
-"""A process that runs scenarios through one implementation: ``python compat_child.py kivy|ours``.
+"""A process that runs scenarios through one implementation: `python -m compat.child kivy|ours`.
 
 Names of scenarios come in on standard input, one on each line; for each an answer goes out on standard output, pickled:
 the observation and whether this process is tainted by a call that never returned. All else that is printed goes to
@@ -10,18 +10,19 @@ from __future__ import annotations
 import faulthandler
 import os
 import pickle
-import ssl
 import sys
 import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-import compat_catalogue
-import compat_runner
+from compat import catalogue, runner
+from support.certificates import context_of
 
 if TYPE_CHECKING:
-    from compat_scenarios import Observation
+    import ssl
+
+    from compat.scenarios import Observation
 
 __all__ = ["GUARD"]
 
@@ -33,15 +34,15 @@ def main(name: str, home: Path) -> None:
     answers = _take_standard_output()
     strays: list[str] = []
     threading.excepthook = lambda stray: strays.append(f"{stray.exc_type.__name__}: {stray.exc_value}")
-    implementation = compat_runner.kivy() if name == "kivy" else compat_runner.ours()
+    implementation = runner.kivy() if name == "kivy" else runner.ours()
     sys.stderr = sys.__stderr__  # Kivy's logger has taken its place.
     context, ca_file = _make_authority(home)
     pickle.dump("ready", answers)
     for line in sys.stdin:
-        scenario = compat_catalogue.SCENARIOS[line.strip()]
+        scenario = catalogue.SCENARIOS[line.strip()]
         faulthandler.dump_traceback_later(GUARD, exit=True)
         with tempfile.TemporaryDirectory(dir=home) as folder:
-            answer = compat_runner.run(implementation, scenario, Path(folder), tls=context, ca_file=ca_file)
+            answer = runner.run(implementation, scenario, Path(folder), tls=context, ca_file=ca_file)
         faulthandler.cancel_dump_traceback_later()
         pickle.dump(_with_strays(answer, strays), answers)
         answers.flush()
@@ -69,9 +70,7 @@ def _make_authority(home: Path) -> tuple[ssl.SSLContext, str]:
     authority = trustme.CA()
     ca_file = home / "authority.pem"
     authority.cert_pem.write_to_path(ca_file)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
-    return context, str(ca_file)
+    return context_of(authority.issue_cert("localhost", "127.0.0.1")), str(ca_file)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ from urlrequest.testing import Reply, Server
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hooks_loops import Loop
     from typing_extensions import Self
 
+    from hooks.loops import Loop
     from urlrequest.testing import RecordedRequest
 
 BIG = 800_000  # octets of /big; with a chunk_size of 8, that is 100,000 steps

@@ -1,6 +1,6 @@
 """Scenarios about what is received: heads, framing, codings, truncation, time, TLS; and about files.
 
-As in `compat_requests`: a scenario that names no row promises that nothing differs but what differs everywhere.
+As in `requests.py`: a scenario that names no row promises that nothing differs but what differs everywhere.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import gzip
 from dataclasses import replace
 from typing import Any
 
-import compat_drives as drives
-from compat_requests import SUCCESS_FIELDS, succeeds
-from compat_scenarios import Scenario, Want, chunked, reply
-
+from compat import drives
+from compat.requests import SUCCESS_FIELDS, succeeds
+from compat.scenarios import Scenario, Want, reply
+from support.messages import frame_chunks
 from urlrequest.testing import Step, hold, reset, send, signal, wait_for
 
 __all__ = ["REPLIES"]
@@ -87,12 +87,12 @@ HEADS = (
 )
 
 BODIES = (
-    hear("chunks", chunks(chunked(b"ab", b"cde"))),
+    hear("chunks", chunks(frame_chunks(b"ab", b"cde"))),
     hear("chunks with extensions and trailers", chunks(b"2;a=b\r\nok\r\n0\r\nX-Trailer: 1\r\n\r\n")),
     hear("chunk of bad size", chunks(b"zz\r\nok\r\n0\r\n\r\n"), differs=(HEAD,), want=CHUNKS_HEAD),
-    hear("chunks cut", chunks(chunked(NINE)[:8]), differs=(HEAD,), want=CHUNKS_HEAD),
-    hear("chunks cut progress", chunks(chunked(NINE)[:8]), progress=True),
-    hear("chunks without the last", chunks(chunked(NINE, is_whole=False)), differs=(HEAD,), want=CHUNKS_HEAD),
+    hear("chunks cut", chunks(frame_chunks(NINE)[:8]), differs=(HEAD,), want=CHUNKS_HEAD),
+    hear("chunks cut progress", chunks(frame_chunks(NINE)[:8]), progress=True),
+    hear("chunks without the last", chunks(frame_chunks(NINE, is_whole=False)), differs=(HEAD,), want=CHUNKS_HEAD),
     hear("body cut", SHORT, differs=(HEAD,), want=SHORT_HEAD),
     # The end comes twice (5.2), but this is none: only whole chunks are told of.
     hear("body cut progress", SHORT, progress=True, differs=(CUT,), want=replace(BROKEN, progress=((0, 20),))),
@@ -144,7 +144,7 @@ BODIES = (
     hear("gzip", reply(200, PACKED, "Content-Encoding: gzip"), differs=(GZIP,), want=Want(result="hello " * 20)),
     hear(
         "gzip in chunks",
-        chunks(chunked(PACKED[:9], PACKED[9:]), "Content-Encoding: gzip"),
+        chunks(frame_chunks(PACKED[:9], PACKED[9:]), "Content-Encoding: gzip"),
         differs=(GZIP,),
         want=Want(result="hello " * 20),
     ),
@@ -195,7 +195,7 @@ DISK = (
         progress=True,
         keeps="b'' with file_path",
     ),
-    hear("file of chunks", chunks(chunked(b"nine ", b"octs")), options=TARGET),
+    hear("file of chunks", chunks(frame_chunks(b"nine ", b"octs")), options=TARGET),
     hear("file of an empty body", reply(200, b""), options=TARGET, existing=b"old"),
     hear("file undecoded", reply(200, NINE), options={**TARGET, "decode": False}),
     hear(

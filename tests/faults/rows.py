@@ -6,6 +6,7 @@ from time import monotonic
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from support.files import OLD
 from urlrequest._concurrency.deadline import Deadline
 from urlrequest._net.cancel_scope import CancelScope
 
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
 
     from urlrequest.testing import Step
 
-__all__ = ["OLD", "Fault", "Target", "assert_ended", "begin_deadline", "begin_timeout", "chunked", "reply"]
+__all__ = ["Fault", "Target", "assert_ended", "begin_deadline", "begin_timeout"]
 
-OLD = b"the old content"
 ENDING_TIME = 20.0  # seconds in which a worker must be done with a request
 
 
@@ -97,15 +97,3 @@ def begin_timeout(monkeypatch: pytest.MonkeyPatch, waits: str, seconds: float) -
         return wait(scope, interest, until, what, **more)
 
     monkeypatch.setattr(CancelScope, "wait", limited)
-
-
-def reply(body: bytes = b"hello", *fields: str, status: str = "200 OK", length: int | None = None) -> bytes:
-    """A whole response after which the server closes; `length` may be a lie."""
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body) if length is None else length}", "Connection: close"]
-    return "\r\n".join([*lines, *fields, "", ""]).encode("latin-1") + body
-
-
-def chunked(octets: bytes, *fields: str) -> bytes:
-    """The head of a chunked response, and octets behind it."""
-    lines = ["HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "Connection: close", *fields, "", ""]
-    return "\r\n".join(lines).encode("latin-1") + octets

@@ -1,7 +1,7 @@
 """The differences from Kivy 2.3.1, row by row as in section 19 of the contract, and what each of them does.
 
 A row rewrites what was observed of Kivy into what the contract wants of us, in one respect and no other: from the rule
-(`compat_rules`) where there is one, else from the scenario's `want`. After the rows that a scenario names, and those
+(`rules.py`) where there is one, else from the scenario's `want`. After the rows that a scenario names, and those
 that hold everywhere, nothing may be left: `expected == observed`, in every part of the observation.
 
 Invariants:
@@ -17,9 +17,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from compat_beyond import NO_KEY, RULES
-from compat_rules import result_by_type, result_of
-from compat_scenarios import KEEP, Event, Observation, Scenario, Sent, Want, value_of
+from compat.beyond import NO_KEY, RULES
+from compat.rules import result_by_type, result_of
+from compat.scenarios import KEEP, Event, Observation, Scenario, Sent, Want, value_of
 
 __all__ = ["DIFFERENCES", "KEPT", "RULED", "Row", "explain"]
 
@@ -312,7 +312,7 @@ DIFFERENCES: Final = (
     Row("limits", wanted(connections, facts)),
 )
 
-# What other rules decide; `compat_beyond` has their scenarios.
+# What other rules decide; `beyond.py` has their scenarios.
 RULED: Final = (
     *(Row(text, wanted(constructed, outcome, message, facts)) for text in RULES),
     Row(NO_KEY, no_empty_cookie, is_everywhere=True),

@@ -1,6 +1,6 @@
 """The loops under test, each behind the same few functions. No toolkit is imported before it is asked for.
 
-All functions but `__init__` run on the loop's thread, which is the main thread of a child process (`hooks_child`).
+All functions but `__init__` run on the loop's thread, which is the main thread of a child process (`child.py`).
 """
 
 from __future__ import annotations

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from compat_behaviour import BEHAVIOUR
-from compat_beyond import BEYOND
-from compat_generated import GENERATED
-from compat_replies import REPLIES
-from compat_requests import REQUESTS
+from compat.behaviour import BEHAVIOUR
+from compat.beyond import BEYOND
+from compat.generated import GENERATED
+from compat.replies import REPLIES
+from compat.requests import REQUESTS
 
 if TYPE_CHECKING:
-    from compat_scenarios import Scenario
+    from compat.scenarios import Scenario
 
 __all__ = ["SCENARIOS"]
 

@@ -5,18 +5,17 @@ A scenario that names no row of the table promises that nothing differs but what
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any
 
-import compat_drives as drives
-from compat_scenarios import Fresh, Scenario, Want, reply
-
+from compat import drives
+from compat.scenarios import Fresh, Scenario, Want, reply
+from support.messages import basic
 from urlrequest.testing import send
 
 if TYPE_CHECKING:
     from urlrequest.testing import Step
 
-__all__ = ["REQUESTS", "SUCCESS_FIELDS", "ask", "basic", "proxied", "succeeds"]
+__all__ = ["REQUESTS", "SUCCESS_FIELDS", "ask", "proxied", "succeeds"]
 
 OK = send(reply(200, b"ok"))
 SUCCESS_FIELDS = (("Content-Length", "2"), ("Content-Type", "text/plain"))
@@ -39,11 +38,6 @@ def ask(name: str, *differs: str, want: Want | None = None, **kwargs: Any) -> Sc
 def succeeds(**kwargs: Any) -> Want:
     """Want the reply "ok" where Kivy has an error."""
     return Want(terminal="success", result="ok", error="", status=200, fields=SUCCESS_FIELDS, **kwargs)
-
-
-def basic(userinfo: str) -> str:
-    """Make the field value of Basic authorization."""
-    return "Basic " + base64.b64encode(userinfo.encode()).decode("ascii")
 
 
 class Account:

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fault_rows import chunked, reply
-
+from support.messages import chunked, reply
+from support.servers import full_port
 from urlrequest import UrlRequest
 from urlrequest._net import cancel_scope
 from urlrequest.testing import Server, hold, receive_head, send, signal, trickle, wait_closed, wait_for
@@ -132,15 +132,7 @@ def dns(scene: Scene) -> tuple[str, dict[str, Any]]:
 
 
 def connect(scene: Scene) -> tuple[str, dict[str, Any]]:
-    listener = scene.enter(socket.socket())
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(0)
-    # The first connection fills the queue; the system then drops what else would connect.
-    scene.enter(socket.create_connection(listener.getsockname(), PATIENCE))
-    second = scene.enter(socket.socket())
-    second.setblocking(False)
-    second.connect_ex(listener.getsockname())
-    return f"{scene.scheme}://127.0.0.1:{listener.getsockname()[1]}/", {}
+    return f"{scene.scheme}://127.0.0.1:{scene.enter(full_port())}/", {}
 
 
 def handshake(scene: Scene) -> tuple[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The cases: what every loop has to do, whichever it is. Run by `hooks_child` in a process of the loop's own."""
+"""The cases: what every loop has to do, whichever it is. Run by `child.py` in a process of the loop's own."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hooks_world import BIG, NotApplicable, World, in_thread
-
 import urlrequest
+from hooks.world import BIG, NotApplicable, World, in_thread
+from support.waiting import becomes
 from urlrequest import UrlRequest, hooks
 
 if TYPE_CHECKING:
@@ -1170,13 +1170,12 @@ def no_descriptors_left(w: World) -> None:
 
 def _becomes(is_so: Callable[[], bool]) -> bool:
     """Whether something becomes so soon; workers tidy up after the event that a test has seen."""
-    limit = time.monotonic() + 20
-    while time.monotonic() < limit:
+
+    def look() -> bool:
         gc.collect()
-        if is_so():
-            return True
-        time.sleep(0.005)
-    return False
+        return is_so()
+
+    return becomes(look)
 
 
 def _smooth(w: World, frames: list[float], most: float) -> None:

@@ -8,23 +8,22 @@ The test's thread writes to both and then reads from both, so that they work sid
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
-import os
 import pickle
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from compat_catalogue import SCENARIOS
+from compat.catalogue import SCENARIOS
+from support.children import environment
 
 if TYPE_CHECKING:
-    from compat_scenarios import Observation
+    from pathlib import Path
+
+    from compat.scenarios import Observation
 
 __all__ = ["Hung", "Player", "Players", "kivy_is_installed"]
 
-CHILD = Path(__file__).with_name("compat_child.py")
 ENDING = 20.0  # seconds for a process to end by itself
 KIVY_VERSION = "2.3.1"
 
@@ -98,11 +97,12 @@ class Player:
     def _start(self) -> subprocess.Popen[bytes]:
         self._errors = tempfile.TemporaryFile(dir=self._home)  # noqa: SIM115 - closed by close()
         self._process = subprocess.Popen(
-            [sys.executable, str(CHILD), self.name],
+            [sys.executable, "-m", "compat.child", self.name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
             env=_environment(self._home),
+            cwd=self._home,
         )
         self._read("the start")
         return self._process
@@ -147,17 +147,12 @@ class Players:
 
 def _environment(home: Path) -> dict[str, str]:
     """Make the environment of a child: Kivy silent and without a window, no proxies, no certificates of others."""
-    package = importlib.util.find_spec("urlrequest")
-    assert package is not None
-    assert package.origin is not None
     ignored = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir")
-    kept = {name: value for name, value in os.environ.items() if name.lower() not in ignored}
-    return {
-        **kept,
-        "PYTHONPATH": str(Path(package.origin).parent.parent),
-        "PYTHONIOENCODING": "utf-8",
-        "KIVY_HOME": str(home),
-        "KIVY_NO_ARGS": "1",
-        "KIVY_NO_CONSOLELOG": "1",
-        "KIVY_NO_FILELOG": "1",
-    }
+    variables = environment(
+        PYTHONIOENCODING="utf-8",
+        KIVY_HOME=str(home),
+        KIVY_NO_ARGS="1",
+        KIVY_NO_CONSOLELOG="1",
+        KIVY_NO_FILELOG="1",
+    )
+    return {name: value for name, value in variables.items() if name.lower() not in ignored}

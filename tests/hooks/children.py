@@ -1,11 +1,10 @@
-"""Processes of loops: which Python has the toolkit, a screen where one is needed, questions and answers."""
+"""Processes of loops: which Python has the toolkit, questions and answers."""
 
 from __future__ import annotations
 
 import json
 import os
 import selectors
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,12 +15,11 @@ from typing import IO, TYPE_CHECKING, Any
 import certifi
 
 import urlrequest
+from support.children import SYSTEM_PYTHON, TESTS
 
 if TYPE_CHECKING:
-    from hooks_loops import Loop
+    from hooks.loops import Loop
 
-HERE = Path(__file__).parent
-SYSTEM_PYTHON = "/usr/bin/python3"
 CASE_TIME = 60.0  # seconds for one case, the start of the process included
 ENDING_TIME = 30.0  # seconds
 MARKS = {"passed": "ok", "failed": "FAILED", "absent": "-"}
@@ -59,31 +57,6 @@ class Missing(Exception):
     """Something that the loop needs is not installed."""
 
 
-class Screen:
-    """An X server without a screen."""
-
-    def __init__(self) -> None:
-        program = shutil.which("Xvfb")
-        if program is None:
-            raise Missing("Xvfb is not installed (Debian package xvfb)")
-        reading, writing = os.pipe()
-        command = [program, "-displayfd", str(writing), "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-noreset"]
-        if setpriv := shutil.which("setpriv"):
-            command[:0] = [setpriv, "--pdeathsig", "TERM"]  # it ends with the tests, though they be killed
-        self._process = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
-        os.close(writing)
-        with os.fdopen(reading) as number:
-            line = number.readline().strip()  # it comes when the server is ready
-        if not line:
-            self.close()
-            raise Missing("Xvfb does not start")
-        self.name = f":{line}"
-
-    def close(self) -> None:
-        self._process.terminate()
-        self._process.wait()
-
-
 def find_python(loop: type[Loop]) -> str:
     """The Python that has a loop's toolkit."""
     pythons = [sys.executable, SYSTEM_PYTHON] if loop.system else [sys.executable]
@@ -114,7 +87,7 @@ class Child:
         self._environment = {
             **os.environ,
             **loop.environment,
-            "PYTHONPATH": os.pathsep.join([str(library), str(HERE)]),
+            "PYTHONPATH": os.pathsep.join([str(library), str(TESTS)]),
             "PYTHONDONTWRITEBYTECODE": "1",
             "HOME": str(folder),
         }
@@ -149,7 +122,7 @@ class Child:
         return {"status": "failed", "reason": f"{what}\n{tail}", "figures": {}}
 
     def _start(self) -> subprocess.Popen[str]:
-        command = [self._python, str(HERE / "hooks_child.py"), self._loop.title]
+        command = [self._python, "-m", "hooks.child", self._loop.title]
         with self._errors.open("w") as errors:
             return subprocess.Popen(
                 command,

@@ -1,14 +1,14 @@
 """Scenarios that are made from tables: status x progress x file_path, type x body x progress x decode, size x framing.
 
-Their wants are not written out: the rows of the table that may explain a difference know the rules (`compat_rules`).
+Their wants are not written out: the rows of the table that may explain a difference know the rules (`rules.py`).
 """
 
 from __future__ import annotations
 
 from itertools import product
 
-from compat_scenarios import Scenario, Want, chunked, reply
-
+from compat.scenarios import Scenario, Want, reply
+from support.messages import frame_chunks
 from urlrequest.testing import send
 
 __all__ = ["GENERATED"]
@@ -129,7 +129,7 @@ def _of_sizes() -> list[Scenario]:
             octets = reply(200, body, length=False)
         else:
             pieces = [body[:5], body[5:]] if size > 5 else [body] * bool(size)
-            octets = reply(200, chunked(*pieces), "Transfer-Encoding: chunked", length=False)
+            octets = reply(200, frame_chunks(*pieces), "Transfer-Encoding: chunked", length=False)
         made.append(
             Scenario(
                 f"{size} octets {framing} by {chunk_size}",

@@ -1,6 +1,6 @@
 """The process of one loop: reads names of cases, a line each, and answers each with a line of JSON.
 
-Run as a script, by the Python that has the toolkit, with the library and this folder on its path.
+Run as `python -m hooks.child LOOP` by the Python that has the toolkit, with the library and `tests` on its path.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import sys
 import time
 import traceback
 
-from hooks_cases import CASES
-from hooks_loops import LOOPS
-from hooks_world import NotApplicable, World
+from hooks.cases import CASES
+from hooks.loops import LOOPS
+from hooks.world import NotApplicable, World
 
 
 def main() -> None:

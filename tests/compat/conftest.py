@@ -1,8 +1,0 @@
-"""Lets the modules beside the tests be imported, which the child processes do by themselves."""
-
-from __future__ import annotations
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
