@@ -22,6 +22,8 @@ default_role = "code"  # docstrings write `wait()`, as Markdown does
 html_theme = "furo"
 html_title = f"urlrequest {release}"
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 
 myst_heading_anchors = 3
 
