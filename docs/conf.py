@@ -18,6 +18,7 @@ version = release = urlrequest.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "examples"]
 default_role = "code"  # docstrings write `wait()`, as Markdown does
+smartquotes = False  # '' is the empty text, not a closing quotation mark
 
 html_theme = "furo"
 html_title = f"urlrequest {release}"
