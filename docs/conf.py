@@ -18,10 +18,13 @@ version = release = urlrequest.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "examples"]
 default_role = "code"  # docstrings write `wait()`, as Markdown does
+smartquotes = False  # '' is the empty text, not a closing quotation mark
 
 html_theme = "furo"
 html_title = f"urlrequest {release}"
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 
 myst_heading_anchors = 3
 
