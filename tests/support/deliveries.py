@@ -36,8 +36,8 @@ class Request(Callbacks):
         self.log.append((self.name, current))
         self.during(current)
 
-    def deliver_chunk(self, octets: bytes) -> None:
-        self.log.append((self.name, octets))
+    def deliver_chunk(self, chunk: bytes) -> None:
+        self.log.append((self.name, chunk))
 
     def deliver_outcome(self) -> None:
         self.log.append((self.name, "end"))
