@@ -16,6 +16,7 @@ from support.clients import get
 from support.messages import head
 from urlrequest import HTTPConnection, Session, UrlRequest, defaults
 from urlrequest._net import tls_sessions
+from urlrequest._net.stream import NetworkStream
 from urlrequest.errors import IncompleteContent
 from urlrequest.testing import (
     Server,
@@ -183,7 +184,7 @@ def test_17_10_what_ends_in_the_same_moment_is_replaced(
     get(session, server.url)
     server.signal("idle")
     # The moment between the look at the connection and its closing.
-    monkeypatch.setattr("urlrequest._net.stream.NetworkStream.is_readable", lambda stream: False)
+    monkeypatch.setattr(NetworkStream, "is_readable", lambda stream: False)
 
     assert "hello" == get(session, server.url).result
     assert 2 == server.connection_count
@@ -198,7 +199,7 @@ def test_17_10_post_is_never_repeated(
     server.play(send(REPLY), receive(), ending)
     server.respond("/", "hello")
     get(session, server.url)
-    monkeypatch.setattr("urlrequest._net.stream.NetworkStream.is_readable", lambda stream: False)
+    monkeypatch.setattr(NetworkStream, "is_readable", lambda stream: False)
     request = get(session, server.url, on_error=print, **options)
 
     assert isinstance(request.error, ConnectionError)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from urlrequest._content import resumable_file
 
-__all__ = ["OLD", "make_target", "names_beside", "part_paths"]
+__all__ = ["OLD", "make_target", "names_beside", "names_in", "part_paths"]
 
 OLD = b"the old content"
 
@@ -20,9 +20,14 @@ def make_target(parent: Path) -> Path:
     return path
 
 
+def names_in(folder: Path) -> list[str]:
+    """The names of all that is in a folder, in order."""
+    return sorted(entry.name for entry in folder.iterdir())
+
+
 def names_beside(path: Path) -> list[str]:
     """The names of all that is in the file's folder, in order."""
-    return sorted(entry.name for entry in path.parent.iterdir())
+    return names_in(path.parent)
 
 
 def part_paths(path: Path) -> tuple[Path, Path]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.bodies import fill, pattern
+from support.files import names_in
 from urlrequest._content import file_sink
 from urlrequest._content.file_sink import WRITE_SIZE, FileSink, check_file_path
 
@@ -18,26 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes and special files as of POSIX")
-
-
-def fill(sink: FileSink, octets: bytes, piece: int) -> None:
-    """Put bytes into the room that a sink lends, at most so many at a time, as a stream does."""
-    done = 0
-    while done < len(octets):
-        with sink.room() as room:
-            assert len(room)
-            size = min(piece, len(room), len(octets) - done)
-            room[:size] = octets[done : done + size]
-        sink.filled(size)
-        done += size
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
-
-
-def pattern(size: int) -> bytes:
-    return (bytes(range(251)) * (size // 251 + 1))[:size]
 
 
 # file_path
@@ -94,7 +76,7 @@ def test_12_1_file(folder: Path, size: int, is_known: bool) -> None:
     save(folder / "f", pattern(size), size if is_known else None)
 
     assert pattern(size) == (folder / "f").read_bytes()
-    assert ["f"] == names(folder)
+    assert ["f"] == names_in(folder)
 
 
 @pytest.mark.parametrize("length", [1, 5])
@@ -131,14 +113,14 @@ def test_12_1_nothing_without_a_commit(folder: Path) -> None:
             sink.expect(None)
             sink.write(pattern(3 * WRITE_SIZE))
 
-    assert ["f"] == names(folder)
+    assert ["f"] == names_in(folder)
     assert (b"old", 1) == (path.read_bytes(), path.stat().st_mtime_ns)
 
 
 def test_12_1_the_neighbour_is_in_the_same_folder(folder: Path) -> None:
     """Contract 12.1: the temporary file is a neighbour, so that the replacing is one step of the file system."""
     with FileSink(str(folder / "f")):
-        (name,) = names(folder)
+        (name,) = names_in(folder)
         assert name.startswith(".urlrequest-")
         assert name.endswith(".tmp")
 
@@ -217,7 +199,7 @@ def test_file_1_faults_leave_nothing(
             save(path, pattern(4 * WRITE_SIZE))
 
     assert code == caught.value.errno
-    assert (["f"] if existing else []) == names(folder)
+    assert (["f"] if existing else []) == names_in(folder)
     if existing:
         assert (b"old", 1) == (path.read_bytes(), path.stat().st_mtime_ns)
 
@@ -230,7 +212,7 @@ def test_file_1_fault_while_it_is_made(folder: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(PermissionError):
         FileSink(str(folder / "f"))
 
-    assert [] == names(folder)
+    assert [] == names_in(folder)
 
 
 def test_file_1_short_writes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,7 +286,7 @@ def test_12_2_no_folder_there(folder: Path, name: str) -> None:
     with pytest.raises((FileNotFoundError, NotADirectoryError)):
         FileSink(str(folder / name))
 
-    assert ["file"] == names(folder)
+    assert ["file"] == names_in(folder)
 
 
 @posix
@@ -380,7 +362,7 @@ def test_fault_94_symbolic_links(folder: Path, tmp_path: Path, exists: bool) -> 
 
     assert (folder / "link").is_symlink()
     assert b"new" == (other / "real").read_bytes()
-    assert (["link"], ["real"]) == (names(folder), names(other))
+    assert (["link"], ["real"]) == (names_in(folder), names_in(other))
 
 
 @posix

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.files import names_in
 from urlrequest._content import file_sink, resumable_file
 from urlrequest._content.resumable_file import ResumableFileSink
 from urlrequest._http.headers import Headers
@@ -47,15 +48,11 @@ def begin(path: Path, octets: bytes, url: str = URL) -> None:
         sink.write(octets)
 
 
-def names(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in folder.iterdir())
-
-
 def test_12_3_part_file_and_sidecar(tmp_path: Path) -> None:
     """Contract 12.3: the part file and a sidecar that describes it lie beside the target, readable by us alone."""
     begin(tmp_path / "target", CONTENT[:50])
 
-    part, sidecar = names(tmp_path)
+    part, sidecar = names_in(tmp_path)
     assert part + ".json" == sidecar
     assert CONTENT[:50] == (tmp_path / part).read_bytes()
     assert [0o600] * 2 == [(tmp_path / name).stat().st_mode & 0o777 for name in (part, sidecar)]
@@ -66,7 +63,7 @@ def test_12_3_two_files_have_two_part_files(tmp_path: Path) -> None:
     for name in ("a", "b", "x" * 255, "ü", os.fsdecode(b"\xff")):
         begin(tmp_path / name, CONTENT[:50])
 
-    assert 10 == len(names(tmp_path))
+    assert 10 == len(names_in(tmp_path))
 
 
 def test_part_1_sidecar_before_the_first_byte(tmp_path: Path) -> None:
@@ -83,7 +80,7 @@ def test_part_1_sidecar_before_the_first_byte(tmp_path: Path) -> None:
         assert 0 == part.stat().st_size  # gathered, not yet written
         sink.commit()
 
-    assert ["target"] == names(tmp_path)
+    assert ["target"] == names_in(tmp_path)
 
 
 @pytest.mark.parametrize("written", ["nothing", "beginning"])
@@ -101,7 +98,7 @@ def test_part_1_sidecar_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(os, "write", short)
     begin(tmp_path / "target", CONTENT[:50])
 
-    assert [] == names(tmp_path)
+    assert [] == names_in(tmp_path)
 
 
 def test_part_3_lock_is_held_until_both_files_are_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -143,7 +140,7 @@ def test_part_3_useless_part_is_removed_under_the_lock(monkeypatch: pytest.Monke
     with make(tmp_path / "target") as sink:
         sink.accepts(head())
 
-    assert (1, []) == (len(tries), names(tmp_path))
+    assert (1, []) == (len(tries), names_in(tmp_path))
 
 
 def test_part_3_second_taker_is_refused(tmp_path: Path) -> None:
@@ -153,7 +150,7 @@ def test_part_3_second_taker_is_refused(tmp_path: Path) -> None:
     with make(tmp_path / "target"):
         pass
 
-    assert [] == names(tmp_path)
+    assert [] == names_in(tmp_path)
 
 
 def test_part_3_opened_just_before_it_is_put_in_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -253,7 +250,7 @@ def test_part_4_what_is_of_no_use_is_not_kept(tmp_path: Path, error: Exception |
     sink.write(CONTENT[:50])
     sink.__exit__(None if error is None else type(error), error, None)
 
-    assert (2 if error is None else 0) == len(names(tmp_path))
+    assert (2 if error is None else 0) == len(names_in(tmp_path))
 
 
 def test_11_3_commit_of_less_than_was_announced(tmp_path: Path) -> None:
@@ -265,7 +262,7 @@ def test_11_3_commit_of_less_than_was_announced(tmp_path: Path) -> None:
         with pytest.raises(IncompleteContent):
             sink.commit()
 
-    assert [] == names(tmp_path)
+    assert [] == names_in(tmp_path)
 
 
 def test_12_3_folder_that_is_gone(tmp_path: Path) -> None:
@@ -280,4 +277,4 @@ def test_12_3_folder_that_is_gone(tmp_path: Path) -> None:
             entry.unlink()
         folder.rmdir()
 
-    assert [] == names(tmp_path)
+    assert [] == names_in(tmp_path)

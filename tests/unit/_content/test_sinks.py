@@ -5,26 +5,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.bodies import fill, pattern
 from urlrequest._content.sinks import FIRST_SIZE, MAX_STEP, MemorySink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-def fill(sink: MemorySink, octets: bytes, piece: int) -> None:
-    """Put bytes into the room that a sink lends, at most so many at a time, as a stream does."""
-    done = 0
-    while done < len(octets):
-        with sink.room() as room:
-            assert len(room)
-            size = min(piece, len(room), len(octets) - done)
-            room[:size] = octets[done : done + size]
-        sink.filled(size)
-        done += size
-
-
-def pattern(size: int) -> bytes:
-    return (bytes(range(251)) * (size // 251 + 1))[:size]
 
 
 SIZES = [0, 1, 7, FIRST_SIZE - 1, FIRST_SIZE, FIRST_SIZE + 1, 3 * FIRST_SIZE + 5, 1_000_003]

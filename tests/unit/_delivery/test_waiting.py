@@ -8,66 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from urlrequest._client.callbacks import Callbacks, run_progress
-from urlrequest._delivery.events import ProgressRun
-from urlrequest._delivery.lifecycle import Lifecycle
+from support.deliveries import Loop
 from urlrequest._delivery.mailbox import Mailbox, Subscription
-from urlrequest._delivery.queue import DispatchQueue
 from urlrequest._delivery.waiting import as_completed, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-class Request(Callbacks):
-    """A receiver with its mailbox in a queue; it notes its events in a common log."""
-
-    def __init__(self, name: str, queue: DispatchQueue, log: list[Any], *, callbacks: bool = True) -> None:
-        self.name, self.log, self.callbacks = name, log, callbacks
-        self.lifecycle = Lifecycle()
-        self.during: Callable[[Any], object] = lambda event: None
-        self.on_progress = lambda _, current, _total: self._note(current)
-        self.mailbox = Mailbox(self, queue)
-
-    def has_callback(self) -> bool:
-        return self.callbacks
-
-    def deliver_progress(self, run: ProgressRun, most: int, until: float | None) -> int:
-        return run_progress(self, run, most, until, self.lifecycle)
-
-    def _note(self, current: int) -> None:
-        self.log.append((self.name, current))
-        self.during(current)
-
-    def deliver_outcome(self) -> None:
-        self.log.append((self.name, "end"))
-        self.during("end")
-
-    def publish_outcome(self) -> bool:
-        self.log.append((self.name, "published"))
-        return True
-
-    def progress(self, count: int = 1) -> None:
-        self.mailbox.post_progress(ProgressRun(0, 1, count, -1))
-
-    def settle(self) -> None:
-        self.lifecycle.is_settled = True
-        self.mailbox.post_outcome()
-
-
-class Loop:
-    """A queue and the number of its wake-ups."""
-
-    def __init__(self) -> None:
-        self.wakeups = 0
-        self.queue = DispatchQueue(self.wake)
-        self.log: list[Any] = []
-
-    def wake(self) -> None:
-        self.wakeups += 1
-
-    def request(self, name: str = "a", **options: Any) -> Request:
-        return Request(name, self.queue, self.log, **options)
 
 
 @pytest.fixture
