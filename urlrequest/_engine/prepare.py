@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 from importlib import import_module
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from urlrequest._concurrency.deadline import check_seconds
 from urlrequest._content.codings import accepted_codings
 from urlrequest._http.fields import cookie_text, field_names, first_value, join_cookies, read_fields, without
 from urlrequest._http.request_head import build_fields, check_method
-from urlrequest._http.target import Target, parse_target
+from urlrequest._http.target import Target, parse_target, percent_encode
 from urlrequest._http1.connection import HTTPSConnection
 from urlrequest._net.route import Route
 from urlrequest._net.tls_settings import check_tls
@@ -174,7 +174,7 @@ def _with_query(path: str, params: object) -> str:
     if isinstance(params, dict | list | tuple):
         query = urlencode(params, doseq=True)
     elif isinstance(params, str):
-        query = quote(params, safe="!$&'()*+,;=:@/?-._~%")
+        query = percent_encode(params)
     else:
         raise TypeError(f"params is {type(params).__name__}; a dict, a list of pairs or text is needed")
     if not query:
