@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import threading
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -221,6 +222,16 @@ def test_17_1_params(form: str, params: Any, expected: Any, query: str) -> None:
     assert [*([["q", "0"]] if query == "?q=0" else []), *expected] == result["query"]
 
 
+def test_10_6_the_same_values_everywhere(form: str) -> None:
+    """Contract 10.6: query, form and fields beside files are the same entries, None leaves one out."""
+    values = {"a": None, "b": [1, None, 2.5], "c": (), "d": True, "e": b"\xc3\xa4", "f": Decimal("1.0"), "g": "", 5: 6}
+    expected = [["b", "1"], ["b", "2.5"], ["d", "True"], ["e", "ä"], ["f", "1.0"], ["g", ""], ["5", "6"]]
+
+    assert expected == post(form, params=values, req_body=b"")["query"]
+    assert expected == post(form, req_body=values)["fields"]
+    assert expected == post(form, req_body=values, files={"f": ("f", b"")})["fields"]
+
+
 def test_17_1_json(server: Server) -> None:
     """Contract 17.1: `json` is the body, with its type; the user's own type wins."""
     server.route("/", lambda request: Reply(200, request.body, {"Content-Type": "application/json"}))
@@ -238,6 +249,9 @@ BAD = {
     "json and body": ({"json": {}, "req_body": b""}, ValueError),
     "json and files": ({"json": {}, "files": {}}, ValueError),
     "json of objects": ({"json": object()}, TypeError),
+    "json of nan": ({"json": {"a": float("nan")}}, ValueError),
+    "params in params": ({"params": {"a": {"b": 1}}}, TypeError),
+    "lists in lists": ({"req_body": {"a": [["b"]]}}, TypeError),
     "files and type": ({"files": {}, "req_headers": {"Content-Type": "text/plain"}}, ValueError),
     "files of text": ({"files": "file"}, TypeError),
     "files of numbers": ({"files": 5}, TypeError),

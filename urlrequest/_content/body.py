@@ -88,9 +88,17 @@ def make_json_body(value: Any) -> Body:
     Raises:
         TypeError, ValueError: The value cannot be written as JSON.
     """
+    return _whole(_json_text(value).encode(), "application/json")
+
+
+def _json_text(value: Any) -> str:
+    """JSON text as other programs read it: NaN and infinities are none (RFC 8259, section 6)."""
     import json  # most requests send no JSON
 
-    return _whole(json.dumps(value).encode(), "application/json")
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError as error:
+        raise ValueError(f"the body cannot be written as JSON: {error}") from None
 
 
 def _memory_of(source: Any) -> memoryview | None:
@@ -122,12 +130,10 @@ def _whole(octets: bytes | memoryview, content_type: str | None = None) -> Body:
 def _dict_body(fields: Mapping[Any, Any], content_type: str | None, charset: str) -> Body:
     media_type = (content_type or "").partition(";")[0].strip().lower()
     if media_type == "application/json" or media_type.endswith("+json"):
-        import json  # most requests send no JSON
+        return _whole(_json_text(fields).encode(charset))
+    from .form import encode_form  # few requests send a form
 
-        return _whole(json.dumps(fields).encode(charset))
-    from urllib.parse import urlencode
-
-    return _whole(urlencode(fields, doseq=True).encode("ascii"), "application/x-www-form-urlencoded")
+    return _whole(encode_form(fields, "req_body").encode("ascii"), "application/x-www-form-urlencoded")
 
 
 def _list_body(items: list[Any] | tuple[Any, ...], charset: str) -> Body:

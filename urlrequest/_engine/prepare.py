@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 from importlib import import_module
-from urllib.parse import urlencode
 
 from urlrequest._concurrency.deadline import check_seconds
 from urlrequest._content.codings import accepted_codings
@@ -171,10 +170,12 @@ def _make_body(options: Options, fields: Fields) -> Body | None:
 
 def _with_query(path: str, params: object) -> str:
     """The path with `params` at the end of its query."""
-    if isinstance(params, dict | list | tuple):
-        query = urlencode(params, doseq=True)
-    elif isinstance(params, str):
+    if isinstance(params, str):
         query = percent_encode(params)
+    elif isinstance(params, dict | list | tuple):
+        from urlrequest._content.form import encode_form  # few requests have parameters
+
+        query = encode_form(params, "params")
     else:
         raise TypeError(f"params is {type(params).__name__}; a dict, a list of pairs or text is needed")
     if not query:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from urlrequest._content.body import PIECE_SIZE, Body, make_body
+from urlrequest._content.body import PIECE_SIZE, Body, make_body, make_json_body
 from urlrequest._content.text import decode_text
 from urlrequest.errors import IncompleteContent
 
@@ -24,6 +24,16 @@ if TYPE_CHECKING:
 
 def octets(body: Body) -> bytes:
     return b"".join(map(bytes, body.pieces()))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), [{"a": -float("inf")}], {"a": float("nan")}])
+def test_10_6_json_has_no_such_numbers(value: object) -> None:
+    """Contract 10.6: NaN and infinities are no JSON (RFC 8259, section 6), whatever JSON a body is made from."""
+    with pytest.raises(ValueError, match="JSON"):
+        make_json_body(value)
+    if isinstance(value, dict):
+        with pytest.raises(ValueError, match="JSON"):
+            make_body(value, "application/problem+json; charset=utf-8")
 
 
 @pytest.mark.parametrize(
