@@ -548,6 +548,36 @@ def test_10_3_headers(echo: Server, recorder: Any, headers: Any, sent: list[str]
     assert sent == echo.requests[0].header_values("X-Own")
 
 
+def test_10_3_each_value_is_encoded_by_itself(echo: Server, recorder: Any) -> None:
+    """Contract 10.3: bytes stay bytes, text is Latin-1 or else utf-8, whatever the other values are."""
+    recorder.run(
+        echo.url,
+        req_headers=[("X-Bytes", b"\xe4\xff"), ("X-Latin", "é"), ("X-Other", "€"), ("Cookie", "k=ü")],
+        cookies={"a": "é", "b": "€", "c": b"\xff"},
+        user_agent="ñ",
+    )
+
+    def sent(name: str) -> bytes:
+        return b"|".join(value.encode("latin-1") for value in echo.requests[0].header_values(name))
+
+    assert (b"\xe4\xff", b"\xe9", "€".encode(), b"\xf1") == tuple(
+        map(sent, ("X-Bytes", "X-Latin", "X-Other", "User-Agent"))
+    )
+    assert b"k=\xfc; a=\xe9; b=\xe2\x82\xac; c=\xff" == sent("Cookie")
+
+
+def test_10_3_echoed_cookies_keep_their_bytes(server: Server) -> None:
+    """Contract 10.3: a session returns a cookie's bytes as they came, beside a cookie of the user's in other text."""
+    server.play(send(b"HTTP/1.1 204 X\r\nSet-Cookie: s=\xc3\xa9\xff; Path=/\r\n\r\n"))
+    server.play(send(reply()))
+    with Session() as session:
+        session.request(server.url, on_finish=bool).wait(timeout=30)
+        session.request(server.url, on_finish=bool, cookies={"own": "€"}, req_headers={"X": "€"}).wait(timeout=30)
+
+    cookies = (server.requests[1].header("Cookie") or "").encode("latin-1").split(b"; ")
+    assert [b"own=\xe2\x82\xac", b"s=\xc3\xa9\xff"] == sorted(cookies)
+
+
 @pytest.mark.parametrize("name", ["Host", "User-Agent", "Accept-Encoding"])
 def test_10_3_the_callers_win(echo: Server, recorder: Any, name: str) -> None:
     """Contract 10.3: a caller's field replaces ours, whatever its spelling, and None takes ours away."""
