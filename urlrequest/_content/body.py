@@ -34,11 +34,12 @@ class Body:
         length: Bytes in all; None: unknown, so they are sent in chunks (RFC 9112, section 7.1).
         content_type: The type of the content when the user names none.
         is_replayable: The content can be read a second time.
+        is_begun: The sender has begun to read the content.
         on_sent: The sender calls it with the number of bytes sent so far, and whether these are all: before the first
             byte, after each piece, and at the end, when the system has taken the last one. None: no calls.
     """
 
-    __slots__ = ("content_type", "is_replayable", "length", "on_sent", "pieces")
+    __slots__ = ("content_type", "is_begun", "is_replayable", "length", "on_sent", "pieces")
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class Body:
         self.length = length
         self.content_type = content_type
         self.is_replayable = is_replayable
+        self.is_begun = False
         self.on_sent: Callable[[int, bool], None] | None = None
 
 
@@ -159,7 +161,8 @@ def _file_body(file: Any, charset: str) -> Body:
         return Body(lambda: _read(file, None, charset), None)
     length = _length_of(file)
     if length is None:
-        return Body(lambda: _read(file, None, charset), None)
+        length = _said_length(file)
+        return Body(lambda: _read(file, length, charset), length)
     position = file.tell()
     return Body(lambda: _read_from(file, position, length, charset), length, is_replayable=True)
 
@@ -174,6 +177,25 @@ def _length_of(file: Any) -> int | None:
     except (AttributeError, OSError, ValueError):
         return None
     return max(0, int(end) - int(position))
+
+
+def _said_length(file: Any) -> int | None:
+    """Bytes of a file that cannot seek, as its `len()` or its attribute `len` says; None where it says nothing.
+
+    Objects that make a form while they are read have one of these, as do files behind a progress bar.
+    """
+    length: Any
+    try:
+        length = len(file)
+    except (TypeError, ValueError, OverflowError):
+        length = getattr(file, "len", None)
+    if isinstance(length, bool) or not isinstance(length, int) or length < 0:
+        return None
+    try:
+        position = int(file.tell())
+    except (AttributeError, TypeError, OSError, ValueError):
+        position = 0
+    return max(0, length - position)
 
 
 def _read_from(file: Any, position: int, length: int, charset: str) -> Iterator[bytes]:

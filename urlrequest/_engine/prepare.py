@@ -39,6 +39,7 @@ __all__ = ["find_target", "prepare_redirected", "prepare_request"]
 
 USER_AGENT = f"urlrequest/{__version__}"
 MAX_REDIRECTS = 20  # redirects, of follow_redirects=True
+_OWN_FIELDS = frozenset({"accept-encoding", "expect"})  # unless the user names them
 MAX_CACHED_PATH = 2048  # characters; a request with a longer path is prepared each time
 
 
@@ -98,6 +99,7 @@ def _combine(
         max_size=_check_count("max_size", options.max_size),
         is_resumed=bool(options.resume) and file_path is not None and method == "GET" and "range" not in named,
         checksum=_check_checksum(options.checksum),
+        own_fields=_OWN_FIELDS - named,
         secrets=CREDENTIAL_FIELDS.union(secrets),
     )
 
