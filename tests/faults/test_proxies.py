@@ -126,14 +126,14 @@ def test_14_1_absolute_form(server: Server, recorder: Any) -> None:
     """Contract 14.1: http goes to the proxy in absolute form with proxy_headers, without userinfo and fragment."""
     server.play(send(reply()))
     request = recorder.run(
-        "http://user:origin@Origin.Test/p?q#fragment",
+        "http://user:origin@Origin.Test/p[1]?q=%|#fragment",
         req_headers={"Proxy-Authorization": "stray", "X-Own": "1"},
         **through(server, proxy_headers={"X-Proxy": "2", "Proxy-Authorization": "Basic cHJveHk="}),
     )
 
     assert "hello" == request.result
     (received,) = server.requests
-    assert ("GET", "http://origin.test/p?q") == (received.method, received.target)
+    assert ("GET", "http://origin.test/p%5B1%5D?q=%25%7C") == (received.method, received.target)
     assert "origin.test" == received.header("Host")
     assert ("1", "2") == (received.header("X-Own"), received.header("X-Proxy"))
     assert ["Basic cHJveHk="] == received.header_values("Proxy-Authorization")

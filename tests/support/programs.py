@@ -32,8 +32,17 @@ __all__ = [
     "program",
     "running",
     "tinyproxy",
+    "tomcat",
     "virtual_screen",
 ]
+
+TOMCAT = """
+<Server port="-1"><Service name="Catalina">
+    <Connector port="{port}" address="127.0.0.1" protocol="HTTP/1.1"/>
+    <Engine name="Catalina" defaultHost="localhost"><Host name="localhost" appBase="webapps"/></Engine>
+</Service></Server>
+"""
+TOMCAT_HOME = "/usr/share/tomcat10"
 
 ENDING_TIME = 20.0  # seconds
 PORTS = range(20_000, 32_000)  # below those that systems give to connections, which come and go meanwhile
@@ -193,6 +202,27 @@ def microsocks(folder: Path, *options: str) -> Iterator[int]:
     path, port = program("microsocks"), free_port()
     with running([path, "-i", "127.0.0.1", "-p", str(port), *options], port, folder / "microsocks.log"):
         yield port
+
+
+@contextmanager
+def tomcat(folder: Path) -> Iterator[str]:
+    """Run Tomcat without any application, so that it responds 404 to what it accepts, and 400 to the rest; its URL.
+
+    Args:
+        folder: Where it keeps its own files.
+    """
+    java, port = program("java", "default-jre-headless"), free_port()
+    if not os.path.exists(f"{TOMCAT_HOME}/bin/bootstrap.jar"):
+        missing("Tomcat is not installed (on Debian: apt-get install tomcat10-common)")
+    for name in ("conf", "temp", "webapps/ROOT"):
+        (folder / name).mkdir(parents=True)
+    (folder / "conf/server.xml").write_text(TOMCAT.format(port=port))
+    (folder / "conf/web.xml").write_text('<web-app xmlns="https://jakarta.ee/xml/ns/jakartaee" version="5.0"/>')
+    places = [f"-Dcatalina.home={TOMCAT_HOME}", f"-Dcatalina.base={folder}", f"-Djava.io.tmpdir={folder}/temp"]
+    jars = f"{TOMCAT_HOME}/bin/bootstrap.jar:{TOMCAT_HOME}/bin/tomcat-juli.jar"
+    command = [java, *places, "-cp", jars, "org.apache.catalina.startup.Bootstrap", "start"]
+    with running(command, port, folder / "tomcat.out"):
+        yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager

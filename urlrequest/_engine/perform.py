@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from urlrequest._http.fields import without
+from urlrequest._http.fields import field_names, without
+from urlrequest._http.retry import may_repeat
 from urlrequest.errors import TooManyRedirects
 
 from .exchange import send_request
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from .plan import PreparedRequest
 
 __all__ = ["perform"]
+
+# Statuses by which a server refuses a field of the request that is the library's own idea, not the user's: 417 (RFC
+# 9110, section 10.1.1) and 406, which some servers send for an Accept-Encoding. Range is up to `ResumableFileSink`.
+REFUSED_FIELDS = {417: "expect", 406: "accept-encoding"}
 
 
 def perform(options: Options, shared: Shared, scope: CancelScope, observer: Observer) -> Answer:
@@ -72,9 +77,15 @@ def _follow(
         with send_request(prepared, shared, scope) as exchange:
             head = exchange.response.head
             following = _find_redirect(prepared, head) if prepared.redirect_limit else None
-            if following is None and (file is None or file.accepts(head)):
+            refused = REFUSED_FIELDS.get(head.status)
+            if refused is not None and not _can_leave_out(refused, prepared):
+                refused = None
+            if following is None and refused is None and (file is None or file.accepts(head)):
                 return receive(exchange.response, prepared, file, options, scope, observer)
             exchange.discard_body()
+        if refused is not None:
+            prepared = prepared.replace(fields=without(prepared.fields, {refused}))
+            continue
         if following is None:  # the rest of the file is not to be had: all of it is asked for
             prepared = prepared.replace(fields=without(prepared.fields, {"range", "if-range"}))
             continue
@@ -85,6 +96,22 @@ def _follow(
 
         observer.redirect_followed(Hop(prepared.target.url, head.status, head.headers))
         prepared = prepare_redirected(prepared, following, options, observer.connection_class(following.target.scheme))
+
+
+def _can_leave_out(name: str, prepared: PreparedRequest) -> bool:
+    """Whether the request may be sent again without a field of the library's own.
+
+    A server that refuses an expectation has not acted on the request; for other fields it may have.
+
+    Args:
+        name: Of the field, in lower case.
+    """
+    if name not in prepared.own_fields or name not in field_names(prepared.fields):
+        return False
+    body = prepared.body
+    if name == "expect":
+        return body is None or body.is_replayable or not body.is_begun
+    return may_repeat(prepared.method, body)
 
 
 def _open_file(path: str, prepared: PreparedRequest, scope: CancelScope) -> FileSink:

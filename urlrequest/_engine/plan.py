@@ -37,12 +37,14 @@ class PreparedRequest(Record):
         max_size: The largest body of a response, in bytes, or None.
         is_resumed: A partial download is kept, and continued.
         checksum: What the body of the response must have, as "sha256:<hex>", or None.
+        own_fields: Names of the fields, in lower case, that are the library's own idea and are left out where a server
+            refuses the request because of them.
         secrets: Names of the fields that are for this origin alone, in lower case.
     """
 
     __slots__ = (
         "body", "checksum", "chunk_size", "decodes_content", "fields", "file_path", "is_resumed", "max_size",
-        "method", "progress_interval", "redirect_limit", "retries", "route", "secrets", "target",
+        "method", "own_fields", "progress_interval", "redirect_limit", "retries", "route", "secrets", "target",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +64,7 @@ class PreparedRequest(Record):
         max_size: int | None,
         is_resumed: bool,
         checksum: str | None,
+        own_fields: frozenset[str],
         secrets: frozenset[str],
     ) -> None:
         self.method = method
@@ -78,6 +81,7 @@ class PreparedRequest(Record):
         self.max_size = max_size
         self.is_resumed = is_resumed
         self.checksum = checksum
+        self.own_fields = own_fields
         self.secrets = secrets
 
 

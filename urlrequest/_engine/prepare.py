@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 from importlib import import_module
-from urllib.parse import quote, urlencode
 
 from urlrequest._concurrency.deadline import check_seconds
 from urlrequest._content.codings import accepted_codings
 from urlrequest._http.fields import cookie_text, field_names, first_value, join_cookies, read_fields, without
 from urlrequest._http.request_head import build_fields, check_method
-from urlrequest._http.target import Target, parse_target
+from urlrequest._http.target import Target, parse_target, percent_encode
 from urlrequest._http1.connection import HTTPSConnection
 from urlrequest._net.route import Route
 from urlrequest._net.tls_settings import check_tls
@@ -40,6 +39,7 @@ __all__ = ["find_target", "prepare_redirected", "prepare_request"]
 
 USER_AGENT = f"urlrequest/{__version__}"
 MAX_REDIRECTS = 20  # redirects, of follow_redirects=True
+_OWN_FIELDS = frozenset({"accept-encoding", "expect"})  # unless the user names them
 MAX_CACHED_PATH = 2048  # characters; a request with a longer path is prepared each time
 
 
@@ -99,6 +99,7 @@ def _combine(
         max_size=_check_count("max_size", options.max_size),
         is_resumed=bool(options.resume) and file_path is not None and method == "GET" and "range" not in named,
         checksum=_check_checksum(options.checksum),
+        own_fields=_OWN_FIELDS - named,
         secrets=CREDENTIAL_FIELDS.union(secrets),
     )
 
@@ -171,10 +172,12 @@ def _make_body(options: Options, fields: Fields) -> Body | None:
 
 def _with_query(path: str, params: object) -> str:
     """The path with `params` at the end of its query."""
-    if isinstance(params, dict | list | tuple):
-        query = urlencode(params, doseq=True)
-    elif isinstance(params, str):
-        query = quote(params, safe="!$&'()*+,;=:@/?-._~%")
+    if isinstance(params, str):
+        query = percent_encode(params)
+    elif isinstance(params, dict | list | tuple):
+        from urlrequest._content.form import encode_form  # few requests have parameters
+
+        query = encode_form(params, "params")
     else:
         raise TypeError(f"params is {type(params).__name__}; a dict, a list of pairs or text is needed")
     if not query:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from .fields import LENGTH, all_values, cookie_text, field_names, is_token, join_cookies, without
+from .fields import LENGTH, all_values, cookie_text, field_names, is_token, join_cookies, sent_text, without
 from .headers import Headers
 
 TYPE_CHECKING = False
@@ -159,5 +159,5 @@ def encode_head(method: str, target: str, fields: Iterable[tuple[str, str]]) -> 
     text = "".join(pieces)
     try:
         return text.encode("latin-1")
-    except UnicodeEncodeError:
-        return text.encode()  # RFC 9110, section 5.5, wants ASCII; UTF-8 is what servers expect for the rest
+    except UnicodeEncodeError:  # a user's connection class has added a field
+        return "".join(map(sent_text, pieces)).encode("latin-1")

@@ -66,7 +66,9 @@ def send_foreign(connection: Any, method: str, target: str, fields: Fields, body
     headers = dict(Headers(without(fields, {"transfer-encoding"})))
     if body is None:
         connection.request(method, target, body=None, headers=headers)
-    elif body.length is None or body.length > SMALL_BODY:
+        return
+    body.is_begun = True
+    if body.length is None or body.length > SMALL_BODY:
         connection.request(method, target, body=_taken_parts(body), headers=headers)
     else:
         content = b"".join(body.pieces())

@@ -63,6 +63,9 @@ def test_17_4_what_is_no_redirect(status: int, location: str | None) -> None:
         ("/next#part", "http://a.test/next"),
         (" /next\t", "http://a.test/next"),
         ("/ä b", "http://a.test/%C3%A4%20b"),
+        ("/a[1]|%zz%20^", "http://a.test/a%5B1%5D%7C%25zz%20%5E"),
+        ("?{x}=\\", "http://a.test/folder/page?%7Bx%7D=%5C"),
+        ('next"<>`', "http://a.test/folder/next%22%3C%3E%60"),
     ],
 )
 def test_17_4_location(location: str, url: str) -> None:

@@ -304,6 +304,8 @@ def test_encode_head() -> None:
     assert b"GET / HTTP/1.1\r\n\r\n" == encode_head("GET", "/", [])
     assert b"PUT /a?b HTTP/1.1\r\nHost: h\r\nX: \xe9\r\n\r\n" == encode_head("PUT", "/a?b", [("Host", "h"), ("X", "é")])
     assert b"GET / HTTP/1.1\r\nX: \xe2\x82\xac\r\n\r\n" == encode_head("GET", "/", [("X", "€")])
+    mixed = [("A", "\xe9"), ("B", "€"), ("C", "\xff")]
+    assert b"GET / HTTP/1.1\r\nA: \xe9\r\nB: \xe2\x82\xac\r\nC: \xff\r\n\r\n" == encode_head("GET", "/", mixed)
 
 
 def test_encoded_heads_take_the_text_itself() -> None:
