@@ -27,6 +27,7 @@ __all__ = [
     "first_value",
     "is_token",
     "join_cookies",
+    "octet_text",
     "read_fields",
     "read_pairs",
     "without",
@@ -135,6 +136,15 @@ def without(fields: Iterable[tuple[str, str]], names: Container[str]) -> Fields:
     return [field for field in fields if field[0].lower() not in names]
 
 
+def octet_text(text: str) -> str:
+    """The text with one character for each octet: what does not fit into Latin-1 is utf-8 (RFC 9110, section 5.5)."""
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode().decode("latin-1")
+    return text
+
+
 def cookie_text(cookies: object) -> str:
     """The value of a Cookie field for cookies given as str or dict.
 
@@ -143,12 +153,15 @@ def cookie_text(cookies: object) -> str:
     """
     if not isinstance(cookies, dict):
         return _read_value("Cookie", cookies, "cookies")
-    pairs = [[_read_value("Cookie", text, "cookies") for text in pair] for pair in cookies.items()]
+    pairs = [[octet_text(_read_value("Cookie", text, "cookies")) for text in pair] for pair in cookies.items()]
     return "; ".join("=".join(pair) for pair in pairs)
 
 
 def join_cookies(fields: Fields, text: str) -> Fields:
-    """The fields with more cookies; a request has one Cookie field at most (RFC 6265, section 5.4)."""
+    """The fields with more cookies; a request has one Cookie field at most (RFC 6265, section 5.4).
+
+    What the characters of one text are sent as does not depend on those of another.
+    """
     others = without(fields, {"cookie"})
-    joined = "; ".join(value for value in (*all_values(fields, "cookie"), text) if value)
+    joined = "; ".join(octet_text(value) for value in (*all_values(fields, "cookie"), text) if value)
     return [*others, ("Cookie", joined)] if joined else others
