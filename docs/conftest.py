@@ -48,6 +48,12 @@ class Site:
         server.respond("/report.pdf", REPORT, headers={"Content-Type": "application/pdf"})
         server.respond("/missing", "There is no such thing.", status=404, headers=text)
         server.respond("/old", "It has moved.", status=301, headers={**text, "Location": "/hello.json"})
+        server.respond(
+            "/login",
+            "Welcome, Ada",
+            headers=[*text.items(), ("Set-Cookie", "sid=made-up"), ("Set-Cookie", "csrf=token")],
+        )
+        server.route("/account", self.show_account)
         server.route("/items", self.describe)
         server.route("/slow", lambda request: Reply(body=self.dawdle()))
         return server
@@ -55,6 +61,10 @@ class Site:
     def describe(self, request: RecordedRequest) -> Reply:
         told = {"method": request.method, "type": request.header("Content-Type"), "body": request.body.decode()}
         return Reply(201, json.dumps(told), {"Content-Type": "application/json"})
+
+    def show_account(self, request: RecordedRequest) -> Reply:
+        known = (request.header("Cookie") or "").startswith("sid=made-up")
+        return Reply(200, "Ada's account") if known else Reply(401, "Who is there?")
 
     def dawdle(self) -> Iterator[bytes]:
         """Start a body and never end it."""

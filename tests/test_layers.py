@@ -52,9 +52,13 @@ HEAVY = [
     "wx",
     "pygame",
     "urlrequest._cli.main",
+    "urlrequest._client.cookie_store",
     "urlrequest._content.body",
     "urlrequest._content.chunk_sink",
     "urlrequest._http.auth",
+    "urlrequest._http.cookie",
+    "urlrequest._http.cookie_file",
+    "urlrequest._http.cookie_jar",
     "urlrequest._http.cookies",
     "urlrequest._content.decoder",
     "urlrequest._delivery.awaiting",
@@ -367,6 +371,14 @@ def test_1_3_plain_http_loads_no_tls(server: Server) -> None:
 
     assert set() == loaded.intersection(TLS)
     assert 1 == len(server.requests)
+
+
+def test_1_3_sessions_load_no_cookiejar() -> None:
+    """Contract 1.3: a session has cookies without what the standard library's jar brings along, and without files."""
+    loaded = modules_after("from urlrequest import Session; Session(cookies={'a': 'b'}).close()")
+
+    unneeded = {"http.cookiejar", "urllib.request", "urlrequest._http.cookie_file", "urlrequest._http.cookie_jar"}
+    assert set() == loaded.intersection(unneeded)
 
 
 def test_1_3_asking_for_codings_is_light() -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from . import errors, hooks, testing
+    from ._client.cookie_store import Cookie, CookieStore
     from ._public import (
         Headers,
         HTTPConnection,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Cookie",
+    "CookieStore",
     "HTTPConnection",
     "HTTPSConnection",
     "Headers",
@@ -58,6 +61,7 @@ __all__ = [
 ]
 
 _PACKAGES = {"errors", "hooks", "testing"}
+_COOKIES = {"Cookie", "CookieStore"}
 
 
 def __getattr__(name: str) -> Any:
@@ -68,6 +72,8 @@ def __getattr__(name: str) -> Any:
 
     if name in _PACKAGES:  # programs that do not use them do not load them
         return import_module(f".{name}", __name__)
+    if name in _COOKIES:  # likewise
+        return getattr(import_module("._client.cookie_store", __name__), name)
     public = import_module("._public", __name__)
     globals().update({known: getattr(public, known) for known in public.__all__})
     return globals()[name]

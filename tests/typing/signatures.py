@@ -11,7 +11,17 @@ from typing import Any
 from typing_extensions import assert_type
 
 import urlrequest
-from urlrequest import Headers, HTTPConnection, HTTPSConnection, Session, UrlRequest, errors, hooks
+from urlrequest import (
+    Cookie,
+    CookieStore,
+    Headers,
+    HTTPConnection,
+    HTTPSConnection,
+    Session,
+    UrlRequest,
+    errors,
+    hooks,
+)
 
 
 def show(request: UrlRequest, result: Any) -> None:
@@ -112,6 +122,22 @@ def share() -> None:
         UrlRequest("page", session=session, trust_env=True, follow_redirects=5)
         session.cancel_all()
         session.timeout = 3
+        keep(session.cookies)
+    Session(cookies=CookieStore())
+    Session(cookies={"a": "b"})
+
+
+def keep(store: CookieStore) -> None:
+    store.load("cookies.txt")
+    store.set("id", "7", "example.com")
+    store.set("id", "7", ".example.com", "/x", expires=1.5, secure=True, http_only=True)
+    assert_type(len(store), int)
+    for cookie in store:
+        assert_type(cookie, Cookie)
+        assert_type(cookie.value, str)
+        assert_type(cookie.expires, int | None)
+    store.clear("example.com")
+    store.save(Path("cookies.json"))
 
 
 def tell(error: errors.UrlRequestError) -> None:

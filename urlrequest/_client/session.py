@@ -6,20 +6,24 @@ session may be used from any thread.
 
 from __future__ import annotations
 
+import sys
+
 from .active import cancel_requests
 from .request import UrlRequest
 from .shared import MAX_REQUESTS, Shared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from http.cookiejar import CookieJar
     from types import TracebackType
     from typing import Any
 
     from typing_extensions import Self
 
     from urlrequest._engine.options import Options
+    from urlrequest._http.cookie_jar import JarStore
     from urlrequest.hooks import Hook
+
+    from .cookie_store import CookieStore
 
 __all__ = ["Session"]
 
@@ -79,8 +83,8 @@ class Session(Shared):
         """Make a session; it opens nothing yet.
 
         Args:
-            cookies: A `http.cookiejar.CookieJar` to use, or cookies as str or dict to send with every request; cookies
-                that servers set are kept in any case.
+            cookies: A `CookieStore` or a `http.cookiejar.CookieJar` to use, or cookies as str or dict to send with
+                every request; cookies that servers set are kept in any case.
             max_requests: How many requests run at a time; the others are queued in order, without a thread.
             max_per_host: How many of them for one host; None: no limit.
             max_idle: How many idle connections are kept; None: `max_requests`, but 64 at the least.
@@ -92,21 +96,17 @@ class Session(Shared):
         self.proxy_host, self.proxy_port, self.proxy_headers = proxy_host, proxy_port, proxy_headers
         self.trust_env, self.follow_redirects, self.retries = trust_env, follow_redirects, retries
         self.hook, self.user_agent, self.auth = hook, user_agent, auth
-        # Here, since it brings urllib.request along, which a plain request does not need.
-        from http.cookiejar import CookieJar, DefaultCookiePolicy
+        from .cookie_store import CookieStore  # here, since requests without a session keep no cookies
 
-        from urlrequest._http.cookies import CookieStore
-
-        self._cookie_text = None if isinstance(cookies, CookieJar) else cookies
-        # Strict: no cookie for all of co.uk and its like.
-        own_jar = CookieJar(DefaultCookiePolicy(strict_domain=True))
-        self._jar = cookies if isinstance(cookies, CookieJar) else own_jar
-        super().__init__(max_requests, max_per_host, max_idle, CookieStore(self._jar))
+        given = _as_store(cookies)
+        self._cookies = CookieStore() if given is None else given
+        self._cookie_text = cookies if given is None else None
+        super().__init__(max_requests, max_per_host, max_idle, self._cookies)
 
     @property
-    def cookies(self) -> CookieJar:
-        """The cookies that servers have set."""
-        return self._jar
+    def cookies(self) -> CookieStore | Any:
+        """The `CookieStore` of the cookies that servers have set; or the CookieJar that the session was given."""
+        return getattr(self._cookies, "jar", self._cookies)
 
     def request(self, url: str, *arguments: Any, **options: Any) -> UrlRequest:
         """Make a request of this session; the arguments are those of `UrlRequest`."""
@@ -148,3 +148,18 @@ class Session(Shared):
         settings["base_url"], settings["session_headers"] = self.base_url, self.headers
         settings["session_cookies"] = self._cookie_text
         return options._replace(**settings)
+
+
+def _as_store(cookies: Any) -> CookieStore | JarStore | None:
+    """What keeps the cookies, where the program gives it."""
+    from .cookie_store import CookieStore  # as above
+
+    if isinstance(cookies, CookieStore):
+        return cookies
+    # Whoever has a jar has imported its class, and with it urllib.request, which other programs do not need.
+    module = sys.modules.get("http.cookiejar")
+    if module is not None and isinstance(cookies, module.CookieJar):
+        from urlrequest._http.cookie_jar import JarStore
+
+        return JarStore(cookies)
+    return None

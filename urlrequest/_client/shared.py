@@ -16,8 +16,8 @@ from urlrequest._engine.pool import MAX_IDLE, Pool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from urlrequest._engine.observer import CookieStore
     from urlrequest._engine.options import Options
-    from urlrequest._http.cookies import CookieStore
     from urlrequest.hooks import Hook
 
 __all__ = ["MAX_REQUESTS", "Shared", "check_session", "default_session", "sessions", "timer"]
@@ -102,6 +102,8 @@ class Shared:
         """Start afresh. In a forked child."""
         self.workers.reset_after_fork()
         self.pool.reset_after_fork()
+        if self.cookie_store is not None:
+            self.cookie_store.reset_after_fork()
 
 
 def check_session(session: object) -> None:

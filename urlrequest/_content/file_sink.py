@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from urlrequest._http.response_head import ResponseHead
 
-__all__ = ["FileSink", "check_file_path"]
+__all__ = ["FileSink", "check_file_path", "replace_file"]
 
 WRITE_SIZE = 1024 * 1024  # bytes gathered before they are written: a smaller size costs time (measured)
 
@@ -158,7 +158,7 @@ class FileSink(Sink):
     def _put_in_place(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
         os.close(descriptor)  # a full disk may be reported only here
-        _replace(self._temporary, self._path)
+        replace_file(self._temporary, self._path)
         self._temporary = ""
 
     def _remove(self) -> None:
@@ -207,7 +207,8 @@ def _mode_of(path: str) -> int | None:
     return stat.S_IMODE(mode)
 
 
-def _replace(temporary: str, path: str) -> None:
+def replace_file(temporary: str, path: str) -> None:
+    """Put a file in the place of another, in one step."""
     attempts = 3 if sys.platform == "win32" else 1
     for attempt in range(attempts):
         try:

@@ -6,14 +6,26 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from urlrequest._delivery.events import ProgressRun
-    from urlrequest._http.cookies import CookieStore
     from urlrequest._http.redirect import Hop
     from urlrequest._http.response_head import ResponseHead
+    from urlrequest._http.target import Target
 
     from .plan import PreparedRequest
     from .pool import Pool
 
-__all__ = ["Observer", "ProgressObserver", "Shared"]
+__all__ = ["CookieStore", "Observer", "ProgressObserver", "Shared"]
+
+
+class CookieStore(Protocol):
+    """Cookies that several requests share; workers call it at once."""
+
+    def cookies_for(self, target: Target) -> str | None:
+        """The value of the Cookie field for a request, or None."""
+
+    def store(self, target: Target, head: ResponseHead) -> None:
+        """Keep the cookies that a response sets."""
+
+    def reset_after_fork(self) -> None: ...
 
 
 class Shared(Protocol):

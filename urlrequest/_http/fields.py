@@ -165,7 +165,10 @@ def cookie_text(cookies: object) -> str:
 
 
 def join_cookies(fields: Fields, text: str) -> Fields:
-    """The fields with more cookies; a request has one Cookie field at most (RFC 6265, section 5.4)."""
+    """The fields with more cookies; a request has one Cookie field at most (RFC 6265, section 5.4).
+
+    What the characters of one text are sent as does not depend on those of another.
+    """
     others = without(fields, {"cookie"})
     cookies = [cookie for value in (*all_values(fields, "cookie"), text) if value for cookie in value.split("; ")]
     joined = "; ".join(map(sent_text, cookies))

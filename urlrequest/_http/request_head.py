@@ -156,8 +156,7 @@ def encode_head(method: str, target: str, fields: Iterable[tuple[str, str]]) -> 
     for name, value in fields:
         pieces += (name, ": ", value, "\r\n")  # joined, not formatted: an enum of text is sent as its text
     pieces.append("\r\n")
-    text = "".join(pieces)
     try:
-        return text.encode("latin-1")
+        return "".join(pieces).encode("latin-1")
     except UnicodeEncodeError:  # a user's connection class has added a field
         return "".join(map(sent_text, pieces)).encode("latin-1")

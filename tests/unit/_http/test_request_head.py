@@ -308,6 +308,13 @@ def test_encode_head() -> None:
     assert b"GET / HTTP/1.1\r\nA: \xe9\r\nB: \xe2\x82\xac\r\nC: \xff\r\n\r\n" == encode_head("GET", "/", mixed)
 
 
+def test_10_3_a_value_is_encoded_by_itself() -> None:
+    """Contract 10.3: what the characters of a header are sent as does not depend on another header."""
+    fields = [("A", "é"), ("B", "€"), ("C", "\xe6\x98\xa5")]
+
+    assert b"GET / HTTP/1.1\r\nA: \xe9\r\nB: \xe2\x82\xac\r\nC: \xe6\x98\xa5\r\n\r\n" == encode_head("GET", "/", fields)
+
+
 def test_encoded_heads_take_the_text_itself() -> None:
     """A str of the caller's own class is sent as its characters, whatever it would print as."""
     fields, _ = read_fields({"A": Word.HELLO}, "req_headers")
