@@ -14,6 +14,7 @@ from urlrequest._http.fields import (
     is_token,
     join_cookies,
     read_fields,
+    sent_text,
     without,
 )
 
