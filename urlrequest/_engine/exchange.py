@@ -95,17 +95,22 @@ class Lease:
 
     __slots__ = ("_key", "_pool", "_route", "_scope", "connection", "is_used")
 
-    def __init__(self, pool: Pool, route: Route, scope: CancelScope) -> None:
+    def __init__(self, pool: Pool, route: Route, scope: CancelScope, *, may_repeat: bool) -> None:
         """Take a connection.
 
+        Args:
+            may_repeat: The request may be sent again, if the connection turns out to be closed.
         Raises:
+            RequestCancelled, DeadlineExceeded: From the scope.
             OSError, ssl.SSLError: The certificate files cannot be used.
         """
         self._pool = pool
         self._route = route
         self._scope = scope
         self._key = _pool_key(route)
-        idle = pool.take(self._key) if defaults.keep_alive else None
+        idle: HTTPConnection | None = None
+        if defaults.keep_alive:
+            idle = pool.take(self._key) if may_repeat else pool.take_proven(self._key, scope)
         self.is_used = idle is not None
         self.connection: Any = idle
         if idle is None:
@@ -256,12 +261,13 @@ def _has_time_for(pause: float, scope: CancelScope) -> bool:
 def _attempt(prepared: PreparedRequest, shared: Shared, scope: CancelScope) -> Exchange:
     """Send the request with the cookies that the session has now, and keep those that come with the response."""
     scope.check()
-    lease = Lease(shared.pool, prepared.route, scope)
+    can_repeat = may_repeat(prepared.method, prepared.body)
+    lease = Lease(shared.pool, prepared.route, scope, may_repeat=can_repeat)
     store = shared.cookie_store
     try:
         cookies = None if store is None else store.cookies_for(prepared.target)
         target, fields = request_line_and_fields(prepared, cookies)
-        response = _send_or_replay(lease, prepared, target, fields)
+        response = _send_or_replay(lease, prepared, target, fields, may_replay=lease.is_used and can_repeat)
         if store is not None:
             store.store(prepared.target, response.head)
     except BaseException:
@@ -270,13 +276,14 @@ def _attempt(prepared: PreparedRequest, shared: Shared, scope: CancelScope) -> E
     return Exchange(lease, response, is_last=says_close(fields))
 
 
-def _send_or_replay(lease: Lease, prepared: PreparedRequest, target: str, fields: Fields) -> ResponseLike:
+def _send_or_replay(
+    lease: Lease, prepared: PreparedRequest, target: str, fields: Fields, *, may_replay: bool
+) -> ResponseLike:
     """Send the request; over a new connection too, when the one on loan was idle and turns out to be closed.
 
     A server may close an idle connection at any time (RFC 9112, section 9.3.1); or it answers first that it has given
     up waiting (RFC 9110, section 15.5.9).
     """
-    may_replay = lease.is_used and may_repeat(prepared.method, prepared.body)
     try:
         response = _send(lease.connection, prepared, target, fields)
     except (ConnectionError, ssl.SSLError):

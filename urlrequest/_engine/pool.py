@@ -1,5 +1,9 @@
 """Pool: idle connections, kept for the next request that needs one like them.
 
+A server may close an idle connection at any time, and says nothing of it before. A request that may be sent twice does
+not mind: it is sent again. For one that may not, the pool gives out a connection only if it is *proven*: another one of
+the same route was seen open after a longer idle time. So a pool remembers of each route how long its connections last.
+
 Thread safety. `_lock` guards all attributes of a pool; while it is held there are only assignments: looking at a socket
 and closing it come after. Workers take and put connections; any thread may close the session or change its limits.
 
@@ -8,6 +12,8 @@ Invariants:
     POOL-2  An idle connection that has something to read is dead: nothing was asked.
     POOL-3  Connections that differ in anything (class, host, port, TLS, proxy) are never taken for each other: the key
             is the whole `Route`, and all that the TLS contexts are made from.
+    POOL-4  A connection that `take_proven()` returns was idle for less than half the time that another one of its route
+            was seen to last, and that time is at least `SETTLING_TIME`.
 """
 
 from __future__ import annotations
@@ -15,18 +21,56 @@ from __future__ import annotations
 import threading
 from time import monotonic
 
+from urlrequest._concurrency.deadline import suspend_clock
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
     from urlrequest._http1.connection import HTTPConnection
+    from urlrequest._net.cancel_scope import CancelScope
 
-__all__ = ["MAX_IDLE", "MAX_IDLE_TIME", "Pool"]
+__all__ = ["MAX_IDLE", "MAX_IDLE_TIME", "SETTLING_TIME", "Pool"]
 
 MAX_IDLE = 64  # connections in all
 MAX_IDLE_PER_ROUTE = 16  # connections
 MAX_IDLE_TIME = 60.0  # seconds; servers close after some 60 to 75
 BURST_TIME = 30.0  # seconds for those beyond MAX_IDLE_PER_ROUTE, which many workers may need for the next burst
+SETTLING_TIME = 0.1  # seconds; a server that closes soon after its response has done so by then
+MAX_HISTORIES = 256  # routes of which it is remembered how long their connections last
+
+
+class _History:
+    """How long the idle connections of a route last.
+
+    Attributes:
+        lasted: The longest idle time after which one was seen open, in seconds, since one was last seen closed.
+        ends_early: The last one that was watched from the beginning ended within `SETTLING_TIME`.
+    """
+
+    __slots__ = ("ends_early", "lasted")
+
+    def __init__(self) -> None:
+        self.lasted = 0.0
+        self.ends_early = False
+
+    def has_lasted(self, seconds: float) -> None:
+        self.lasted = max(self.lasted, seconds)
+        if seconds >= SETTLING_TIME:
+            self.ends_early = False
+
+    def has_ended(self, seconds: float) -> None:
+        """Forget the past: the server was started anew, or it closes earlier than it used to."""
+        self.lasted = 0.0
+        self.ends_early = self.ends_early or seconds < SETTLING_TIME
+
+    def proves(self, seconds: float) -> bool:
+        """Whether a connection that has been idle for so long is still open when a request arrives.
+
+        Servers look at their clocks once in a while only, so the same server closes now sooner, now later; hence the
+        half. The settling time is for the way of the request.
+        """
+        return 2 * seconds + SETTLING_TIME <= self.lasted
 
 
 class Pool:
@@ -44,6 +88,7 @@ class Pool:
         self._idle: dict[Hashable, list[HTTPConnection]] = {}  # by key, the latest last
         self._count = 0  # of all that are idle
         self._next_end = 0.0  # no connection's time is up before this moment
+        self._histories: dict[Hashable, _History] = {}  # by key
 
     def __del__(self) -> None:
         self.close()  # its session was not closed
@@ -53,9 +98,9 @@ class Pool:
         return self._count
 
     def take(self, key: Hashable) -> HTTPConnection | None:
-        """Take out an idle connection that still lives; None: there is none."""
+        """Take out an idle connection that still lives, for a request that may be sent twice; None: there is none."""
         while True:
-            now = monotonic()
+            now = suspend_clock()
             with self._lock:
                 stale = self._pop_stale(now) if now >= self._next_end else None
                 stack = self._idle.get(key)
@@ -66,11 +111,107 @@ class Pool:
                 _close(stale)
             if connection is None or not connection.sock.is_readable():
                 return connection
+            self._drop_dead(key, connection, now)
+
+    def take_proven(self, key: Hashable, scope: CancelScope) -> HTTPConnection | None:
+        """Take out an idle connection for a request that must be sent once; None: none is safe enough (POOL-4).
+
+        Nothing is known of a route at first, and the second request opens a second connection. If the third comes in
+        quick succession, it watches the first connection for the rest of its settling time; this happens once.
+
+        Args:
+            scope: Ends the wait.
+        Raises:
+            RequestCancelled, DeadlineExceeded: From the scope.
+        """
+        history = self._history(key)
+        while True:
+            oldest, newest = self._pop_ends(key)
+            if newest is None:
+                return None
+            if oldest is not None:
+                try:
+                    self._examine(key, oldest, history, scope)
+                except BaseException:
+                    newest.close()
+                    raise
+            if newest.sock.is_readable():
+                self._drop_dead(key, newest, suspend_clock())
+                continue
+            age = suspend_clock() - newest.idle_since
+            if history.proves(age):
+                return newest
+            if history.ends_early and age < SETTLING_TIME:
+                newest.close()  # the server is about to do so
+                continue
+            history.has_lasted(age)
+            self._restore(key, newest)
+            return None
+
+    def _pop_ends(self, key: Hashable) -> tuple[HTTPConnection | None, HTTPConnection | None]:
+        """Take out the oldest and the latest connection with a key; the oldest is None where it is the latest, too."""
+        now = suspend_clock()
+        with self._lock:
+            stale = self._pop_stale(now)
+            stack = self._idle.get(key)
+            newest = stack.pop() if stack else None
+            oldest = stack.pop(0) if stack else None
+            self._count -= (newest is not None) + (oldest is not None)
+        _close(stale)
+        return oldest, newest
+
+    def _restore(self, key: Hashable, connection: HTTPConnection) -> None:
+        """Put a connection back that was only looked at: in its place, for as long as was said."""
+        with self._lock:
+            is_closed = self._is_closed
+            if not is_closed:
+                stack = self._idle.setdefault(key, [])
+                place = sum(other.idle_since <= connection.idle_since for other in stack)
+                stack.insert(place, connection)
+                self._count += 1
+                self._next_end = min(self._next_end, connection.idle_until)
+        if is_closed:
             connection.close()
+
+    def _examine(self, key: Hashable, connection: HTTPConnection, history: _History, scope: CancelScope) -> None:
+        """Look whether a connection is still open, and put it back or close it; if need be, let it settle first."""
+        left = SETTLING_TIME - (suspend_clock() - connection.idle_since)
+        if left <= 0 or history.ends_early or history.lasted >= SETTLING_TIME:
+            is_dead = connection.sock.is_readable()
+        else:
+            stream = connection.sock
+            idle_scope, stream.scope = stream.scope, scope
+            try:
+                is_dead = stream.await_readable(monotonic() + left)
+            except BaseException:
+                connection.close()
+                raise
+            stream.scope = idle_scope
+        if is_dead:
+            self._drop_dead(key, connection, suspend_clock())
+        else:
+            history.has_lasted(suspend_clock() - connection.idle_since)
+            self._restore(key, connection)
+
+    def _drop_dead(self, key: Hashable, connection: HTTPConnection, now: float) -> None:
+        """Close a connection that the server has closed, and remember that of its route."""
+        connection.close()
+        history = self._histories.get(key)
+        if history is not None:
+            history.has_ended(now - connection.idle_since)
+
+    def _history(self, key: Hashable) -> _History:
+        with self._lock:
+            history = self._histories.get(key)
+            if history is None:
+                if len(self._histories) >= MAX_HISTORIES:
+                    del self._histories[next(iter(self._histories))]
+                history = self._histories[key] = _History()
+            return history
 
     def put(self, key: Hashable, connection: HTTPConnection, idle_time: float) -> None:
         """Keep a connection for the next request with the same key, for `idle_time` seconds."""
-        now = monotonic()
+        now = suspend_clock()
         connection.become_idle(now, now + idle_time)
         with self._lock:
             surplus = self._pop_stale(now) if now >= self._next_end else []

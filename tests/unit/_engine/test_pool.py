@@ -1,30 +1,48 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 
 from urlrequest._engine import pool as pool_module
-from urlrequest._engine.pool import Pool
+from urlrequest._engine.pool import MAX_HISTORIES, SETTLING_TIME, Pool
 from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
+from urlrequest._net.cancel_scope import CancelScope
 from urlrequest._net.route import Proxy, Route
 from urlrequest._net.tls_settings import TlsSettings
+from urlrequest.errors import RequestCancelled
 
 
 class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
+        monkeypatch.setattr(pool_module, "suspend_clock", lambda: self.now)
         monkeypatch.setattr(pool_module, "monotonic", lambda: self.now)
+        Connection.clock = self
 
 
 class Connection:
-    """As much of a connection as a pool uses."""
+    """As much of a connection as a pool uses.
+
+    Attributes:
+        ends_at: When the server closes it; watching it lets the clock go on.
+    """
+
+    clock: Clock
+    ends_at = math.inf
+    scope: Any = None
 
     def __init__(self) -> None:
         self.is_open, self.sock, self.has_octets = True, self, False
 
+    def await_readable(self, until: float) -> bool:
+        self.scope.check()
+        self.clock.now = min(until, max(self.clock.now, self.ends_at))
+        return self.ends_at <= self.clock.now
+
     def is_readable(self) -> bool:
-        return self.has_octets
+        return self.has_octets or (self.ends_at < math.inf and self.ends_at <= self.clock.now)
 
     def become_idle(self, since: float, until: float) -> None:
         self.idle_since, self.idle_until = since, until
@@ -141,6 +159,126 @@ def test_17_10_readable_idle_connection_is_dead() -> None:
 
     assert good is pool.take("key")
     assert not bad.is_open
+
+
+# For requests that must be sent once
+
+
+def test_pool_4_first_connection_is_unproven(clock: Clock) -> None:
+    """POOL-4: of a new route nothing is known, so a new connection is opened; the idle one stays for others."""
+    pool, (one,) = Pool(), connections(1)
+    pool.put("key", one, 60)
+
+    assert pool.take_proven("key", CancelScope()) is None
+    assert one is pool.take("key")
+
+
+def test_pool_4_connection_is_proven_by_another(clock: Clock) -> None:
+    """POOL-4: once the oldest has settled, which is waited for, the latest is given out at once."""
+    pool, (first, second) = Pool(), connections(2)
+    pool.put("key", first, 60)
+    pool.put("key", second, 60)
+    began = clock.now
+    assert pool.take_proven("key", CancelScope()) is None  # it is as old as the first by now
+    assert began + SETTLING_TIME == clock.now
+    pool.put("key", connections(1)[0], 60)
+    began = clock.now
+
+    assert pool.take_proven("key", CancelScope()) is not None
+    assert began == clock.now
+
+
+@pytest.mark.parametrize(("lasted", "age", "is_proven"), [(10, 4.9, True), (10, 5.1, False), (10, 20, False)])
+def test_pool_4_half_of_what_was_seen(clock: Clock, lasted: float, age: float, is_proven: bool) -> None:
+    """POOL-4: a connection is safe for less than half the time that another one has lasted."""
+    pool, (first, second) = Pool(), connections(2)
+    pool.put("key", first, 60)
+    clock.now += lasted
+    pool.take_proven("key", CancelScope())  # sees it
+    first.close()
+    assert first is pool.take("key")
+    pool.put("key", second, 60)
+    clock.now += age
+
+    assert is_proven == (second is pool.take_proven("key", CancelScope()))
+
+
+def test_pool_4_what_ended_proves_nothing(clock: Clock) -> None:
+    """POOL-4: after a connection that was closed, what was seen before counts no more."""
+    pool, (first, second, third) = Pool(), connections(3)
+    pool.put("key", first, 60)
+    clock.now += 10
+    pool.take_proven("key", CancelScope())
+    first.has_octets = True
+    assert pool.take("key") is None
+    pool.put("key", second, 60)
+    pool.put("key", third, 60)
+    clock.now += SETTLING_TIME
+
+    assert pool.take_proven("key", CancelScope()) is None
+
+
+def test_pool_4_server_that_closes_early(clock: Clock) -> None:
+    """POOL-4: once a connection was seen to end while it was watched, later ones are not waited for, and closed."""
+    pool, (first, second, third) = Pool(), connections(3)
+    pool.put("key", first, 60)
+    first.ends_at = clock.now + 0.02
+    pool.put("key", second, 60)
+    assert pool.take_proven("key", CancelScope()) is None
+    began = clock.now
+    pool.put("key", third, 60)
+
+    assert pool.take_proven("key", CancelScope()) is None
+    assert [False, False, False] == [connection.is_open for connection in (first, second, third)]
+    assert began == clock.now
+
+
+def test_pool_4_server_that_keeps_at_last(clock: Clock) -> None:
+    """POOL-4: a server that closed early once and keeps its connections now is believed again."""
+    pool, made = Pool(), connections(4)
+    pool.put("key", made[0], 60)
+    made[0].ends_at = clock.now + 0.02
+    pool.put("key", made[1], 60)
+    pool.take_proven("key", CancelScope())
+    pool.put("key", made[2], 60)
+    clock.now += 1
+    assert pool.take_proven("key", CancelScope()) is None
+    pool.put("key", made[3], 60)
+
+    assert made[3] is pool.take_proven("key", CancelScope())
+
+
+def test_7_2_cancel_while_a_connection_is_watched(clock: Clock) -> None:
+    """Contract 7.2: a cancelled request does not wait, and leaves no connection open that it looked at."""
+    pool, both = Pool(), connections(2)
+    for connection in both:
+        pool.put("key", connection, 60)
+    scope = CancelScope()
+    scope.cancel()
+    with pytest.raises(RequestCancelled):
+        pool.take_proven("key", scope)
+
+    assert [False, False] == [connection.is_open for connection in both]
+    assert 0 == len(pool)
+
+
+def test_histories_are_bounded() -> None:
+    """Of many routes the pool remembers the latest."""
+    pool = Pool()
+    for key in range(MAX_HISTORIES + 5):
+        pool.take_proven(key, CancelScope())
+
+    assert list(range(5, MAX_HISTORIES + 5)) == list(pool._histories)
+
+
+def test_closed_pool_takes_nothing_back(clock: Clock) -> None:
+    """A connection that was only looked at is closed where the pool was closed meanwhile."""
+    pool, (one,) = Pool(), connections(1)
+    pool.put("key", one, 60)
+    one.is_readable = lambda: pool.close() or False
+
+    assert pool.take_proven("key", CancelScope()) is None
+    assert not one.is_open
 
 
 def test_17_9_closed_pool() -> None:
