@@ -16,7 +16,7 @@ import pytest
 from support.certificates import context_of
 from support.clients import get
 from support.messages import head
-from urlrequest import HTTPConnection, Session, UrlRequest, defaults
+from urlrequest import HTTPConnection, Session, UrlRequest, defaults, wait_all
 from urlrequest._net import tls_sessions
 from urlrequest.errors import IncompleteContent
 from urlrequest.testing import (
@@ -35,6 +35,7 @@ from urlrequest.testing import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import trustme
@@ -299,6 +300,98 @@ def test_17_10_keep_alive_timeout_of_the_server(server: Server, session: Session
     get(session, server.url)
 
     assert 0 == len(session.pool)
+
+
+# Connections that hold a place, or are old
+
+
+class OneByOne:
+    """A server of HTTP/1.1 that serves one connection until its end, and then the next."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            with connection:
+                requests = 0
+                while received := connection.recv(65536):
+                    requests += 1
+                    assert received.endswith(b"\r\n\r\n")
+                    connection.sendall(REPLY)
+                if not requests:
+                    return
+
+    def close(self) -> None:
+        socket.create_connection(self._listener.getsockname()).close()
+        self._thread.join()
+        self._listener.close()
+
+
+@pytest.fixture
+def one_by_one() -> Iterator[OneByOne]:
+    server = OneByOne()
+    yield server
+    server.close()
+
+
+def test_17_10_idle_connection_makes_room(one_by_one: OneByOne) -> None:
+    """A server with one place answers three requests made at once, and then those of another session, and POSTs."""
+    with Session(timeout=15) as session, Session(timeout=15) as other:
+        requests = [session.request(one_by_one.url) for _ in range(3)]
+        assert wait_all(requests, timeout=20)
+        assert ["ok"] * 3 == [request.result for request in requests]
+        assert "ok" == get(other, one_by_one.url).result
+        for _ in range(3):
+            assert "ok" == get(session, one_by_one.url, method="POST").result
+
+
+def test_17_10_idle_connection_is_closed_by_itself(
+    server: Server, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An idle connection is closed when its time is up, although nobody uses the pool."""
+    monkeypatch.setattr("urlrequest._engine.exchange.MAX_IDLE_TIME", 0.01)
+    server.play(send(REPLY), wait_closed())
+    get(session, server.url)
+
+    server.wait("closed", 20)
+    assert 0 == len(session.pool)
+
+
+def test_17_10_retry_opens_a_new_connection(server: Server, session: Session) -> None:
+    """After a timeout on a used connection the retry opens a new one, and others that are as old are closed."""
+    for name in ("first", "second"):
+        server.play(signal(name), wait_for("go"), send(REPLY), wait_closed(f"{name} closed"))
+    server.respond("/", "hello")
+    requests = [session.request(server.url) for _ in range(2)]
+    for name in ("first", "second"):
+        server.wait(name, 20)
+    server.signal("go")
+    assert wait_all(requests, timeout=20)
+
+    assert "hello" == get(session, server.url, timeout=0.05, retries=1).result
+    for name in ("first", "second"):
+        server.wait(f"{name} closed", 20)
+
+
+def test_17_10_refused_while_others_are_idle(server: Server, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that accepts no more while a connection of ours is idle is asked again once that is closed."""
+    server.respond("/", "hello")
+    get(session, server.url)
+    connect = HTTPConnection.connect
+
+    def connect_if_there_is_room(connection: HTTPConnection) -> None:
+        if len(session.pool):
+            raise ConnectionRefusedError("refused")
+        connect(connection)
+
+    monkeypatch.setattr(HTTPConnection, "connect", connect_if_there_is_room)
+
+    assert "hello" == get(session, server.url, method="POST").result
 
 
 # The key

@@ -4,8 +4,11 @@ A server may close an idle connection at any time, and says nothing of it before
 not mind: it is sent again. For one that may not, the pool gives out a connection only if it is *proven*: another one of
 the same route was seen open after a longer idle time. So a pool remembers of each route how long its connections last.
 
+A connection whose time is up is closed by the next use of the pool, or else by the timer thread.
+
 Thread safety. `_lock` guards all attributes of a pool; while it is held there are only assignments: looking at a socket
-and closing it come after. Workers take and put connections; any thread may close the session or change its limits.
+and closing it come after. Workers take and put connections; the timer thread and waiting requests close them; any
+thread may close the session or change its limits.
 
 Invariants:
     POOL-1  A connection is in the pool or with one worker, never both.
@@ -19,9 +22,15 @@ Invariants:
 from __future__ import annotations
 
 import threading
+import weakref
+from functools import partial
+from math import inf
 from time import monotonic
 
 from urlrequest._concurrency.deadline import suspend_clock
+from urlrequest._concurrency.timer import timer
+
+from . import places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +38,8 @@ if TYPE_CHECKING:
 
     from urlrequest._http1.connection import HTTPConnection
     from urlrequest._net.cancel_scope import CancelScope
+
+    from .places import Place
 
 __all__ = ["MAX_IDLE", "MAX_IDLE_TIME", "SETTLING_TIME", "Pool"]
 
@@ -88,7 +99,10 @@ class Pool:
         self._idle: dict[Hashable, list[HTTPConnection]] = {}  # by key, the latest last
         self._count = 0  # of all that are idle
         self._next_end = 0.0  # no connection's time is up before this moment
+        self._timer_key = object()
+        self._timer_at = inf  # when the timer will look for connections whose time is up
         self._histories: dict[Hashable, _History] = {}  # by key
+        places.pools.add(self)
 
     def __del__(self) -> None:
         self.close()  # its session was not closed
@@ -145,6 +159,9 @@ class Pool:
                 newest.close()  # the server is about to do so
                 continue
             history.has_lasted(age)
+            if places.is_narrow((newest.host, newest.port)):
+                newest.close()  # it would hold the place that the new one needs
+                continue
             self._restore(key, newest)
             return None
 
@@ -213,9 +230,10 @@ class Pool:
         """Keep a connection for the next request with the same key, for `idle_time` seconds."""
         now = suspend_clock()
         connection.become_idle(now, now + idle_time)
+        is_unwanted = idle_time <= 0 or (places.waits and places.is_needed((connection.host, connection.port)))
         with self._lock:
             surplus = self._pop_stale(now) if now >= self._next_end else []
-            if self._is_closed or idle_time <= 0:
+            if self._is_closed or is_unwanted:
                 surplus.append(connection)
             else:
                 stack = self._idle.get(key)
@@ -230,6 +248,55 @@ class Pool:
                     surplus += self._pop_surplus()
         if surplus:
             _close(surplus)
+        if self._next_end < self._timer_at and self._count:
+            self._set_timer(now)
+
+    def _set_timer(self, now: float) -> None:
+        """Make the timer look when the first connection's time is up."""
+        with self._lock:
+            self._timer_at = self._next_end
+            delay = max(0.0, self._next_end - now)
+        try:
+            timer.call_at(monotonic() + delay, self._timer_key, partial(_close_stale, weakref.ref(self)))
+        except RuntimeError:  # the system gives no thread; the next use of the pool closes them
+            self._timer_at = inf
+
+    def close_stale(self) -> None:
+        """Close the connections whose time is up, and look again when the next one's is. On the timer thread."""
+        now = suspend_clock()
+        with self._lock:
+            self._timer_at = inf
+            stale = self._pop_stale(now)
+            has_more = self._count > 0
+        _close(stale)
+        if has_more:
+            self._set_timer(now)
+
+    def close_at(self, place: Place) -> int:
+        """Close the idle connections to a host and port; return how many they were. Any thread."""
+        with self._lock:
+            meant: list[HTTPConnection] = []
+            for stack in self._idle.values():
+                meant += [connection for connection in stack if (connection.host, connection.port) == place]
+                stack[:] = [connection for connection in stack if (connection.host, connection.port) != place]
+            self._count -= len(meant)
+        _close(meant)
+        return len(meant)
+
+    def close_older(self, key: Hashable, since: float) -> None:
+        """Close the idle connections with a key that have been idle since a moment, or for longer.
+
+        What has ended one of them, a restart of the server or a path that is gone, has ended all of that age.
+
+        Args:
+            since: On `suspend_clock()`.
+        """
+        with self._lock:
+            stack = self._idle.get(key, [])
+            older = [connection for connection in stack if connection.idle_since <= since]
+            stack[:] = [connection for connection in stack if connection.idle_since > since]
+            self._count -= len(older)
+        _close(older)
 
     def _shorten(self, connection: HTTPConnection, now: float) -> None:
         """Keep a connection for a moment only, as its route has more than its share."""
@@ -275,7 +342,8 @@ class Pool:
         with self._lock:
             self._is_closed = True
             stacks, self._idle = self._idle, {}
-            self._count = 0
+            self._count, self._timer_at = 0, inf
+        timer.cancel(self._timer_key)
         for stack in stacks.values():
             _close(stack)
 
@@ -285,6 +353,13 @@ class Pool:
         was_closed = self._is_closed
         self.close()
         self._is_closed = was_closed
+
+
+def _close_stale(reference: weakref.ref[Pool]) -> None:
+    """Close what is too old in a pool; the timer keeps no pool alive."""
+    pool = reference()
+    if pool is not None:
+        pool.close_stale()
 
 
 def _close(connections: Iterable[HTTPConnection]) -> None:

@@ -32,6 +32,7 @@ class Connection:
     clock: Clock
     ends_at = math.inf
     scope: Any = None
+    host, port = "a.test", 80
 
     def __init__(self) -> None:
         self.is_open, self.sock, self.has_octets = True, self, False
