@@ -18,7 +18,7 @@ from support.clients import get
 from support.messages import head
 from urlrequest import HTTPConnection, Session, UrlRequest, defaults, wait_all
 from urlrequest._net import tls_sessions
-from urlrequest.errors import IncompleteContent
+from urlrequest.errors import IncompleteContent, ProtocolError
 from urlrequest.testing import (
     Server,
     close,
@@ -300,6 +300,54 @@ def test_17_10_keep_alive_timeout_of_the_server(server: Server, session: Session
     get(session, server.url)
 
     assert 0 == len(session.pool)
+
+
+# What comes late
+
+
+@pytest.mark.parametrize(
+    "rest", [b"yyyy", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL"], ids=["body", "response"]
+)
+@pytest.mark.parametrize(
+    ("method", "reply"),
+    [
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"),
+        ("GET", b"HTTP/1.1 204 No Content\r\n\r\n"),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\n\r\n"),
+    ],
+    ids=["HEAD", "204", "304"],
+)
+def test_4_7_late_body_is_no_response(server: Server, session: Session, method: str, reply: bytes, rest: bytes) -> None:
+    """Contract 4.7: a body that comes a moment after HEAD, 204 or 304 is never taken for the next response."""
+    server.play(send(reply), wait_for("rest"), send(rest), hold())
+    server.respond("/", "hello")
+    get(session, server.url, method=method)
+    threading.Timer(0.02, server.signal, ["rest"]).start()
+
+    assert "hello" == get(session, server.url).result
+    assert "hello" == get(session, server.url, method="POST").result
+
+
+def test_17_10_what_is_no_response_on_a_used_connection(
+    server: Server, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 17.10: a request is silently sent again where the rest of an earlier response comes instead of one."""
+    server.play(send(REPLY), receive(), send(b"yyyy"), hold())
+    server.respond("/", "hello")
+    get(session, server.url)
+
+    assert "hello" == get(session, server.url).result
+    assert [0, 0, 1] == connections(server)
+
+
+def test_17_10_what_is_no_response_to_a_post(server: Server, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 17.10: a request that must be sent once is not sent again then; the error is the outcome."""
+    monkeypatch.setattr("urlrequest._engine.pool._History.proves", lambda history, seconds: True)
+    server.play(send(REPLY), receive(), send(b"yyyy"), hold())
+    get(session, server.url)
+
+    assert isinstance(get(session, server.url, method="POST", on_error=print).error, ProtocolError)
+    assert 2 == len(server.requests)
 
 
 # Connections that hold a place, or are old

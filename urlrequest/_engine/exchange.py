@@ -22,10 +22,11 @@ from urlrequest._http.framing import idle_time, says_close
 from urlrequest._http.retry import back_off, is_end, is_worth_retrying, may_repeat, retry_after, wants_retry
 from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
 from urlrequest._http1.response_reader import Response
+from urlrequest.errors import ProtocolError
 
 from .places import Wait, close_idle
 from .plan import request_line_and_fields
-from .pool import MAX_IDLE_TIME
+from .pool import AFTER_HEAD, AFTER_STATUS, MAX_IDLE_TIME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class Lease:
         self._key = _pool_key(route)
         idle: HTTPConnection | None = None
         if defaults.keep_alive and not is_new:
-            idle = pool.take(self._key) if may_repeat else pool.take_proven(self._key, scope)
+            idle = pool.take(self._key, scope) if may_repeat else pool.take_proven(self._key, scope)
         self.is_used = idle is not None
         self.connection: Any = idle
         if idle is None:
@@ -121,12 +122,17 @@ class Lease:
         else:
             idle.scope = scope
 
-    def may_replace(self, error: OSError, *, may_repeat: bool) -> bool:
+    def may_replace(self, error: OSError | ProtocolError, *, may_repeat: bool) -> bool:
         """Whether the request can be sent again at once, on a new connection, after an error on this one.
 
         A connection that was idle may have been closed meanwhile. One that is new may have been refused, because idle
         ones hold all the places that the server has: they are closed.
         """
+        if isinstance(error, ProtocolError):
+            # What came on a used connection may be the rest of an earlier response, and no response to this request.
+            if self.is_used:
+                self._pool.note_rest(self._key)
+            return self.is_used and may_repeat
         connection = self.connection
         is_unread = may_repeat and not getattr(connection, "has_received", True)
         if self.is_used:
@@ -147,7 +153,12 @@ class Lease:
         if isinstance(connection, HTTPConnection) and connection.is_intact and defaults.keep_alive:
             announced = head.headers.get("Keep-Alive")
             seconds = MAX_IDLE_TIME if announced is None else idle_time(announced, MAX_IDLE_TIME)
-            self._pool.put(self._key, connection, seconds)
+            after = ""
+            if connection.sent_method == "HEAD":
+                after = AFTER_HEAD
+            elif head.status in {204, 304}:
+                after = AFTER_STATUS
+            self._pool.put(self._key, connection, seconds, after)
         else:
             connection.close()
 
@@ -314,11 +325,11 @@ def _send_or_replay(
     """Send the request; over a new connection too, when the one on loan was idle and turns out to be closed.
 
     A server may close an idle connection at any time (RFC 9112, section 9.3.1); or it answers first that it has given
-    up waiting (RFC 9110, section 15.5.9).
+    up waiting (RFC 9110, section 15.5.9); or the body that it sends after a response to HEAD comes late.
     """
     try:
         response = _send_on_lease(lease, prepared, target, fields)
-    except OSError as error:
+    except (OSError, ProtocolError) as error:
         if not lease.may_replace(error, may_repeat=may_repeat):
             raise
     else:

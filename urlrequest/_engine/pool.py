@@ -15,7 +15,9 @@ Invariants:
     POOL-2  An idle connection that has something to read is dead: nothing was asked.
     POOL-3  Connections that differ in anything (class, host, port, TLS, proxy) are never taken for each other: the key
             is the whole `Route`, and all that the TLS contexts are made from.
-    POOL-4  A connection that `take_proven()` returns was idle for less than half the time that another one of its route
+    POOL-4  A connection that was left after HEAD, 204 or 304 was quiet for `SETTLING_TIME` before it is used again, or
+            another one of its route was after such a status: some servers send a body all the same, a moment later.
+    POOL-5  A connection that `take_proven()` returns was idle for less than half the time that another one of its route
             was seen to last, and that time is at least `SETTLING_TIME`.
 """
 
@@ -41,13 +43,14 @@ if TYPE_CHECKING:
 
     from .places import Place
 
-__all__ = ["MAX_IDLE", "MAX_IDLE_TIME", "SETTLING_TIME", "Pool"]
+__all__ = ["AFTER_HEAD", "AFTER_STATUS", "MAX_IDLE", "MAX_IDLE_TIME", "SETTLING_TIME", "Pool"]
 
 MAX_IDLE = 64  # connections in all
 MAX_IDLE_PER_ROUTE = 16  # connections
 MAX_IDLE_TIME = 60.0  # seconds; servers close after some 60 to 75
 BURST_TIME = 30.0  # seconds for those beyond MAX_IDLE_PER_ROUTE, which many workers may need for the next burst
 SETTLING_TIME = 0.1  # seconds; a server that closes soon after its response has done so by then
+AFTER_HEAD, AFTER_STATUS = "HEAD", "204 or 304"  # the last response on a connection had no body
 MAX_HISTORIES = 256  # routes of which it is remembered how long their connections last
 
 
@@ -57,13 +60,15 @@ class _History:
     Attributes:
         lasted: The longest idle time after which one was seen open, in seconds, since one was last seen closed.
         ends_early: The last one that was watched from the beginning ended within `SETTLING_TIME`.
+        is_quiet: One was seen to be quiet for `SETTLING_TIME` after a 204 or 304.
+        has_rests: Something came on one after a response that had ended.
     """
 
-    __slots__ = ("ends_early", "lasted")
+    __slots__ = ("ends_early", "has_rests", "is_quiet", "lasted")
 
     def __init__(self) -> None:
         self.lasted = 0.0
-        self.ends_early = False
+        self.ends_early = self.is_quiet = self.has_rests = False
 
     def has_lasted(self, seconds: float) -> None:
         self.lasted = max(self.lasted, seconds)
@@ -111,8 +116,14 @@ class Pool:
         """How many connections are idle."""
         return self._count
 
-    def take(self, key: Hashable) -> HTTPConnection | None:
-        """Take out an idle connection that still lives, for a request that may be sent twice; None: there is none."""
+    def take(self, key: Hashable, scope: CancelScope) -> HTTPConnection | None:
+        """Take out an idle connection that still lives, for a request that may be sent twice; None: there is none.
+
+        Args:
+            scope: Ends the wait for one to settle, which happens once for a route.
+        Raises:
+            RequestCancelled, DeadlineExceeded: From the scope.
+        """
         while True:
             now = suspend_clock()
             with self._lock:
@@ -123,12 +134,58 @@ class Pool:
                     self._count -= 1
             if stale:
                 _close(stale)
-            if connection is None or not connection.sock.is_readable():
+            if connection is None:
+                return None
+            if connection.after and not self._is_settled(key, connection, scope):
+                continue
+            if not connection.sock.is_readable():
                 return connection
             self._drop_dead(key, connection, now)
 
+    def _is_settled(self, key: Hashable, connection: HTTPConnection, scope: CancelScope) -> bool:
+        """Whether nothing can come any more on a connection that was left after a response without a body (POOL-4).
+
+        If not, it has been closed.
+        """
+        history = self._history(key)
+        if suspend_clock() - connection.idle_since < SETTLING_TIME:
+            if connection.after == AFTER_HEAD or history.has_rests:
+                connection.close()
+                return False
+            if history.is_quiet:
+                return True
+        if self._settles(key, connection, scope):
+            history.is_quiet = history.is_quiet or connection.after == AFTER_STATUS
+            return True
+        return False
+
+    def _settles(self, key: Hashable, connection: HTTPConnection, scope: CancelScope) -> bool:
+        """Watch a connection for the rest of its settling time; return whether it stays open and quiet.
+
+        If not, it has been closed.
+        """
+        left = SETTLING_TIME - (suspend_clock() - connection.idle_since)
+        stream = connection.sock
+        idle_scope, stream.scope = stream.scope, scope
+        try:
+            is_readable = stream.await_readable(monotonic() + left) if left > 0 else stream.is_readable()
+        except BaseException:
+            connection.close()
+            raise
+        stream.scope = idle_scope
+        if is_readable:
+            if connection.after:
+                self._history(key).has_rests = True
+            self._drop_dead(key, connection, suspend_clock())
+        return not is_readable
+
+    def note_rest(self, key: Hashable) -> None:
+        """Remember that something came on a connection which was no response to what was asked."""
+        history = self._history(key)
+        history.has_rests, history.is_quiet = True, False
+
     def take_proven(self, key: Hashable, scope: CancelScope) -> HTTPConnection | None:
-        """Take out an idle connection for a request that must be sent once; None: none is safe enough (POOL-4).
+        """Take out an idle connection for a request that must be sent once; None: none is safe enough (POOL-5).
 
         Nothing is known of a route at first, and the second request opens a second connection. If the third comes in
         quick succession, it watches the first connection for the rest of its settling time; this happens once.
@@ -154,7 +211,9 @@ class Pool:
                 continue
             age = suspend_clock() - newest.idle_since
             if history.proves(age):
-                return newest
+                if not newest.after or self._is_settled(key, newest, scope):
+                    return newest
+                continue
             if history.ends_early and age < SETTLING_TIME:
                 newest.close()  # the server is about to do so
                 continue
@@ -192,22 +251,16 @@ class Pool:
 
     def _examine(self, key: Hashable, connection: HTTPConnection, history: _History, scope: CancelScope) -> None:
         """Look whether a connection is still open, and put it back or close it; if need be, let it settle first."""
-        left = SETTLING_TIME - (suspend_clock() - connection.idle_since)
-        if left <= 0 or history.ends_early or history.lasted >= SETTLING_TIME:
-            is_dead = connection.sock.is_readable()
+        if history.ends_early or history.lasted >= SETTLING_TIME:
+            is_open = not connection.sock.is_readable()
+            if not is_open:
+                self._drop_dead(key, connection, suspend_clock())
         else:
-            stream = connection.sock
-            idle_scope, stream.scope = stream.scope, scope
-            try:
-                is_dead = stream.await_readable(monotonic() + left)
-            except BaseException:
-                connection.close()
-                raise
-            stream.scope = idle_scope
-        if is_dead:
-            self._drop_dead(key, connection, suspend_clock())
-        else:
-            history.has_lasted(suspend_clock() - connection.idle_since)
+            is_open = self._settles(key, connection, scope)
+        if is_open:
+            age = suspend_clock() - connection.idle_since
+            history.has_lasted(age)
+            history.is_quiet = history.is_quiet or (connection.after == AFTER_STATUS and age >= SETTLING_TIME)
             self._restore(key, connection)
 
     def _drop_dead(self, key: Hashable, connection: HTTPConnection, now: float) -> None:
@@ -226,9 +279,15 @@ class Pool:
                 history = self._histories[key] = _History()
             return history
 
-    def put(self, key: Hashable, connection: HTTPConnection, idle_time: float) -> None:
-        """Keep a connection for the next request with the same key, for `idle_time` seconds."""
+    def put(self, key: Hashable, connection: HTTPConnection, idle_time: float, after: str = "") -> None:
+        """Keep a connection for the next request with the same key.
+
+        Args:
+            idle_time: For how long, in seconds.
+            after: `AFTER_HEAD` or `AFTER_STATUS` if the response on it had no body for that reason.
+        """
         now = suspend_clock()
+        connection.after = after
         connection.become_idle(now, now + idle_time)
         is_unwanted = idle_time <= 0 or (places.waits and places.is_needed((connection.host, connection.port)))
         with self._lock:
