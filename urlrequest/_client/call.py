@@ -36,6 +36,7 @@ from time import monotonic
 
 from urlrequest._concurrency.deadline import Deadline, check_seconds, earliest
 from urlrequest._concurrency.sync import MAX_SLEEP, Signal
+from urlrequest._concurrency.timer import timer
 from urlrequest._delivery.events import Error, Failure, Outcome, ProgressRun, Redirect
 from urlrequest._delivery.lifecycle import Lifecycle
 from urlrequest._delivery.mailbox import Mailbox
@@ -48,7 +49,7 @@ from urlrequest.errors import DeadlineExceeded, InvalidURL
 from urlrequest.hooks import check_hook, current_hook
 
 from .callbacks import Callbacks, drop_callbacks, has_callback, run_callbacks, run_progress
-from .shared import Shared, check_session, default_session, timer
+from .shared import Shared, check_session, default_session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

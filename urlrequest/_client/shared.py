@@ -1,16 +1,15 @@
-"""Shared: what the requests of a session share, and the two things that all requests share.
+"""Shared: what the requests of a session share.
 
 A session is a `Shared` with settings; `default_session` is one without. Requests know this class only.
 
 Thread safety. The limits and `hook`, `timeout`, `deadline`, `is_closed` are one reference each, which the constructor
-of a request reads; `workers`, `pool`, `cookie_store` and `timer` guard themselves.
+of a request reads; `workers`, `pool` and `cookie_store` guard themselves.
 """
 
 from __future__ import annotations
 
 import weakref
 
-from urlrequest._concurrency.timer import TimerThread
 from urlrequest._concurrency.worker_pool import WorkerPool
 from urlrequest._engine.pool import MAX_IDLE, Pool
 
@@ -20,12 +19,9 @@ if TYPE_CHECKING:
     from urlrequest._engine.options import Options
     from urlrequest.hooks import Hook
 
-__all__ = ["MAX_REQUESTS", "Shared", "check_session", "default_session", "sessions", "timer"]
+__all__ = ["MAX_REQUESTS", "Shared", "check_session", "default_session", "sessions"]
 
 MAX_REQUESTS = 64  # running at once, unless a session sets another limit
-
-timer = TimerThread()
-"""Keeps the deadlines of queued requests, of all sessions."""
 
 sessions: weakref.WeakSet[Shared] = weakref.WeakSet()
 """All sessions, the default one too, for the end of the process and for a forked child."""

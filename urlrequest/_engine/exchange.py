@@ -15,17 +15,18 @@ Invariant:
 from __future__ import annotations
 
 import http.client
-import ssl
 from contextlib import suppress
 
 from urlrequest._defaults import defaults
 from urlrequest._http.framing import idle_time, says_close
-from urlrequest._http.retry import back_off, is_worth_retrying, may_repeat, retry_after, wants_retry
+from urlrequest._http.retry import back_off, is_end, is_worth_retrying, may_repeat, retry_after, wants_retry
 from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
 from urlrequest._http1.response_reader import Response
+from urlrequest.errors import ProtocolError
 
+from .places import Wait, close_idle
 from .plan import request_line_and_fields
-from .pool import MAX_IDLE_TIME
+from .pool import AFTER_HEAD, AFTER_STATUS, MAX_IDLE_TIME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,8 +82,10 @@ class Exchange:
     ) -> None:
         if kind is None and self.response.is_reusable and not self._is_last:
             self._lease.give_back(self.response.head)
-        else:
+        elif error is None:
             self._lease.close()
+        else:
+            self._lease.fail(error)
 
 
 class Lease:
@@ -95,17 +98,23 @@ class Lease:
 
     __slots__ = ("_key", "_pool", "_route", "_scope", "connection", "is_used")
 
-    def __init__(self, pool: Pool, route: Route, scope: CancelScope) -> None:
+    def __init__(self, pool: Pool, route: Route, scope: CancelScope, *, may_repeat: bool, is_new: bool) -> None:
         """Take a connection.
 
+        Args:
+            may_repeat: The request may be sent again, if the connection turns out to be closed.
+            is_new: Take none that has served another request.
         Raises:
+            RequestCancelled, DeadlineExceeded: From the scope.
             OSError, ssl.SSLError: The certificate files cannot be used.
         """
         self._pool = pool
         self._route = route
         self._scope = scope
         self._key = _pool_key(route)
-        idle = pool.take(self._key) if defaults.keep_alive else None
+        idle: HTTPConnection | None = None
+        if defaults.keep_alive and not is_new:
+            idle = pool.take(self._key, scope) if may_repeat else pool.take_proven(self._key, scope)
         self.is_used = idle is not None
         self.connection: Any = idle
         if idle is None:
@@ -113,8 +122,27 @@ class Lease:
         else:
             idle.scope = scope
 
+    def may_replace(self, error: OSError | ProtocolError, *, may_repeat: bool) -> bool:
+        """Whether the request can be sent again at once, on a new connection, after an error on this one.
+
+        A connection that was idle may have been closed meanwhile. One that is new may have been refused, because idle
+        ones hold all the places that the server has: they are closed.
+        """
+        if isinstance(error, ProtocolError):
+            # What came on a used connection may be the rest of an earlier response, and no response to this request.
+            if self.is_used:
+                self._pool.note_rest(self._key)
+            return self.is_used and may_repeat
+        connection = self.connection
+        is_unread = may_repeat and not getattr(connection, "has_received", True)
+        if self.is_used:
+            return is_unread and is_end(error)
+        is_unsent = connection.sock is None if isinstance(connection, HTTPConnection) else False
+        return (is_unsent or is_unread) and is_end(error) and close_idle(self._route.first_stop) > 0
+
     def replace(self) -> None:
-        """Close the connection, and make a new one: what else is idle in the pool may be closed as well."""
+        """Close the connection, and make a new one: what else has been idle as long may be closed as well."""
+        self._drop_older()
         self.connection.close()
         self.is_used = False
         self.connection = open_connection(self._route, self._scope)
@@ -125,13 +153,28 @@ class Lease:
         if isinstance(connection, HTTPConnection) and connection.is_intact and defaults.keep_alive:
             announced = head.headers.get("Keep-Alive")
             seconds = MAX_IDLE_TIME if announced is None else idle_time(announced, MAX_IDLE_TIME)
-            self._pool.put(self._key, connection, seconds)
+            after = ""
+            if connection.sent_method == "HEAD":
+                after = AFTER_HEAD
+            elif head.status in {204, 304}:
+                after = AFTER_STATUS
+            self._pool.put(self._key, connection, seconds, after)
         else:
             connection.close()
 
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()
+
+    def fail(self, error: BaseException) -> None:
+        """Close the connection after an error; what else has been idle as long is not waited for again."""
+        if isinstance(error, OSError) and (isinstance(error, TimeoutError) or is_end(error)):
+            self._drop_older()
+        self.connection.close()
+
+    def _drop_older(self) -> None:
+        if self.is_used:
+            self._pool.close_older(self._key, self.connection.idle_since)
 
 
 def _pool_key(route: Route) -> Hashable:
@@ -197,12 +240,14 @@ def send_request(prepared: PreparedRequest, shared: Shared, scope: CancelScope) 
         return _attempt(prepared, shared, scope)
     if not may_repeat(prepared.method, prepared.body):
         return _attempt_once(prepared, shared, scope)
+    is_new = False
     for number in range(1, prepared.retries + 1):
-        outcome = _attempt_or_pause(prepared, shared, scope, number)
+        outcome = _attempt_or_pause(prepared, shared, scope, number, is_new=is_new)
         if isinstance(outcome, Exchange):
             return outcome
-        scope.pause(outcome)
-    return _attempt(prepared, shared, scope)
+        pause, is_new = outcome
+        scope.pause(pause)
+    return _attempt(prepared, shared, scope, is_new=is_new)
 
 
 def _attempt_once(prepared: PreparedRequest, shared: Shared, scope: CancelScope) -> Exchange:
@@ -222,18 +267,21 @@ def _add_note(error: Exception, note: str) -> None:
         add_note(note)
 
 
-def _attempt_or_pause(prepared: PreparedRequest, shared: Shared, scope: CancelScope, number: int) -> Exchange | float:
+def _attempt_or_pause(
+    prepared: PreparedRequest, shared: Shared, scope: CancelScope, number: int, *, is_new: bool
+) -> Exchange | tuple[float, bool]:
     """Make an attempt after which another one may follow.
 
     Returns:
-        The exchange; or seconds to wait before the next attempt, where that is worth it and there is time for it.
+        The exchange; or seconds to wait before the next attempt, where that is worth it and there is time for it, and
+        whether that attempt needs a new connection.
     """
     try:
-        exchange = _attempt(prepared, shared, scope)
+        exchange = _attempt(prepared, shared, scope, is_new=is_new)
     except Exception as error:
         pause = back_off(number)
         if is_worth_retrying(error) and _has_time_for(pause, scope):
-            return pause
+            return pause, True
         raise
     head = exchange.response.head
     if not wants_retry(head):
@@ -245,7 +293,7 @@ def _attempt_or_pause(prepared: PreparedRequest, shared: Shared, scope: CancelSc
     # A body that is cut off must not stop the retry: this response is discarded anyway.
     with suppress(OSError, http.client.HTTPException), exchange:
         exchange.discard_body()
-    return pause
+    return pause, False
 
 
 def _has_time_for(pause: float, scope: CancelScope) -> bool:
@@ -253,42 +301,56 @@ def _has_time_for(pause: float, scope: CancelScope) -> bool:
     return remaining is None or remaining > pause
 
 
-def _attempt(prepared: PreparedRequest, shared: Shared, scope: CancelScope) -> Exchange:
+def _attempt(prepared: PreparedRequest, shared: Shared, scope: CancelScope, *, is_new: bool = False) -> Exchange:
     """Send the request with the cookies that the session has now, and keep those that come with the response."""
     scope.check()
-    lease = Lease(shared.pool, prepared.route, scope)
+    can_repeat = may_repeat(prepared.method, prepared.body)
+    lease = Lease(shared.pool, prepared.route, scope, may_repeat=can_repeat, is_new=is_new)
     store = shared.cookie_store
     try:
         cookies = None if store is None else store.cookies_for(prepared.target)
         target, fields = request_line_and_fields(prepared, cookies)
-        response = _send_or_replay(lease, prepared, target, fields)
+        response = _send_or_replay(lease, prepared, target, fields, may_repeat=can_repeat)
         if store is not None:
             store.store(prepared.target, response.head)
-    except BaseException:
-        lease.close()
+    except BaseException as error:
+        lease.fail(error)
         raise
     return Exchange(lease, response, is_last=says_close(fields))
 
 
-def _send_or_replay(lease: Lease, prepared: PreparedRequest, target: str, fields: Fields) -> ResponseLike:
+def _send_or_replay(
+    lease: Lease, prepared: PreparedRequest, target: str, fields: Fields, *, may_repeat: bool
+) -> ResponseLike:
     """Send the request; over a new connection too, when the one on loan was idle and turns out to be closed.
 
     A server may close an idle connection at any time (RFC 9112, section 9.3.1); or it answers first that it has given
-    up waiting (RFC 9110, section 15.5.9).
+    up waiting (RFC 9110, section 15.5.9); or the body that it sends after a response to HEAD comes late.
     """
-    may_replay = lease.is_used and may_repeat(prepared.method, prepared.body)
     try:
-        response = _send(lease.connection, prepared, target, fields)
-    except (ConnectionError, ssl.SSLError):
-        if not may_replay or lease.connection.has_received:
+        response = _send_on_lease(lease, prepared, target, fields)
+    except (OSError, ProtocolError) as error:
+        if not lease.may_replace(error, may_repeat=may_repeat):
             raise
     else:
         head = response.head
         has_given_up = head.status == REQUEST_TIMEOUT and says_close(head.headers.items())
-        if not may_replay or not has_given_up:
+        if not (has_given_up and lease.is_used and may_repeat):
             return response
     lease.replace()
-    return _send(lease.connection, prepared, target, fields)
+    return _send_on_lease(lease, prepared, target, fields)
+
+
+def _send_on_lease(lease: Lease, prepared: PreparedRequest, target: str, fields: Fields) -> ResponseLike:
+    """Send the request; while it waits on a new connection, idle ones to the same server make room for it."""
+    if lease.is_used:
+        return _send(lease.connection, prepared, target, fields)
+    connection = lease.connection
+    with Wait(prepared.route.first_stop) as wait:
+        response = _send(connection, prepared, target, fields)
+        if isinstance(connection, HTTPConnection) and connection.sock is not None:
+            wait.was_answered(connection.sock)
+        return response
 
 
 def _send(connection: Any, prepared: PreparedRequest, target: str, fields: Fields) -> ResponseLike:

@@ -46,11 +46,14 @@ class HTTPConnection(http.client.HTTPConnection):
     Attributes:
         scope: Ends the waits of the present request: its cancel, its deadline and its timeout.
         is_intact: Whether the present request was sent as a whole.
-        idle_since, idle_until: When the connection became idle and until when it is kept, on `time.monotonic()`.
+        sent_method: Its method.
+        idle_since, idle_until: When the connection became idle and until when it is kept, on `suspend_clock()`.
+        after: Why the last response had no body, for the pool.
     """
 
     sock: Any
     idle_since = idle_until = 0.0
+    after = ""
 
     def __init__(self, host: str, port: int | None = None, timeout: float | None = None, **options: Any) -> None:
         """Make a connection; the first request opens it.
@@ -64,7 +67,7 @@ class HTTPConnection(http.client.HTTPConnection):
         self.is_intact = True
         self._proxy: Proxy | None = None
         self._tunnel: tuple[str, int, Any] | None = None  # host and port of the origin, headers for the proxy
-        self._sent_method = ""
+        self.sent_method = ""
         self._interim: InterimResponses | None = None  # to the present request, if it has a body
         self._send_error: OSError | None = None
         self._has_client_state = False  # whether http.client itself keeps the state of an exchange
@@ -207,7 +210,7 @@ class HTTPConnection(http.client.HTTPConnection):
             raise http.client.ResponseNotReady("no request was sent")
         began = monotonic()
         try:
-            response = Response(self.sock, self._sent_method, self._interim)
+            response = Response(self.sock, self.sent_method, self._interim)
         except (OSError, http.client.HTTPException):
             if self._send_error is not None:
                 raise self._send_error from None
@@ -225,7 +228,7 @@ class HTTPConnection(http.client.HTTPConnection):
 
     def _begin_exchange(self, method: str) -> None:
         """Begin an exchange, whether `request()` sends it or the caller does so step by step."""
-        self._send_error, self._interim, self.is_intact, self._sent_method = None, None, True, method
+        self._send_error, self._interim, self.is_intact, self.sent_method = None, None, True, method
         if self.sock is not None:
             self.sock.has_received, self.sock.scope = False, self.scope
 
@@ -238,7 +241,7 @@ class HTTPConnection(http.client.HTTPConnection):
         """Let go of the scope of the last request; the connection is idle now.
 
         Args:
-            since: When that is, on `time.monotonic()`.
+            since: When that is, on `suspend_clock()`.
             until: Until when the connection is worth keeping.
         """
         self.scope = self.sock.scope = _IDLE_SCOPE

@@ -237,6 +237,18 @@ class NetworkStream:
                 return None
             self.scope.wait({self._socket.fileno(): wanted}, until, "100 Continue", is_pause=True)
 
+    def await_readable(self, until: float) -> bool:
+        """Watch a connection that is idle: sleep until it is readable, or `until`; return whether it is.
+
+        Raises:
+            RequestCancelled, DeadlineExceeded: From the scope.
+        """
+        while not self.is_readable():
+            if monotonic() >= until:
+                return False
+            self.scope.wait({self._socket.fileno(): READ}, until, "an idle connection", is_pause=True)
+        return True
+
     @property
     def tls_session(self) -> Any:
         """The TLS session, which a later connection may resume; None without TLS."""
