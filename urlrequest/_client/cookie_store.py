@@ -13,7 +13,6 @@ from contextlib import suppress
 from threading import Lock
 from time import time
 
-from urlrequest._content.file_sink import replace_file
 from urlrequest._http.cookie import Cookie, check_cookie
 from urlrequest._http.cookies import Cookies, received_cookies
 
@@ -135,6 +134,8 @@ class CookieStore:
 
 def _write_private(path: str, octets: bytes) -> None:
     """Put a file of mode 0600 in the place of another, in one step."""
+    from urlrequest._content.file_sink import replace_file  # few programs save cookies
+
     temporary = os.path.join(os.path.dirname(path), f".urlrequest-{os.urandom(8).hex()}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     descriptor = os.open(temporary, flags, 0o600)

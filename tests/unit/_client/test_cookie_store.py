@@ -12,6 +12,7 @@ import pytest
 
 from urlrequest import Cookie, CookieStore
 from urlrequest._client import cookie_store
+from urlrequest._content import file_sink
 from urlrequest._http.headers import Headers
 from urlrequest._http.response_head import ResponseHead
 from urlrequest._http.target import parse_target
@@ -197,7 +198,7 @@ def test_17_14_the_file_is_private_from_its_first_moment(
         seen.append((stat.S_IMODE(os.stat(temporary).st_mode), os.path.exists(target), os.path.dirname(temporary)))
         os.replace(temporary, target)
 
-    monkeypatch.setattr(cookie_store, "replace_file", look)
+    monkeypatch.setattr(file_sink, "replace_file", look)
     store.save(path)
 
     assert [(0o600, False, str(path.parent))] == seen
@@ -211,7 +212,7 @@ def test_17_14_a_save_that_fails(store: CookieStore, path: Path, monkeypatch: py
         raise PermissionError("no")
 
     path.write_text("before")
-    monkeypatch.setattr(cookie_store, "replace_file", refuse)
+    monkeypatch.setattr(file_sink, "replace_file", refuse)
     with pytest.raises(PermissionError):
         store.save(path)
 
