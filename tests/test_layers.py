@@ -62,6 +62,7 @@ HEAVY = [
     "urlrequest._http.cookies",
     "urlrequest._content.decoder",
     "urlrequest._delivery.awaiting",
+    "urlrequest._delivery.waiting",
     "urlrequest._content.file_sink",
     "urlrequest._http.idna",
     "urlrequest._content.multipart",

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from urlrequest._delivery import waiting
-from urlrequest._delivery.waiting import wait_for
-
 from .call import active_calls
 
 TYPE_CHECKING = False
@@ -57,6 +54,8 @@ def wait_all(requests: Iterable[UrlRequest], timeout: float | None = None) -> bo
     Raises:
         BaseException: What a callback raised; the other requests go on, and `wait_all()` may be called again.
     """
+    from urlrequest._delivery.waiting import wait_for  # a program with an event loop waits for nothing
+
     mailboxes = [request._urlrequest_call.mailbox for request in requests]  # noqa: SLF001 - of the same wing
     return wait_for(mailboxes, delay=0.5, timeout=timeout)
 
@@ -69,6 +68,8 @@ def as_completed(requests: Iterable[UrlRequest], timeout: float | None = None) -
     Raises:
         TimeoutError: The time ran out. BaseException: What a callback raised.
     """
+    from urlrequest._delivery import waiting  # as above
+
     by_mailbox = {request._urlrequest_call.mailbox: request for request in requests}  # noqa: SLF001 - as above
     yield from waiting.as_completed(by_mailbox, timeout)
 

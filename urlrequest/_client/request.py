@@ -12,7 +12,6 @@ from __future__ import annotations
 from itertools import count
 
 from urlrequest._content.text import is_json, parse_json
-from urlrequest._delivery.waiting import wait_for
 from urlrequest._engine.options import Options
 from urlrequest._engine.prepare import find_target
 from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
@@ -190,6 +189,8 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         Raises:
             BaseException: What a callback raised.
         """
+        from urlrequest._delivery.waiting import wait_for  # a program with an event loop waits for nothing
+
         return wait_for([self._urlrequest_call.mailbox], delay=delay, timeout=timeout)
 
     def __await__(self) -> Generator[Any, Any, UrlRequest]:
