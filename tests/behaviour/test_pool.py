@@ -304,6 +304,37 @@ def test_17_10_keep_alive_timeout_of_the_server(server: Server, session: Session
     assert 0 == len(session.pool)
 
 
+# Peers that are gone
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="no such option")
+@pytest.mark.parametrize(
+    ("default", "own", "expected"), [(30.0, None, 30), (12.0, None, 12), (30.0, 7, 7), (30.0, 0, None)]
+)
+def test_15_4_the_system_asks(
+    server: Server, monkeypatch: pytest.MonkeyPatch, default: float, own: float | None, expected: int | None
+) -> None:
+    """Contract 15.4: the system asks whether the peer is there; `defaults` and a session say when."""
+    monkeypatch.setattr(defaults, "tcp_keepalive", default)
+    server.respond("/", "hello")
+    with Session(tcp_keepalive=own) as session:
+        get(session, server.url)
+        ((connection,),) = session.pool._idle.values()
+        with socket.socket(fileno=os.dup(connection.sock.fileno())) as sock:
+            asks = sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            seconds = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) if asks else None
+
+    assert expected == seconds
+
+
+def test_15_4_bad_setting(server: Server) -> None:
+    """Contract 2.3, 15.4: a value that is no number of seconds arrives through on_error."""
+    with Session() as session:
+        session.tcp_keepalive = "soon"  # type: ignore[assignment]  # that is the test
+
+        assert isinstance(get(session, server.url, on_error=print).error, TypeError)
+
+
 # What comes late
 
 

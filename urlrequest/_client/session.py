@@ -53,6 +53,7 @@ class Session(Shared):
         headers: Headers for every request.
         timeout, deadline, ca_file, verify, client_cert, ssl_context, proxy_host, proxy_port, proxy_headers, trust_env,
             follow_redirects, retries, hook, user_agent, auth: As the parameters of `UrlRequest`.
+        tcp_keepalive: As the parameter.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Session(Shared):
         max_requests: int = MAX_REQUESTS,
         max_per_host: int | None = None,
         max_idle: int | None = None,
+        tcp_keepalive: float | None = None,
     ) -> None:
         """Make a session; it opens nothing yet.
 
@@ -88,6 +90,8 @@ class Session(Shared):
             max_requests: How many requests run at a time; the others are queued in order, without a thread.
             max_per_host: How many of them for one host; None: no limit.
             max_idle: How many idle connections are kept; None: `max_requests`, but 64 at the least.
+            tcp_keepalive: After how many seconds without a word the system asks whether the peer of a connection is
+                still there; 0: never; None: as `defaults` says (30). It counts for new connections.
         Raises:
             ValueError: A limit is below 1 (max_idle: below 0).
         """
@@ -96,6 +100,7 @@ class Session(Shared):
         self.proxy_host, self.proxy_port, self.proxy_headers = proxy_host, proxy_port, proxy_headers
         self.trust_env, self.follow_redirects, self.retries = trust_env, follow_redirects, retries
         self.hook, self.user_agent, self.auth = hook, user_agent, auth
+        self.tcp_keepalive = tcp_keepalive
         from .cookie_store import CookieStore  # here, since requests without a session keep no cookies
 
         given = _as_store(cookies)

@@ -32,6 +32,7 @@ class Shared:
 
     Attributes:
         hook, timeout, deadline: For requests that are given none.
+        tcp_keepalive: For new connections; None: that of `defaults`.
         base_url: What a request's URL is relative to, or None.
         cookie_store: The session's cookies; None: it keeps none.
         is_closed: New requests are refused.
@@ -42,6 +43,7 @@ class Shared:
     hook: Hook | None = None
     timeout: float | None = None
     deadline: float | None = None
+    tcp_keepalive: float | None = None
     base_url: str | None = None
     is_closed = False
 

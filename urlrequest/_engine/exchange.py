@@ -22,6 +22,7 @@ from urlrequest._http.framing import idle_time, says_close
 from urlrequest._http.retry import back_off, is_end, is_worth_retrying, may_repeat, retry_after, wants_retry
 from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
 from urlrequest._http1.response_reader import Response
+from urlrequest._net.connect import check_keepalive
 from urlrequest.errors import ProtocolError
 
 from .places import Wait, close_idle
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
     from .observer import Shared
     from .plan import PreparedRequest
-    from .pool import Pool
 
 __all__ = ["Exchange", "Lease", "send_request"]
 
@@ -96,9 +96,9 @@ class Lease:
         is_used: It has served another request before, so the server may have closed it meanwhile.
     """
 
-    __slots__ = ("_key", "_pool", "_route", "_scope", "connection", "is_used")
+    __slots__ = ("_key", "_pool", "_route", "_scope", "_tcp_keepalive", "connection", "is_used")
 
-    def __init__(self, pool: Pool, route: Route, scope: CancelScope, *, may_repeat: bool, is_new: bool) -> None:
+    def __init__(self, shared: Shared, route: Route, scope: CancelScope, *, may_repeat: bool, is_new: bool) -> None:
         """Take a connection.
 
         Args:
@@ -108,7 +108,8 @@ class Lease:
             RequestCancelled, DeadlineExceeded: From the scope.
             OSError, ssl.SSLError: The certificate files cannot be used.
         """
-        self._pool = pool
+        self._pool = pool = shared.pool
+        self._tcp_keepalive = shared.tcp_keepalive
         self._route = route
         self._scope = scope
         self._key = _pool_key(route)
@@ -118,7 +119,7 @@ class Lease:
         self.is_used = idle is not None
         self.connection: Any = idle
         if idle is None:
-            self.connection = open_connection(route, scope)
+            self.connection = open_connection(route, scope, self._tcp_keepalive)
         else:
             idle.scope = scope
 
@@ -145,7 +146,7 @@ class Lease:
         self._drop_older()
         self.connection.close()
         self.is_used = False
-        self.connection = open_connection(self._route, self._scope)
+        self.connection = open_connection(self._route, self._scope, self._tcp_keepalive)
 
     def give_back(self, head: ResponseHead) -> None:
         """Leave the connection to the pool after a response; one that cannot serve another request is closed."""
@@ -194,10 +195,13 @@ def _pool_key(route: Route) -> Hashable:
     return route.connection_class, route.host, route.port, context, route.proxy, proxy_context
 
 
-def open_connection(route: Route, scope: CancelScope) -> Any:
+def open_connection(route: Route, scope: CancelScope, tcp_keepalive: float | None = None) -> Any:
     """Make a connection of any class; one of ours connects when a request is sent over it.
 
+    Args:
+        tcp_keepalive: As of the session; None: that of `defaults`.
     Raises:
+        TypeError, ValueError: `tcp_keepalive` is no number of seconds.
         OSError, ssl.SSLError: The certificate files cannot be used. ProxyError: The class cannot use such a proxy.
     """
     options: dict[str, Any] = {}
@@ -207,6 +211,7 @@ def open_connection(route: Route, scope: CancelScope) -> Any:
         options = tls_options(route.tls, route.host)
     connection = route.connection_class(*route.first_stop, timeout=scope.timeout, **options)
     if isinstance(connection, HTTPConnection):
+        connection.tcp_keepalive = check_keepalive(defaults.tcp_keepalive if tcp_keepalive is None else tcp_keepalive)
         _set_up(connection, route, scope)
     elif route.proxy is not None:
         from urlrequest._http1.foreign import set_foreign_proxy
@@ -305,7 +310,7 @@ def _attempt(prepared: PreparedRequest, shared: Shared, scope: CancelScope, *, i
     """Send the request with the cookies that the session has now, and keep those that come with the response."""
     scope.check()
     can_repeat = may_repeat(prepared.method, prepared.body)
-    lease = Lease(shared.pool, prepared.route, scope, may_repeat=can_repeat, is_new=is_new)
+    lease = Lease(shared, prepared.route, scope, may_repeat=can_repeat, is_new=is_new)
     store = shared.cookie_store
     try:
         cookies = None if store is None else store.cookies_for(prepared.target)

@@ -33,10 +33,12 @@ class Shared(Protocol):
 
     Attributes:
         pool: Where connections come from and go to.
+        tcp_keepalive: As of `defaults`, for the connections of a session; None: that of `defaults`.
         cookie_store: The cookies of the session, or None.
     """
 
     pool: Pool
+    tcp_keepalive: float | None
     cookie_store: CookieStore | None
 
 

@@ -15,7 +15,7 @@ from time import monotonic
 from urlrequest._http.request_head import encode_head
 from urlrequest._http.target import bracketed
 from urlrequest._net.cancel_scope import CancelScope, Phase
-from urlrequest._net.connect import connect_socket, connect_to_host
+from urlrequest._net.connect import connect_socket, connect_to_host, watch_peer
 from urlrequest._net.stream import NetworkStream
 from urlrequest._net.tls_settings import TlsSettings
 
@@ -48,11 +48,13 @@ class HTTPConnection(http.client.HTTPConnection):
         is_intact: Whether the present request was sent as a whole.
         sent_method: Its method.
         idle_since, idle_until: When the connection became idle and until when it is kept, on `suspend_clock()`.
+        tcp_keepalive: After how many seconds of silence the system asks whether the peer is there; 0: never.
         after: Why the last response had no body, for the pool.
     """
 
     sock: Any
     idle_since = idle_until = 0.0
+    tcp_keepalive = 0.0
     after = ""
 
     def __init__(self, host: str, port: int | None = None, timeout: float | None = None, **options: Any) -> None:
@@ -110,6 +112,7 @@ class HTTPConnection(http.client.HTTPConnection):
         try:
             if sock.gettimeout() != 0:  # a user's open_socket() has made it
                 sock.setblocking(False)
+            watch_peer(sock, self.tcp_keepalive)
             self._await_context()  # files that cannot be used are an error before anything is sent
             if self._proxy is not None and self._proxy.tls is not None:
                 sock = self._secure_proxy(sock, self._proxy.tls)

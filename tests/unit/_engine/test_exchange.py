@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ssl
 import weakref
 from types import SimpleNamespace
@@ -97,7 +98,7 @@ class World:
     """Sends requests over scripted connections."""
 
     def __init__(self) -> None:
-        self.shared: Any = SimpleNamespace(pool=Pool(), cookie_store=None)
+        self.shared: Any = SimpleNamespace(pool=Pool(), cookie_store=None, tcp_keepalive=None)
         self.scope = Scope()
 
     def send(self, *script: Any, **options: Any) -> Any:
@@ -125,7 +126,9 @@ def world() -> World:
 # A connection that was idle
 
 
-@pytest.mark.parametrize("error", [CLOSED, ssl.SSLEOFError("closed")])
+@pytest.mark.parametrize(
+    "error", [CLOSED, ssl.SSLEOFError("closed"), TimeoutError(errno.ETIMEDOUT, "no acknowledgement")]
+)
 def test_17_10_closed_idle_connection_is_replaced(world: World, error: Exception) -> None:
     """Contract 17.10: the user does not notice that the server had closed an idle connection."""
     world.leave_idle()
@@ -134,6 +137,13 @@ def test_17_10_closed_idle_connection_is_replaced(world: World, error: Exception
 
     assert [False, True] == world.open_connections
     assert [] == world.scope.pauses
+
+
+def test_17_10_slow_response_is_no_end(world: World) -> None:
+    """Contract 15.1, 17.10: the timeout of a request is no sign that its connection was closed."""
+    world.leave_idle()
+    with pytest.raises(TimeoutError):
+        world.send(TimeoutError("took longer than 1 s"), Received())
 
 
 def test_17_10_server_that_has_given_up_waiting(world: World) -> None:
