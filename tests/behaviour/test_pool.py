@@ -18,6 +18,7 @@ from support.clients import get
 from support.messages import head
 from urlrequest import HTTPConnection, Session, UrlRequest, defaults, wait_all
 from urlrequest._engine import pool as pool_module
+from urlrequest._http1 import interim
 from urlrequest._net import tls_sessions
 from urlrequest._net.stream import NetworkStream
 from urlrequest.errors import IncompleteContent, ProtocolError
@@ -27,6 +28,8 @@ from urlrequest.testing import (
     finish,
     hold,
     receive,
+    receive_head,
+    receive_some,
     reset,
     routes,
     send,
@@ -297,11 +300,46 @@ def test_17_10_nothing_is_repeated_once_an_answer_has_begun(server: Server, sess
 
 
 def test_17_10_keep_alive_timeout_of_the_server(server: Server, session: Session) -> None:
-    """A server that closes in a second is not met again."""
+    """A connection that the server keeps for a second is used again at once, and kept for half of it."""
     server.respond("/", "hello", headers={"Keep-Alive": "timeout=1"})
     get(session, server.url)
+    get(session, server.url)
+    ((connection,),) = session.pool._idle.values()
+
+    assert [0, 0] == connections(server)
+    assert 0.5 == pytest.approx(connection.idle_until - connection.idle_since)
+
+
+@pytest.mark.parametrize(
+    ("size", "status", "is_kept"), [(65_537, 413, False), (65_536, 413, True), (65_537, 200, True)]
+)
+def test_17_10_refused_upload(server: Server, session: Session, size: int, status: int, is_kept: bool) -> None:
+    """After a large upload that was refused the connection is not kept: many servers close it all the same."""
+    server.respond("/", "answer", status=status)
+    get(session, server.url, method="PUT", req_body=b"x" * size)
+
+    assert is_kept == (1 == len(session.pool))
+
+
+def test_10_5_refused_upload_of_unknown_length(server: Server, session: Session) -> None:
+    """The same for a body whose length is not known before."""
+    server.respond("/", "answer", status=413)
+    get(session, server.url, method="PUT", req_body=iter([b"x"]))
 
     assert 0 == len(session.pool)
+
+
+def test_10_5_route_without_100_continue(server: Server, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 10.5: where no 100 Continue came in time once, the next body is sent without waiting for it."""
+    monkeypatch.setattr(interim, "CONTINUE_TIME", 0.01)
+    body = b"x" * 2_000_000
+    reply = head(2, "Connection: close") + b"ok"
+    for _ in range(2):
+        server.play(receive_head(), receive_some(len(body)), send(reply), read_request=False)
+    assert "ok" == get(session, server.url, method="PUT", req_body=body).result
+    monkeypatch.setattr(interim, "CONTINUE_TIME", 1000)
+
+    assert "ok" == get(session, server.url, method="PUT", req_body=body).result
 
 
 # Peers that are gone

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from urlrequest._content.body import Body
     from urlrequest._http.fields import Fields
     from urlrequest._http.response_head import ResponseHead
     from urlrequest._http1.response_reader import ResponseLike
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 __all__ = ["Exchange", "Lease", "send_request"]
 
 MAX_DISCARDED = 16 * 1024  # bytes of a body that nobody wants and that are read to keep the connection
+MAX_REFUSED = 64 * 1024  # bytes of a body after whose refusal the connection is kept
 REQUEST_TIMEOUT = 408
 
 
@@ -162,6 +164,17 @@ class Lease:
             self._pool.put(self._key, connection, seconds, after)
         else:
             connection.close()
+
+    def prepare_continue(self) -> None:
+        """Let the connection wait for 100 Continue only where the route may send it."""
+        if isinstance(self.connection, HTTPConnection):
+            self.connection.expects_continue = self._pool.expects_continue(self._key)
+
+    def note_continue(self) -> None:
+        """Remember of the route if it did not send 100 Continue in time."""
+        connection = self.connection
+        if isinstance(connection, HTTPConnection) and connection.expects_continue and connection.lacked_continue:
+            self._pool.note_silence(self._key)
 
     def close(self) -> None:
         """Close the connection."""
@@ -315,13 +328,34 @@ def _attempt(prepared: PreparedRequest, shared: Shared, scope: CancelScope, *, i
     try:
         cookies = None if store is None else store.cookies_for(prepared.target)
         target, fields = request_line_and_fields(prepared, cookies)
-        response = _send_or_replay(lease, prepared, target, fields, may_repeat=can_repeat)
+        if prepared.body is None:
+            response = _send_or_replay(lease, prepared, target, fields, may_repeat=can_repeat)
+        else:
+            response = _send_with_body(lease, prepared, target, fields, may_repeat=can_repeat)
         if store is not None:
             store.store(prepared.target, response.head)
     except BaseException as error:
         lease.fail(error)
         raise
-    return Exchange(lease, response, is_last=says_close(fields))
+    is_last = says_close(fields) or (prepared.body is not None and _is_refused(prepared.body, response))
+    return Exchange(lease, response, is_last=is_last)
+
+
+def _is_refused(body: Body, response: ResponseLike) -> bool:
+    """Whether a large body was refused: many servers close the connection then, although they do not say so."""
+    is_large = body.length is None or body.length > MAX_REFUSED
+    return response.head.status >= 400 and is_large
+
+
+def _send_with_body(
+    lease: Lease, prepared: PreparedRequest, target: str, fields: Fields, *, may_repeat: bool
+) -> ResponseLike:
+    """Send the request, and remember of the route whether it sends 100 Continue."""
+    lease.prepare_continue()
+    try:
+        return _send_or_replay(lease, prepared, target, fields, may_repeat=may_repeat)
+    finally:
+        lease.note_continue()
 
 
 def _send_or_replay(

@@ -51,7 +51,8 @@ MAX_IDLE_TIME = 60.0  # seconds; servers close after some 60 to 75
 BURST_TIME = 30.0  # seconds for those beyond MAX_IDLE_PER_ROUTE, which many workers may need for the next burst
 SETTLING_TIME = 0.1  # seconds; a server that closes soon after its response has done so by then
 AFTER_HEAD, AFTER_STATUS = "HEAD", "204 or 304"  # the last response on a connection had no body
-MAX_HISTORIES = 256  # routes of which it is remembered how long their connections last
+SILENT_TIME = 600.0  # seconds for which it is remembered that a route sends no 100 Continue
+MAX_HISTORIES = 256  # routes of which something is remembered
 
 
 class _History:
@@ -61,13 +62,14 @@ class _History:
         lasted: The longest idle time after which one was seen open, in seconds, since one was last seen closed.
         ends_early: The last one that was watched from the beginning ended within `SETTLING_TIME`.
         is_quiet: One was seen to be quiet for `SETTLING_TIME` after a 204 or 304.
+        silent_until: Until when no 100 Continue is waited for, on `suspend_clock()`.
         has_rests: Something came on one after a response that had ended.
     """
 
-    __slots__ = ("ends_early", "has_rests", "is_quiet", "lasted")
+    __slots__ = ("ends_early", "has_rests", "is_quiet", "lasted", "silent_until")
 
     def __init__(self) -> None:
-        self.lasted = 0.0
+        self.lasted = self.silent_until = 0.0
         self.ends_early = self.is_quiet = self.has_rests = False
 
     def has_lasted(self, seconds: float) -> None:
@@ -178,6 +180,14 @@ class Pool:
                 self._history(key).has_rests = True
             self._drop_dead(key, connection, suspend_clock())
         return not is_readable
+
+    def expects_continue(self, key: Hashable) -> bool:
+        """Whether a route may send 100 Continue; False: it lately did not."""
+        return self._history(key).silent_until <= suspend_clock()
+
+    def note_silence(self, key: Hashable) -> None:
+        """Remember that a route has sent no 100 Continue in time."""
+        self._history(key).silent_until = suspend_clock() + SILENT_TIME
 
     def note_rest(self, key: Hashable) -> None:
         """Remember that something came on a connection which was no response to what was asked."""

@@ -114,11 +114,16 @@ def _options(connection: str) -> set[str]:
 
 
 def idle_time(keep_alive: str, longest: float) -> float:
-    """How long an idle connection is worth keeping, in seconds: one less than the server keeps it.
+    """How long an idle connection is worth keeping, in seconds: one less than the server keeps it, or half of less.
+
+    Servers round down: one that keeps connections for half a second says 0.
 
     Args:
         keep_alive: The response's Keep-Alive field (RFC 2068, section 19.7.1.1).
         longest: The time to keep it where the server keeps it longer, or does not say how long, in seconds.
     """
     timeout = re.search(_TIMEOUT, keep_alive)
-    return longest if timeout is None else min(longest, int(timeout[1]) - 1.0)
+    if timeout is None:
+        return longest
+    told = max(0.5, float(timeout[1]))
+    return min(longest, max(told - 1, told / 2))

@@ -48,12 +48,14 @@ class HTTPConnection(http.client.HTTPConnection):
         is_intact: Whether the present request was sent as a whole.
         sent_method: Its method.
         idle_since, idle_until: When the connection became idle and until when it is kept, on `suspend_clock()`.
+        expects_continue: A 100 Continue is waited for; False: the server sent none before.
         tcp_keepalive: After how many seconds of silence the system asks whether the peer is there; 0: never.
         after: Why the last response had no body, for the pool.
     """
 
     sock: Any
     idle_since = idle_until = 0.0
+    expects_continue = True
     tcp_keepalive = 0.0
     after = ""
 
@@ -196,7 +198,7 @@ class HTTPConnection(http.client.HTTPConnection):
                 from .interim import InterimResponses  # most requests have no body
                 from .request_writer import send_with_body
 
-                self._interim = InterimResponses(stream.peer)
+                self._interim = InterimResponses(stream.peer, expects_continue=self.expects_continue)
                 self.is_intact = send_with_body(stream, head, body, headers, self._interim)
         except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
             # The server may have responded before it closed (measured: an early 413 can still be read then).
@@ -233,7 +235,13 @@ class HTTPConnection(http.client.HTTPConnection):
         """Begin an exchange, whether `request()` sends it or the caller does so step by step."""
         self._send_error, self._interim, self.is_intact, self.sent_method = None, None, True, method
         if self.sock is not None:
-            self.sock.has_received, self.sock.scope = False, self.scope
+            self.sock.has_received = self.sock.has_acknowledged = False
+            self.sock.scope = self.scope
+
+    @property
+    def lacked_continue(self) -> bool:
+        """Whether no 100 Continue came in time to the present request, which waited for one."""
+        return self._interim is not None and self._interim.is_overdue
 
     @property
     def has_received(self) -> bool:

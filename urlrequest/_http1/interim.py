@@ -36,9 +36,17 @@ class InterimResponses:
         head_limit: How large the next head may be, in bytes: the limit is for all heads of a request together.
         unread: Bytes that came while the request was being sent and that are no whole interim response.
         has_continue: A 100 Continue was among them: the server wants the body.
+        is_overdue: No 100 Continue came in time, when it was waited for.
     """
 
-    def __init__(self, peer: str) -> None:
+    def __init__(self, peer: str, *, expects_continue: bool = True) -> None:
+        """Begin with a request.
+
+        Args:
+            expects_continue: The server is worth waiting for 100 Continue; False: it never sent one before.
+        """
+        self._continue_time = CONTINUE_TIME if expects_continue else 0.0
+        self.is_overdue = False
         self.head_limit = MAX_HEAD_SIZE
         self.unread = b""
         self.has_continue = False
@@ -94,10 +102,11 @@ class InterimResponses:
         Raises:
             OSError: The connection broke. RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.
         """
-        until = monotonic() + CONTINUE_TIME
+        until = monotonic() + self._continue_time
         while self.unread or not self.has_continue:
             octets = stream.receive() if self.unread else stream.receive_until(until)
             if octets is None:
+                self.is_overdue = True
                 return True
             if self.receive(octets) or not octets:
                 return False

@@ -240,3 +240,20 @@ def test_fault_36_waits_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     stream: Any = Silent(HINTS, None)
     assert InterimResponses("peer:80").await_continue(stream)
     assert [51.0, 51.0] == ends
+
+
+def test_10_5_no_second_for_a_route_without_100(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 10.5: where no 100 is to be expected the time is none; and that none came in time is noted."""
+    monkeypatch.setattr(interim_module, "monotonic", lambda: 50.0)
+    ends: list[float] = []
+
+    class Silent(Stream):
+        def receive_until(self, until: float) -> bytes | None:
+            ends.append(until)
+            return super().receive_until(until)
+
+    interim, stream = InterimResponses("peer:80", expects_continue=False), Silent(None)
+    assert not interim.is_overdue
+    assert interim.await_continue(stream)  # type: ignore[arg-type]  # as much of a stream as is needed
+    assert [50.0] == ends
+    assert interim.is_overdue

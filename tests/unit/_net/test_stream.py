@@ -25,6 +25,7 @@ class ScriptedSocket:
     def __init__(self, *steps: Any) -> None:
         self.steps = list(steps)
         self.low_water_marks: list[int] = []
+        self.acknowledgements = 0  # how often the system was asked for one
         self.refuses_options = False
         self.on_block: Callable[[], object] = lambda: None
         self._near, self._far = socket.socketpair()
@@ -61,6 +62,9 @@ class ScriptedSocket:
         return 0
 
     def setsockopt(self, level: int, option: int, octets: int) -> None:
+        if (socket.IPPROTO_TCP, stream_module.QUICKACK) == (level, option):
+            self.acknowledgements += octets
+            return
         assert (socket.SOL_SOCKET, socket.SO_RCVLOWAT) == (level, option)
         if self.refuses_options:
             raise OSError(errno.ENOPROTOOPT, "there is no such option")
@@ -89,6 +93,25 @@ def receive(stream: NetworkStream, size: int = 64) -> bytes:
     with memoryview(room) as view:
         count = stream.receive_into(view)
     return bytes(room[:count])
+
+
+@pytest.mark.skipif(stream_module.QUICKACK is None, reason="no such option")
+def test_rest_of_a_response_is_asked_for(open_stream: Callable[..., NetworkStream]) -> None:
+    """What has come is acknowledged at once when more of a response is waited for, once for each response."""
+    rest = BlockingIOError(), b"rest", BlockingIOError()
+    stream = open_stream(b"head", BlockingIOError(), b"body", BlockingIOError(), b"more", *rest)
+    assert [b"head", b"body", b"more"] == [stream.receive() for _ in range(3)]
+    assert 1 == stream._socket.acknowledgements  # type: ignore[attr-defined]  # a scripted one
+    stream.has_acknowledged = False
+    assert b"rest" == receive(stream)
+    assert 2 == stream._socket.acknowledgements  # type: ignore[attr-defined]  # likewise
+
+
+def test_whole_response_needs_no_acknowledgement(open_stream: Callable[..., NetworkStream]) -> None:
+    """A response is waited for without asking for anything: nothing has come that could be acknowledged."""
+    stream = open_stream(BlockingIOError(), b"response")
+    assert b"response" == stream.receive()
+    assert 0 == stream._socket.acknowledgements  # type: ignore[attr-defined]  # a scripted one
 
 
 NOT_YET = [BlockingIOError(), ssl.SSLWantReadError(), ssl.SSLWantWriteError()]
