@@ -1,4 +1,4 @@
-"""Session: requests that belong together: their connections, worker threads, cookies, limits and settings.
+"""Session: requests that share connections, worker threads, cookies, limits and settings.
 
 Thread safety. The settings are one reference each, which the constructor of a request reads; the rest is `Shared`'s. A
 session may be used from any thread.

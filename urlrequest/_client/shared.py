@@ -1,4 +1,4 @@
-"""Shared: what the requests of a session share, and the two things that all requests share.
+"""Shared: what the requests of a session share; and what all requests share, `timer` and `default_session`.
 
 A session is a `Shared` with settings; `default_session` is one without. Requests know this class only.
 

@@ -295,7 +295,7 @@ def test_15_2_the_deadline_of_a_queued_request(call: Call, workers: Workers, tim
     submit(call)
     timer.calls[call]()
 
-    assert "it had no worker within its deadline of 1000 s" == str(call.error)
+    assert "no worker thread was free within the deadline of 1000 s" == str(call.error)
     assert ([], {}, True) == (workers.waiting, timer.calls, call.has_ended)
 
 
