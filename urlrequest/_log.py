@@ -10,7 +10,7 @@ __all__ = ["log", "report"]
 def log(level: str, message: str, *arguments: object, exc_info: bool = False) -> None:
     """Log a message.
 
-    An exception of the application's filter or handler goes to `threading.excepthook`: no request may fail of it.
+    An exception of the application's filter or handler goes to `threading.excepthook`, as no request may fail by it.
 
     Args:
         level: "DEBUG", "WARNING" or "ERROR".

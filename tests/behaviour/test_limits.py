@@ -58,7 +58,7 @@ def test_17_9_waiting_needs_no_thread(busy: Session, server: Server) -> None:
 
 
 def test_2_2_join_of_a_waiting_request(busy: Session, server: Server) -> None:
-    """`join()` waits for a request that has no thread yet, for as long as it is told to."""
+    """`join()` waits for a request that has no thread yet, for as long as its timeout says."""
     request = busy.request("/x")
     request.join(0.02)
     assert request.is_alive()

@@ -50,7 +50,7 @@ def echo(server: Server) -> Server:
     return server
 
 
-# 2.3 What is wrong is told through on_error
+# 2.3 What is wrong is reported through on_error
 
 
 class Unreadable:
@@ -400,7 +400,7 @@ BODIES: list[tuple[str, Any, dict[str, str], bytes, str | None]] = [
 def test_10_2_bodies(
     echo: Server, recorder: Any, name: str, make: Any, headers: dict[str, str], body: bytes, kind: str | None
 ) -> None:
-    """Contract 10.2: every kind of body arrives octet by octet; the length is told where it is known."""
+    """Contract 10.2: every kind of body arrives octet by octet; the length is announced where it is known."""
     request = recorder.run(echo.url, req_body=make(), req_headers=headers)
 
     assert "success" == recorder.terminal, request.error
@@ -429,7 +429,7 @@ def test_10_2_file_from_its_position(echo: Server, recorder: Any, tmp_path: Path
 
 
 def test_10_2_pipe(echo: Server, recorder: Any) -> None:
-    """Contract 10.2: a file whose size nobody can tell goes in chunks."""
+    """Contract 10.2: a file of unknown size goes in chunks."""
     mine, theirs = socket.socketpair()
     with mine, theirs, theirs.makefile("rb") as file:
         mine.sendall(b"piped")

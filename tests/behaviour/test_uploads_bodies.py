@@ -38,7 +38,7 @@ PIECE = 64 * 1024
 
 @pytest.fixture(scope="module")
 def form() -> Iterator[str]:
-    """The URL of a Flask application that tells what it understood of a form."""
+    """The URL of a Flask application that sends back what it understood of a form."""
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     class Quiet(WSGIRequestHandler):
@@ -191,7 +191,7 @@ def test_17_1_known_length(form: str, tmp_path: Path) -> None:
 
 
 def test_17_1_unknown_length(form: str) -> None:
-    """Contract 17.1: what cannot tell its length is sent in chunks."""
+    """Contract 17.1: a body of unknown length is sent in chunks."""
     files = {"f": ("f.bin", iter([b"one", b"two"])), "g": ("g.txt", io.StringIO("größe"))}
     result = post(form, files=files)
 
@@ -273,7 +273,7 @@ BAD = {
 
 @pytest.mark.parametrize("what", BAD)
 def test_17_1_what_cannot_be_sent(server: Server, what: str) -> None:
-    """Contract 17.1, 2.3: what is wrong with a body is told before anything is sent."""
+    """Contract 17.1, 2.3: what is wrong with a body is reported before anything is sent."""
     options, error = BAD[what]
     request: Any = UrlRequest(server.url, on_error=lambda *_: None, **options)
     assert request.wait(timeout=20)
@@ -357,7 +357,7 @@ def test_10_5_nginx_refuses_early(tmp_path: Path) -> None:
 
 
 class Told:
-    """Notes what on_upload_progress is told."""
+    """Records the calls of on_upload_progress."""
 
     def __init__(self) -> None:
         self.events: list[tuple[int, int]] = []
@@ -453,7 +453,7 @@ def test_17_2_progress_tells_what_was_sent(server: Server) -> None:
 
 
 def test_17_2_early_answer_ends_the_progress(server: Server) -> None:
-    """Contract 10.5, 17.2: a body that was not sent to its end is never told to be complete."""
+    """Contract 10.5, 17.2: a body that was not sent to its end is never reported as complete."""
     reply = b"HTTP/1.1 413 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     server.play(receive_head(), send(reply), hold(), read_request=False)
     heard = Told()

@@ -183,7 +183,7 @@ BAD_PROXIES = [
 def test_fault_32_bad_proxy(
     monkeypatch: pytest.MonkeyPatch, recorder: Any, url: str, options: dict[str, Any], error: type[Exception]
 ) -> None:
-    """Fault 32, contract 14.1, 2.3: what is wrong with a proxy's arguments is told before anything is connected."""
+    """Fault 32, contract 14.1, 2.3: what is wrong with a proxy's arguments is reported before anything is connected."""
     connected: list[Any] = []
     monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments, **_: connected.append(arguments) or [])
     request = recorder.run(url, **options)
@@ -193,7 +193,7 @@ def test_fault_32_bad_proxy(
 
 
 def test_14_1_dead_proxy(server: Server, recorder: Any) -> None:
-    """Contract 16.1: a proxy that refuses the connection is the system's error, and the message tells its place."""
+    """Contract 16.1: a proxy that refuses the connection is the system's error, and the message says where."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         port = held.getsockname()[1]

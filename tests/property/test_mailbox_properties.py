@@ -1,4 +1,4 @@
-"""A mailbox against a model: whoever posts, cancels, waits and drains in whatever order, section 3 holds."""
+"""A mailbox against a model: whichever thread posts, cancels, waits and drains in whatever order, section 3 holds."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def program(name: str, package: str = "") -> str:
 
 
 def free_port() -> int:
-    """A port for a program that has to be told one."""
+    """A port for a program that cannot choose one itself."""
     choice = random.SystemRandom()  # not the one of the tests, which may be the same in several processes
     while True:
         port = choice.choice(PORTS)
@@ -180,8 +180,8 @@ class Tinyproxy(NamedTuple):
     port: int
     log: Path
 
-    def told(self) -> str:
-        """What it has written down."""
+    def logged(self) -> str:
+        """The text of its log."""
         return self.log.read_text(errors="replace")
 
 

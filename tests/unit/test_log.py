@@ -28,7 +28,7 @@ def test_messages_name_their_place(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_messages_that_cannot_be_logged_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When `logging` cannot be imported, as without descriptors, whoever has something to say goes on."""
+    """When `logging` cannot be imported, as without descriptors, the code that has something to log goes on."""
     monkeypatch.setitem(sys.modules, "logging", None)
 
     log("WARNING", "%s", "unheard")

@@ -1,7 +1,7 @@
-"""The requests that are not finished yet, and what is done with all of them at once.
+"""The requests that are not finished yet, and the functions that wait for all of them or cancel them.
 
-Thread safety. The requests are in `active_calls`, whose single operations are atomic (see `call`); here they are looked
-at in copies.
+Thread safety. The requests are in `active_calls`, whose single operations are atomic (see `call`); the functions here
+look at copies of it.
 """
 
 from __future__ import annotations
@@ -86,4 +86,4 @@ def cancel_all() -> int:
 def cancel_requests(session: Shared | None) -> int:
     """Cancel the unfinished requests of a session (None: all), and return how many it cancelled. Any thread."""
     found = [request for call, request in list(active_calls.items()) if session is None or call.shared is session]
-    return sum(request.cancel() for request in reversed(found))  # the latest first: so no queued one starts
+    return sum(request.cancel() for request in reversed(found))  # the latest first, so that no queued one starts

@@ -86,7 +86,7 @@ _WORKER_ONLY = (
 _ANY_THREAD = (
     "request",
     "shared",  # what the requests of the session share
-    "host",  # what the limit per host goes by; "" when there is none
+    "host",  # of the URL, for the limit per host; "" when there is none
     "made_at",  # on `time.monotonic()`
     "lifecycle",
     "scope",
@@ -145,7 +145,7 @@ class Call:
         timeout: object = None,
         deadline: object = None,
     ) -> None:
-        """Make the call of a request, for `submit()` to start; `argument_error` keeps what is wrong in here."""
+        """Make the call of a request; `submit()` starts it. `argument_error` says which argument is wrong."""
         self.made_at = monotonic()
         self.request = request
         self.shared = session if isinstance(session, Shared) else default_session
@@ -160,7 +160,7 @@ class Call:
         self.mailbox = Mailbox(self, self._check_arguments(session, hook, timeout, deadline))
 
     def _check_arguments(self, session: object, hook: object, timeout: object, deadline: object) -> DispatchQueue:
-        """Set the clock, and choose the queue that brings the events to the dispatch thread (contract 8.1)."""
+        """Set timeout and deadline, and return the queue that events take to the dispatch thread (contract 8.1)."""
         shared, own = self.shared, None
         try:
             if hook is not None:
@@ -214,7 +214,9 @@ class Call:
     def _expire(self) -> None:
         """End the request at its deadline if it still has no worker. On the timer's thread."""
         if self.shared.workers.remove(self):
-            self._fail(DeadlineExceeded(f"it had no worker within its deadline of {self.scope.deadline.seconds:g} s"))
+            self._fail(
+                DeadlineExceeded(f"no worker thread was free within the deadline of {self.scope.deadline.seconds:g} s")
+            )
 
     # For any thread
 
@@ -282,7 +284,7 @@ class Call:
         if not self.lifecycle.is_cancelled:  # else the canceller has announced it
             try:
                 self.mailbox.announce()
-            except BaseException as error:  # noqa: BLE001 - a wake-up that raises must end no worker
+            except BaseException as error:  # noqa: BLE001 - a wake-up that raises must not end the worker
                 _report(error, request)
 
     def perform(self) -> None:
@@ -302,7 +304,7 @@ class Call:
         """Publish the outcome if it has no callback."""
         try:
             self.mailbox.publish()
-        except BaseException as error:  # noqa: BLE001 - a log handler that raises must end no worker
+        except BaseException as error:  # noqa: BLE001 - a log handler that raises must not end the worker
             _report(error, request)
 
     def _fail(self, error: Exception) -> None:
@@ -319,7 +321,7 @@ class Call:
         self.lifecycle.settle(outcome)
 
     def _end(self) -> None:
-        """Let go of what only the worker needed, and wake the threads in `join()`."""
+        """Release what only the worker needed, and wake the threads in `join()`."""
         self.options = None
         self.scope.release()
         if self.scope.deadline.at is not None:
@@ -330,7 +332,7 @@ class Call:
             self.request = _NOBODY
 
     def _log(self, message: str, *arguments: object) -> None:
-        # The text is not made here: an error may have none.
+        # Formatted by `logging`, which copes with an error whose str() raises.
         log("DEBUG", f"%s: {message}", self.request.name, *arguments)
 
     # For `perform()`, on the worker
@@ -416,7 +418,7 @@ class Call:
             self._let_go()
 
     def publish_outcome(self) -> bool:
-        """Publish the outcome unless it has a callback to run; whether it was published. Any thread."""
+        """Publish the outcome unless it has a callback to run, and return whether it was published. Any thread."""
         outcome = self.lifecycle.decide()
         if has_callback(self.request, outcome.callback):
             return False
@@ -459,7 +461,7 @@ class _Nobody(Callbacks):
     name, debug = "", False
 
     def __init__(self) -> None:  # pyright: ignore[reportMissingSuperCall]
-        """Have no callbacks."""
+        """Make a request without callbacks: those of the class are all None."""
 
 
 _NOBODY: Any = _Nobody()

@@ -1,10 +1,10 @@
-"""UrlRequest: one HTTP request, a Thread to its user.
+"""UrlRequest: one HTTP request, with the interface of a Thread.
 
 What a user may call, read, set or override is here and in the three classes that it derives from. All state, and all
 methods that the library calls for itself, are in its `Call`. So a subclass may take every name that is not documented.
 
 Thread safety. `_urlrequest_call` is set by the constructor, and not changed any more. The arguments are kept as plain
-attributes; the library reads `debug`, `name` and the callbacks of them once the request has started.
+attributes; once the request has started, the library reads only `debug`, `name` and the callbacks.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
             params: The query, or more of it: a dict, a list of pairs, or text.
             json: The body, written as JSON.
             files: Files for a form (multipart/form-data): a dict of paths, open files, bytes, or tuples (file name, one
-                of these[, type]); a dict as req_body has the other fields.
+                of these[, type]); the other fields of the form are a dict in req_body.
             on_upload_progress: Called as `on_upload_progress(request, sent, total)`, in bytes.
             on_chunk: Called as `on_chunk(request, chunk)` with the bytes of a 2xx body as they arrive; the body is not
                 kept.
@@ -254,7 +254,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
             try:
                 return parse_json(result)
             except ValueError:
-                return result  # text that is no JSON stays text (contract 4.2)
+                return result  # text that is not JSON stays text (contract 4.2)
         return result
 
     # Names that programs written for Kivy use (contract 1.4)
@@ -264,5 +264,5 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         return self.get_connection_for_scheme(scheme)
 
     def _dispatch_result(self, dt: float | None = None) -> None:  # noqa: ARG002 - Kivy's clock passes it
-        """Deliver what is pending on this thread, as Kivy's clock calls it."""
+        """Run the pending callbacks on this thread; it has the signature that Kivy's clock calls."""
         self._urlrequest_call.mailbox.deliver_all()

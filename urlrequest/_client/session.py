@@ -1,4 +1,4 @@
-"""Session: requests that belong together: their connections, worker threads, cookies, limits and settings.
+"""Session: requests that share connections, worker threads, cookies, limits and settings.
 
 Thread safety. The settings are one reference each, which the constructor of a request reads; the rest is `Shared`'s. A
 session may be used from any thread.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Session"]
 
-_SETTINGS = {  # options that a session sets for its requests, and the value that leaves each as it is
+_SETTINGS = {  # options that a session sets for its requests, and the value of each that sets nothing
     "ca_file": None,
     "client_cert": None,
     "ssl_context": None,
@@ -51,8 +51,9 @@ class Session(Shared):
     Attributes:
         base_url: What a request's URL is relative to.
         headers: Headers for every request.
-        timeout, deadline, ca_file, verify, client_cert, ssl_context, proxy_host, proxy_port, proxy_headers, trust_env,
-            follow_redirects, retries, hook, user_agent, auth: As the parameters of `UrlRequest`.
+        timeout, deadline, follow_redirects, retries, hook, user_agent, auth: As the parameters of `UrlRequest`.
+        ca_file, verify, client_cert, ssl_context: As the parameters of `UrlRequest`.
+        proxy_host, proxy_port, proxy_headers, trust_env: As the parameters of `UrlRequest`.
         tcp_keepalive: As the parameter.
     """
 

@@ -1,4 +1,4 @@
-"""The entries of a query or a form: what becomes of values that are no text (contract 10.6). Pure.
+"""The entries of a query or a form: how values that are not text are written (contract 10.6). Pure.
 
 `params`, dict bodies and the fields beside `files` are read here, so that a value means the same in all of them.
 """

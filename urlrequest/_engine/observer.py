@@ -1,4 +1,4 @@
-"""What the engine wants of those who use it, for type checkers: nothing imports this module when a program runs."""
+"""What the engine needs of its caller, as protocols for type checkers: a running program never imports this module."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Shared(Protocol):
 
 
 class ProgressObserver(Protocol):
-    """Is notified how far a body is."""
+    """Is notified of the progress of a body."""
 
     def wants_progress(self) -> bool: ...
     def progress_made(self, run: ProgressRun) -> None: ...

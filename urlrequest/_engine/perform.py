@@ -1,7 +1,7 @@
 """perform(): the straight line of one request, hop by hop, from its options to its outcome.
 
 A *hop* is one request and its response; a redirect leads to another one. For each: `prepare` decides what is sent,
-`exchange` sends it and reads the head of the response. The content of the last response is the business of `receive`.
+`exchange` sends it and reads the head of the response. `receive` takes the content of the last response.
 
 It runs on the worker, and knows neither threads nor callbacks: it notifies an `Observer` of what happens on the way,
 and raises what goes wrong. The connection and the temporary file are released on every path.
@@ -86,7 +86,7 @@ def _follow(
         if refused is not None:
             prepared = prepared.replace(fields=without(prepared.fields, {refused}))
             continue
-        if following is None:  # the rest of the file is not to be had: all of it is asked for
+        if following is None:  # the server cannot send the rest of the file, so all of it is requested
             prepared = prepared.replace(fields=without(prepared.fields, {"range", "if-range"}))
             continue
         if hops == prepared.redirect_limit:
@@ -119,7 +119,7 @@ def _open_file(path: str, prepared: PreparedRequest, scope: CancelScope) -> File
     if prepared.is_resumed:
         from urlrequest._content.resumable_file import ResumableFileSink  # few requests continue a download
 
-        with suppress(OSError):  # what is wrong with the path itself, the other sink reports
+        with suppress(OSError):  # the other sink reports what is wrong with the path itself
             return ResumableFileSink(path, prepared.checksum, prepared.target.url, scope.check)
     from urlrequest._content.file_sink import FileSink  # most requests write no file
 

@@ -1,4 +1,4 @@
-"""PreparedRequest: all that is decided of a request before its first byte is sent, and its form on the wire.
+"""PreparedRequest: all that is decided about a request before its first byte is sent, and its form on the wire.
 
 A prepared request is not changed any more, as plain requests of several workers share it.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CREDENTIAL_FIELDS", "PreparedRequest", "request_line_and_fields"]
 
-# Header fields that are meant for one origin alone.
+# Header fields that are sent to one origin only.
 CREDENTIAL_FIELDS = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 

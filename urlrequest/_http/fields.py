@@ -35,7 +35,7 @@ __all__ = [
 
 Fields = list[tuple[str, str]]
 
-# Patterns, compiled by those who need them: most requests have neither header fields nor a method of their own.
+# Patterns, compiled by the modules that need them: most requests have neither header fields nor a method of their own.
 TCHARS = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # a method, a field's name (RFC 9110, section 5.6.2)
 LENGTH = r"[0-9]{1,18}"  # a number of bytes (RFC 9110, section 8.6) that fits into 64 bits
 

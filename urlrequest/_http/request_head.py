@@ -140,7 +140,7 @@ def _choose_framing(method: str, names: set[str], body: _Body | None) -> Fields:
 
 
 def _describe(body: _Body | None) -> Fields:
-    """What else our fields say about the body."""
+    """The other fields about the body: its type, and the announcement of a large one."""
     if body is None:
         return []
     ours = [] if body.content_type is None else [("Content-Type", body.content_type)]

@@ -74,7 +74,7 @@ def wants_retry(head: ResponseHead) -> bool:
 
 
 def back_off(attempt: int) -> float:
-    """Seconds before the next attempt: doubling, with jitter (half to all of it), so that clients do not come together.
+    """Seconds before the next attempt: doubling, with jitter (half to all of it), so that clients do not come at once.
 
     Args:
         attempt: How many attempts have been made.

@@ -1,6 +1,6 @@
 """HTTPConnection and HTTPSConnection: one connection to an origin, direct, to a proxy, or through a tunnel.
 
-They are `http.client` connections of which every wait can be ended and whose responses are strictly framed.
+They are `http.client` connections, but each of their waits can be ended, and their responses are strictly framed.
 
 Thread safety. A connection belongs to one worker at a time, and no other thread touches it: a cancel wakes the worker
 through the scope (SCOPE-1). Between two requests it lies in a pool.
@@ -42,22 +42,13 @@ class HTTPConnection(http.client.HTTPConnection):
 
     For a scheme of your own, derive from it, override `open_socket()`, and return the class from
     `UrlRequest.get_connection_for_scheme()` (contract 18.1). Every method runs on the worker thread.
-
-    Attributes:
-        scope: Ends the waits of the present request: its cancel, its deadline and its timeout.
-        is_intact: Whether the present request was sent as a whole.
-        sent_method: Its method.
-        idle_since, idle_until: When the connection became idle and until when it is kept, on `suspend_clock()`.
-        expects_continue: A 100 Continue is waited for; False: the server sent none before.
-        tcp_keepalive: After how many seconds of silence the system asks whether the peer is there; 0: never.
-        after: Why the last response had no body, for the pool.
     """
 
     sock: Any
-    idle_since = idle_until = 0.0
-    expects_continue = True
-    tcp_keepalive = 0.0
-    after = ""
+    idle_since = idle_until = 0.0  # when it became idle, and until when it is kept, on `suspend_clock()`
+    expects_continue = True  # a 100 Continue is waited for; False: the server sent none before
+    tcp_keepalive = 0.0  # seconds of silence after which the system asks whether the peer is there; 0: never
+    after = ""  # why the last response had no body, for the pool
 
     def __init__(self, host: str, port: int | None = None, timeout: float | None = None, **options: Any) -> None:
         """Make a connection; the first request opens it.
@@ -67,8 +58,8 @@ class HTTPConnection(http.client.HTTPConnection):
             options: As of `http.client.HTTPConnection`.
         """
         super().__init__(host, port, timeout=timeout, **options)
-        self.scope = CancelScope(timeout)
-        self.is_intact = True
+        self.scope = CancelScope(timeout)  # ends the waits of the present request: cancel, deadline, timeout
+        self.is_intact = True  # whether the present request was sent as a whole
         self._proxy: Proxy | None = None
         self._tunnel: tuple[str, int, Any] | None = None  # host and port of the origin, headers for the proxy
         self.sent_method = ""
@@ -266,14 +257,10 @@ class HTTPConnection(http.client.HTTPConnection):
 
 
 class HTTPSConnection(HTTPConnection):
-    """The same over TLS.
-
-    Attributes:
-        lazy_context: The context to use if none was passed to the constructor; None: that of a request without TLS
-            options.
-    """
+    """An `HTTPConnection` over TLS."""
 
     default_port = http.client.HTTPS_PORT
+    # Used if no context was passed to the constructor; None: that of a request without TLS options.
     lazy_context: LazyContext | None = None
 
     def __init__(

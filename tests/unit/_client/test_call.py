@@ -128,7 +128,7 @@ def test_6_1_a_run_that_settles_nothing_is_an_error(call: Call, request_: Reques
 def test_fault_120_what_run_raises_after_the_outcome_is_reported(
     call: Call, request_: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fault 120: an exception that no event can tell of any more goes to threading.excepthook, with the request."""
+    """Fault 120: an exception that no event can report any more goes to threading.excepthook, with the request."""
     log: list[Any] = []
     monkeypatch.setattr(threading, "excepthook", lambda told: log.append((told.exc_type, told.thread)))
 
@@ -150,7 +150,7 @@ def test_18_1_the_engine_asks_the_request(call: Call) -> None:
 
 @pytest.mark.parametrize("name", ["on_progress", "on_upload_progress", "on_chunk"])
 def test_3_7_the_engine_sees_callbacks_that_are_replaced(call: Call, request_: Request, name: str) -> None:
-    """Contract 3.7: what the engine is told about a callback is how the attribute stands now."""
+    """Contract 3.7: the engine learns whether there is a callback from the attribute as it is now."""
     wants = {
         "on_progress": call.wants_progress,
         "on_upload_progress": call.wants_upload_progress,
@@ -295,7 +295,7 @@ def test_15_2_the_deadline_of_a_queued_request(call: Call, workers: Workers, tim
     submit(call)
     timer.calls[call]()
 
-    assert "it had no worker within its deadline of 1000 s" == str(call.error)
+    assert "no worker thread was free within the deadline of 1000 s" == str(call.error)
     assert ([], {}, True) == (workers.waiting, timer.calls, call.has_ended)
 
 

@@ -265,7 +265,7 @@ def test_10_2_wrapped_text_files() -> None:
 
 
 def test_10_2_spooled_files() -> None:
-    """A file whose seek() tells nothing (Python 3.10's SpooledTemporaryFile) has its length all the same."""
+    """A file whose seek() returns nothing (Python 3.10's SpooledTemporaryFile) has its length all the same."""
 
     class Silent(io.BytesIO):
         def seek(self, *where: int) -> None:  # type: ignore[override]  # that is the point
@@ -302,7 +302,7 @@ def test_10_2_pipes() -> None:
 
 @pytest.mark.parametrize("broken", ["tell", "seek"])
 def test_10_2_objects_that_only_read(broken: str) -> None:
-    """Anything with `read()` is a file; where it cannot tell its place, the length is unknown."""
+    """Anything with `read()` is a file; where its `tell()` fails, the length is unknown."""
 
     class Reader:
         def __init__(self) -> None:

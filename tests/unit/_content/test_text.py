@@ -203,7 +203,7 @@ def test_4_1_json_type(content_type: str | None, expected: bool) -> None:
 @pytest.mark.parametrize("declared", ["", "; charset=utf-8", "; charset=utf-16"])
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
 def test_4_2_json_in_another_encoding(encoding: str, declared: str) -> None:
-    """JSON tells its own encoding by its zeros, whatever its charset says."""
+    """JSON shows its own encoding by its zeros, whatever its charset says."""
     assert '{"é": 1}' == decode_text('{"é": 1}'.encode(encoding), "application/json" + declared)
 
 

@@ -74,7 +74,7 @@ def test_10_4_auth_that_cannot_be_used(auth: object, error: type[Exception]) -> 
 
 
 def test_16_3_errors_hold_no_password() -> None:
-    """Contract 16.3: the message about credentials that cannot be used does not tell them."""
+    """Contract 16.3: the message about credentials that cannot be used does not show them."""
     for auth in (("us:er", "s3cret"), ("s3cret", 1), (1, "s3cret")):
         with pytest.raises((TypeError, ValueError)) as caught:
             fields_of(auth=auth)

@@ -82,7 +82,7 @@ def test_11_1_repeated_fields_are_joined(headers: Headers) -> None:
 
 
 def test_11_1_get_all_has_the_single_values(headers: Headers) -> None:
-    """Contract 11.1: `get_all()` tells the fields apart that the joined value does not (fault 54)."""
+    """Contract 11.1: `get_all()` keeps the fields apart that the joined value does not (fault 54)."""
     assert ["1", "2"] == headers.get_all("X-a")
     assert ["a=1", "b=2"] == headers.get_all("set-cookie")
     assert ["text/plain"] == headers.get_all("content-type")
@@ -120,7 +120,7 @@ def test_11_1_set_cookie_is_never_missing() -> None:
 
 
 def test_absent_fields() -> None:
-    """What is not there is told as a dictionary tells it, whatever the key is."""
+    """What is not there raises what a dictionary raises, whatever the key is."""
     headers = Headers({"A": "1"})
 
     with pytest.raises(KeyError, match="B"):

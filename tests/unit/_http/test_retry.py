@@ -64,7 +64,7 @@ def test_17_5_errors_that_may_pass(error: Exception) -> None:
     ],
 )
 def test_17_5_errors_that_stay(error: Exception) -> None:
-    """What will be just as wrong the next time is told at once; a certificate above all."""
+    """An error that the next attempt would meet again is reported at once; a certificate above all."""
     assert not is_worth_retrying(error)
 
 
@@ -135,5 +135,5 @@ def test_17_5_retry_after_date() -> None:
 
 
 def test_17_5_no_retry_after() -> None:
-    """Without the field there is no wish."""
+    """Without the field there is no time to wait."""
     assert retry_after(head()) is None

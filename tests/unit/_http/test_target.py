@@ -429,7 +429,7 @@ def test_9_3_messages_show_no_credentials(text: str) -> None:
     named("http://us3r:pa55@host/x", "app://us3r:pa55@host", "us3r:pa55@host/x", "us3r:pa55@host:80"),
 )
 def test_9_3_url_shows_no_credentials(text: str) -> None:
-    """Neither `url`, nor `str()`, nor `repr()`; a scheme that is no scheme but a user's name tells no password."""
+    """Neither `url`, nor `str()`, nor `repr()`; a scheme that is no scheme but a user's name shows no password."""
     target = parse_target(text)
 
     assert [] == [shown for shown in (target.url, str(target), repr(target)) if "pa55" in shown]

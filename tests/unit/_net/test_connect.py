@@ -138,7 +138,7 @@ def test_faults_11_all_fail(refusing: Address, names: dict[str, list[Address]]) 
 
 
 def test_message_does_not_repeat_an_address(refusing: Address, names: dict[str, list[Address]]) -> None:
-    """Where the URL has an address, the message tells it once."""
+    """Where the URL has an address, the message has it once."""
     names["127.0.0.1"] = [refusing]
     with pytest.raises(ConnectionRefusedError, match=r"connecting to 127.0.0.1:80: "):
         connect_to_host("127.0.0.1", 80, CancelScope())

@@ -22,7 +22,7 @@ ADDRESS = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 80))
 
 
 class System:
-    """Stands for the system's resolver: notes what it is asked, and answers when it is told to."""
+    """Stands for the system's resolver: records the look-ups, and returns when the test says so."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -357,7 +357,7 @@ def test_is_ip_literal(host: str, expected: bool) -> None:
 
 
 def test_no_thread_to_be_had(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fault 115: where the system gives no thread, that is the answer, and nothing is left behind."""
+    """Fault 115: where the system gives no thread, that is the error, and nothing is left behind."""
 
     def refuse(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ScriptedSocket:
-    """A socket that does what it is told, one step a call. Its descriptor is always ready to be read."""
+    """A socket that follows a script, one step a call. Its descriptor is always ready to be read."""
 
     def __init__(self, *steps: Any) -> None:
         self.steps = list(steps)
@@ -211,7 +211,7 @@ def test_11_3_the_end_ends_the_wait_for_more() -> None:
 
 
 def test_11_3_the_end_comes_after_what_was_gathered(open_stream: Callable[..., NetworkStream]) -> None:
-    """Contract 11.3: the end of the stream is told after the octets before it, by a call of its own."""
+    """Contract 11.3: the end of the stream is reported after the octets before it, by a call of its own."""
     stream = open_stream(b"ab", b"", b"")
     assert b"ab" == receive(stream)
     assert b"" == receive(stream)
@@ -226,7 +226,7 @@ def test_an_error_comes_after_what_was_gathered(
     assert b"ab" == receive(stream)
     with pytest.raises(ConnectionResetError, match="reset"):
         read(stream)
-    assert b"cd" == receive(stream)  # it is told once
+    assert b"cd" == receive(stream)  # it is reported once
 
 
 def test_a_late_error_holds_no_room(open_stream: Callable[..., NetworkStream]) -> None:
@@ -287,7 +287,7 @@ def test_messages_of_tls_are_nothing_that_came(open_stream: Callable[..., Networ
 
 
 def test_fault_34_the_end_is_handed_out_once(open_stream: Callable[..., NetworkStream]) -> None:
-    """Fault 34: the end of the stream is told once; after it only being able to send wakes the worker."""
+    """Fault 34: the end of the stream is reported once; after it only being able to send wakes the worker."""
     stream = open_stream(BlockingIOError(), b"", BlockingIOError(), b"")
     taken: list[bytes] = []
     waits: list[int] = []
