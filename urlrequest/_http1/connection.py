@@ -134,7 +134,7 @@ class HTTPConnection(http.client.HTTPConnection):
         if self._proxy is not None and self._proxy.is_socks:
             from urlrequest._net.socks import open_socks_tunnel  # few requests go through such a proxy
 
-            open_socks_tunnel(stream, host, port, self._proxy.userinfo)
+            open_socks_tunnel(stream, self._proxy.scheme, host, port, self._proxy.userinfo)
         else:
             from .tunnel import open_http_tunnel  # most requests go straight
 

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["open_http_tunnel"]
 
+# What web servers respond to CONNECT, which they do not know (measured: nginx and lighttpd 400, Apache 405, http.server
+# 501). A proxy that will not connect says 403 or 407; one that cannot says 500, 502, 503 or 504.
+_WEB_SERVER_STATUSES = frozenset({400, 404, 405, 501})
+_WEB_SERVER_HINT = "; it seems to be a web server, not a proxy"
+
 
 def open_http_tunnel(stream: NetworkStream, authority: str, fields: Iterable[tuple[str, str]]) -> None:
     """Send CONNECT and read the response; afterwards the stream is a connection to the origin.
@@ -32,11 +37,15 @@ def open_http_tunnel(stream: NetworkStream, authority: str, fields: Iterable[tup
     except ProtocolError as error:
         raise ProxyError(f"the proxy {stream.peer} did not respond to CONNECT {authority}: {error}") from error
     if not 200 <= response.status < 300:
+        hint = _WEB_SERVER_HINT if response.status in _WEB_SERVER_STATUSES else ""
         raise ProxyError(
-            f"the proxy {stream.peer} refused CONNECT {authority}: {response.status} {response.reason}",
+            f"the proxy {stream.peer} refused CONNECT {authority}: {response.status} {response.reason}{hint}",
             status=response.status,
             headers=response.headers,
         )
     if response.has_leftover:
         # Bytes that came before the handshake would be taken for the origin's (CVE-2023-40217 is of that kind).
-        raise ProxyError(f"the proxy {stream.peer} sent bytes behind its response to CONNECT {authority}")
+        # Web servers that serve any method send a page, too.
+        raise ProxyError(
+            f"the proxy {stream.peer} sent bytes behind its response to CONNECT {authority}{_WEB_SERVER_HINT}"
+        )

@@ -17,7 +17,7 @@ class Proxy(Record):
     """A proxy, and what is meant for the proxy alone.
 
     Attributes:
-        scheme: http, https (TLS to the proxy itself), socks5 or socks5h (both resolve names at the proxy).
+        scheme: http, https (TLS to the proxy itself), socks5, socks5h, socks4 or socks4a.
         host, port: Where it listens.
         fields: Header fields for an HTTP proxy, credentials included.
         userinfo: User and password for a SOCKS proxy, or None.
