@@ -39,6 +39,7 @@ _SETTINGS = {  # options that a session sets for its requests, and the value tha
     "retries": 0,
     "user_agent": None,
     "auth": None,
+    "proxy_auth": None,
 }
 
 
@@ -52,7 +53,7 @@ class Session(Shared):
         base_url: What a request's URL is relative to.
         headers: Headers for every request.
         timeout, deadline, ca_file, verify, client_cert, ssl_context, proxy_host, proxy_port, proxy_headers, trust_env,
-            follow_redirects, retries, hook, user_agent, auth: As the parameters of `UrlRequest`.
+            follow_redirects, retries, hook, user_agent, auth, proxy_auth: As the parameters of `UrlRequest`.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Session(Shared):
         hook: Hook | None = None,
         user_agent: str | None = None,
         auth: Any = None,
+        proxy_auth: Any = None,
         max_requests: int = MAX_REQUESTS,
         max_per_host: int | None = None,
         max_idle: int | None = None,
@@ -95,7 +97,7 @@ class Session(Shared):
         self.ca_file, self.verify, self.client_cert, self.ssl_context = ca_file, verify, client_cert, ssl_context
         self.proxy_host, self.proxy_port, self.proxy_headers = proxy_host, proxy_port, proxy_headers
         self.trust_env, self.follow_redirects, self.retries = trust_env, follow_redirects, retries
-        self.hook, self.user_agent, self.auth = hook, user_agent, auth
+        self.hook, self.user_agent, self.auth, self.proxy_auth = hook, user_agent, auth, proxy_auth
         from .cookie_store import CookieStore  # here, since requests without a session keep no cookies
 
         given = _as_store(cookies)
@@ -143,6 +145,7 @@ class Session(Shared):
         if options.proxy_host is not None:  # a proxy of its own
             settings.pop("proxy_port", None)
             settings.pop("proxy_headers", None)
+            settings.pop("proxy_auth", None)
         if options.verify is True:  # as it is when it is not given
             settings["verify"] = self.verify
         settings["base_url"], settings["session_headers"] = self.base_url, self.headers

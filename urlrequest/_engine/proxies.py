@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import re
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
-from urlrequest._http.auth import basic_credentials
-from urlrequest._http.fields import read_fields, without
+from urlrequest._http.auth import account_of, answers_challenges, apply_auth
+from urlrequest._http.fields import read_fields
 from urlrequest._http.target import DEFAULT_PORTS, parse_port, parse_target
 from urlrequest._net.route import Proxy
 from urlrequest.errors import InvalidURL
@@ -18,7 +19,9 @@ from urlrequest.errors import InvalidURL
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
+    from typing import Any
 
+    from urlrequest._http.challenges import Responder
     from urlrequest._http.fields import Fields
     from urlrequest._http.target import Target
 
@@ -34,7 +37,13 @@ _SEPARATORS = re.compile(r"[\s,;]+")  # between the entries of no_proxy; no host
 
 
 def choose_proxy(
-    host: object, port: object, headers: object, target: Target, *, is_environment_trusted: bool
+    host: object,
+    port: object,
+    headers: object,
+    target: Target,
+    *,
+    auth: object = None,
+    is_environment_trusted: bool,
 ) -> Proxy | None:
     """Return the proxy for a target, or None.
 
@@ -42,29 +51,59 @@ def choose_proxy(
         host: A host, or a URL whose scheme tells how to speak to the proxy; its userinfo is for the proxy.
         port: The proxy's port; None: the one of the URL, or the default port of its scheme.
         headers: Header fields for the proxy.
+        auth: Credentials for the proxy, as `with_auth()` takes them for a server; userinfo wins.
         is_environment_trusted: Where `host` names no proxy, the environment may.
     Raises:
         InvalidURL, TypeError, ValueError: An argument cannot be used, or the variable of the environment cannot.
     """
     if not host and is_environment_trusted:
-        return _proxy_of_environment(headers, target)
+        return _proxy_of_environment(headers, auth, target)
     if not host:
         return None
     if not isinstance(host, str):
         raise TypeError(f"proxy_host is {type(host).__name__}; text is needed")
-    return _make_proxy(host, port, _check_fields(headers))
+    return _make_proxy(host, port, _check_fields(headers), auth)
 
 
-def _make_proxy(text: str, port: object, fields: Fields) -> Proxy:
+def _make_proxy(text: str, port: object, fields: Fields, auth: object) -> Proxy:
     scheme, address = _read_address(text)
     number = address.port if port is None else parse_port(port)
     number = _PROXY_PORTS[scheme] if number is None else number
-    if scheme.startswith("socks"):
-        return Proxy(scheme, address.host, number, userinfo=address.userinfo)
-    if address.userinfo is not None:
-        credentials = basic_credentials(*address.userinfo)
-        fields = [*without(fields, {"proxy-authorization"}), ("Proxy-Authorization", credentials)]
-    return Proxy(scheme, address.host, number, tuple(fields))
+    proxy = Proxy(scheme, address.host, number)
+    account = address.userinfo or account_of(auth, "proxy_auth")
+    if proxy.is_socks:
+        return proxy.replace(userinfo=_check_socks_account(account, auth))
+    if account is None:
+        fields = apply_auth(fields, auth, "Proxy-Authorization", "proxy_auth")
+        return proxy.replace(fields=tuple(fields), responder=_responder(auth))
+    # Basic at first; but the proxy may reply that it wants Digest (contract 14.4).
+    fields = apply_auth(fields, account, "Proxy-Authorization", "proxy_auth")
+    return proxy.replace(fields=tuple(fields), responder=_digest_responder(*account))
+
+
+def _check_socks_account(account: tuple[Any, Any] | None, auth: object) -> tuple[str, str] | None:
+    if account is None and auth is None:
+        return None
+    if account is None or not all(isinstance(text, str) for text in account):
+        raise TypeError("proxy_auth must be (user, password), both of them text, for a SOCKS proxy")
+    return account
+
+
+@lru_cache(maxsize=32)
+def _digest_responder(user: str, password: str) -> Responder:
+    """The same one for the same credentials, as it remembers the nonces of proxies."""
+    from urlrequest._http.challenges import Responder  # few requests go through a proxy with credentials
+    from urlrequest._http.digest import DigestAuth
+
+    return Responder(DigestAuth(user, password))
+
+
+def _responder(auth: object) -> Responder | None:
+    if not answers_challenges(auth):
+        return None
+    from urlrequest._http.challenges import Responder  # as above
+
+    return Responder(auth)
 
 
 def _read_address(text: str) -> tuple[str, Target]:
@@ -95,7 +134,7 @@ def _check_fields(headers: object) -> Fields:
 # The environment
 
 
-def _proxy_of_environment(headers: object, target: Target) -> Proxy | None:
+def _proxy_of_environment(headers: object, auth: object, target: Target) -> Proxy | None:
     """The proxy that http_proxy, https_proxy or all_proxy names, unless no_proxy exempts the target.
 
     Only the variable that this target needs is read: what is wrong with another one stops no request.
@@ -111,7 +150,7 @@ def _proxy_of_environment(headers: object, target: Target) -> Proxy | None:
         return None
     fields = _check_fields(headers)
     try:
-        return _make_proxy(proxies[kind], None, fields)
+        return _make_proxy(proxies[kind], None, fields, auth)
     except ValueError as error:
         raise InvalidURL(f"the environment variable {_variable_of(kind)} cannot be used: {error}") from None
 

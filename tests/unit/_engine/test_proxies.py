@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from urlrequest import DigestAuth
 from urlrequest._engine.proxies import choose_proxy, is_exempt
 from urlrequest._http.target import parse_target
 from urlrequest._net.route import Proxy
@@ -115,6 +116,53 @@ def test_14_1_proxy_headers_are_checked(headers: dict[str, str]) -> None:
     """Security C19: no CR, LF or NUL gets into a CONNECT."""
     with pytest.raises(ValueError, match="proxy_headers"):
         choose("proxy.test", headers=headers)
+
+
+# proxy_auth
+
+
+def choose_with(auth: Any, host: str = "proxy.test", headers: Any = None) -> Proxy:
+    proxy = choose_proxy(host, None, headers, TARGET, auth=auth, is_environment_trusted=False)
+    assert proxy is not None
+    return proxy
+
+
+def test_14_4_accounts() -> None:
+    """Contract 14.4: (user, password) is sent as Basic, and answers a proxy that wants Digest; the URL's wins."""
+    expected = (("Proxy-Authorization", "Basic bWU6cHc="),)
+    given = choose_with(("me", "pw"), headers={"proxy-authorization": "stray"})
+
+    assert expected == given.fields == choose_with(("you", "x"), "me:pw@proxy.test").fields
+    assert "DigestAuth" in repr(given.responder)
+    assert given == choose_with(None, "me:pw@proxy.test")
+    assert given != choose_with(("me", "other"))
+
+
+def test_14_4_objects_that_answer() -> None:
+    """Contract 14.4, 13.3: such an object sends nothing at first; another one means another connection."""
+    one, two = DigestAuth("me", "pw"), DigestAuth("me", "pw")
+    proxy = choose_with(one, headers={"Proxy-Authorization": "stray", "X-A": "1"})
+
+    assert (("X-A", "1"),) == proxy.fields
+    assert choose_with(one) == choose_with(one) != choose_with(two)
+
+
+def test_14_4_socks_takes_an_account() -> None:
+    """Contract 14.4: a SOCKS proxy has a protocol of its own for users and passwords."""
+    assert ("me", "pw") == choose_with(("me", "pw"), "socks5://proxy.test").userinfo
+    assert ("you", "x") == choose_with(("me", "pw"), "socks5://you:x@proxy.test").userinfo
+    for auth in (DigestAuth("me", "pw"), (b"me", b"pw"), print):
+        with pytest.raises(TypeError, match=r"proxy_auth must be \(user, password\), both of them text"):
+            choose_with(auth, "socks5://proxy.test")
+
+
+def test_14_4_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 14.4: proxy_auth counts for the proxy that the environment names, too."""
+    monkeypatch.setenv("http_proxy", "http://proxy.test")
+    proxy = choose_proxy(None, None, None, TARGET, auth=("me", "pw"), is_environment_trusted=True)
+
+    assert proxy is not None
+    assert (("Proxy-Authorization", "Basic bWU6cHc="),) == proxy.fields
 
 
 # trust_env
