@@ -82,7 +82,9 @@ def __getattr__(name: str) -> Any:
     if name in _PACKAGES:  # programs that do not use them do not load them
         return import_module(f".{name}", __name__)
     if name in _RARE:  # likewise
-        return getattr(import_module(_RARE[name], __name__), name)
+        found = getattr(import_module(_RARE[name], __name__), name)
+        found.__module__ = __name__  # where users find it
+        return found
     public = import_module("._public", __name__)
     globals().update({known: getattr(public, known) for known in public.__all__})
     return globals()[name]
