@@ -439,7 +439,7 @@ def test_14_1_https_over_https(
     body = bytes(range(256)) * 8192
     session.proxy_host, session.ca_file = f"https://localhost:{front.port}", ca_file
     for _ in range(2):
-        assert body == get(session, f"{tls_server.url}/echo", req_body=body, decode=False).content
+        assert body == get(session, f"{tls_server.url}/echo", req_body=body, decode=False, method="PUT").content
 
     assert 1 == front.connections
     assert [0, 0] == [request.connection for request in tls_server.requests]

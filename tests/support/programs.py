@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Tinyproxy",
+    "apache",
     "await_port",
+    "dante",
     "file_server",
     "find_program",
     "free_port",
+    "lighttpd",
     "microsocks",
     "missing",
     "nginx",
@@ -54,6 +57,41 @@ http {{
     client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
     uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
     {http}
+}}
+"""
+
+APACHE_MODULES = ("mpm_event", "authn_core", "authn_file", "authz_core", "authz_user", "auth_basic", "auth_digest")
+APACHE = """
+ServerName localhost
+Listen 127.0.0.1:{port}
+PidFile {folder}/apache.pid
+ErrorLog {folder}/error.log
+DefaultRuntimeDir {folder}
+DocumentRoot {root}
+"""
+
+LIGHTTPD = """
+server.bind = "127.0.0.1"
+server.port = {port}
+server.document-root = "{root}"
+server.errorlog = "{folder}/error.log"
+server.upload-dirs = ( "{folder}" )
+mimetype.assign = ( "" => "text/plain" )
+"""
+
+DANTE = """
+logoutput: {folder}/dante.log
+internal: 127.0.0.1 port = {port}
+external: lo
+clientmethod: none
+socksmethod: none
+client pass {{
+  from: 127.0.0.0/8 to: 0.0.0.0/0
+}}
+socks pass {{
+  from: 127.0.0.0/8 to: 0.0.0.0/0
+  protocol: tcp
+  proxyprotocol: socks_v4 socks_v5
 }}
 """
 
@@ -174,6 +212,39 @@ def file_server(folder: Path, server: str = "", more: str = "") -> Iterator[str]
         yield f"http://127.0.0.1:{port}"
 
 
+@contextmanager
+def apache(folder: Path, root: Path, configuration: str, modules: Sequence[str] = ()) -> Iterator[str]:
+    """Run Apache, which serves the files of `root`; its URL.
+
+    Args:
+        folder: Where it keeps its own files.
+        configuration: More lines for its configuration.
+        modules: What it needs besides the modules for authentication.
+    """
+    path, port = program("apache2", "apache2-bin"), free_port()
+    names = [*APACHE_MODULES, *modules]
+    lines = [f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in names]
+    file = folder / "apache.conf"
+    file.write_text("\n".join([*lines, APACHE.format(folder=folder, root=root, port=port), configuration, ""]))
+    with running([path, "-f", str(file), "-DFOREGROUND"], port, folder / "apache.out"):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def lighttpd(folder: Path, root: Path, configuration: str = "") -> Iterator[str]:
+    """Run lighttpd, which serves the files of `root`; its URL.
+
+    Args:
+        folder: Where it keeps its own files.
+        configuration: More lines for its configuration.
+    """
+    path, port = program("lighttpd"), free_port()
+    file = folder / "lighttpd.conf"
+    file.write_text(LIGHTTPD.format(folder=folder, root=root, port=port) + configuration)
+    with running([path, "-D", "-f", str(file)], port, folder / "lighttpd.out"):
+        yield f"http://127.0.0.1:{port}"
+
+
 class Tinyproxy(NamedTuple):
     """A running tinyproxy."""
 
@@ -223,6 +294,17 @@ def tomcat(folder: Path) -> Iterator[str]:
     command = [java, *places, "-cp", jars, "org.apache.catalina.startup.Bootstrap", "start"]
     with running(command, port, folder / "tomcat.out"):
         yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def dante(folder: Path) -> Iterator[int]:
+    """Run Dante, a server for SOCKS5 and SOCKS4, without SOCKS4a; its port."""
+    path, port = program("danted", "dante-server"), free_port()
+    configuration = folder / "dante.conf"
+    configuration.write_text(DANTE.format(folder=folder, port=port))
+    command = [path, "-f", str(configuration), "-p", str(folder / "dante.pid")]
+    with running(command, port, folder / "dante.out"):
+        yield port
 
 
 @contextmanager

@@ -14,9 +14,11 @@ import urlrequest
 from urlrequest import (
     Cookie,
     CookieStore,
+    DigestAuth,
     Headers,
     HTTPConnection,
     HTTPSConnection,
+    NetrcAuth,
     Session,
     UrlRequest,
     errors,
@@ -64,6 +66,9 @@ def send() -> None:
     UrlRequest("example.com", req_headers={"A": 1, "B": b"c", "D": None})
     UrlRequest("example.com", cookies="a=b", auth=("user", "password"))
     UrlRequest("example.com", cookies={"a": "b"})
+    UrlRequest("example.com", auth=DigestAuth("user", "password"), proxy_auth=("user", b"password"))
+    Session(auth=NetrcAuth(), proxy_auth=DigestAuth(b"user", b"password"))
+    UrlRequest("example.com", auth=NetrcAuth(Path("netrc")))
 
 
 def extend() -> None:

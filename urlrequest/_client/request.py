@@ -100,6 +100,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         max_size: int | None = None,
         resume: bool = False,
         checksum: str | None = None,
+        proxy_auth: Any = None,
     ) -> None:  # pyright: ignore[reportMissingSuperCall]  # see `ThreadFacade`
         """Make the request and start it.
 
@@ -128,7 +129,8 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
             on_cancel: Called as `on_cancel(request)` after `cancel()`.
             on_finish: Called as `on_finish(request)` after any of the others.
             cookies: The Cookie header, as str or dict.
-            auth: (user, password), an object that has both as attributes, or a callable that may change the headers.
+            auth: (user, password), an object that has both as attributes, a callable that may change the headers, or an
+                object that answers challenges, such as `DigestAuth`.
             deadline: The longest time for the whole request, in seconds; None: no limit.
             client_cert: The path of a certificate with its key, or the paths of both.
             ssl_context: Use this instead of all other TLS options.
@@ -150,6 +152,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
             max_size: The largest body, in bytes, decoded or not.
             resume: Keep what was received of a file when the request fails, and continue there the next time.
             checksum: The checksum that a 2xx body must have, as "sha256:<hex>", by any algorithm of hashlib.
+            proxy_auth: Credentials for the proxy, in any form that `auth` takes.
         Raises:
             TypeError: A callback is not callable. Every other bad value arrives through on_error (contract 2.3).
         """
@@ -165,7 +168,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         options = Options(  # by position, in the order of its fields: see there
             url, decode, ca_file, verify, chunk_size, req_body, req_headers, method, file_path, proxy_host, proxy_port,
             proxy_headers, user_agent, cookies, auth, client_cert, ssl_context, follow_redirects, retries, trust_env,
-            params, json, files, progress_interval, max_size, resume, checksum,
+            params, json, files, progress_interval, max_size, resume, checksum, proxy_auth,
         )  # fmt: skip
         call.submit(call.shared.complete(options).detached())
 

@@ -39,6 +39,7 @@ _SETTINGS = {  # options that a session sets for its requests, and the value of 
     "retries": 0,
     "user_agent": None,
     "auth": None,
+    "proxy_auth": None,
 }
 
 
@@ -53,7 +54,7 @@ class Session(Shared):
         headers: Headers for every request.
         timeout, deadline, follow_redirects, retries, hook, user_agent, auth: As the parameters of `UrlRequest`.
         ca_file, verify, client_cert, ssl_context: As the parameters of `UrlRequest`.
-        proxy_host, proxy_port, proxy_headers, trust_env: As the parameters of `UrlRequest`.
+        proxy_host, proxy_port, proxy_headers, proxy_auth, trust_env: As the parameters of `UrlRequest`.
         tcp_keepalive: As the parameter.
     """
 
@@ -78,6 +79,7 @@ class Session(Shared):
         hook: Hook | None = None,
         user_agent: str | None = None,
         auth: Any = None,
+        proxy_auth: Any = None,
         max_requests: int = MAX_REQUESTS,
         max_per_host: int | None = None,
         max_idle: int | None = None,
@@ -100,7 +102,7 @@ class Session(Shared):
         self.ca_file, self.verify, self.client_cert, self.ssl_context = ca_file, verify, client_cert, ssl_context
         self.proxy_host, self.proxy_port, self.proxy_headers = proxy_host, proxy_port, proxy_headers
         self.trust_env, self.follow_redirects, self.retries = trust_env, follow_redirects, retries
-        self.hook, self.user_agent, self.auth = hook, user_agent, auth
+        self.hook, self.user_agent, self.auth, self.proxy_auth = hook, user_agent, auth, proxy_auth
         self.tcp_keepalive = tcp_keepalive
         from .cookie_store import CookieStore  # here, since requests without a session keep no cookies
 
@@ -149,6 +151,7 @@ class Session(Shared):
         if options.proxy_host is not None:  # a proxy of its own
             settings.pop("proxy_port", None)
             settings.pop("proxy_headers", None)
+            settings.pop("proxy_auth", None)
         if options.verify is True:  # as it is when it is not given
             settings["verify"] = self.verify
         settings["base_url"], settings["session_headers"] = self.base_url, self.headers

@@ -5,6 +5,9 @@ by the server: then the request is sent again at once, over a new one. And the u
 again after a pause, when an attempt failed in a way that may pass. Either happens only to a request that does no harm
 when it is repeated, and before the user has heard of any response.
 
+It is also sent again when a server or a proxy asks for credentials and `auth` has an answer, over the same connection
+if that goes on: with some schemes the connection is what logs in.
+
 Runs on the worker. A connection belongs to one exchange from `Lease()` to the end of its `with` block.
 
 Invariant:
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from urlrequest._content.body import Body
+    from urlrequest._http.challenges import Responder
     from urlrequest._http.fields import Fields
     from urlrequest._http.response_head import ResponseHead
     from urlrequest._http1.response_reader import ResponseLike
@@ -51,6 +55,7 @@ __all__ = ["Exchange", "Lease", "send_request"]
 
 MAX_DISCARDED = 16 * 1024  # bytes of a body that nobody wants and that are read to keep the connection
 MAX_REFUSED = 64 * 1024  # bytes of a body after whose refusal the connection is kept
+MAX_DRAINED = 256 * 1024  # bytes of the body of a challenge; some schemes need the connection for the answer
 REQUEST_TIMEOUT = 408
 
 
@@ -100,12 +105,23 @@ class Lease:
 
     __slots__ = ("_key", "_pool", "_route", "_scope", "_tcp_keepalive", "connection", "is_used")
 
-    def __init__(self, shared: Shared, route: Route, scope: CancelScope, *, may_repeat: bool, is_new: bool) -> None:
+    def __init__(
+        self,
+        shared: Shared,
+        route: Route,
+        scope: CancelScope,
+        *,
+        may_repeat: bool,
+        is_new: bool,
+        responder: Responder | None = None,
+    ) -> None:
         """Take a connection.
 
         Args:
             may_repeat: The request may be sent again, if the connection turns out to be closed.
             is_new: Take none that has served another request.
+            responder: Answers the challenges of the server, and may log the connection in: then no request without it
+                gets the connection.
         Raises:
             RequestCancelled, DeadlineExceeded: From the scope.
             OSError, ssl.SSLError: The certificate files cannot be used.
@@ -115,6 +131,8 @@ class Lease:
         self._route = route
         self._scope = scope
         self._key = _pool_key(route)
+        if responder is not None and responder.is_connection_bound:
+            self._key = self._key, responder
         idle: HTTPConnection | None = None
         if defaults.keep_alive and not is_new:
             idle = pool.take(self._key, scope) if may_repeat else pool.take_proven(self._key, scope)
@@ -142,6 +160,24 @@ class Lease:
             return is_unread and is_end(error)
         is_unsent = connection.sock is None if isinstance(connection, HTTPConnection) else False
         return (is_unsent or is_unread) and is_end(error) and close_idle(self._route.first_stop) > 0
+
+    def go_on(self, response: ResponseLike, *, may_stay: bool) -> None:
+        """Make ready for another request after a response that nobody wants.
+
+        Args:
+            may_stay: It may go over the same connection, if that can serve another one.
+        """
+        connection = self.connection
+        if may_stay and isinstance(connection, HTTPConnection) and connection.is_intact and _drain(response):
+            self.is_used = True
+        else:
+            self.replace()
+
+    @property
+    def peer_certificate(self) -> bytes | None:
+        """The server's certificate in DER; None without TLS, and where the connection's class is not ours."""
+        certificate: bytes | None = getattr(getattr(self.connection, "sock", None), "peer_certificate", None)
+        return certificate
 
     def replace(self) -> None:
         """Close the connection, and make a new one: what else has been idle as long may be closed as well."""
@@ -189,6 +225,16 @@ class Lease:
     def _drop_older(self) -> None:
         if self.is_used:
             self._pool.close_older(self._key, self.connection.idle_since)
+
+
+def _drain(response: ResponseLike) -> bool:
+    """Read a body that nobody wants, unless it is large; whether the connection can serve the next request."""
+    received = 0
+    # What is wrong with the body only costs the connection.
+    with suppress(OSError, http.client.HTTPException):
+        while not response.is_complete and received <= MAX_DRAINED:
+            received += len(response.read_piece())
+    return response.is_reusable
 
 
 def _pool_key(route: Route) -> Hashable:
@@ -320,25 +366,40 @@ def _has_time_for(pause: float, scope: CancelScope) -> bool:
 
 
 def _attempt(prepared: PreparedRequest, shared: Shared, scope: CancelScope, *, is_new: bool = False) -> Exchange:
-    """Send the request with the cookies that the session has now, and keep those that come with the response."""
+    """Send the request with the cookies that the session has now, and keep those that come with the response.
+
+    It is sent again as long as there is an answer to a response that asks for credentials.
+    """
     scope.check()
     can_repeat = may_repeat(prepared.method, prepared.body)
-    lease = Lease(shared, prepared.route, scope, may_repeat=can_repeat, is_new=is_new)
+    lease = Lease(shared, prepared.route, scope, may_repeat=can_repeat, is_new=is_new, responder=prepared.responder)
     store = shared.cookie_store
+    dialogues = None
     try:
-        cookies = None if store is None else store.cookies_for(prepared.target)
-        target, fields = request_line_and_fields(prepared, cookies)
-        if prepared.body is None:
-            response = _send_or_replay(lease, prepared, target, fields, may_repeat=can_repeat)
-        else:
-            response = _send_with_body(lease, prepared, target, fields, may_repeat=can_repeat)
-        if store is not None:
-            store.store(prepared.target, response.head)
+        if prepared.responder is not None or prepared.route.proxy is not None:
+            from .authentication import open_dialogues  # most requests wait for no challenge
+
+            dialogues = open_dialogues(prepared, scope)
+        while True:
+            sent = prepared if dialogues is None else dialogues.next_request()
+            cookies = None if store is None else store.cookies_for(prepared.target)
+            target, fields = request_line_and_fields(sent, cookies)
+            if sent.body is None:
+                response = _send_or_replay(lease, sent, target, fields, may_repeat=can_repeat)
+            else:
+                response = _send_with_body(lease, sent, target, fields, may_repeat=can_repeat)
+            if store is not None:
+                store.store(prepared.target, response.head)
+            is_last = says_close(fields) or (sent.body is not None and _is_refused(sent.body, response))
+            if dialogues is None or not dialogues.answer(response.head, lease.peer_certificate):
+                return Exchange(lease, response, is_last=is_last)
+            # A server may close the connection without saying so; and after HEAD a body may still come (POOL-4).
+            is_safe = can_repeat and prepared.method != "HEAD"
+            lease.go_on(response, may_stay=not is_last and (is_safe or dialogues.need_connection))
+            scope.check()
     except BaseException as error:
         lease.fail(error)
         raise
-    is_last = says_close(fields) or (prepared.body is not None and _is_refused(prepared.body, response))
-    return Exchange(lease, response, is_last=is_last)
 
 
 def _is_refused(body: Body, response: ResponseLike) -> bool:

@@ -11,6 +11,7 @@ from urlrequest._record import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from urlrequest._content.body import Body
+    from urlrequest._http.challenges import Responder
     from urlrequest._http.fields import Fields
     from urlrequest._http.target import Target
     from urlrequest._net.route import Route
@@ -40,11 +41,13 @@ class PreparedRequest(Record):
         own_fields: Names of the fields, in lower case, that are the library's own idea and are left out where a server
             refuses the request because of them.
         secrets: Names of the fields that are for this origin alone, in lower case.
+        responder: Answers the challenges of the origin, or None.
     """
 
     __slots__ = (
         "body", "checksum", "chunk_size", "decodes_content", "fields", "file_path", "is_resumed", "max_size",
-        "method", "own_fields", "progress_interval", "redirect_limit", "retries", "route", "secrets", "target",
+        "method", "own_fields", "progress_interval", "redirect_limit", "responder", "retries", "route", "secrets",
+        "target",
     )  # fmt: skip
 
     def __init__(
@@ -66,6 +69,7 @@ class PreparedRequest(Record):
         checksum: str | None,
         own_fields: frozenset[str],
         secrets: frozenset[str],
+        responder: Responder | None,
     ) -> None:
         self.method = method
         self.target = target
@@ -83,6 +87,7 @@ class PreparedRequest(Record):
         self.checksum = checksum
         self.own_fields = own_fields
         self.secrets = secrets
+        self.responder = responder
 
 
 def request_line_and_fields(prepared: PreparedRequest, cookies: str | None) -> tuple[str, Fields]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
     from typing import Any
 
+    from urlrequest._http.challenges import Dialogue
     from urlrequest._net.route import Proxy
     from urlrequest._net.tls_contexts import LazyContext
 
@@ -101,6 +102,12 @@ class HTTPConnection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         """Open the connection, through a proxy if one is set."""
+        dialogue = self._open_proxy_dialogue()
+        while not self._try_connect(dialogue):
+            self.scope.check()  # the proxy wants the answer to its challenge on a new connection
+
+    def _try_connect(self, dialogue: Dialogue | None) -> bool:
+        """Open the connection; False: the proxy has asked for credentials, and closes this one."""
         sock = self.open_socket()
         try:
             if sock.gettimeout() != 0:  # a user's open_socket() has made it
@@ -109,13 +116,27 @@ class HTTPConnection(http.client.HTTPConnection):
             self._await_context()  # files that cannot be used are an error before anything is sent
             if self._proxy is not None and self._proxy.tls is not None:
                 sock = self._secure_proxy(sock, self._proxy.tls)
-            if self._tunnel is not None:
-                self._open_tunnel(sock, *self._tunnel)
+            if self._tunnel is not None and not self._open_tunnel(sock, *self._tunnel, dialogue):
+                sock.close()
+                return False
             sock = self.secure_socket(sock)
         except BaseException:
             sock.close()
             raise
         self.sock = NetworkStream(sock, self.scope, self.peer)
+        return True
+
+    def _open_proxy_dialogue(self) -> Dialogue | None:
+        """What answers a proxy that asks for credentials before it opens a tunnel, if there are any."""
+        proxy, tunnel = self._proxy, self._tunnel
+        if proxy is None or proxy.responder is None or tunnel is None:
+            return None
+        from urlrequest._http.challenges import Dialogue, Subject  # few requests have such a proxy
+
+        authority = f"{bracketed(tunnel[0])}:{tunnel[1]}"
+        space = proxy.scheme, proxy.host, proxy.port
+        subject = Subject(space, "CONNECT", authority, authority, "Proxy-Authorization", lambda: iter(()))
+        return Dialogue(proxy.responder, subject, list(proxy.fields))
 
     def _secure_proxy(self, sock: socket.socket, settings: TlsSettings) -> Any:
         """Make the TLS handshake with the proxy."""
@@ -125,16 +146,17 @@ class HTTPConnection(http.client.HTTPConnection):
         warn_if_insecure(settings, self.host)
         return secure(sock, self.host, self.port, context_for(settings), self.scope)
 
-    def _open_tunnel(self, sock: socket.socket, host: str, port: int, headers: Any) -> None:
+    def _open_tunnel(self, sock: socket.socket, host: str, port: int, headers: Any, dialogue: Dialogue | None) -> bool:
+        """Make the proxy connect to the origin; False: the proxy has asked for credentials, and closes."""
         stream = NetworkStream(sock, self.scope, self.peer)
         if self._proxy is not None and self._proxy.is_socks:
             from urlrequest._net.socks import open_socks_tunnel  # few requests go through such a proxy
 
-            open_socks_tunnel(stream, host, port, self._proxy.userinfo)
-        else:
-            from .tunnel import open_http_tunnel  # most requests go straight
+            open_socks_tunnel(stream, self._proxy.scheme, host, port, self._proxy.userinfo)
+            return True
+        from .tunnel import open_http_tunnel  # most requests go straight
 
-            open_http_tunnel(stream, f"{bracketed(host)}:{port}", headers)
+        return open_http_tunnel(stream, f"{bracketed(host)}:{port}", headers, dialogue)
 
     def set_tunnel(self, host: str, port: int | None = None, headers: Any = None) -> None:
         """Send requests through a tunnel: the host that the connection was made for is a proxy, this one the origin."""

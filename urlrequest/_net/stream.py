@@ -265,6 +265,13 @@ class NetworkStream:
         return True
 
     @property
+    def peer_certificate(self) -> bytes | None:
+        """The certificate of the other side in DER; None without TLS."""
+        read = getattr(self._socket, "getpeercert", None)
+        certificate: bytes | None = None if read is None else read(True)
+        return certificate
+
+    @property
     def tls_session(self) -> Any:
         """The TLS session, which a later connection may resume; None without TLS."""
         return getattr(self._socket, "session", None)

@@ -81,6 +81,32 @@ def test_16_3_errors_hold_no_password() -> None:
         assert "s3cret" not in str(caught.value)
 
 
+class Answering:
+    """Answers challenges, and keeps an account for its own use."""
+
+    username, password = "me", "s3cret"
+
+    def answer_challenge(self, headers: Headers, challenge: Any) -> bool:
+        return False
+
+
+def test_10_9_objects_that_answer_challenges_wait_to_be_asked() -> None:
+    """Contract 10.9, 10.4: such an object sends nothing at first, not even its account or the header it replaces."""
+    assert [("Host", "example.org"), ("X-A", "1")] == fields_of(
+        [("authorization", "Bearer x"), ("X-A", "1")], auth=Answering()
+    )
+
+
+def test_10_9_objects_that_answer_challenges_may_be_callable() -> None:
+    """Contract 10.9: then the call decides what is sent at first."""
+
+    class Both(Answering):
+        def __call__(self, headers: Headers) -> None:
+            headers["X-A"] = headers["Authorization"]
+
+    assert ("X-A", "Bearer x") in fields_of([("Authorization", "Bearer x")], auth=Both())
+
+
 def test_10_4_auth_may_be_a_callable() -> None:
     """Contract 10.4: a callable gets all fields, in any spelling; what it changes is sent, the rest as it was."""
 
