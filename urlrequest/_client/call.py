@@ -316,8 +316,14 @@ class Call:
     def _settle(self, outcome: Outcome) -> None:
         """Decide the outcome, for `announce()`; a cancel that came first wins."""
         self.scope.timings[Phase.TOTAL] = monotonic() - self.made_at
-        if self.request.debug:
-            self._log("%s", outcome.error or f"{type(outcome).__name__.lower()}, {len(outcome.content or b'')} bytes")
+        request = self.request
+        try:
+            if request.debug:
+                is_error = outcome.error is not None
+                kind, size = type(outcome).__name__.lower(), len(outcome.content or b"")
+                self._log("%s", outcome.error if is_error else f"{kind}, {size} bytes")
+        except BaseException as error:  # noqa: BLE001 - what a subclass makes of `debug` or `name` may raise anything
+            _report(error, request)
         self.lifecycle.settle(outcome)
 
     def _end(self) -> None:
@@ -419,11 +425,14 @@ class Call:
 
     def publish_outcome(self) -> bool:
         """Publish the outcome unless it has a callback to run, and return whether it was published. Any thread."""
-        outcome = self.lifecycle.decide()
-        if has_callback(self.request, outcome.callback):
+        outcome, request = self.lifecycle.decide(), self.request  # `_let_go()` may let go of it
+        if has_callback(request, outcome.callback):
             return False
         self._publish(outcome)
-        self._let_go()
+        try:
+            self._let_go()
+        except BaseException as error:  # noqa: BLE001 - a subclass may refuse; the outcome is published all the same
+            _report(error, request)
         return True
 
     def _publish_head(self) -> None:
@@ -432,14 +441,24 @@ class Call:
 
     def _publish(self, outcome: Outcome) -> None:
         """Set the outcome's attributes, `is_finished` last: a polling thread looks at it."""
-        request = self.request
         self._publish_head()
         self.content, self.result, self.error = outcome.content, outcome.result, outcome.error
         self.lifecycle.finish()
-        if isinstance(outcome, _UNSUCCESSFUL) and not self.is_awaited and not has_callback(request, outcome.callback):
-            head = self.resp_head
-            what = outcome.error if head is None else outcome.error or f"{head.status} {head.reason}"
-            log("WARNING", "%r ended without a callback for its outcome: %s", request, what)
+        if isinstance(outcome, _UNSUCCESSFUL) and not self.is_awaited:
+            self._warn_unheard(outcome)
+
+    def _warn_unheard(self, outcome: Outcome) -> None:
+        """Log an unsuccessful outcome that has no callback; the outcome is published, so nothing is raised here."""
+        request = self.request
+        try:
+            if not has_callback(request, outcome.callback):
+                head = self.resp_head
+                what: object = outcome.error
+                if outcome.error is None and head is not None:
+                    what = f"{head.status} {head.reason}"
+                log("WARNING", "%r ended without a callback for its outcome: %s", request, what)
+        except BaseException as error:  # noqa: BLE001 - what a subclass makes of its callbacks may raise anything
+            _report(error, request)
 
     def _let_go(self) -> None:
         """Keep nothing alive that a finished request does not need (contract 3.7)."""

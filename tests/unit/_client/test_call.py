@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -140,6 +141,64 @@ def test_fault_120_what_run_raises_after_the_outcome_is_reported(
     call.run()
 
     assert [(ZeroDivisionError, request_)] == log
+
+
+class NeitherTrueNorFalse(Exception):
+    def __bool__(self) -> bool:
+        raise TypeError("it is neither true nor false")
+
+
+class Odd(Request):
+    """A request whose properties raise, each from the moment when the test names it."""
+
+    raising = ""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == object.__getattribute__(self, "raising"):
+            raise ZeroDivisionError(name)
+        return object.__getattribute__(self, name)
+
+
+@pytest.mark.parametrize("name", ["debug", "name", "on_error", "on_chunk"])
+@pytest.mark.parametrize("has_error", [True, False], ids=["error", "success"])
+def test_6_1_a_property_that_raises_costs_no_outcome(
+    name: str, has_error: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 6.1, CALL-1: whatever attributes of a subclass raise on the worker, the request ends, once."""
+    log: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", lambda told: log.append(told.exc_type))
+    request = Odd()
+    request.debug = True  # type: ignore[misc]  # an attribute of the class
+    made = Call(request)
+    monkeypatch.setitem(active_calls, made, request)
+
+    def run() -> None:
+        request.raising = name
+        made._settle(Error(error=OSError()) if has_error else Success())
+
+    request.do = run
+    made.run()
+    made.announce()
+    with suppress(ZeroDivisionError):  # what a callback raises, its dispatch thread gets
+        made.mailbox.deliver_all()
+
+    assert (True, True, True) == (made.lifecycle.is_finished, made.has_ended, made.is_delivered)
+    assert made not in active_calls
+    assert {ZeroDivisionError} >= set(log)
+
+
+def test_6_1_an_error_that_is_neither_true_nor_false(call: Call, request_: Request) -> None:
+    """Contract 6.1: what an exception says of its truth is not asked, whether it is logged or not."""
+    request_.debug = True  # type: ignore[misc]  # an attribute of the class
+    error = NeitherTrueNorFalse()
+
+    def run() -> None:
+        raise error
+
+    request_.do = run
+    call.run()
+
+    assert (True, error) == (call.lifecycle.is_finished, call.error)
 
 
 def test_18_1_the_engine_asks_the_request(call: Call) -> None:
