@@ -90,6 +90,8 @@ def _read_length(value: str) -> int:
 
 
 def _keeps_alive(head: ResponseHead) -> bool:
+    if head.is_malformed:  # what else such a server does with its lines is unknown
+        return False
     connection = head.headers.get("Connection")
     if connection is None:
         return head.version != "1.0"
