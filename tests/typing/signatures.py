@@ -101,6 +101,7 @@ def read(request: UrlRequest) -> None:
 def read_headers(headers: Headers) -> None:
     assert_type(headers["content-type"], str)
     assert_type(headers.get_all("set-cookie"), list[str])
+    assert_type(headers.get_text("server"), str | None)
     spelled: dict[str, str] = headers
     print(spelled)
 

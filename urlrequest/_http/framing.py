@@ -59,6 +59,11 @@ def body_framing(head: ResponseHead, method: str) -> Framing:
         # What follows belongs to the tunnel, whatever the fields say (RFC 9110, section 9.3.6).
         return Framing(0, is_chunked=False, keeps_alive=False)
     coding = headers.get("Transfer-Encoding", "").strip(" \t").lower()
+    if "," in coding:
+        # The same field twice stands for one coding, but some intermediary may see it otherwise.
+        codings = {each.strip(" \t").lower() for each in headers.get_all("Transfer-Encoding")}
+        if len(codings) == 1:
+            coding, keeps_alive = codings.pop(), False
     length = headers.get("Content-Length")
     if coding and coding != "identity":
         if coding != "chunked":
@@ -90,6 +95,8 @@ def _read_length(value: str) -> int:
 
 
 def _keeps_alive(head: ResponseHead) -> bool:
+    if head.is_malformed:  # what else such a server does with its lines is unknown
+        return False
     connection = head.headers.get("Connection")
     if connection is None:
         return head.version != "1.0"

@@ -84,8 +84,15 @@ def back_off(attempt: int) -> float:
 
 
 def retry_after(head: ResponseHead) -> float | None:
-    """Seconds to wait that the server asks for (RFC 9110, section 10.2.3); None when it does not."""
-    value = head.headers.get("Retry-After", "").strip(" \t")
+    """Seconds to wait that the server asks for (RFC 9110, section 10.2.3); None when it does not.
+
+    Of several values the longest counts.
+    """
+    asked = [_read_seconds(value.strip(" \t")) for value in head.headers.get_all("Retry-After")]
+    return max((seconds for seconds in asked if seconds is not None), default=None)
+
+
+def _read_seconds(value: str) -> float | None:
     if re.fullmatch("[0-9]{1,6}", value):
         return min(float(value), MAX_RETRY_AFTER)
     try:

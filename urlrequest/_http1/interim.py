@@ -86,7 +86,8 @@ class InterimResponses:
         if not octets or len(self.unread) > self.head_limit:
             return bool(self.unread)
         # The beginning of "HTTP/1.1 1", as far as it has come.
-        return not (b"HTTP/1.".startswith(self.unread[:7]) and b" 1".startswith(self.unread[8:10]))
+        is_http = b"HTTP/1.".startswith(self.unread[:7]) and self.unread[8:9] in b" \t"
+        return not (is_http and b"1".startswith(self.unread[9:].lstrip(b" \t")[:1]))
 
     def _can_pass_over(self, block: bytes) -> bool:
         try:

@@ -81,9 +81,17 @@ def test_11_4_transfer_codings_that_nobody_asked_for(value: str) -> None:
 
 
 def test_11_4_two_lines_of_transfer_coding() -> None:
-    """Sockets E18: chunked twice, in two lines, is an error."""
+    """Sockets E18: chunked and something else, in two lines, is an error."""
     with pytest.raises(ProtocolError, match="transfer coding"):
-        framing("Transfer-Encoding: chunked", "Transfer-Encoding: chunked")
+        framing("Transfer-Encoding: chunked", "Transfer-Encoding: gzip")
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_11_6_the_same_transfer_coding_twice(count: int) -> None:
+    """Contract 11.6: chunked in several fields is one coding, and the connection is not used again."""
+    lines = ["Transfer-Encoding: chunked", "transfer-encoding: Chunked", "Transfer-Encoding: chunked"]
+
+    assert Framing(None, is_chunked=True, keeps_alive=False) == framing(*lines[:count])
 
 
 @pytest.mark.parametrize("lines", [[], ["Content-Length: 9"], ["Transfer-Encoding: chunked"], ["Content-Length: no"]])

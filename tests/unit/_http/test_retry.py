@@ -29,6 +29,16 @@ def head(status: int = 503, after: str | None = None) -> ResponseHead:
 
 
 @pytest.mark.parametrize(
+    ("values", "expected"), [(["5", "5"], 5.0), (["5", "9", "7"], 9.0), (["soon", "9"], 9.0), (["soon", "later"], None)]
+)
+def test_11_6_several_pauses(values: list[str], expected: float | None) -> None:
+    """Contract 11.6: of several Retry-After the longest that can be read counts."""
+    fields = "".join(f"Retry-After: {value}\r\n" for value in values)
+
+    assert expected == retry_after(parse_head(f"HTTP/1.1 503 X\r\n{fields}\r\n".encode()))
+
+
+@pytest.mark.parametrize(
     "error",
     [
         ConnectionRefusedError(),

@@ -44,6 +44,8 @@ INTERIM = [
     ("bare LF", b"HTTP/1.0 100 x\nA: b\n\n", 1),
     ("folded field", b"HTTP/1.1 103 x\r\nLink: a,\r\n b\r\n\r\n", 1),
     ("many fields", b"HTTP/1.1 103 x\r\n" + b"Link: " + b"x" * 5000 + b"\r\n" + b"A: b\r\n" * 99 + b"\r\n", 1),
+    ("two spaces", b"HTTP/1.1  100 x\r\n\r\n", 1),
+    ("a line that is no field", b"HTTP/1.1 103 x\r\nno field\r\n\r\n", 1),
     ("as many as allowed", CONTINUE * MAX_INTERIM, MAX_INTERIM),
 ]
 OTHERS = [
@@ -53,9 +55,8 @@ OTHERS = [
     ("a number of four digits", b"HTTP/1.1 1000 x\r\n\r\n"),
     ("a number of two digits", b"HTTP/1.1 10 x\r\n\r\n"),
     ("letters", b"HTTP/1.1 1xx x\r\n\r\n"),
-    ("two spaces", b"HTTP/1.1  100 x\r\n\r\n"),
     ("another version", b"HTTP/2 100\r\n\r\n"),
-    ("a line that is no field", b"HTTP/1.1 103 x\r\nno field\r\n\r\n"),
+    ("a letter after two spaces", b"HTTP/1.1  OK\r\n\r\n"),
     ("a bare CR", b"HTTP/1.1 103 x\r\nA: b\rc\r\n\r\n"),
     ("an empty line first", b"\r\n" + CONTINUE),
     ("noise", b"SSH-2.0-x\r\n"),
