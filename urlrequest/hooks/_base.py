@@ -161,7 +161,7 @@ class YieldingHook(Hook):
     (measured: two budgets in asyncio and Qt, four in trio). So it pauses, and the loop serves them first.
     """
 
-    _is_pausing = False  # `_resume()` is on its way; belongs to the loop's thread
+    _is_pausing = False  # the loop will call `_resume()`; belongs to the loop's thread
 
     def _on_wakeup(self) -> None:
         """Run, unless it is pausing; for the loop to call after a wake-up."""
