@@ -251,7 +251,8 @@ class Call:
     def fail_forked(self, thread: int) -> None:
         """Settle the request in a forked child, where no worker performs it, and `thread` is the only one."""
         if not self.mailbox.ends_for(thread):  # else its terminal callback is what forked, and goes on here
-            self.lifecycle, self.mailbox = Lifecycle(), Mailbox(self, default_queue)
+            self.lifecycle = Lifecycle()
+            self.mailbox.reset_after_fork(thread, default_queue)
             self._fail(OSError("the process was forked; the request goes on in the parent"))
         self._end()
 
