@@ -340,7 +340,7 @@ class Mailbox(QueueEntry):
         try:
             self._subscriptions.remove(subscription)
         except ValueError:
-            return  # Ctrl-C came first
+            pass  # Ctrl-C came before it had begun, or while it was being ended
         if self.is_over:
             self.dequeue()  # a program that only ever waits drains no queue, which would hold the request
         elif self.is_ready:
