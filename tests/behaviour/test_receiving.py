@@ -18,7 +18,8 @@ import urlrequest
 from support.children import run_python
 from support.messages import reply
 from urlrequest import Headers, UrlRequest, errors
-from urlrequest._http import retry
+from urlrequest._client import cookie_store
+from urlrequest._http import cookie, retry
 from urlrequest._net import tls_contexts, tls_sessions
 from urlrequest.errors import InsecureRequestWarning
 from urlrequest.testing import Reply, Server, hold, receive, send
@@ -290,8 +291,8 @@ def test_fault_121_the_system_clock_does_not_matter() -> None:
     package = Path(urlrequest.__file__).parent
     using = {path for path in package.rglob("*.py") if re.search(r"\btime\(\)", path.read_text(encoding="utf-8"))}
 
-    # A TLS session's age and a Retry-After date are given in the system's time.
-    assert using <= {Path(module.__file__) for module in (tls_sessions, retry)}
+    # The age of a TLS session, a Retry-After date and the end of a cookie are given in the system's time.
+    assert using <= {Path(module.__file__) for module in (tls_sessions, retry, cookie, cookie_store)}
 
 
 def test_fault_24_unverified_then_verified(monkeypatch: pytest.MonkeyPatch, tls_server: Server, recorder: Any) -> None:
