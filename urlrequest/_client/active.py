@@ -84,6 +84,18 @@ def cancel_all() -> int:
 
 
 def cancel_requests(session: Shared | None) -> int:
-    """Cancel the unfinished requests of a session (None: all), and return how many it cancelled. Any thread."""
+    """Cancel the unfinished requests of a session (None: all), and return how many it cancelled. Any thread.
+
+    Raises:
+        Exception: What the `cancel()` of a subclass raised first; the other requests were cancelled all the same.
+    """
     found = [request for call, request in list(active_calls.items()) if session is None or call.shared is session]
-    return sum(request.cancel() for request in reversed(found))  # the latest first, so that no queued one starts
+    count, failure = 0, None
+    for request in reversed(found):  # the latest first, so that no queued one starts
+        try:
+            count += request.cancel()
+        except Exception as error:  # noqa: BLE001 - it may raise anything
+            failure = error if failure is None else failure
+    if failure is not None:
+        raise failure
+    return count

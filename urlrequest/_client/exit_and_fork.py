@@ -30,6 +30,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .call import Call
+
 __all__ = ["end_at_exit", "register", "reset_after_fork"]
 
 MAX_EXIT_TIME = 1.0  # seconds by which the end of the process may be delayed, so that temporary files are removed
@@ -45,7 +47,14 @@ def register() -> None:
 def end_at_exit() -> None:
     """Let the workers remove their temporary files: a daemon thread's `finally` does not run as the process ends."""
     running = list(active_calls)
-    cancel_all()
+    try:
+        cancel_all()
+    finally:  # whatever the cancel() of a subclass raises
+        _end_threads(running)
+
+
+def _end_threads(running: list[Call]) -> None:
+    """Wait a little for the threads of cancelled requests and for the TLS loaders, and close the idle connections."""
     until = monotonic() + MAX_EXIT_TIME
     for call in running:
         call.join(max(0.0, until - monotonic()))

@@ -127,9 +127,11 @@ class Session(Shared):
     def close(self) -> None:
         """Cancel the unfinished requests, and close the connections. A request made afterwards ends with an error."""
         self.is_closed = True
-        self.cancel_all()
-        self.pool.close()
-        self.workers.shut_down()
+        try:
+            self.cancel_all()
+        finally:
+            self.pool.close()
+            self.workers.shut_down()
 
     def __enter__(self) -> Self:
         return self

@@ -8,7 +8,7 @@ import pytest
 
 import urlrequest
 from support.messages import head
-from urlrequest import UrlRequest, cancel_all, g_requests, wait_all
+from urlrequest import Session, UrlRequest, cancel_all, g_requests, wait_all
 from urlrequest._client.call import active_calls
 from urlrequest.testing import hold, signal
 
@@ -104,3 +104,22 @@ def test_cancel_all(server: Server) -> None:
     assert wait_all(requests, timeout=10)
     assert requests == log
     assert {} == active_calls
+
+
+def test_7_1_a_cancel_that_raises_stops_no_other() -> None:
+    """Contract 7.1, 17.9: what one request's cancel() raises leaves no other uncancelled, and no session open."""
+
+    class Refusing(UrlRequest):
+        def cancel(self) -> bool:
+            raise ZeroDivisionError
+
+    session = Session(max_requests=1)
+    session.workers.change_limits(0, None)  # no request gets a worker
+    other = session.request("http://127.0.0.1:9/")
+    refusing = Refusing("http://127.0.0.1:9/", session=session)
+    with pytest.raises(ZeroDivisionError):
+        session.close()
+
+    assert other.is_cancelled
+    assert session.pool._is_closed
+    assert UrlRequest.cancel(refusing)
