@@ -18,6 +18,7 @@ from support.files import OLD, make_target, names_beside, part_paths
 from support.programs import file_server
 from support.servers import Origin
 from urlrequest import defaults, errors
+from urlrequest._engine import exchange
 from urlrequest.testing import RecordedRequest, Reply, Server, send, signal, wait_for
 
 if TYPE_CHECKING:
@@ -669,6 +670,98 @@ def test_12_3_resume_needs_no_earlier_part(download: Download, origin: Origin) -
     download.run()
 
     assert [(None, None)] == download.asked
+    download.assert_done()
+
+
+# Retries within one request
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "back_off", lambda _: 0.001)
+
+
+@pytest.mark.parametrize("checksum", [None, sha256(CONTENT)])
+@pytest.mark.usefixtures("no_pauses")
+def test_17_5_goes_on_within_the_request(download: Download, origin: Origin, checksum: str | None) -> None:
+    """Contract 17.5: with `resume`, each retry after a break in mid-body asks for the rest, and the file is whole."""
+    origin.sent = [CUT, 100, 1]
+    progress: list[int] = []
+    request = download.run(
+        retries=3, checksum=checksum, chunk_size=50, on_progress=lambda _, current, __: progress.append(current)
+    )
+
+    assert ("success", None, 206) == (download.recorder.terminal, request.error, request.resp_status)
+    download.assert_done()
+    assert [None, "bytes=400-", "bytes=500-", "bytes=501-"] == [ranges for ranges, _ in download.asked]
+    assert sorted(progress) == progress
+    assert (0, len(CONTENT)) == (progress[0], progress[-1])
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_17_5_retries_are_counted(download: Download, origin: Origin) -> None:
+    """Contract 17.5: a body that breaks off more often is the error, and its part is kept."""
+    origin.sent = [CUT, 100, 1]
+    request = download.run(retries=2)
+
+    assert isinstance(request.error, errors.IncompleteContent)
+    assert 3 == len(download.asked)
+    download.assert_kept(CUT + 101)
+
+
+@pytest.mark.parametrize("checksum", [None, sha256(CONTENT)])
+@pytest.mark.usefixtures("no_pauses")
+def test_17_5_starts_over_within_the_request(download: Download, origin: Origin, checksum: str | None) -> None:
+    """Contract 17.5: what cannot be continued is requested as a whole, whatever came before."""
+    origin.fields = {"ETag": 'W/"weak"'}
+    origin.sent = [CUT, 100]
+    request = download.run(retries=2, checksum=checksum)
+
+    assert request.error is None
+    download.assert_done()
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_17_5_changes_within_the_request(download: Download, origin: Origin) -> None:
+    """Contract 12.3, 17.5: another version between two attempts is downloaded from its beginning."""
+    origin.sent = [CUT]
+    answer = origin.__call__
+
+    def changing(request: Any) -> Any:
+        if request.header("Range"):
+            origin.content, origin.fields = CONTENT[::-1], {"ETag": '"two"'}
+        return answer(request)
+
+    download.server.route("/file", changing)
+    request = download.run(retries=1)
+
+    assert request.error is None
+    download.assert_done(CONTENT[::-1])
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_17_5_no_retry_without_resume(download: Download, origin: Origin) -> None:
+    """Contract 17.5: without `resume` a body that breaks off is the error, as what came of it is gone."""
+    origin.sent = [CUT]
+    request = download.run(retries=2, resume=False)
+
+    assert isinstance(request.error, errors.IncompleteContent)
+    download.assert_none_kept()
+
+
+def test_12_3_failed_last_step(download: Download, origin: Origin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 12.3: a file that cannot be put in place is kept as a part, of which the next request asks one byte."""
+    with monkeypatch.context() as patch:
+
+        def refuse(*_: object) -> None:
+            raise PermissionError(errno.EACCES, "in use")
+
+        patch.setattr("urlrequest._content.file_sink.os.replace", refuse)
+        assert isinstance(download.run().error, PermissionError)
+    download.assert_kept(len(CONTENT))
+    download.run()
+
+    assert ("bytes=1003-", '"one"') == download.asked[-1]
     download.assert_done()
 
 

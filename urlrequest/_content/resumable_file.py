@@ -30,7 +30,8 @@ from urlrequest._http.framing import content_length
 from urlrequest._http.ranges import content_range, strong_validator
 from urlrequest.errors import ChecksumMismatch, ContentTooLarge, IncompleteContent, ProtocolError
 
-from .file_sink import FileSink
+from .checksum import new_digest
+from .file_sink import FileSink, try_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,7 +103,15 @@ class ResumableFileSink(FileSink):
 
     # What to request, and whether the response fits
 
+    def go_on(self) -> bool:
+        """Prepare for another request for the rest, or for the whole, after a response that broke off."""
+        if self._sidecar is None:
+            self._size = 0  # nothing says what these bytes belong to
+        self._flush()
+        return True
+
     def range_fields(self) -> list[tuple[str, str]]:
+        self.offset = 0
         if self._sidecar is None:
             return []
         size = os.fstat(self._descriptor).st_size
@@ -150,7 +159,8 @@ class ResumableFileSink(FileSink):
     def _continue(self) -> None:
         os.ftruncate(self._descriptor, self.offset)
         os.lseek(self._descriptor, 0, os.SEEK_SET)
-        if self._digest is not None:
+        if self._checksum is not None:
+            self._digest = new_digest(self._checksum)
             while piece := os.read(self._descriptor, READ_SIZE):
                 self._digest.update(piece)
                 self._check()
@@ -159,6 +169,8 @@ class ResumableFileSink(FileSink):
     def _empty(self) -> None:
         """Start over: what is here is of no use."""
         self.offset, self._total = 0, None
+        if self._checksum is not None:
+            self._digest = new_digest(self._checksum)
         os.ftruncate(self._descriptor, 0)
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         self._drop_sidecar()
@@ -240,15 +252,36 @@ class ResumableFileSink(FileSink):
 
     def _put_in_place(self) -> None:
         if sys.platform == "win32":  # where an open file cannot be renamed or removed
-            super()._put_in_place()
-            self._drop_sidecar()
+            self._replace_or_keep(None)
             return
         lock_holder = os.dup(self._descriptor)  # PART-3
         try:
-            super()._put_in_place()
-            self._drop_sidecar()
+            self._replace_or_keep(lock_holder)
         finally:
             os.close(lock_holder)
+
+    def _replace_or_keep(self, descriptor: int | None) -> None:
+        """Put the file in place; if that fails, keep the complete part file, so that no byte is downloaded again.
+
+        Args:
+            descriptor: The part file, or None where it cannot be open now.
+        """
+        try:
+            super()._put_in_place()
+        except OSError:
+            if self._is_sound and self._sidecar is not None:
+                self._temporary = ""  # it stays
+                if descriptor is not None:  # with the mode of the old file it might not be opened again
+                    try_call(os.fchmod, descriptor, 0o600)
+            else:
+                self._drop_sidecar()
+            raise
+        self._drop_sidecar()
+
+    def _close(self) -> None:
+        self._is_sound = False  # unless the system has taken all bytes
+        super()._close()
+        self._is_sound = True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -284,14 +317,22 @@ def _open_part(path: str) -> int:
     """Open the part file and lock it. Since its name is predictable, links are not followed.
 
     Raises:
-        BlockingIOError: Another request uses it. OSError: It cannot be opened, or is not one of ours.
+        BlockingIOError: Another request uses it. OSError: It cannot be opened, is not one of ours, or cannot be locked.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o666)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o666)
+        is_new = True
+    except FileExistsError:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o666)
+        is_new = False
     try:
         _check_owner(descriptor, path)
         _lock(descriptor)
-    except BaseException:
+    except BaseException as error:
         os.close(descriptor)
+        if is_new and not isinstance(error, BlockingIOError):
+            with suppress(OSError):  # nobody can use it here: it would lie there for ever
+                os.unlink(path)
         raise
     return descriptor
 

@@ -23,6 +23,7 @@ from urlrequest._http.framing import idle_time, says_close
 from urlrequest._http.retry import back_off, is_worth_retrying, may_repeat, retry_after, wants_retry
 from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
 from urlrequest._http1.response_reader import Response
+from urlrequest.errors import IncompleteContent
 
 from .plan import request_line_and_fields
 from .pool import MAX_IDLE_TIME
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from .plan import PreparedRequest
     from .pool import Pool
 
-__all__ = ["Exchange", "Lease", "send_request"]
+__all__ = ["Exchange", "Lease", "pause_after_break", "send_request"]
 
 MAX_DISCARDED = 16 * 1024  # bytes of a body that nobody wants and that are read to keep the connection
 REQUEST_TIMEOUT = 408
@@ -245,6 +246,20 @@ def _attempt_or_pause(prepared: PreparedRequest, shared: Shared, scope: CancelSc
     # A body that is cut off must not stop the retry: this response is discarded anyway.
     with suppress(OSError, http.client.HTTPException), exchange:
         exchange.discard_body()
+    return pause
+
+
+def pause_after_break(error: Exception, number: int, scope: CancelScope) -> float:
+    """Return how many seconds to wait before the rest of a body is asked for, after it has broken off.
+
+    Args:
+        number: How often that has happened to the request.
+    Raises:
+        Exception: The error, where it is no break of the connection, or there is no time for the pause.
+    """
+    pause = back_off(number)
+    if not (is_worth_retrying(error) or isinstance(error, IncompleteContent)) or not _has_time_for(pause, scope):
+        raise error
     return pause
 
 

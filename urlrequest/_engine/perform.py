@@ -14,7 +14,7 @@ from contextlib import suppress
 from urlrequest._http.fields import without
 from urlrequest.errors import TooManyRedirects
 
-from .exchange import send_request
+from .exchange import pause_after_break, send_request
 from .prepare import prepare_redirected, prepare_request
 from .receive import receive
 
@@ -66,17 +66,32 @@ def _follow(
     observer: Observer,
 ) -> Answer:
     """Go from hop to hop, and receive the final response."""
-    hops = 0
+    hops = breaks = 0
     while True:
         observer.request_prepared(prepared)
         with send_request(prepared, shared, scope) as exchange:
             head = exchange.response.head
             following = _find_redirect(prepared, head) if prepared.redirect_limit else None
+            pause = 0.0
             if following is None and (file is None or file.accepts(head)):
-                return receive(exchange.response, prepared, file, options, scope, observer)
-            exchange.discard_body()
-        if following is None:  # the rest of the file is not to be had: all of it is asked for
-            prepared = prepared.replace(fields=without(prepared.fields, {"range", "if-range"}))
+                try:
+                    return receive(exchange.response, prepared, file, options, scope, observer)
+                except Exception as error:
+                    if file is None or exchange.response.is_complete or not prepared.retries:
+                        raise
+                    breaks += 1
+                    pause = pause_after_break(error, breaks, scope)
+                    if not file.go_on():
+                        raise
+                prepared = prepared.replace(retries=prepared.retries - 1)
+            else:
+                exchange.discard_body()
+        if following is None:  # the rest of the file is asked for, or all of it where the rest is not to be had
+            assert file is not None, "any other response was received"
+            if pause:
+                scope.pause(pause)
+            rest = file.range_fields()
+            prepared = prepared.replace(fields=[*without(prepared.fields, {"range", "if-range"}), *rest])
             continue
         if hops == prepared.redirect_limit:
             raise TooManyRedirects(f"{prepared.target} redirects again, after {hops} redirects; no more are allowed")
