@@ -14,6 +14,7 @@ disk) arrive unwrapped (contract 16.1).
     ├── ContentDecodingError       ValueError
     ├── ContentTooLarge            ValueError
     ├── ChecksumMismatch           ValueError
+    ├── UnexpectedContentType      ValueError
     ├── TooManyRedirects           RuntimeError
     ├── UnsafeRedirect             RuntimeError
     ├── RequestCancelled           RuntimeError
@@ -45,6 +46,7 @@ __all__ = [
     "ProxyError",
     "RequestCancelled",
     "TooManyRedirects",
+    "UnexpectedContentType",
     "UnsafeRedirect",
     "UnsupportedScheme",
     "UrlRequestError",
@@ -99,6 +101,10 @@ class ContentTooLarge(UrlRequestError, ValueError):
 
 class ChecksumMismatch(UrlRequestError, ValueError):
     """The body does not have the expected checksum (contract 12.4)."""
+
+
+class UnexpectedContentType(UrlRequestError, ValueError):
+    """A success is of another type than `expect_type` names (contract 12.5)."""
 
 
 class TooManyRedirects(UrlRequestError, RuntimeError):

@@ -673,6 +673,60 @@ def test_12_3_resume_needs_no_earlier_part(download: Download, origin: Origin) -
     download.assert_done()
 
 
+# Types that are expected (contract 12.5)
+
+LOGIN = {"Content-Type": "text/html; charset=utf-8"}
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_12_5_login_page_is_no_download(download: Download, origin: Origin, resume: bool) -> None:
+    """Contract 12.5: a page of a captive portal is an error; file and part are untouched, and are continued later."""
+    download.interrupt(origin)
+    before = [download.part.read_bytes(), download.sidecar.read_bytes()]
+    download.server.route("/file", lambda _: Reply(200, b"<html>log in", LOGIN))
+    request = download.run(expect_type="application/zip", resume=resume)
+
+    assert isinstance(request.error, errors.UnexpectedContentType)
+    assert (200, LOGIN["Content-Type"]) == (request.resp_status, request.resp_headers["content-type"])
+    assert before == [download.part.read_bytes(), download.sidecar.read_bytes()]
+    origin.fields["Content-Type"] = "application/zip"
+    download.server.route("/file", origin)
+    download.run(expect_type=["image/*", "application/zip"])
+    download.assert_done()
+
+
+def test_12_5_without_a_file(recorder: Any, server: Server) -> None:
+    """Contract 12.5: in memory and with on_chunk as well; after redirects, and never for what is no success."""
+    server.route("/page", lambda _: Reply(200, b"page", LOGIN))
+    server.route("/gone", lambda _: Reply(404, b"page", LOGIN))
+    server.route("/away", lambda _: Reply(302, b"", {"Location": "/page"}))
+    server.route("/none", lambda _: Reply(204, b""))
+    pages = [
+        recorder.run(server.url + "/page", expect_type="application/json"),
+        recorder.run(server.url + "/page", expect_type="application/json", method="HEAD"),
+        recorder.run(server.url + "/page", expect_type="application/json", on_chunk=lambda *_: None),
+        recorder.run(server.url + "/away", expect_type="application/json", follow_redirects=True),
+    ]
+    others = [
+        recorder.run(server.url + "/page", expect_type="text/*"),
+        recorder.run(server.url + "/gone", expect_type="application/json"),
+        recorder.run(server.url + "/away", expect_type="application/json"),
+        recorder.run(server.url + "/none", expect_type="application/json"),
+    ]
+
+    assert [errors.UnexpectedContentType] * 4 == [type(request.error) for request in pages]
+    assert [(None, 200), (None, 404), (None, 302), (None, 204)] == [(each.error, each.resp_status) for each in others]
+
+
+@pytest.mark.parametrize(("given", "error"), [(5, TypeError), ("zip", ValueError), ([], ValueError)])
+def test_12_5_wrong_values(recorder: Any, server: Server, given: Any, error: type[Exception]) -> None:
+    """Contract 2.3, 12.5: what is no type arrives through on_error, and nothing is sent."""
+    request = recorder.run(server.url, expect_type=given)
+
+    assert isinstance(request.error, error)
+    assert 0 == server.connection_count
+
+
 # Retries within one request
 
 

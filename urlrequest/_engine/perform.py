@@ -12,7 +12,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from urlrequest._http.fields import without
-from urlrequest.errors import TooManyRedirects
+from urlrequest.errors import TooManyRedirects, UnexpectedContentType
 
 from .exchange import pause_after_break, send_request
 from .prepare import prepare_redirected, prepare_request
@@ -72,6 +72,8 @@ def _follow(
         with send_request(prepared, shared, scope) as exchange:
             head = exchange.response.head
             following = _find_redirect(prepared, head) if prepared.redirect_limit else None
+            if following is None and prepared.expected_types and 200 <= head.status < 300 and head.status != 204:
+                _check_type(prepared, head, observer)
             pause = 0.0
             if following is None and (file is None or file.accepts(head)):
                 try:
@@ -100,6 +102,17 @@ def _follow(
 
         observer.redirect_followed(Hop(prepared.target.url, head.status, head.headers))
         prepared = prepare_redirected(prepared, following, options, observer.connection_class(following.target.scheme))
+
+
+def _check_type(prepared: PreparedRequest, head: ResponseHead, observer: Observer) -> None:
+    """Refuse a success of a type that is not expected, before it changes anything: a login page is no download."""
+    from urlrequest._http.media_type import check_content_type  # few requests expect one
+
+    try:
+        check_content_type(head, prepared.expected_types)
+    except UnexpectedContentType:
+        observer.head_received(head)
+        raise
 
 
 def _open_file(path: str, prepared: PreparedRequest, scope: CancelScope) -> FileSink:

@@ -36,13 +36,14 @@ class PreparedRequest(Record):
         progress_interval: The shortest time between progress events, in seconds, or None.
         max_size: The largest body of a response, in bytes, or None.
         is_resumed: A partial download is kept, and continued.
+        expected_types: The types that a success may have, as of `check_media_ranges()`; empty: any.
         checksum: What the body of the response must have, as "sha256:<hex>", or None.
         secrets: Names of the fields that are for this origin alone, in lower case.
     """
 
     __slots__ = (
-        "body", "checksum", "chunk_size", "decodes_content", "fields", "file_path", "is_resumed", "max_size",
-        "method", "progress_interval", "redirect_limit", "retries", "route", "secrets", "target",
+        "body", "checksum", "chunk_size", "decodes_content", "expected_types", "fields", "file_path", "is_resumed",
+        "max_size", "method", "progress_interval", "redirect_limit", "retries", "route", "secrets", "target",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +63,7 @@ class PreparedRequest(Record):
         max_size: int | None,
         is_resumed: bool,
         checksum: str | None,
+        expected_types: tuple[str, ...],
         secrets: frozenset[str],
     ) -> None:
         self.method = method
@@ -78,6 +80,7 @@ class PreparedRequest(Record):
         self.max_size = max_size
         self.is_resumed = is_resumed
         self.checksum = checksum
+        self.expected_types = expected_types
         self.secrets = secrets
 
 

@@ -99,6 +99,7 @@ def _combine(
         max_size=_check_count("max_size", options.max_size),
         is_resumed=bool(options.resume) and file_path is not None and method == "GET" and "range" not in named,
         checksum=_check_checksum(options.checksum),
+        expected_types=_check_expect_type(options.expect_type),
         secrets=CREDENTIAL_FIELDS.union(secrets),
     )
 
@@ -212,6 +213,14 @@ def _check_checksum(checksum: object) -> str | None:
     from urlrequest._content.checksum import check_checksum  # as in _make_body()
 
     return check_checksum(checksum)
+
+
+def _check_expect_type(expect_type: object) -> tuple[str, ...]:
+    if expect_type is None:
+        return ()
+    from urlrequest._http.media_type import check_media_ranges  # as in _make_body()
+
+    return check_media_ranges(expect_type)
 
 
 def _check_redirects(follow_redirects: object) -> int:
