@@ -727,6 +727,64 @@ def test_12_5_wrong_values(recorder: Any, server: Server, given: Any, error: typ
     assert 0 == server.connection_count
 
 
+# Parts that nobody asked for, and that somebody did (contract 12.6)
+
+PARTS = {
+    "206": (206, {"Content-Range": "bytes 0-4/1004"}),
+    "206 of all": (206, {"Content-Range": "bytes 0-4/5"}),
+    "206 without a range": (206, {}),
+    "multipart": (206, {"Content-Type": "multipart/byteranges; boundary=x"}),
+    "200": (200, {"Content-Range": "bytes 0-4/1004"}),
+    "200 in small letters": (200, {"content-range": "bytes 999-1003/1004"}),
+    "201": (201, {"Content-Range": "bytes 0-4/1004"}),
+}
+
+
+@pytest.mark.parametrize("where", ["memory", "chunks", "file", "resumed file"])
+@pytest.mark.parametrize("what", PARTS)
+def test_12_6_unasked_part(recorder: Any, server: Server, target: Path, what: str, where: str) -> None:
+    """Contract 12.6: a part is never taken for the whole, wherever it goes."""
+    status, fields = PARTS[what]
+    server.route("/", lambda _: Reply(status, b"whole", fields))
+    options: dict[str, Any] = {
+        "memory": {},
+        "chunks": {"on_chunk": lambda *_: None},
+        "file": {"file_path": target},
+        "resumed file": {"file_path": target, "resume": True},
+    }[where]
+    request = recorder.run(server.url, **options)
+
+    assert isinstance(request.error, errors.ProtocolError)
+    assert status == request.resp_status
+    assert ([target.name], OLD) == (names_beside(target), target.read_bytes())
+
+
+@pytest.mark.parametrize("to_file", [False, True])
+@pytest.mark.parametrize(("first", "last"), [("0", "9"), ("100", ""), ("1000", "2000"), ("", "7")])
+def test_12_6_range_of_the_users_own(tmp_path: Path, recorder: Any, first: str, last: str, to_file: bool) -> None:
+    """Contract 12.6: nginx sends the part that a Range header asks for, into memory or a file."""
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "file").write_bytes(CONTENT)
+    start, stop = (int(first), int(last) + 1 if last else None) if first else (-int(last), None)
+    options = {"file_path": tmp_path / "part"} if to_file else {}
+    with file_server(tmp_path / "www") as url:
+        request = recorder.run(url + "/file", req_headers={"Range": f"bytes={first}-{last}"}, **options)
+
+    assert (None, 206) == (request.error, request.resp_status)
+    assert CONTENT[start:stop] == ((tmp_path / "part").read_bytes() if to_file else request.content)
+
+
+def test_12_6_other_limits(recorder: Any, server: Server, target: Path) -> None:
+    """Contract 12.6: a part of other limits than the user's is an error, for a file and for memory."""
+    server.route("/", lambda _: Reply(206, b"part", {"Content-Range": "bytes 0-3/10"}))
+    for options in ({}, {"file_path": target}):
+        request = recorder.run(server.url, req_headers={"Range": "bytes=4-7"}, **options)
+        assert isinstance(request.error, errors.ProtocolError)
+        assert "'bytes=4-7' was requested" in str(request.error)
+
+    assert OLD == target.read_bytes()
+
+
 # Retries within one request
 
 

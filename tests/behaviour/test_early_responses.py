@@ -94,7 +94,7 @@ def test_10_5_node_sends_the_body_back(node: str, tmp_path: Path, way: str, has_
 HEAD = b"HTTP/1.1 %s Begun\r\nContent-Length: 4\r\nConnection: close\r\n\r\n"
 
 
-@pytest.mark.parametrize("status", [b"200", b"202", b"206"])
+@pytest.mark.parametrize("status", [b"200", b"202", b"299"])
 @pytest.mark.parametrize("begun", [9, 10, 30, len(HEAD) - 1, len(HEAD) + 1, len(HEAD) + 3])
 def test_10_5_success_does_not_stop_the_sending(server: Server, begun: int, status: bytes) -> None:
     """Contract 10.5: wherever an early response below 300 stops for a while, the whole body is sent."""
@@ -103,8 +103,7 @@ def test_10_5_success_does_not_stop_the_sending(server: Server, begun: int, stat
         receive_head(), receive_some(100_000), send(octets[:begun]), receive_some(SIZE - 100_000),
         send(octets[begun:]), read_request=False,
     )  # fmt: skip
-    headers = {"Expect": None, "Range": "bytes=1-4"}
-    request = UrlRequest(server.url, req_body=bytes(SIZE), req_headers=headers, timeout=20)
+    request = UrlRequest(server.url, req_body=bytes(SIZE), req_headers={"Expect": None}, timeout=20)
     assert request.wait(timeout=30)
 
     assert (int(status), "done") == (request.resp_status, request.result), request.error

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from urlrequest._http.fields import without
-from urlrequest.errors import TooManyRedirects, UnexpectedContentType
+from urlrequest._http.fields import first_value, without
+from urlrequest.errors import ProtocolError, TooManyRedirects, UnexpectedContentType
 
 from .exchange import pause_after_break, send_request
 from .prepare import prepare_redirected, prepare_request
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from .plan import PreparedRequest
 
 __all__ = ["perform"]
+
+RANGE_FIELD = frozenset({"Content-Range", "content-range", "CONTENT-RANGE"})  # as servers spell it
 
 
 def perform(options: Options, shared: Shared, scope: CancelScope, observer: Observer) -> Answer:
@@ -72,8 +74,11 @@ def _follow(
         with send_request(prepared, shared, scope) as exchange:
             head = exchange.response.head
             following = _find_redirect(prepared, head) if prepared.redirect_limit else None
-            if following is None and prepared.expected_types and 200 <= head.status < 300 and head.status != 204:
-                _check_type(prepared, head, observer)
+            # Written out here, as most requests and responses have nothing to check.
+            if (
+                prepared.expected_types or head.status == 206 or not RANGE_FIELD.isdisjoint(head.headers)
+            ) and following is None:
+                _check_success(prepared, head, file, observer)
             pause = 0.0
             if following is None and (file is None or file.accepts(head)):
                 try:
@@ -104,13 +109,24 @@ def _follow(
         prepared = prepare_redirected(prepared, following, options, observer.connection_class(following.target.scheme))
 
 
-def _check_type(prepared: PreparedRequest, head: ResponseHead, observer: Observer) -> None:
-    """Refuse a success of a type that is not expected, before it changes anything: a login page is no download."""
-    from urlrequest._http.media_type import check_content_type  # few requests expect one
+def _check_success(prepared: PreparedRequest, head: ResponseHead, file: FileSink | None, observer: Observer) -> None:
+    """Refuse a success that is not what was asked for, before it changes anything: a login page, or a part.
+
+    Raises:
+        UnexpectedContentType, ProtocolError: It is refused.
+    """
+    if not 200 <= head.status < 300 or head.status == 204:
+        return
+    from urlrequest._http.media_type import check_content_type  # few responses come here
+    from urlrequest._http.ranges import check_completeness
 
     try:
-        check_content_type(head, prepared.expected_types)
-    except UnexpectedContentType:
+        if prepared.expected_types:
+            check_content_type(head, prepared.expected_types)
+        # What answers a Range of ours, the file itself judges.
+        if prepared.method != "HEAD" and (file is None or not file.offset):
+            check_completeness(head, first_value(prepared.fields, "range"))
+    except (UnexpectedContentType, ProtocolError):
         observer.head_received(head)
         raise
 
