@@ -31,6 +31,7 @@ from urlrequest._http.ranges import content_range, strong_validator
 from urlrequest.errors import ChecksumMismatch, ContentTooLarge, IncompleteContent, ProtocolError
 
 from .checksum import new_digest
+from .codings import codings_of
 from .file_sink import FileSink, try_call
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class ResumableFileSink(FileSink):
     def _fits(self, head: ResponseHead) -> bool:
         """Whether a 206 continues the part file, to the very end (RFC 9110, sections 14.4 and 15.3.7)."""
         known, sent = self._sidecar, content_range(head)
-        if known is None or sent is None or "Content-Encoding" in head.headers:
+        if known is None or sent is None or codings_of(head.headers.get("Content-Encoding", "")):
             return False
         total = sent.total if known.total is None else known.total
         if total is None or sent.total not in {None, total}:
@@ -203,7 +204,7 @@ class ResumableFileSink(FileSink):
 
     def _write_sidecar(self, head: ResponseHead) -> None:
         validator = strong_validator(head)
-        if validator is None or "Content-Encoding" in head.headers or head.status != 200:
+        if validator is None or codings_of(head.headers.get("Content-Encoding", "")) or head.status != 200:
             return
         import json  # as above
 

@@ -30,7 +30,7 @@ class PreparedRequest(Record):
         route: Which connection it needs.
         chunk_size: Bytes between progress events; None: the whole body is one chunk.
         file_path: Where the body of the response goes, or None.
-        decodes_content: Content codings are undone; False where the user asked for one, or wants a file.
+        decodes_content: Content codings are undone; False where the user asked for one.
         redirect_limit: How many redirects are followed.
         retries: How often the request is tried again.
         progress_interval: The shortest time between progress events, in seconds, or None.

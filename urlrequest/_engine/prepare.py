@@ -92,7 +92,7 @@ def _combine(
         route=_make_route(options, target, connection_class, tls),
         chunk_size=_check_chunk_size(options.chunk_size),
         file_path=file_path,
-        decodes_content=file_path is None and "accept-encoding" not in named,
+        decodes_content="accept-encoding" not in named,
         redirect_limit=_check_redirects(options.follow_redirects),
         retries=_check_count("retries", options.retries) or 0,
         progress_interval=check_seconds("progress_interval", options.progress_interval),
