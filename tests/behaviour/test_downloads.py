@@ -324,6 +324,86 @@ def test_12_3_coded_content_is_not_continued(download: Download, origin: Origin)
     download.assert_none_kept()
 
 
+# Two versions are never joined
+
+
+def test_12_3_date_beside_the_tag(download: Download, origin: Origin) -> None:
+    """Contract 12.3: an ETag that outlives the file (Tornado's does) joins nothing: its Last-Modified has changed."""
+    origin.fields = {"ETag": '"one"', **LONG_AGO}
+    download.interrupt(origin)
+    origin.content = CONTENT[::-1]
+    origin.fields["Last-Modified"] = "Sun, 06 Nov 1994 08:49:38 GMT"
+    download.run()
+
+    assert [("bytes=400-", '"one"'), (None, None)] == download.asked
+    download.assert_done(CONTENT[::-1])
+
+
+@pytest.mark.parametrize(
+    "fields", [{"ETag": 'W/"weak"'}, {"ETag": '"a"', **LONG_AGO, "Date": LONG_AGO["Last-Modified"]}, {}]
+)
+def test_12_3_checksum_proves_the_join(download: Download, origin: Origin, fields: dict[str, str]) -> None:
+    """Contract 12.3: without a validator to rely on, the rest is asked for where a checksum is given."""
+    origin.fields = dict(fields)
+    download.interrupt(origin, checksum=sha256(CONTENT))
+    download.assert_kept(CUT)
+    download.run(checksum=sha256(CONTENT))
+
+    assert [("bytes=400-", None)] == download.asked
+    download.assert_done()
+
+
+def test_12_3_checksum_disproves_the_join(download: Download, origin: Origin) -> None:
+    """Contract 12.3: when the checksum shows two versions, the same request asks for the whole."""
+    origin.fields = {}
+    new = CONTENT[::-1]
+    download.interrupt(origin, checksum=sha256(CONTENT))
+    origin.content = new
+    request = download.run(checksum=sha256(new))
+
+    assert request.error is None
+    assert [("bytes=400-", None), (None, None)] == download.asked
+    download.assert_done(new)
+
+
+def test_12_3_checksum_that_is_wrong_twice(download: Download, origin: Origin) -> None:
+    """Contract 12.4: a whole that has another checksum is the error, and is not asked for again."""
+    origin.fields = {}
+    download.interrupt(origin, checksum=sha256(b""))
+    request = download.run(checksum=sha256(b""))
+
+    assert isinstance(request.error, errors.ChecksumMismatch)
+    assert 2 == len(download.asked)
+    download.assert_none_kept()
+
+
+def test_12_3_unproven_part_without_a_checksum(download: Download, origin: Origin) -> None:
+    """Contract 12.3: a part without a validator is of no use to a request without a checksum."""
+    origin.fields = {}
+    download.interrupt(origin, checksum=sha256(CONTENT))
+    download.run()
+
+    assert [(None, None)] == download.asked
+    download.assert_done()
+
+
+def test_12_3_why_it_starts_over(download: Download, origin: Origin, caplog: pytest.LogCaptureFixture) -> None:
+    """Contract 12.3: why a download starts over, or will, is logged at DEBUG, without `debug`."""
+    caplog.set_level("DEBUG", "urlrequest")
+    origin.fields = {}
+    download.interrupt(origin)
+    origin.fields = {"ETag": '"one"'}
+    download.interrupt(origin)
+    origin.fields = {"ETag": '"two"'}
+    download.run()
+
+    said = [record.getMessage().partition(": ")[2] for record in caplog.records]
+    assert said == [
+        "the download cannot be continued later: the server sent no strong validator",
+        "the download starts over: the server sent status 200 that does not continue the part",
+    ]
+
+
 # What is found beside the target
 
 

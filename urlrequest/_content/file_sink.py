@@ -60,7 +60,12 @@ class FileSink(Sink):
 
     Attributes:
         offset: Bytes that are there already; see `ResumableFileSink`.
+        note: Why the download starts over, for the user, until it is told.
+        is_unproven: Bytes were joined that only the checksum can prove to be of one version.
     """
+
+    note = ""
+    is_unproven = False
 
     def __init__(self, path: str, checksum: str | None = None) -> None:
         """Create the temporary file, so that an unwritable folder is known before anything is sent.
@@ -144,15 +149,26 @@ class FileSink(Sink):
                 self._digest.update(gathered)
         self._size = 0
 
+    def verify(self) -> None:
+        """Compare the checksum of the complete body.
+
+        Raises:
+            OSError: The disk refused it. ChecksumMismatch: It is not what was wanted.
+        """
+        self._flush()
+        if self._checksum is not None and self._digest is not None:
+            compare_digest(self._digest, self._checksum)
+
+    def start_over(self) -> None:
+        """Give up what is here; see `ResumableFileSink`."""
+
     def commit(self) -> None:
         """Put the complete body in the file's place.
 
         Raises:
             OSError: The disk refused it; the old file is still there. ChecksumMismatch: It is not what was wanted.
         """
-        self._flush()
-        if self._checksum is not None and self._digest is not None:
-            compare_digest(self._digest, self._checksum)
+        self.verify()
         if defaults.fsync:
             try_call(os.fsync, self._descriptor)
         if self._final_mode is not None and hasattr(os, "fchmod"):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from urlrequest._http.fields import first_value, without
-from urlrequest.errors import ProtocolError, TooManyRedirects, UnexpectedContentType
+from urlrequest.errors import ChecksumMismatch, ProtocolError, TooManyRedirects, UnexpectedContentType
 
 from .exchange import pause_after_break, send_request
 from .prepare import prepare_redirected, prepare_request
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from urlrequest._delivery.events import Answer
     from urlrequest._http.redirect import NextRequest
     from urlrequest._http.response_head import ResponseHead
+    from urlrequest._http1.response_reader import ResponseLike
     from urlrequest._net.cancel_scope import CancelScope
 
     from .observer import Observer, Shared
@@ -80,22 +81,18 @@ def _follow(
             ) and following is None:
                 _check_success(prepared, head, file, observer)
             pause = 0.0
-            if following is None and (file is None or file.accepts(head)):
-                try:
-                    return receive(exchange.response, prepared, file, options, scope, observer)
-                except Exception as error:
-                    if file is None or exchange.response.is_complete or not prepared.retries:
-                        raise
-                    breaks += 1
-                    pause = pause_after_break(error, breaks, scope)
-                    if not file.go_on():
-                        raise
-                prepared = prepared.replace(retries=prepared.retries - 1)
+            if following is None and (file is None or _accepts(file, head, observer)):
+                outcome = _receive_or_go_on(exchange.response, prepared, file, options, scope, observer, breaks + 1)
+                if not isinstance(outcome, float):
+                    return outcome
+                pause = outcome
             else:
                 exchange.discard_body()
         if following is None:  # the rest of the file is asked for, or all of it where the rest is not to be had
             assert file is not None, "any other response was received"
             if pause:
+                breaks += 1
+                prepared = prepared.replace(retries=prepared.retries - 1)
                 scope.pause(pause)
             rest = file.range_fields()
             prepared = prepared.replace(fields=[*without(prepared.fields, {"range", "if-range"}), *rest])
@@ -107,6 +104,38 @@ def _follow(
 
         observer.redirect_followed(Hop(prepared.target.url, head.status, head.headers))
         prepared = prepare_redirected(prepared, following, options, observer.connection_class(following.target.scheme))
+
+
+def _receive_or_go_on(
+    response: ResponseLike,
+    prepared: PreparedRequest,
+    file: FileSink | None,
+    options: Options,
+    scope: CancelScope,
+    observer: Observer,
+    number: int,
+) -> Answer | float:
+    """Receive the final response; or find that a resumed download has to send another request.
+
+    Args:
+        number: Of the break, if the content breaks off.
+    Returns:
+        The answer; or seconds to wait before the rest is requested, above 0; or 0.0: the whole is requested at once.
+    """
+    try:
+        return receive(response, prepared, file, options, scope, observer)
+    except ChecksumMismatch:
+        if file is None or not file.is_unproven:
+            raise
+        file.start_over()
+        return 0.0
+    except Exception as error:
+        if file is None or response.is_complete or not prepared.retries:
+            raise
+        pause = pause_after_break(error, number, scope)
+        if not file.go_on():
+            raise
+        return pause
 
 
 def _check_success(prepared: PreparedRequest, head: ResponseHead, file: FileSink | None, observer: Observer) -> None:
@@ -129,6 +158,15 @@ def _check_success(prepared: PreparedRequest, head: ResponseHead, file: FileSink
     except (UnexpectedContentType, ProtocolError):
         observer.head_received(head)
         raise
+
+
+def _accepts(file: FileSink, head: ResponseHead, observer: Observer) -> bool:
+    """Whether the file can take the response; and tell why, where a download starts over."""
+    is_accepted = file.accepts(head)
+    if file.note:
+        observer.download_noted(file.note)
+        file.note = ""
+    return is_accepted
 
 
 def _open_file(path: str, prepared: PreparedRequest, scope: CancelScope) -> FileSink:

@@ -82,6 +82,8 @@ def _receive_file(
     _receive_content(response, file, prepared, observer, file.offset)
     scope.check()
     if _has_content(response, prepared):
+        if file.is_unproven:  # if it is wrong, the whole is requested
+            file.verify()
         if not observer.begin_commit():
             raise RequestCancelled("the request was cancelled")
         file.commit()

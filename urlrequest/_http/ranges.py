@@ -46,16 +46,25 @@ def content_range(head: ResponseHead) -> ContentRange | None:
 
 
 def strong_validator(head: ResponseHead) -> str | None:
-    """What If-Range may compare (RFC 9110, section 13.1.5): a strong ETag, or a date where there is no ETag."""
-    if "ETag" in head.headers:
-        tag: str = head.headers["ETag"]
-        return tag if _STRONG_TAG.fullmatch(tag) else None
+    """What If-Range may compare (RFC 9110, section 13.1.5): a strong ETag, or a date where there is no ETag.
+
+    Neither counts where the server changed the representation less than a minute before: many servers make the tag of
+    the time in seconds and the size, and a second change may have the same (Apache calls it weak then).
+    """
+    tag: str = head.headers.get("ETag", "")
     date: str = head.headers.get("Last-Modified", "")
+    age = _age(head, date)
+    if tag.startswith(('"', "W/")):  # anything else is no ETag (seen in the wild: one without quotes)
+        return tag if _STRONG_TAG.fullmatch(tag) and (age is None or age >= MIN_DATE_AGE) else None
+    return date if age is not None and age >= MIN_DATE_AGE else None
+
+
+def _age(head: ResponseHead, date: str) -> float | None:
+    """Seconds from a date to the response, by the server's own clock; None: it does not say."""
     try:
-        age = parsedate_to_datetime(head.headers.get("Date", "")) - parsedate_to_datetime(date)
+        return (parsedate_to_datetime(head.headers.get("Date", "")) - parsedate_to_datetime(date)).total_seconds()
     except (TypeError, ValueError):
         return None
-    return date if age.total_seconds() >= MIN_DATE_AGE else None
 
 
 def check_completeness(head: ResponseHead, asked: str | None) -> None:

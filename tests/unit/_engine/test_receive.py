@@ -68,6 +68,9 @@ class Observer:
         self.head_received, self.progress_made = self.heads.append, self.runs.append
         self.chunk_received = self.chunks.append
 
+    def download_noted(self, note: str) -> None:
+        raise AssertionError(note)
+
     def begin_commit(self) -> bool:
         return self.may_commit
 

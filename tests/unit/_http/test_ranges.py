@@ -90,6 +90,24 @@ def test_tag_goes_before_date() -> None:
     assert None is strong_validator(head(ETag='W/"a"', **dates))
 
 
+@pytest.mark.parametrize(("seconds", "is_strong"), [(0, False), (1, False), (59, False), (60, True), (-5, False)])
+def test_12_3_young_tag(seconds: int, is_strong: bool) -> None:
+    """Contract 12.3: by the server's own Date, a representation younger than a minute may change under its ETag."""
+    date = f"Sun, 06 Nov 1994 08:{50 + seconds // 60}:{seconds % 60:02} GMT"
+    modified = "Sun, 06 Nov 1994 08:50:00 GMT"
+
+    assert ('"a"' if is_strong else None) == strong_validator(head(ETag='"a"', Last_Modified=modified, Date=date))
+    assert '"a"' == strong_validator(head(ETag='"a"', Date=date))
+    assert '"a"' == strong_validator(head(ETag='"a"', Last_Modified=modified))
+
+
+def test_12_3_tag_without_quotes() -> None:
+    """Contract 12.3: what has no quotes is no ETag (RFC 9110, section 8.8.3), and the date beside it counts."""
+    dates = {"Last_Modified": "Sun, 06 Nov 1994 08:49:37 GMT", "Date": "Sun, 06 Nov 1994 09:49:37 GMT"}
+
+    assert dates["Last_Modified"] == strong_validator(head(ETag="a", **dates))
+
+
 # Whether a part is what was asked for
 
 
