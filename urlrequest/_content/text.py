@@ -196,7 +196,10 @@ def decode_text(content: bytes, content_type: str | None) -> str | bytes:
     except (LookupError, ValueError):
         pass
     try:
-        return codecs.charmap_decode(content, "strict", _table(encoding))[0] if encoding in _WITH_GAPS else content
+        if encoding not in _WITH_GAPS:
+            return content
+        table: Any = _table(encoding)  # typeshed does not know that a str will do
+        return codecs.charmap_decode(content, "strict", table)[0]
     except ValueError:
         return content
 

@@ -83,7 +83,7 @@ def _follow(
             pause = 0.0
             if following is None and (file is None or _accepts(file, head, observer)):
                 outcome = _receive_or_go_on(exchange.response, prepared, file, options, scope, observer, breaks + 1)
-                if not isinstance(outcome, float):
+                if not isinstance(outcome, float | int):
                     return outcome
                 pause = outcome
             else:
