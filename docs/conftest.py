@@ -48,13 +48,36 @@ class Site:
         server.respond("/report.pdf", REPORT, headers={"Content-Type": "application/pdf"})
         server.respond("/missing", "There is no such thing.", status=404, headers=text)
         server.respond("/old", "It has moved.", status=301, headers={**text, "Location": "/hello.json"})
+        server.respond(
+            "/login",
+            "Welcome, Ada",
+            headers=[*text.items(), ("Set-Cookie", "sid=made-up"), ("Set-Cookie", "csrf=token")],
+        )
+        server.route("/account", self.show_account)
         server.route("/items", self.describe)
+        server.route("/status", self.demand_digest)
+        server.route("/job", self.demand_digest)
+        server.route("/token", self.demand_token)
         server.route("/slow", lambda request: Reply(body=self.dawdle()))
         return server
 
     def describe(self, request: RecordedRequest) -> Reply:
         told = {"method": request.method, "type": request.header("Content-Type"), "body": request.body.decode()}
         return Reply(201, json.dumps(told), {"Content-Type": "application/json"})
+
+    def show_account(self, request: RecordedRequest) -> Reply:
+        known = (request.header("Cookie") or "").startswith("sid=made-up")
+        return Reply(200, "Ada's account") if known else Reply(401, "Who is there?")
+
+    def demand_digest(self, request: RecordedRequest) -> Reply:
+        text = {"Content-Type": "text/plain"}
+        if "Digest " in (request.header("Authorization") or ""):
+            return Reply(200, "printing", text)
+        return Reply(401, "", {"WWW-Authenticate": 'Digest realm="printer", nonce="made-up", qop="auth"'})
+
+    def demand_token(self, request: RecordedRequest) -> Reply:
+        is_fresh = request.header("Authorization") == "Bearer fresh"
+        return Reply(200 if is_fresh else 401, "welcome" if is_fresh else "", {"Content-Type": "text/plain"})
 
     def dawdle(self) -> Iterator[bytes]:
         """Start a body and never end it."""

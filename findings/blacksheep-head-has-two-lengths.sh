@@ -34,7 +34,7 @@ def ask(port, method):
             time.sleep(0.1)
 
 SERVERS = {"uvicorn, httptools": ["uvicorn", "--http", "httptools", "--port"], "uvicorn, h11": ["uvicorn", "--http", "h11", "--port"],
-           "hypercorn": ["hypercorn", "--bind"]}
+           "hypercorn": ["hypercorn", "--workers", "0", "--bind"]}
 seen = {}
 for name, command in SERVERS.items():
     with socket.create_server(("127.0.0.1", 0)) as probe:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# undici, and with it Node's fetch(), fails on `100 Continue`, while it skips 102 and 103.
+# undici, from which Node's fetch() comes, fails on `100 Continue`, while it skips 102 and 103.
 #
 # Versions: undici 7.30.2 on Node 20.
 # Expected: the final status; a client has to be able to parse one or more 1xx responses before the final one "even if the

@@ -52,21 +52,34 @@ HEAVY = [
     "wx",
     "pygame",
     "urlrequest._cli.main",
+    "urlrequest._client.cookie_store",
     "urlrequest._content.body",
+    "urlrequest._content.checksum",
     "urlrequest._content.chunk_sink",
     "urlrequest._http.auth",
+    "urlrequest._http.challenges",
+    "urlrequest._http.cookie",
+    "urlrequest._http.cookie_file",
+    "urlrequest._http.cookie_jar",
     "urlrequest._http.cookies",
+    "urlrequest._http.digest",
     "urlrequest._content.decoder",
     "urlrequest._delivery.awaiting",
-    "urlrequest._delivery.awaiting",
+    "urlrequest._delivery.waiting",
     "urlrequest._content.file_sink",
+    "urlrequest._content.form",
     "urlrequest._http.idna",
     "urlrequest._content.multipart",
     "urlrequest._content.resumable_file",
+    "urlrequest._engine.authentication",
+    "urlrequest._engine.netrc_auth",
     "urlrequest._engine.observer",
     "urlrequest._engine.progress",
     "urlrequest._engine.proxies",
     "urlrequest._http1.foreign",
+    "urlrequest._http1.interim",
+    "urlrequest._http1.request_writer",
+    "urlrequest._http1.tunnel",
     "urlrequest._http.redirect",
     "urlrequest._net.socks",
     *TLS,
@@ -244,6 +257,42 @@ def test_the_rule_tells_down_from_up(arrow: Arrow, may: bool) -> None:
     assert may == is_allowed(arrow)
 
 
+# Modules without a unit test of their own, by the place that tests them.
+TESTED_ELSEWHERE = {
+    "tests/behaviour/test_cli.py and test_cli_bodies.py": {
+        "__main__",
+        *(f"_cli.{module}" for module in ("main", "options", "output", "payload")),
+    },
+    "tests/behaviour/test_demo.py": {"_cli.demo"},
+    "tests/behaviour/test_testing_server.py": {module for module in MODULES if module.startswith("testing.")},
+    "tests/hooks, on the real loops": {
+        f"hooks.{module}" for module in {*HOOK_MODULES.values(), "_tk_wakeup"} - {"_base"}
+    },
+    "tests/unit/test_public.py": {"__init__", "hooks.__init__"},
+    "type checkers": {"_engine.observer"},
+    "the tests of what uses them": {"errors", "_defaults", "_version"},
+}
+
+
+def module_of(test: Path) -> str:
+    """The module that a unit test is for; where a module's name begins with an underscore, the test's name has none."""
+    *wing, name = test.relative_to(ROOT / "tests" / "unit").with_suffix("").parts
+    bare = name.removeprefix("test_")
+    plain, private = ".".join([*wing, bare]), ".".join([*wing, f"_{bare}"])
+    return private if private in MODULES else plain
+
+
+def test_unit_tests_mirror_the_package() -> None:
+    """`tests/unit/_wing/test_module.py` tests `_wing/module.py`; of the others the table above says what tests them."""
+    tested = {module_of(path) for path in (ROOT / "tests" / "unit").rglob("test_*.py")}
+    elsewhere = set().union(*TESTED_ELSEWHERE.values())
+    faces = {f"{wing}.__init__" for wing in HOUSE.rooms if wing.startswith("_")}
+
+    assert set() == tested - MODULES.keys(), "a unit test without its module"
+    assert set() == MODULES.keys() - faces - tested - elsewhere, "a module without a unit test"
+    assert set() == elsewhere & (tested | faces), "a module in the table that has a unit test"
+
+
 def test_faces_of_private_wings_hold_a_docstring_only() -> None:
     """Loading a module loads nothing of its wing that it does not import itself."""
     for module, path in MODULES.items():
@@ -331,6 +380,14 @@ def test_1_3_plain_http_loads_no_tls(server: Server) -> None:
 
     assert set() == loaded.intersection(TLS)
     assert 1 == len(server.requests)
+
+
+def test_1_3_sessions_load_no_cookiejar() -> None:
+    """Contract 1.3: a session has cookies without what the standard library's jar brings along, and without files."""
+    loaded = modules_after("from urlrequest import Session; Session(cookies={'a': 'b'}).close()")
+
+    files = {"hashlib", "json", "urlrequest._content.file_sink", "urlrequest._http.cookie_file"}
+    assert set() == loaded.intersection({"http.cookiejar", "urllib.request", "urlrequest._http.cookie_jar", *files})
 
 
 def test_1_3_asking_for_codings_is_light() -> None:

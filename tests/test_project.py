@@ -130,7 +130,7 @@ def test_readme_names_the_pip_that_knows_groups() -> None:
 
 
 def test_1_1_distribution_and_import_name() -> None:
-    """Contract 1.1: the README tells both names in one line, and the metadata agrees."""
+    """Contract 1.1: the README gives both names in one line, and the metadata agrees."""
     (line,) = [line for line in README.splitlines() if DISTRIBUTION in line and "import package `urlrequest`" in line]
 
     assert line.startswith("The distribution is called")
@@ -139,7 +139,7 @@ def test_1_1_distribution_and_import_name() -> None:
 
 
 def test_1_1_no_text_installs_the_other_package() -> None:
-    """Contract 1.1: nothing tells a user to install the unrelated package of the import's name."""
+    """Contract 1.1: nothing asks a user to install the unrelated package of the import's name."""
     # Put together here, so that this file does not say it either.
     wrong = re.compile("pip" + r" (?:install|download)[^\n`&]*(?<![\w-])urlrequest(?![\w/.])")
 
@@ -276,7 +276,7 @@ def test_ci_runs_no_script_of_the_findings() -> None:
 
 
 def test_named_steps_exist() -> None:
-    """Each step of `.ci/run` that a text tells the reader to run is one that it knows."""
+    """Each step of `.ci/run` that a text asks the reader to run is one that it knows."""
     known = ci_steps()
     named = {
         (name, step)
@@ -385,7 +385,7 @@ def test_2_1_parameters_are_documented() -> None:
 
 
 def test_command_line_is_documented() -> None:
-    """Every option that `python -m urlrequest --help` tells stands in the reference."""
+    """Every option that `python -m urlrequest --help` lists is in the reference."""
     told = run("--help").stdout.decode()
     page = (ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
     options = set(re.findall(r"(?<!\w)--[a-z][a-z-]+", told)) - {"--help"}

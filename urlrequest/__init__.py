@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from . import errors, hooks, testing
+    from ._client.cookie_store import Cookie, CookieStore
+    from ._engine.netrc_auth import NetrcAuth
+    from ._http.digest import DigestAuth
     from ._public import (
         Headers,
         HTTPConnection,
@@ -36,9 +39,13 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Cookie",
+    "CookieStore",
+    "DigestAuth",
     "HTTPConnection",
     "HTTPSConnection",
     "Headers",
+    "NetrcAuth",
     "Session",
     "UrlRequest",
     "UrlRequestBase",
@@ -58,6 +65,12 @@ __all__ = [
 ]
 
 _PACKAGES = {"errors", "hooks", "testing"}
+_RARE = {  # name -> module
+    "Cookie": "._client.cookie_store",
+    "CookieStore": "._client.cookie_store",
+    "DigestAuth": "._http.digest",
+    "NetrcAuth": "._engine.netrc_auth",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -68,6 +81,10 @@ def __getattr__(name: str) -> Any:
 
     if name in _PACKAGES:  # programs that do not use them do not load them
         return import_module(f".{name}", __name__)
+    if name in _RARE:  # likewise
+        found = getattr(import_module(_RARE[name], __name__), name)
+        found.__module__ = __name__  # where users find it
+        return found
     public = import_module("._public", __name__)
     globals().update({known: getattr(public, known) for known in public.__all__})
     return globals()[name]

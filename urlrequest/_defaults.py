@@ -12,14 +12,17 @@ class Defaults:
         detect_hook: Look for a running event loop or a GUI toolkit when a request without a hook is made (contract
             8.2).
         keep_alive: Reuse connections (contract 17.10).
+        tcp_keepalive: After how many seconds without a word the system asks whether the peer of a connection is still
+            there; 0 turns it off (contract 15.4).
         fsync: Flush a finished download to the disk before it counts as successful.
     """
 
-    __slots__ = ("detect_hook", "fsync", "keep_alive")
+    __slots__ = ("detect_hook", "fsync", "keep_alive", "tcp_keepalive")
 
     def __init__(self) -> None:
         self.detect_hook = True
         self.keep_alive = True
+        self.tcp_keepalive = 30.0
         self.fsync = False
 
 

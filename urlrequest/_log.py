@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 __all__ = ["log", "report"]
@@ -10,7 +11,7 @@ __all__ = ["log", "report"]
 def log(level: str, message: str, *arguments: object, exc_info: bool = False) -> None:
     """Log a message.
 
-    An exception of the application's filter or handler goes to `threading.excepthook`: no request may fail of it.
+    An exception of the application's filter or handler goes to `threading.excepthook`, as no request may fail by it.
 
     Args:
         level: "DEBUG", "WARNING" or "ERROR".
@@ -28,5 +29,11 @@ def log(level: str, message: str, *arguments: object, exc_info: bool = False) ->
 
 
 def report(error: BaseException, thread: threading.Thread) -> None:
-    """Report an exception that no caller will get, through `threading.excepthook`."""
-    threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, thread)))
+    """Report an exception that no caller will get, through `threading.excepthook`.
+
+    What that hook itself raises goes to `sys.excepthook`, as at the end of any thread: no worker may end because of it.
+    """
+    try:
+        threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, thread)))
+    except Exception as failure:  # noqa: BLE001 - it may raise anything
+        sys.excepthook(type(failure), failure, failure.__traceback__)

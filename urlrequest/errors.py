@@ -8,6 +8,7 @@ disk) arrive unwrapped (contract 16.1).
     ├── InvalidURL                 ValueError
     │   └── UnsupportedScheme
     ├── ProxyError                 OSError
+    ├── AuthenticationError        RuntimeError
     ├── DeadlineExceeded           TimeoutError
     ├── ProtocolError              http.client.HTTPException
     │   └── IncompleteContent
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "AuthenticationError",
     "ChecksumMismatch",
     "ContentDecodingError",
     "ContentTooLarge",
@@ -77,6 +79,10 @@ class ProxyError(UrlRequestError, OSError):
         super().__init__(message)
         self.status = status
         self.headers: Mapping[str, str] = {} if headers is None else headers
+
+
+class AuthenticationError(UrlRequestError, RuntimeError):
+    """A server or a proxy asks for credentials, and the request cannot be sent again with them (contract 10.10)."""
 
 
 class DeadlineExceeded(UrlRequestError, TimeoutError):

@@ -59,7 +59,7 @@ def test_17_8_await(server: Server, run: Any) -> None:
 
 @each_loop
 def test_17_8_await_raises_the_error(server: Server, run: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """An error is raised; as somebody is told then, nothing is logged (contract 3.8)."""
+    """An error is raised in the task; so nothing is logged (contract 3.8)."""
     server.play(wait_for("awaited"), reset())
 
     async def main() -> None:
@@ -80,7 +80,7 @@ def test_17_8_await_raises_the_error(server: Server, run: Any, caplog: pytest.Lo
 
 @each_loop
 def test_17_8_await_of_a_failure(server: Server, run: Any) -> None:
-    """A status that is no success is no error: the request tells."""
+    """A status that is no success is no error: `resp_status` has it."""
     server.respond("/", "no", status=404)
 
     async def main() -> Any:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def echo(server: Server) -> Server:
-    """A server that tells what it has received."""
+    """A server that sends back what it has received."""
 
     def describe(request: Any) -> Reply:
         told = {"method": request.method, "headers": request.headers, "body": request.body.decode("latin-1")}
@@ -65,7 +65,7 @@ def test_dash_means_standard_output(server: Server) -> None:
 
 
 def test_output_is_a_file(server: Server, tmp_path: Path) -> None:
-    """-o puts the body into a file, and a quick download is told in one line."""
+    """-o puts the body into a file, and a quick download is reported in one line."""
     server.respond("/", BODY)
 
     done = run("-o", str(tmp_path / "body.bin"), server.url)
@@ -312,7 +312,7 @@ def test_cut_off(server: Server) -> None:
 
 
 def test_reset(server: Server) -> None:
-    """A connection that breaks is told in one line without a traceback."""
+    """A connection that breaks is reported in one line without a traceback."""
     server.play(reset())
 
     done = run(server.url)
@@ -399,7 +399,7 @@ def test_demo_as_a_url(url: str) -> None:
 
 
 def test_help() -> None:
-    """-h tells the options and the exit codes, within 80 columns."""
+    """-h shows the options and the exit codes, within 80 columns."""
     done = run("-h")
     text = done.stdout.decode()
 
@@ -421,7 +421,7 @@ def test_help() -> None:
 
 
 def test_version() -> None:
-    """--version tells it."""
+    """--version shows it."""
     assert f"urlrequest {urlrequest.__version__}\n" == run("--version").stdout.decode()
 
 
@@ -509,7 +509,7 @@ def test_interrupt_before_an_answer(server: Server) -> None:
 
 @needs_posix
 def test_broken_pipe(server: Server) -> None:
-    """A reader that has left is no reason for words: exit code 3 and silence."""
+    """A reader that has left needs no message: exit code 3 and no output."""
     server.play(signal("asked"), wait_for("gone"), send(head(len(BODY)) + BODY))
     with start(server.url) as process:
         server.wait("asked", PATIENCE)
@@ -567,7 +567,7 @@ def test_bar_on_a_terminal(server: Server, tmp_path: Path) -> None:
 
 @needs_posix
 def test_bar_of_unknown_size(server: Server, tmp_path: Path) -> None:
-    """A size that the server does not tell is no obstacle."""
+    """A size that the server does not announce is no obstacle."""
     pytest.importorskip("tqdm")
     server.respond("/", [BODY])
 

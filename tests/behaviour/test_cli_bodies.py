@@ -26,7 +26,7 @@ TAG = b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nETag: "one"\r\n\r\n'
 
 
 def compressing(request: RecordedRequest) -> Reply:
-    """Answer as servers do that compress for whoever lets them."""
+    """Respond as servers do that compress for every client that allows it."""
     if "gzip" in (request.header("Accept-Encoding") or ""):
         return Reply(body=gzip.compress(BODY), headers={"Content-Encoding": "gzip"})
     return Reply(body=BODY)
@@ -90,7 +90,7 @@ def test_resume_after_ctrl_c(server: Server, tmp_path: Path) -> None:
 def await_sidecar(path: Path) -> tuple[Path, Path]:
     """The part file and the sidecar of a target, as soon as the sidecar is there: the body is about to be read then."""
     part, sidecar = part_paths(path)
-    wait_until(sidecar.exists, "no sidecar was written")  # a process of its own does not tell
+    wait_until(sidecar.exists, "no sidecar was written")  # another process cannot notify this one
     return part, sidecar
 
 
@@ -281,7 +281,7 @@ def test_binary_stream_is_stopped(server: Server) -> None:
 
 
 def test_location(server: Server) -> None:
-    """-L follows redirects; with -v every hop is told."""
+    """-L follows redirects; with -v every hop is shown."""
     server.respond("/a", status=301, headers={"Location": "/b"})
     server.respond("/b", status=302, headers={"Location": "/c?x=1"})
     server.respond("/c", b"here")
@@ -300,7 +300,7 @@ def test_location(server: Server) -> None:
 
 
 def test_location_of_a_failure(server: Server) -> None:
-    """A failure at the end of a redirect is told with both URLs."""
+    """A failure at the end of a redirect is reported with both URLs."""
     server.respond("/a", status=301, headers={"Location": "/b"})
 
     done = run("--location", f"{server.url}/a")

@@ -1201,7 +1201,7 @@ def test_12_2_folder_that_cannot_be_written(download: Download, origin: Origin, 
 
 
 def test_12_3_fsync(monkeypatch: pytest.MonkeyPatch, download: Download, origin: Origin) -> None:
-    """Contract 12.3: where asked, the file and its folder are written to the disk before success is told."""
+    """Contract 12.3: where asked, the file and its folder are written to the disk before success is reported."""
     synced: list[str] = []
     real = os.fsync
     monkeypatch.setattr(defaults, "fsync", True)

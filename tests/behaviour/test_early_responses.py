@@ -127,7 +127,9 @@ def test_10_5_early_success_keeps_the_connection(server: Server) -> None:
     server.play(*exchange * 2, read_request=False)
     with Session() as session:
         for _ in range(2):
-            request = session.request(server.url, req_body=bytes(SIZE), req_headers={"Expect": None}, timeout=20)
+            request = session.request(
+                server.url, method="PUT", req_body=bytes(SIZE), req_headers={"Expect": None}, timeout=20
+            )
             assert request.wait(timeout=30)
             assert (200, "ok") == (request.resp_status, request.result), request.error
 

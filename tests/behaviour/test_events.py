@@ -192,7 +192,7 @@ def fail(*_: object) -> None:
 
 @pytest.mark.parametrize("terminal", TERMINALS)
 def test_3_6_a_terminal_callback_raises(server: Server, recorder: Any, terminal: str) -> None:
-    """Contract 3.6, fault 101: the exception goes to whoever drains; on_finish still runs, once, and all is final."""
+    """Contract 3.6, fault 101: drain() raises the exception; on_finish still runs, once, and all is final."""
     bring_about(server, terminal)
     request = recorder.get(server.url, **{f"on_{terminal}": fail})
     finish(server, request, terminal)
@@ -226,7 +226,7 @@ def test_3_6_both_raise(server: Server, recorder: Any) -> None:
 
 
 def test_3_6_progress_raises(server: Server, recorder: Any) -> None:
-    """Contract 3.6, fault 102: each progress event that raises is told, and none of the others is lost."""
+    """Contract 3.6, fault 102: each exception of on_progress is reported, and none of the others is lost."""
     server.play(send(reply(b"a" * 20)))
     request = recorder.get(server.url, on_progress=fail, chunk_size=8)
     for _ in range(5):

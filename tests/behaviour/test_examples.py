@@ -63,7 +63,7 @@ def folder() -> Iterator[Path]:
 @contextmanager
 def nginx(folder: Path) -> Iterator[str]:
     """The URL of nginx on a Unix socket."""
-    port = programs.free_port()  # by which it tells that it has begun
+    port = programs.free_port()  # by which it shows that it has begun
     with programs.nginx(folder, port, HTTP.format(folder=folder, port=port)):
         yield f"http+unix://{quote(str(folder / 'socket'), safe='')}"
 

@@ -17,7 +17,7 @@ from support.messages import head
 from support.waiting import wait_until
 from urlrequest import Session, UrlRequest, cancel_all, g_requests, hooks, wait_all
 from urlrequest._client.call import Call
-from urlrequest._client.shared import timer
+from urlrequest._concurrency.timer import timer
 from urlrequest.errors import DeadlineExceeded
 from urlrequest.testing import Reply, Server, hold, send, signal, wait_for
 
@@ -58,7 +58,7 @@ def test_17_9_waiting_needs_no_thread(busy: Session, server: Server) -> None:
 
 
 def test_2_2_join_of_a_waiting_request(busy: Session, server: Server) -> None:
-    """`join()` waits for a request that has no thread yet, for as long as it is told to."""
+    """`join()` waits for a request that has no thread yet, for as long as its timeout says."""
     request = busy.request("/x")
     request.join(0.02)
     assert request.is_alive()
@@ -135,7 +135,7 @@ def test_15_2_deadline_of_a_waiting_request(busy: Session, server: Server, recor
 
 
 def test_15_2_deadlines_of_many_waiting_requests(busy: Session) -> None:
-    """Thousands of deadlines are kept by one thread, which ends when it is not needed any more."""
+    """Thousands of deadlines are kept by one thread, and none is left when it is not needed any more."""
     before = set(threading.enumerate())
     requests = [busy.request("/late", deadline=0.3, on_error=int) for _ in range(2000)]
     for request in requests:
@@ -145,7 +145,7 @@ def test_15_2_deadlines_of_many_waiting_requests(busy: Session) -> None:
     assert wait_all(requests, timeout=30)
 
     assert {DeadlineExceeded} == {type(request.error) for request in requests}
-    wait_until(lambda: "urlrequest-timer" not in {thread.name for thread in threading.enumerate()})
+    wait_until(lambda: not any(isinstance(key, Call) for key in list(timer._calls)))
 
 
 def test_15_2_a_deadline_that_is_not_needed(busy: Session, server: Server) -> None:
@@ -155,7 +155,7 @@ def test_15_2_a_deadline_that_is_not_needed(busy: Session, server: Server) -> No
     assert request.wait(timeout=20)
     request.join(20)
     reference = weakref.ref(request)
-    wait_until(lambda: "urlrequest-timer" not in {thread.name for thread in threading.enumerate()})
+    wait_until(lambda: not any(isinstance(key, Call) for key in list(timer._calls)))
     del request
     gc.collect()
     wait_until(lambda: reference() is None)

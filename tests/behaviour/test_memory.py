@@ -1,4 +1,4 @@
-"""Memory (contract 17.1, 17.2 and 12.1): what bodies take, in processes whose peak the system tells (Linux)."""
+"""Memory (contract 17.1, 17.2 and 12.1): what bodies take, in processes whose peak the system reports (Linux)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from urlrequest.testing import RecordedRequest
 
 pytestmark = [
-    pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells the peak of the memory"),
+    pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux reports the peak of the memory"),
     pytest.mark.slow,
 ]
 
@@ -32,7 +32,7 @@ BLOCK = bytes(range(256)) * 256
 
 
 def peak_script(body: str) -> str:
-    """A script that tells by how much (in octets) its memory peaked above where it was before `body`.
+    """A script that prints by how much (in bytes) its memory peaked above where it was before `body`.
 
     A small request goes before, so that what is loaded once does not count.
     """

@@ -241,12 +241,12 @@ def test_14_1_proxies_before_nginx(nginx: Nginx, tmp_path: Path, ca_file: str) -
                     request = session.request(f"{url}/hello")
                     assert request.wait(timeout=20)
                     assert "hello" == request.result
-        told = proxy.told()
+        logged = proxy.logged()
     path = os.environ.get("URLREQUEST_TEST_FIGURES")
     if path:
         with Path(path).open("a") as file:
-            file.writelines(f"tinyproxy: {line}\n" for line in told.splitlines() if "Request" in line)
+            file.writelines(f"tinyproxy: {line}\n" for line in logged.splitlines() if "Request" in line)
             file.write((folder / "microsocks.log").read_text())
 
-    assert f"GET {nginx.url}/hello" in told
-    assert f"CONNECT {nginx.tls_url.removeprefix('https://')}" in told
+    assert f"GET {nginx.url}/hello" in logged
+    assert f"CONNECT {nginx.tls_url.removeprefix('https://')}" in logged

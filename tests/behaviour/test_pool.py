@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import ssl
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,16 +16,20 @@ import pytest
 from support.certificates import context_of
 from support.clients import get
 from support.messages import head
-from urlrequest import HTTPConnection, Session, UrlRequest, defaults
+from urlrequest import HTTPConnection, Session, UrlRequest, defaults, wait_all
+from urlrequest._engine import pool as pool_module
+from urlrequest._http1 import interim
 from urlrequest._net import tls_sessions
 from urlrequest._net.stream import NetworkStream
-from urlrequest.errors import IncompleteContent
+from urlrequest.errors import IncompleteContent, ProtocolError
 from urlrequest.testing import (
     Server,
     close,
     finish,
     hold,
     receive,
+    receive_head,
+    receive_some,
     reset,
     routes,
     send,
@@ -34,6 +40,7 @@ from urlrequest.testing import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import trustme
@@ -69,10 +76,11 @@ def test_17_10_connection_is_reused(server: Server, session: Session) -> None:
 def test_17_10_reused_after_bodies(server: Server, session: Session, method: str, body: bytes) -> None:
     """Bodies in both directions, empty or large, leave the connection where the next request begins."""
     server.route("/*", lambda request: _reply(request.body))
-    for _ in range(3):
+    for _ in range(4):
         assert body == get(session, server.url, req_body=body, method=method).content
 
-    assert {0} == set(connections(server))
+    # A request that must be sent once shares a connection only after another one has lasted.
+    assert ([0, 1, 2, 2] if method == "POST" else [0, 0, 0, 0]) == connections(server)
 
 
 def _reply(body: bytes) -> Any:
@@ -200,11 +208,76 @@ def test_17_10_post_is_never_repeated(
     server.respond("/", "hello")
     get(session, server.url)
     monkeypatch.setattr(NetworkStream, "is_readable", lambda stream: False)
+    monkeypatch.setattr(pool_module._History, "proves", lambda history, seconds: True)
     request = get(session, server.url, on_error=print, **options)
 
     assert isinstance(request.error, ConnectionError)
     assert 1 == server.connection_count
     assert 2 == len(server.requests)
+
+
+class ClosingServer:
+    """Answers POSTs, and closes each connection some milliseconds after its answer, without saying so."""
+
+    def __init__(self, longest: float) -> None:
+        self.bodies: list[bytes] = []
+        self._longest = longest
+        self._random = random.Random(7)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
+        self._thread = threading.Thread(target=self._accept)
+        self._thread.start()
+
+    def _accept(self) -> None:
+        served: list[threading.Thread] = []
+        while True:
+            connection, _ = self._listener.accept()
+            with connection:
+                if not self._serve_one(connection):
+                    break
+                pause = self._random.uniform(0.001, self._longest)
+                served.append(threading.Timer(pause, socket.socket.close, [connection.dup()]))
+                served[-1].start()
+        for timer in served:
+            timer.join()
+
+    def _serve_one(self, connection: socket.socket) -> bool:
+        octets = b""
+        while not octets.endswith(b"."):
+            received = connection.recv(65536)
+            if not received:
+                return False
+            octets += received
+        self.bodies.append(octets.partition(b"\r\n\r\n")[2])
+        connection.sendall(REPLY)
+        return True
+
+    def close(self) -> None:
+        socket.create_connection(self._listener.getsockname()).close()
+        self._thread.join()
+        self._listener.close()
+
+
+def test_17_10_posts_and_a_server_that_closes_early(session: Session) -> None:
+    """Contract 17.10: of 300 POSTs to a server that closes 1 to 20 ms after each answer all succeed, each sent once."""
+    server = ClosingServer(longest=0.020)
+    try:
+        bodies = [b"%d." % number for number in range(300)]
+        errors = [get(session, server.url, req_body=body).error for body in bodies]
+    finally:
+        server.close()
+
+    assert [None] * 300 == errors
+    assert bodies == server.bodies
+
+
+def test_17_10_posts_and_a_server_that_keeps(server: Server, session: Session) -> None:
+    """Contract 17.10: where connections last, POSTs share them: after two that prove it, one serves all the others."""
+    server.respond("/", "hello")
+    for number in range(300):
+        assert "hello" == get(session, server.url, req_body=b"%d" % number).result
+
+    assert server.connection_count <= 3
 
 
 def test_17_10_a_fresh_connection_is_not_replaced(server: Server, session: Session) -> None:
@@ -227,11 +300,217 @@ def test_17_10_nothing_is_repeated_once_an_answer_has_begun(server: Server, sess
 
 
 def test_17_10_keep_alive_timeout_of_the_server(server: Server, session: Session) -> None:
-    """A server that closes in a second is not met again."""
+    """A connection that the server keeps for a second is used again at once, and kept for half of it."""
     server.respond("/", "hello", headers={"Keep-Alive": "timeout=1"})
     get(session, server.url)
+    get(session, server.url)
+    ((connection,),) = session.pool._idle.values()
+
+    assert [0, 0] == connections(server)
+    assert 0.5 == pytest.approx(connection.idle_until - connection.idle_since)
+
+
+@pytest.mark.parametrize(
+    ("size", "status", "is_kept"), [(65_537, 413, False), (65_536, 413, True), (65_537, 200, True)]
+)
+def test_17_10_refused_upload(server: Server, session: Session, size: int, status: int, is_kept: bool) -> None:
+    """After a large upload that was refused the connection is not kept: many servers close it all the same."""
+    server.respond("/", "answer", status=status)
+    get(session, server.url, method="PUT", req_body=b"x" * size)
+
+    assert is_kept == (1 == len(session.pool))
+
+
+def test_10_5_refused_upload_of_unknown_length(server: Server, session: Session) -> None:
+    """The same for a body whose length is not known before."""
+    server.respond("/", "answer", status=413)
+    get(session, server.url, method="PUT", req_body=iter([b"x"]))
 
     assert 0 == len(session.pool)
+
+
+def test_10_5_route_without_100_continue(server: Server, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 10.5: where no 100 Continue came in time once, the next body is sent without waiting for it."""
+    monkeypatch.setattr(interim, "CONTINUE_TIME", 0.01)
+    body = b"x" * 2_000_000
+    reply = head(2, "Connection: close") + b"ok"
+    for _ in range(2):
+        server.play(receive_head(), receive_some(len(body)), send(reply), read_request=False)
+    assert "ok" == get(session, server.url, method="PUT", req_body=body).result
+    monkeypatch.setattr(interim, "CONTINUE_TIME", 1000)
+
+    assert "ok" == get(session, server.url, method="PUT", req_body=body).result
+
+
+# Peers that are gone
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="no such option")
+@pytest.mark.parametrize(
+    ("default", "own", "expected"), [(30.0, None, 30), (12.0, None, 12), (30.0, 7, 7), (30.0, 0, None)]
+)
+def test_15_4_the_system_asks(
+    server: Server, monkeypatch: pytest.MonkeyPatch, default: float, own: float | None, expected: int | None
+) -> None:
+    """Contract 15.4: the system asks whether the peer is there; `defaults` and a session say when."""
+    monkeypatch.setattr(defaults, "tcp_keepalive", default)
+    server.respond("/", "hello")
+    with Session(tcp_keepalive=own) as session:
+        get(session, server.url)
+        ((connection,),) = session.pool._idle.values()
+        with socket.socket(fileno=os.dup(connection.sock.fileno())) as sock:
+            asks = sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            seconds = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) if asks else None
+
+    assert expected == seconds
+
+
+def test_15_4_bad_setting(server: Server) -> None:
+    """Contract 2.3, 15.4: a value that is no number of seconds arrives through on_error."""
+    with Session() as session:
+        session.tcp_keepalive = "soon"  # type: ignore[assignment]  # that is the test
+
+        assert isinstance(get(session, server.url, on_error=print).error, TypeError)
+
+
+# What comes late
+
+
+@pytest.mark.parametrize(
+    "rest", [b"yyyy", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL"], ids=["body", "response"]
+)
+@pytest.mark.parametrize(
+    ("method", "reply"),
+    [
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"),
+        ("GET", b"HTTP/1.1 204 No Content\r\n\r\n"),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\n\r\n"),
+    ],
+    ids=["HEAD", "204", "304"],
+)
+def test_4_7_late_body_is_no_response(server: Server, session: Session, method: str, reply: bytes, rest: bytes) -> None:
+    """Contract 4.7: a body that comes a moment after HEAD, 204 or 304 is never taken for the next response."""
+    server.play(send(reply), wait_for("rest"), send(rest), hold())
+    server.respond("/", "hello")
+    get(session, server.url, method=method)
+    threading.Timer(0.02, server.signal, ["rest"]).start()
+
+    assert "hello" == get(session, server.url).result
+    assert "hello" == get(session, server.url, method="POST").result
+
+
+def test_17_10_what_is_no_response_on_a_used_connection(
+    server: Server, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 17.10: a request is silently sent again where the rest of an earlier response comes instead of one."""
+    server.play(send(REPLY), receive(), send(b"yyyy"), hold())
+    server.respond("/", "hello")
+    get(session, server.url)
+
+    assert "hello" == get(session, server.url).result
+    assert [0, 0, 1] == connections(server)
+
+
+def test_17_10_what_is_no_response_to_a_post(server: Server, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 17.10: a request that must be sent once is not sent again then; the error is the outcome."""
+    monkeypatch.setattr("urlrequest._engine.pool._History.proves", lambda history, seconds: True)
+    server.play(send(REPLY), receive(), send(b"yyyy"), hold())
+    get(session, server.url)
+
+    assert isinstance(get(session, server.url, method="POST", on_error=print).error, ProtocolError)
+    assert 2 == len(server.requests)
+
+
+# Connections that hold a place, or are old
+
+
+class OneByOne:
+    """A server of HTTP/1.1 that serves one connection until its end, and then the next."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            with connection:
+                requests = 0
+                while received := connection.recv(65536):
+                    requests += 1
+                    assert received.endswith(b"\r\n\r\n")
+                    connection.sendall(REPLY)
+                if not requests:
+                    return
+
+    def close(self) -> None:
+        socket.create_connection(self._listener.getsockname()).close()
+        self._thread.join()
+        self._listener.close()
+
+
+@pytest.fixture
+def one_by_one() -> Iterator[OneByOne]:
+    server = OneByOne()
+    yield server
+    server.close()
+
+
+def test_17_10_idle_connection_makes_room(one_by_one: OneByOne) -> None:
+    """A server with one place answers three requests made at once, and then those of another session, and POSTs."""
+    with Session(timeout=15) as session, Session(timeout=15) as other:
+        requests = [session.request(one_by_one.url) for _ in range(3)]
+        assert wait_all(requests, timeout=20)
+        assert ["ok"] * 3 == [request.result for request in requests]
+        assert "ok" == get(other, one_by_one.url).result
+        for _ in range(3):
+            assert "ok" == get(session, one_by_one.url, method="POST").result
+
+
+def test_17_10_idle_connection_is_closed_by_itself(
+    server: Server, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An idle connection is closed when its time is up, although nobody uses the pool."""
+    monkeypatch.setattr("urlrequest._engine.exchange.MAX_IDLE_TIME", 0.01)
+    server.play(send(REPLY), wait_closed())
+    get(session, server.url)
+
+    server.wait("closed", 20)
+    assert 0 == len(session.pool)
+
+
+def test_17_10_retry_opens_a_new_connection(server: Server, session: Session) -> None:
+    """After a timeout on a used connection the retry opens a new one, and others that are as old are closed."""
+    for name in ("first", "second"):
+        server.play(signal(name), wait_for("go"), send(REPLY), wait_closed(f"{name} closed"))
+    server.respond("/", "hello")
+    requests = [session.request(server.url) for _ in range(2)]
+    for name in ("first", "second"):
+        server.wait(name, 20)
+    server.signal("go")
+    assert wait_all(requests, timeout=20)
+
+    assert "hello" == get(session, server.url, timeout=0.05, retries=1).result
+    for name in ("first", "second"):
+        server.wait(f"{name} closed", 20)
+
+
+def test_17_10_refused_while_others_are_idle(server: Server, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that accepts no more while a connection of ours is idle is asked again once that is closed."""
+    server.respond("/", "hello")
+    get(session, server.url)
+    connect = HTTPConnection.connect
+
+    def connect_if_there_is_room(connection: HTTPConnection) -> None:
+        if len(session.pool):
+            raise ConnectionRefusedError("refused")
+        connect(connection)
+
+    monkeypatch.setattr(HTTPConnection, "connect", connect_if_there_is_room)
+
+    assert "hello" == get(session, server.url, method="POST").result
 
 
 # The key

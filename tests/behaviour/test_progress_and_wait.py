@@ -80,7 +80,7 @@ def test_5_2_without_a_body(server: Server, recorder: Any, octets: bytes, option
 
 
 def test_5_2_into_a_file(server: Server, recorder: Any, tmp_path: Any) -> None:
-    """Contract 5.2: a download into a file tells the same."""
+    """Contract 5.2: a download into a file reports the same."""
     server.play(send(reply(b"a" * 17)))
     recorder.run(server.url, on_progress=lambda *_: None, chunk_size=8, file_path=tmp_path / "file")
 
@@ -181,7 +181,7 @@ def test_fault_126_cancel_in_a_signal_handler(server: Server, recorder: Any) -> 
 
 
 def test_7_1_cancel_all(server: Server, recorder: Any) -> None:
-    """Contract 7.1: cancel_all() ends every request and tells how many it ended."""
+    """Contract 7.1: cancel_all() ends every request and returns how many it ended."""
     for _ in range(5):
         server.play(hold())
     requests = [recorder.get(server.url) for _ in range(5)]

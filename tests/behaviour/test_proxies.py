@@ -55,7 +55,7 @@ def test_14_1_http(tinyproxy: Any, server: Server, session: Session) -> None:
     request = get(session, url, req_body=b"x" * 100_000, proxy_host="127.0.0.1", proxy_port=tinyproxy.port)
 
     assert b"x" * 100_000 == request.content
-    assert f"POST {url} HTTP/1.1" in tinyproxy.told()
+    assert f"POST {url} HTTP/1.1" in tinyproxy.logged()
     assert server.requests[0].header("Proxy-Authorization") is None
 
 
@@ -66,9 +66,9 @@ def test_14_1_https_tunnel(tinyproxy: Any, tls_server: Server, session: Session,
     for _ in range(3):
         assert "secret" == get(session, tls_server.url + "/path").result
 
-    assert 1 == tinyproxy.told().count("CONNECT 127.0.0.1")
-    assert f"CONNECT 127.0.0.1:{tls_server.port} HTTP/1.1" in tinyproxy.told()
-    assert "/path" not in tinyproxy.told()
+    assert 1 == tinyproxy.logged().count("CONNECT 127.0.0.1")
+    assert f"CONNECT 127.0.0.1:{tls_server.port} HTTP/1.1" in tinyproxy.logged()
+    assert "/path" not in tinyproxy.logged()
     assert [0, 0, 0] == [request.connection for request in tls_server.requests]
 
 
@@ -120,15 +120,15 @@ def test_14_2_trust_env(tinyproxy: Any, server: Server, monkeypatch: pytest.Monk
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{tinyproxy.port}")
     monkeypatch.setenv("no_proxy", "localhost")
     get(session, server.url)
-    assert "GET" not in tinyproxy.told()
+    assert "GET" not in tinyproxy.logged()
     session.trust_env = True
     get(session, server.url)
-    assert f"GET {server.url}/ HTTP/1.1" in tinyproxy.told()
+    assert f"GET {server.url}/ HTTP/1.1" in tinyproxy.logged()
     request = get(session, f"{server.url}/hop", follow_redirects=True)
 
     assert "hello" == request.result
-    assert f"GET {server.url}/hop" in tinyproxy.told()
-    assert "GET http://localhost" not in tinyproxy.told()
+    assert f"GET {server.url}/hop" in tinyproxy.logged()
+    assert "GET http://localhost" not in tinyproxy.logged()
 
 
 # SOCKS
@@ -218,7 +218,7 @@ def socks_script(answer: bytes, name: bytes = b"nowhere.test", port: int = 80) -
     ],
 )
 def test_14_1_socks_bound_addresses(session: Session, answer: bytes) -> None:
-    """Whatever kind of address the server tells of itself, not one octet of the origin's is taken for it."""
+    """Whatever kind of address the server gives for itself, not one octet of the origin's is taken for it."""
     with Server() as proxy:
         proxy.play(*socks_script(answer), read_request=False)
 
@@ -340,7 +340,7 @@ def test_14_1_foreign_classes_know_http_proxies_only(scheme: str) -> None:
 
 
 def test_14_1_proxy_headers_cannot_split(server: Server, session: Session) -> None:
-    """Security C19: bad proxy headers and hosts are told before anything is sent."""
+    """Security C19: bad proxy headers and hosts are reported before anything is sent."""
     bad: list[dict[str, Any]] = [
         {"proxy_headers": {"X": "a\r\nY: b"}},
         {"proxy_headers": {"Host": "evil.test"}},
@@ -418,7 +418,7 @@ def test_14_1_https_proxy(front: TlsFront, tinyproxy: Any, server: Server, sessi
     session.proxy_host, session.ca_file = f"https://localhost:{front.port}", ca_file
 
     assert "hello" == get(session, server.url).result
-    assert f"GET {server.url}/ HTTP/1.1" in tinyproxy.told()
+    assert f"GET {server.url}/ HTTP/1.1" in tinyproxy.logged()
 
 
 def test_17_10_https_proxy_connections_are_kept(server_context: ssl.SSLContext, session: Session, ca_file: str) -> None:
@@ -439,11 +439,11 @@ def test_14_1_https_over_https(
     body = bytes(range(256)) * 8192
     session.proxy_host, session.ca_file = f"https://localhost:{front.port}", ca_file
     for _ in range(2):
-        assert body == get(session, f"{tls_server.url}/echo", req_body=body, decode=False).content
+        assert body == get(session, f"{tls_server.url}/echo", req_body=body, decode=False, method="PUT").content
 
     assert 1 == front.connections
     assert [0, 0] == [request.connection for request in tls_server.requests]
-    assert 1 == tinyproxy.told().count("CONNECT 127.0.0.1")
+    assert 1 == tinyproxy.logged().count("CONNECT 127.0.0.1")
 
 
 def test_14_1_https_over_https_when_nothing_goes_out(

@@ -1,4 +1,4 @@
-"""Results, responses, errors (contract 4, 11 and 16, security L): what comes of a response, what is never told."""
+"""Results, responses, errors (contract 4, 11 and 16, security L): what becomes of a response, what no message shows."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_security_57_no_secret_is_told(server: Server, caplog: Any, url: str, an
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_security_57_no_secret_of_a_proxy_is_told(server: Server, caplog: Any, scheme: str) -> None:
-    """Security 57: a proxy's credentials are told as little, whether it refuses or is not there."""
+    """Security 57: a proxy's credentials are not shown either, whether it refuses or is not there."""
     server.play(send(reply(b"no", "Set-Cookie: c00kie", status="407 Who")))
     for port in (server.port, 1):
         with caplog.at_level(logging.DEBUG):
@@ -290,7 +290,7 @@ def test_fault_121_the_system_clock_does_not_matter() -> None:
     package = Path(urlrequest.__file__).parent
     using = {path for path in package.rglob("*.py") if re.search(r"\btime\(\)", path.read_text(encoding="utf-8"))}
 
-    # A TLS session's age and a Retry-After date are told in the system's time.
+    # A TLS session's age and a Retry-After date are given in the system's time.
     assert using <= {Path(module.__file__) for module in (tls_sessions, retry)}
 
 

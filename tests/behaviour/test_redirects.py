@@ -105,7 +105,7 @@ def test_17_4_limit(server: Server, limit: Any, asked: int) -> None:
 
 @pytest.mark.parametrize("value", [-1, 1.5, "yes"])
 def test_17_4_bad_limits(server: Server, value: Any) -> None:
-    """Contract 2.3: anything else is told through on_error, and nothing is sent."""
+    """Contract 2.3: anything else is reported through on_error, and nothing is sent."""
     request = follow(server.url, follow_redirects=value, on_error=print)
 
     assert isinstance(request.error, TypeError | ValueError)
@@ -226,7 +226,7 @@ def test_17_4_stripping_is_for_good(server: Server, other: Server, options: dict
 
 
 def test_17_4_no_referer(server: Server, other: Server) -> None:
-    """Security A9: nothing tells where a redirect came from."""
+    """Security A9: nothing says where a redirect came from."""
     redirect(server, "/", other.url)
     follow(server.url.replace("//", "//user:secret@"))
 

@@ -70,7 +70,7 @@ def test_17_5_statuses(server: Server, status: int, pauses: list[float]) -> None
 
 
 def test_17_5_the_last_answer_counts(server: Server, recorder: Any) -> None:
-    """When no attempt succeeds, the last one's outcome is the request's, told once."""
+    """When no attempt succeeds, the last one's outcome is the request's, reported once."""
     server.route("/", failing(9))
     request = recorder.run(server.url, retries=2)
 
@@ -152,7 +152,7 @@ def test_17_5_timeouts(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_17_5_not_once_an_answer_is_told(server: Server) -> None:
-    """A body that breaks off is an error: parts of it may have been told already."""
+    """A body that breaks off is an error: parts of it may have been reported already."""
     server.play(send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"), close())
     request = run(server.url, on_error=print)
 
@@ -169,7 +169,7 @@ def test_17_5_certificates_are_not_tried_again(tls_server: Server) -> None:
 
 
 def test_17_5_retry_after_seconds(server: Server, pauses: list[float]) -> None:
-    """The server's wish counts instead of ours."""
+    """The time that the server asks for counts instead of ours."""
     server.route("/", failing(1, Retry_After="0"))
 
     assert b"done" == run(server.url).content
@@ -185,7 +185,7 @@ def test_17_5_retry_after_date(server: Server, pauses: list[float]) -> None:
 
 
 def test_17_5_retry_after_beyond_the_deadline(server: Server, pauses: list[float]) -> None:
-    """A wish that the deadline does not allow ends the attempts: the answer that is there is the outcome, at once."""
+    """A time that the deadline does not allow ends the attempts: the response that is there is the outcome, at once."""
     server.route("/", failing(9, Retry_After="60"))
     request = run(server.url, deadline=20, on_failure=print)
 
@@ -209,7 +209,7 @@ def test_7_2_cancel_ends_a_back_off(server: Server, recorder: Any, pauses: list[
 
 
 def test_15_2_deadline_spans_the_attempts(refusing: str, recorder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Attempts and pauses together end before the deadline does; what is told is the last error."""
+    """Attempts and pauses together end before the deadline does; the last error is reported."""
     paused: list[float] = []
 
     def pass_time(scope: CancelScope, seconds: float) -> None:
@@ -275,7 +275,7 @@ def test_17_9_retries_of_a_session(server: Server) -> None:
 
 @pytest.mark.parametrize("value", [-1, 1.5, True, "3"])
 def test_17_5_bad_numbers(server: Server, value: Any) -> None:
-    """Contract 2.3: anything else is told through on_error."""
+    """Contract 2.3: anything else is reported through on_error."""
     request = run(server.url, retries=value, on_error=print)
 
     assert isinstance(request.error, TypeError | ValueError)

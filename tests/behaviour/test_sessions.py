@@ -58,7 +58,7 @@ def test_17_9_absolute_urls(server: Server) -> None:
 
 @pytest.mark.parametrize("base", ["http://", "http://a b/", 7])
 def test_17_9_bad_base_url(base: Any) -> None:
-    """Contract 2.3: a base URL that is none is told through on_error."""
+    """Contract 2.3: a base URL that is none is reported through on_error."""
     with Session(base) as session:
         assert isinstance(get(session, "x", on_error=print).error, InvalidURL)
 
@@ -334,7 +334,7 @@ def test_sessions_are_not_kept(server: Server) -> None:
 
 
 def test_17_7_session_is_a_session() -> None:
-    """Contract 2.3: anything else is told through on_error."""
+    """Contract 2.3: anything else is reported through on_error."""
     wrong: Any = "session"
     request = UrlRequest("http://127.0.0.1:1/", session=wrong, on_error=print)
     request.wait()
@@ -343,7 +343,7 @@ def test_17_7_session_is_a_session() -> None:
 
 
 def test_17_9_timings(server: Server) -> None:
-    """Contract 11.2: the phases are told, and those that a kept connection does without are absent."""
+    """Contract 11.2: the phases are reported, and those that a kept connection does without are absent."""
     server.route("/", lambda request: Reply(200, "ok"))
     with Session(server.url) as session:
         first, second = get(session), get(session)

@@ -102,7 +102,7 @@ def test_17_2_other_status_is_kept(server: Server, recorder: Any, status: int) -
 
 
 def test_17_2_progress_and_chunks(server: Server, recorder: Any) -> None:
-    """Contract 5.2, 17.2: on_progress tells the same with on_chunk as without."""
+    """Contract 5.2, 17.2: on_progress reports the same with on_chunk as without."""
     server.respond("/", b"123456789")
     recorder.run(server.url, on_chunk=lambda *_: None, on_progress=lambda *_: None, chunk_size=8)
 
@@ -259,7 +259,7 @@ def test_17_2_cancel_within_on_chunk(server: Server, recorder: Any) -> None:
 
 
 def test_3_6_exceptions_of_on_chunk(server: Server, recorder: Any) -> None:
-    """Contract 3.6, 17.2: an exception goes to whoever drains; the stream goes on, and no piece is lost or repeated."""
+    """Contract 3.6, 17.2: drain() raises an exception; the stream goes on, and no piece is lost or repeated."""
     server.play(
         send(CHUNKED + b"3\r\none\r\n"), wait_for("raised"), send(b"3\r\ntwo\r\n0\r\n\r\n"),
     )  # fmt: skip
@@ -355,7 +355,7 @@ def test_events_go_on_after_a_break(server: Server, how: str) -> None:
     ("status", "content_type"), [(204, None), (404, "text/plain"), (500, "text/event-stream"), (200, "text/plain")]
 )
 def test_events_stop_when_refused(server: Server, status: int, content_type: str | None) -> None:
-    """The example's end: any other status or type is final, and told."""
+    """The example's end: any other status or type is final, and reported."""
     fields = {} if content_type is None else {"Content-Type": content_type}
     server.respond("/", b"" if status == 204 else b"data: x\n\n", status=status, headers=fields)
     source = Source(server.url)

@@ -198,7 +198,7 @@ def test_malformed_request_fails_the_test(octets: bytes) -> None:
 
 
 def test_keep_alive(server: Server, client: HTTPConnection) -> None:
-    """Requests of one connection are answered in turn, and tell which connection it was."""
+    """Requests of one connection get their replies in turn, and have the number of the connection."""
     server.respond("/", "one")
     for _ in range(3):
         client.request("GET", "/")
@@ -662,7 +662,7 @@ def test_start_tls_within_a_tunnel(server: Server, server_context: ssl.SSLContex
 
 
 def test_close_without_notify(tls_server: Server, trust: ssl.SSLContext) -> None:
-    """The client can tell the cut from an end."""
+    """To the client a cut differs from an end."""
     tls_server.play(send(b"half"), close_without_notify(), signal("cut"))
     with secure(tls_server, trust) as sock:
         sock.sendall(REQUEST)

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import threading
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -37,7 +38,7 @@ PIECE = 64 * 1024
 
 @pytest.fixture(scope="module")
 def form() -> Iterator[str]:
-    """The URL of a Flask application that tells what it understood of a form."""
+    """The URL of a Flask application that sends back what it understood of a form."""
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     class Quiet(WSGIRequestHandler):
@@ -190,7 +191,7 @@ def test_17_1_known_length(form: str, tmp_path: Path) -> None:
 
 
 def test_17_1_unknown_length(form: str) -> None:
-    """Contract 17.1: what cannot tell its length is sent in chunks."""
+    """Contract 17.1: a body of unknown length is sent in chunks."""
     files = {"f": ("f.bin", iter([b"one", b"two"])), "g": ("g.txt", io.StringIO("größe"))}
     result = post(form, files=files)
 
@@ -208,6 +209,7 @@ def test_17_1_unknown_length(form: str) -> None:
         ({"a": "1", "b": ["2", "3"]}, [["a", "1"], ["b", "2"], ["b", "3"]]),
         ([("a", "ä & ö"), ("a", 5)], [["a", "ä & ö"], ["a", "5"]]),
         ("x=1&y=%20ü#z", [["x", "1"], ["y", " ü#z"]]),
+        ('x=50%&y=[<"^`{|}>]', [["x", "50%"], ["y", '[<"^`{|}>]']]),
         ({}, []),
         ("", []),
     ],
@@ -218,6 +220,16 @@ def test_17_1_params(form: str, params: Any, expected: Any, query: str) -> None:
     result = post(form + query, params=params, req_body=b"")
 
     assert [*([["q", "0"]] if query == "?q=0" else []), *expected] == result["query"]
+
+
+def test_10_6_the_same_values_everywhere(form: str) -> None:
+    """Contract 10.6: query, form and fields beside files are the same entries, None leaves one out."""
+    values = {"a": None, "b": [1, None, 2.5], "c": (), "d": True, "e": b"\xc3\xa4", "f": Decimal("1.0"), "g": "", 5: 6}
+    expected = [["b", "1"], ["b", "2.5"], ["d", "True"], ["e", "ä"], ["f", "1.0"], ["g", ""], ["5", "6"]]
+
+    assert expected == post(form, params=values, req_body=b"")["query"]
+    assert expected == post(form, req_body=values)["fields"]
+    assert expected == post(form, req_body=values, files={"f": ("f", b"")})["fields"]
 
 
 def test_17_1_json(server: Server) -> None:
@@ -237,6 +249,9 @@ BAD = {
     "json and body": ({"json": {}, "req_body": b""}, ValueError),
     "json and files": ({"json": {}, "files": {}}, ValueError),
     "json of objects": ({"json": object()}, TypeError),
+    "json of nan": ({"json": {"a": float("nan")}}, ValueError),
+    "params in params": ({"params": {"a": {"b": 1}}}, TypeError),
+    "lists in lists": ({"req_body": {"a": [["b"]]}}, TypeError),
     "files and type": ({"files": {}, "req_headers": {"Content-Type": "text/plain"}}, ValueError),
     "files of text": ({"files": "file"}, TypeError),
     "files of numbers": ({"files": 5}, TypeError),
@@ -258,7 +273,7 @@ BAD = {
 
 @pytest.mark.parametrize("what", BAD)
 def test_17_1_what_cannot_be_sent(server: Server, what: str) -> None:
-    """Contract 17.1, 2.3: what is wrong with a body is told before anything is sent."""
+    """Contract 17.1, 2.3: what is wrong with a body is reported before anything is sent."""
     options, error = BAD[what]
     request: Any = UrlRequest(server.url, on_error=lambda *_: None, **options)
     assert request.wait(timeout=20)
@@ -342,7 +357,7 @@ def test_10_5_nginx_refuses_early(tmp_path: Path) -> None:
 
 
 class Told:
-    """Notes what on_upload_progress is told."""
+    """Records the calls of on_upload_progress."""
 
     def __init__(self) -> None:
         self.events: list[tuple[int, int]] = []
@@ -438,7 +453,7 @@ def test_17_2_progress_tells_what_was_sent(server: Server) -> None:
 
 
 def test_17_2_early_answer_ends_the_progress(server: Server) -> None:
-    """Contract 10.5, 17.2: a body that was not sent to its end is never told to be complete."""
+    """Contract 10.5, 17.2: a body that was not sent to its end is never reported as complete."""
     reply = b"HTTP/1.1 413 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     server.play(receive_head(), send(reply), hold(), read_request=False)
     heard = Told()
@@ -582,7 +597,80 @@ def test_fault_36_user_decides(server: Server) -> None:
     assert [None, "100-continue"] == [request.header("Expect") for request in server.requests]
 
 
-@pytest.mark.parametrize("status", ["417 Expectation Failed", "413 Too Large", "401 Unauthorized"])
+class Sized:
+    """A file-like object that cannot seek, but whose length is known."""
+
+    def __init__(self, content: bytes) -> None:
+        self._file = io.BytesIO(content)
+        self.len = len(content)
+
+    def read(self, size: int = -1) -> bytes:
+        return self._file.read(size)
+
+
+REFUSED = b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 2\r\n\r\nno"
+
+
+@pytest.mark.parametrize("make", [bytes, Sized], ids=["bytes", "read-once"])
+@pytest.mark.usefixtures("patient")
+def test_10_7_expect_is_taken_back(server: Server, make: Any) -> None:
+    """Contract 10.7: a 417 to our own Expect sends the request again without it (RFC 9110, section 10.1.1)."""
+    server.play(receive_head(), send(REFUSED), read_request=False)
+    server.respond("/", b"ok")
+    heard = Told()
+    request = UrlRequest(server.url, req_body=make(LARGE), on_upload_progress=heard)
+    assert request.wait(timeout=20)
+
+    assert (200, "ok") == (request.resp_status, request.result)
+    assert ["100-continue", None] == [each.header("Expect") for each in server.requests]
+    assert server.requests[1].body == LARGE
+    assert (len(LARGE), len(LARGE)) == heard.events[-1]
+
+
+def test_10_7_a_body_that_was_begun_is_not_cut_in_two(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 10.7: where a part of a body that can be read once was sent before the 417, that is the outcome."""
+    monkeypatch.setattr(interim, "CONTINUE_TIME", 0.0)
+    server.play(receive_head(), receive_some(1000), send(REFUSED), read_request=False)
+    request = UrlRequest(server.url, req_body=Sized(LARGE), on_finish=bool)
+    assert request.wait(timeout=20)
+
+    assert (417, 1) == (request.resp_status, len(server.requests))
+
+
+def test_10_7_a_second_417_is_the_outcome(server: Server) -> None:
+    """Contract 10.7: without an Expect of ours a 417 is an answer like any other."""
+    for _ in range(2):
+        server.play(receive_head(), send(REFUSED), read_request=False)
+    request = UrlRequest(server.url, req_body=LARGE, on_finish=bool)
+    assert request.wait(timeout=20)
+
+    assert (417, 2) == (request.resp_status, len(server.requests))
+
+
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        ({}, 2),
+        ({"file_path": "file"}, 2),
+        ({"method": "POST"}, 1),
+        ({"req_headers": {"Accept-Encoding": "br"}}, 1),
+        ({"req_headers": {"Accept-Encoding": None}}, 1),
+    ],
+    ids=["get", "file", "post", "users-own", "none"],
+)
+def test_10_7_accept_encoding_is_taken_back(
+    server: Server, options: dict[str, Any], sent: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 10.7: a 406 to our own Accept-Encoding sends a request that may be repeated again without it."""
+    monkeypatch.chdir(tmp_path)
+    server.route("/", lambda request: Reply(406 if request.header("Accept-Encoding") or sent == 1 else 200, b"ok"))
+    request = UrlRequest(server.url, on_finish=bool, **options)
+    assert request.wait(timeout=20)
+
+    assert (200 if sent == 2 else 406, sent) == (request.resp_status, len(server.requests))
+
+
+@pytest.mark.parametrize("status", ["413 Too Large", "401 Unauthorized"])
 @pytest.mark.usefixtures("patient")
 def test_fault_36_refused_before_it_is_sent(server: Server, status: str) -> None:
     """Fault 36, contract 10.5: a final answer instead of 100 is the outcome, and nothing of the body is sent."""
@@ -609,7 +697,7 @@ def test_fault_36_refused_before_it_is_sent(server: Server, status: str) -> None
 def test_fault_36_other_interim_responses_are_no_leave(server: Server, first: bytes, is_refused: bool) -> None:
     """Fault 36: only 100 asks for the body, however it arrives; what else comes before is passed over."""
     rest = CONTINUE[9:] if CONTINUE.startswith(first) else CONTINUE
-    refusal = b"HTTP/1.1 417 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    refusal = b"HTTP/1.1 413 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     if is_refused:
         script = [send(first + rest[:-2] + b"\r\n" + refusal)]
         if not CONTINUE.startswith(first):
@@ -620,7 +708,7 @@ def test_fault_36_other_interim_responses_are_no_leave(server: Server, first: by
     request = UrlRequest(server.url, req_body=LARGE)
     assert request.wait(timeout=20)
 
-    assert (417 if is_refused else 200) == request.resp_status, request.error
+    assert (413 if is_refused else 200) == request.resp_status, request.error
 
 
 @pytest.mark.parametrize("is_tls", [False, True])

@@ -1,4 +1,4 @@
-"""Runs a download manager of docs/examples in a process of its own, presses a button, tells what the window shows.
+"""Runs a download manager of docs/examples in a process of its own, presses a button, reports what the window shows.
 
 Usage: drive_downloads.py tk|qt|gtk|wx|kivy|pygame EXAMPLES [PICTURE]
 """

@@ -42,7 +42,7 @@ class Scene:
         self._stack = ExitStack()
         self._waits: list[str] = []
         self._waited = threading.Condition()
-        self.closes = False  # the server tells when its client has closed
+        self.closes = False  # the server signals when its client has closed
         self.server: Server
 
     def __enter__(self) -> Self:
@@ -69,7 +69,7 @@ class Scene:
         self._stack.callback(call, *arguments)
 
     def play(self, *steps: Any, **options: Any) -> None:
-        """Script the server, which tells when the client has closed."""
+        """Script the server, which signals when the client has closed."""
         self.closes = True
         self.server.play(*steps, signal("closed"), **options)
 

@@ -118,7 +118,7 @@ def test_fault_94_symbolic_link(server: Server, recorder: Any, target: Target, t
 def test_security_55_planted_links_are_not_followed(
     monkeypatch: pytest.MonkeyPatch, server: Server, recorder: Any, target: Target, tmp_path: Path
 ) -> None:
-    """Security 55: whoever guessed the temporary name cannot have us write through a link."""
+    """Security 55: a program that guessed the temporary name cannot make us write through a link."""
     victim = tmp_path / "victim"
     victim.write_bytes(b"victim")
     monkeypatch.setattr(os, "urandom", lambda _: b"guessed")

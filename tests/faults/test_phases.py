@@ -128,7 +128,7 @@ def test_15_2_deadline_in_every_phase(
 def test_15_1_timeout_in_every_phase(
     scene: Scene, recorder: Any, target: Target, latencies: dict[str, list[float]], phase: Phase, kind: str
 ) -> None:
-    """Contract 15.1: a step that takes longer than the timeout ends the request, and the message tells which step."""
+    """Contract 15.1: a step that takes longer than the timeout ends the request, and the message says which step."""
     assert phase.waits is not None
     begin_timeout(scene.monkeypatch, phase.waits, LIMIT)
     request = start(scene, phase, recorder, target, timeout=2 * PATIENCE)

@@ -126,14 +126,14 @@ def test_14_1_absolute_form(server: Server, recorder: Any) -> None:
     """Contract 14.1: http goes to the proxy in absolute form with proxy_headers, without userinfo and fragment."""
     server.play(send(reply()))
     request = recorder.run(
-        "http://user:origin@Origin.Test/p?q#fragment",
+        "http://user:origin@Origin.Test/p[1]?q=%|#fragment",
         req_headers={"Proxy-Authorization": "stray", "X-Own": "1"},
         **through(server, proxy_headers={"X-Proxy": "2", "Proxy-Authorization": "Basic cHJveHk="}),
     )
 
     assert "hello" == request.result
     (received,) = server.requests
-    assert ("GET", "http://origin.test/p?q") == (received.method, received.target)
+    assert ("GET", "http://origin.test/p%5B1%5D?q=%25%7C") == (received.method, received.target)
     assert "origin.test" == received.header("Host")
     assert ("1", "2") == (received.header("X-Own"), received.header("X-Proxy"))
     assert ["Basic cHJveHk="] == received.header_values("Proxy-Authorization")
@@ -183,7 +183,7 @@ BAD_PROXIES = [
 def test_fault_32_bad_proxy(
     monkeypatch: pytest.MonkeyPatch, recorder: Any, url: str, options: dict[str, Any], error: type[Exception]
 ) -> None:
-    """Fault 32, contract 14.1, 2.3: what is wrong with a proxy's arguments is told before anything is connected."""
+    """Fault 32, contract 14.1, 2.3: what is wrong with a proxy's arguments is reported before anything is connected."""
     connected: list[Any] = []
     monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments, **_: connected.append(arguments) or [])
     request = recorder.run(url, **options)
@@ -193,7 +193,7 @@ def test_fault_32_bad_proxy(
 
 
 def test_14_1_dead_proxy(server: Server, recorder: Any) -> None:
-    """Contract 16.1: a proxy that refuses the connection is the system's error, and the message tells its place."""
+    """Contract 16.1: a proxy that refuses the connection is the system's error, and the message says where."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         port = held.getsockname()[1]

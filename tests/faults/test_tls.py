@@ -393,7 +393,7 @@ def test_16_1_bad_certificate_file(
 def test_fault_25_server_name(
     authority: trustme.CA, recorder: Any, ca_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fault 25, contract 9.2: an international name is told as its A-label, and an address is not told at all."""
+    """Fault 25, contract 9.2: an international name is sent as its A-label, and an address is not sent at all."""
     told: list[Any] = []
     context = context_of(authority.issue_cert("xn--bcher-kva.test", "127.0.0.1"))
     context.sni_callback = lambda _, name, __: told.append(name)

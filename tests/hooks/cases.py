@@ -539,7 +539,7 @@ def cancel_of_another_request(w: World) -> None:
 
 @case()
 def cancel_all_at_once(w: World) -> None:
-    """7: fifty requests are cancelled in one go, and each tells so once."""
+    """7: fifty requests are cancelled in one go, and each reports it once."""
 
     def first() -> None:
         for _ in range(50):

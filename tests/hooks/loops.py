@@ -30,7 +30,7 @@ class Loop(ABC):
         modules: What has to be importable.
         system: It is Debian's package, for the system's Python.
         display: It needs an X server.
-        is_detected: Requests find its hook without being told.
+        is_detected: Requests detect its hook.
         carries: Whether SystemExit and KeyboardInterrupt of a callback leave `run()`; otherwise they are reported.
         exits: SystemExit of a callback ends the process, as it does from any callback of this toolkit.
         slow: Seconds from one look at the events to the next, where the loop has frames or polls.

@@ -5,7 +5,7 @@ import json
 import zlib
 from typing import TYPE_CHECKING
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from support.messages import raw_deflate
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # A busy machine is no failure.
-unhurried = settings(deadline=None)
 
 # What is repeated how often: long content from a short description.
 contents = st.tuples(st.binary(max_size=2000), st.just(1)) | st.tuples(st.binary(max_size=5), st.integers(0, 100_000))
@@ -56,7 +55,6 @@ def outcome(codings: str, content: bytes, pieces: int) -> bytes | str:
         return type(error).__name__
 
 
-@unhurried
 @given(contents, chains, cuts)
 def test_4_6_round_trip(described: tuple[bytes, int], chain: list[str], pieces: int) -> None:
     """Whatever was packed, in whatever chain, comes out as it was, in pieces of any size."""
@@ -68,7 +66,6 @@ def test_4_6_round_trip(described: tuple[bytes, int], chain: list[str], pieces: 
     assert content == outcome(", ".join(chain), packed, pieces)
 
 
-@unhurried
 @given(contents, st.sampled_from(["gzip", "deflate", "Deflate"]), st.data())
 def test_4_6_every_cut_is_noticed(described: tuple[bytes, int], coding: str, data: st.DataObject) -> None:
     """No proper beginning of packed content but none of it passes for the whole."""
@@ -78,7 +75,6 @@ def test_4_6_every_cut_is_noticed(described: tuple[bytes, int], coding: str, dat
     assert "ContentDecodingError" == outcome(coding, packed[:length], 7)
 
 
-@unhurried
 @given(
     st.sampled_from(["gzip", "deflate", "gzip, deflate", "gzip, gzip"]),
     contents,
@@ -99,7 +95,6 @@ def test_4_6_pieces_make_no_difference(
     assert outcome(codings, packed, 1) == outcome(codings, packed, pieces)
 
 
-@unhurried
 @given(st.text() | st.sampled_from(["gzip", "deflate"]), st.binary())
 def test_4_6_no_other_error(codings: str, content: bytes) -> None:
     """Whatever the field and the octets say, a ContentDecodingError is all that can happen."""
@@ -109,7 +104,6 @@ def test_4_6_no_other_error(codings: str, content: bytes) -> None:
         return
 
 
-@unhurried
 @given(st.binary() | st.text().map(str.encode), st.none() | content_types)
 def test_4_1_decode_text_always_returns(content: bytes, content_type: str | None) -> None:
     """Whatever the octets and the type, there is a result: text, or the octets themselves (fault 80)."""
@@ -120,7 +114,6 @@ def test_4_1_decode_text_always_returns(content: bytes, content_type: str | None
     assert find_charset(content_type) != ""
 
 
-@unhurried
 @given(st.text(st.characters(exclude_categories=["Cs"])).filter(lambda text: not text.startswith("\ufeff")))
 def test_4_1_utf8_round_trip(text: str) -> None:
     """Text in utf-8 comes back, with a byte order mark and without."""
@@ -138,7 +131,6 @@ values = st.recursive(
 )
 
 
-@unhurried
 @given(
     values,
     st.booleans(),
@@ -151,7 +143,6 @@ def test_4_2_json_round_trip(value: object, ascii_only: bool, encoding: str) -> 
     assert value == parse_json(decode_text(content, "application/json"))
 
 
-@unhurried
 @given(st.text() | st.binary())
 def test_4_2_parse_json_raises_value_error_only(text: str | bytes) -> None:
     """What does not parse is a ValueError."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pickle
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from urlrequest import Headers
@@ -11,7 +11,6 @@ from urlrequest._http.request_head import encode_head
 from urlrequest._http.response_head import parse_head
 
 # A busy machine is no failure.
-unhurried = settings(deadline=None)
 
 tokens = st.text(st.sampled_from("aAbB-_1!~"), min_size=1, max_size=4)
 values = st.text(st.characters(codec="latin-1", exclude_characters="\r\n\0"), max_size=8).map(
@@ -28,7 +27,6 @@ def grouped(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
     return found
 
 
-@unhurried
 @given(fields)
 def test_11_1_headers_know_all(pairs: list[tuple[str, str]]) -> None:
     """Contract 11.1: whatever fields come, each is found by any spelling, alone and joined, and none is made up."""
@@ -43,7 +41,6 @@ def test_11_1_headers_know_all(pairs: list[tuple[str, str]]) -> None:
             assert spelling in headers
 
 
-@unhurried
 @given(fields)
 def test_11_1_round_trips(pairs: list[tuple[str, str]]) -> None:
     """Contract 11.1: pickling, copying and taking apart lose nothing."""
@@ -55,7 +52,6 @@ def test_11_1_round_trips(pairs: list[tuple[str, str]]) -> None:
         assert headers == other
 
 
-@unhurried
 @given(fields)
 def test_what_is_sent_is_what_is_read(pairs: list[tuple[str, str]]) -> None:
     """The fields that a request sends are those that a strict reader gets, in order and octet for octet."""
@@ -66,7 +62,6 @@ def test_what_is_sent_is_what_is_read(pairs: list[tuple[str, str]]) -> None:
     assert pairs == given_fields
 
 
-@unhurried
 @given(
     fields, st.lists(st.tuples(st.sampled_from(["set", "del", "add", "pop", "update", "setdefault"]), tokens, values))
 )

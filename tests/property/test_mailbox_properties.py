@@ -1,4 +1,4 @@
-"""A mailbox against a model: whoever posts, cancels, waits and drains in whatever order, section 3 holds."""
+"""A mailbox against a model: whichever thread posts, cancels, waits and drains in whatever order, section 3 holds."""
 
 from __future__ import annotations
 
@@ -196,5 +196,5 @@ class MailboxMachine(RuleBasedStateMachine):
             assert self.posted > MAX_PROGRESS or events == list(range(self.posted))
 
 
-MailboxMachine.TestCase.settings = settings(deadline=None, max_examples=150, stateful_step_count=40)
+MailboxMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
 TestMailbox = MailboxMachine.TestCase

@@ -18,7 +18,7 @@ from urlrequest._net.stream import NetworkStream
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-unhurried = settings(deadline=None, max_examples=60)
+unhurried = settings(max_examples=60)
 
 BODY = b"hello, \r\n\r\nworld 0\r\n"
 INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import inspect
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import server_sent_events
-
-unhurried = settings(deadline=None)
 
 LINES = st.one_of(
     st.sampled_from(
@@ -57,7 +55,6 @@ def parsed(pieces: list[bytes]) -> tuple[list[tuple[str, str, str]], str, float]
     return events, parser.last_id, parser.retry
 
 
-@unhurried
 @given(st.lists(st.tuples(LINES, ENDS), max_size=12), st.booleans())
 @example([("data: x", "\r"), ("", "\r\n"), ("data: y", "\r\n"), ("", "\n")], True)
 def test_every_split_means_the_same(lines: list[tuple[str, str]], has_mark: bool) -> None:
@@ -71,7 +68,6 @@ def test_every_split_means_the_same(lines: list[tuple[str, str]], has_mark: bool
     assert expected == parsed([octets[at : at + 1] for at in range(len(octets))])
 
 
-@unhurried
 @given(st.binary(max_size=60), st.integers(0, 60))
 def test_any_octets_and_any_split(octets: bytes, cut: int) -> None:
     """What is no utf-8 becomes U+FFFD, and is never an error."""

@@ -3,14 +3,13 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from urlrequest._http.target import Target, bracketed, parse_port, parse_target
 from urlrequest.errors import InvalidURL
 
 # A busy machine is no failure.
-unhurried = settings(deadline=None)
 
 # Mostly what URLs are made of, so that the parser gets further than the first character.
 pieces = st.sampled_from(
@@ -26,7 +25,9 @@ hosts = names | addresses
 CONTROLS = "".join(map(chr, [*range(0x20), 0x7F]))
 schemes = st.sampled_from(["http", "https"])
 ports = st.none() | st.integers(1, 65535)
-visible = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="#"), max_size=20)
+visible = st.text(
+    st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters='#%"<>[\\]^`{|}'), max_size=20
+)  # what a path and a query may have as it is
 plain = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=CONTROLS), max_size=10)
 
 HOST = re.compile(r"[a-z0-9._-]{1,254}|[0-9a-f:.]+(%[A-Za-z0-9._~-]+)?")
@@ -44,14 +45,12 @@ def parsed(url: object) -> Target | None:
         return None
 
 
-@unhurried
 @given(st.none() | st.binary() | st.integers() | st.text() | url_texts | wrong_urls)
 def test_9_4_parse_target_raises_invalid_url_only(url: object) -> None:
     """Whatever it is given, parse_target returns a Target or raises InvalidURL."""
     parsed(url)
 
 
-@unhurried
 @given(url_texts | wrong_urls | plain.map("http://h/".__add__))
 @example("http://h/ é")
 def test_9_2_target_is_fit_to_be_sent(text: str) -> None:
@@ -61,11 +60,9 @@ def test_9_2_target_is_fit_to_be_sent(text: str) -> None:
         return
 
     assert HOST.fullmatch(target.host)
-    assert re.fullmatch(r"/[!-~]*", target.path)
-    assert "#" not in target.path
+    assert re.fullmatch(r"/(?:[A-Za-z0-9!$&'()*+,;=:@/?._~-]|%[0-9A-Fa-f]{2})*", target.path)
 
 
-@unhurried
 @given(url_texts | wrong_urls)
 def test_parsing_is_idempotent(text: str) -> None:
     """The absolute form of a target is a URL of the same target, but for what is left out of it."""
@@ -77,7 +74,6 @@ def test_parsing_is_idempotent(text: str) -> None:
     assert (target.origin, target.path, target.url, None) == (again.origin, again.path, again.url, again.userinfo)
 
 
-@unhurried
 @given(schemes, hosts, ports, visible)
 def test_plain_urls_come_apart_as_they_were_put_together(scheme: str, host: str, port: int | None, path: str) -> None:
     """Scheme, host, port and path read back as written when nothing in them needs to change."""
@@ -86,7 +82,6 @@ def test_plain_urls_come_apart_as_they_were_put_together(scheme: str, host: str,
     assert (scheme, host, port, f"/{path}", None) == parts(parse_target(f"{scheme}://{host}{tail}/{path}"))
 
 
-@unhurried
 @given(hosts, ports, visible)
 def test_9_1_no_scheme_means_http(host: str, port: int | None, path: str) -> None:
     """The same text without its scheme is the same target."""
@@ -95,7 +90,6 @@ def test_9_1_no_scheme_means_http(host: str, port: int | None, path: str) -> Non
     assert parts(parse_target(f"http://{rest}")) == parts(parse_target(rest)) == parts(parse_target(f"//{rest}"))
 
 
-@unhurried
 @given(plain, plain)
 def test_9_3_userinfo_round_trip(user: str, password: str) -> None:
     """Any user and password, percent-encoded, come back, and show up in no text about the target."""
@@ -105,7 +99,6 @@ def test_9_3_userinfo_round_trip(user: str, password: str) -> None:
     assert "http://host.example/" == target.url == str(target)
 
 
-@unhurried
 @given(st.text(alphabet="0123456789", min_size=6), url_texts)
 def test_9_3_no_secret_in_messages(secret: str, rest: str) -> None:
     """However broken the text around it is, a password before the last '@' stays out of the message."""
@@ -116,7 +109,6 @@ def test_9_3_no_secret_in_messages(secret: str, rest: str) -> None:
         assert secret not in str(error)  # noqa: PT017 - what is raised is not the point
 
 
-@unhurried
 @given(plain)
 def test_9_2_path_round_trip(text: str) -> None:
     """A percent-encoded path stays as it is, and encoding what is encoded changes nothing."""
@@ -125,7 +117,6 @@ def test_9_2_path_round_trip(text: str) -> None:
     assert "/" + quote(text) == path
 
 
-@unhurried
 @given(
     st.text()
     | url_texts
@@ -143,7 +134,6 @@ def test_normal_hosts_are_idempotent(text: str) -> None:
     assert HOST.fullmatch(target.host)
 
 
-@unhurried
 @given(st.integers() | st.text() | st.floats() | st.none() | st.booleans())
 def test_parse_port_is_16_bits(value: object) -> None:
     """A port is 1 to 65535, and nothing but InvalidURL is raised."""

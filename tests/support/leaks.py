@@ -10,7 +10,7 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from urlrequest._concurrency import sync, wakeup, worker_pool
+from urlrequest._concurrency import sync, timer, wakeup, worker_pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,8 @@ DESCRIPTORS = Path("/proc/self/fd")  # there is no such folder where the system 
 
 ENDING_TIME = 20.0  # seconds that threads have to end, and descriptors to be closed, after a test
 LOOK_INTERVAL = 0.005  # seconds; a worker does not announce that it became idle
-WAITING = {worker_pool.__name__, sync.__name__}  # the only code of the library that a worker without a request is in
+# The only code of the library that a worker without a request is in, and the timer thread while connections are idle.
+WAITING = {worker_pool.__name__, timer.__name__, sync.__name__}
 
 _blamed: weakref.WeakSet[threading.Thread] = weakref.WeakSet()  # so that one test's leak does not fail the next ones
 
@@ -75,8 +76,8 @@ def open_descriptors() -> dict[str, str]:
 
 
 def is_worker(thread: threading.Thread) -> bool:
-    """Whether a thread runs requests."""
-    return thread.name.startswith("urlrequest-worker")
+    """Whether a thread runs requests, or is the timer thread."""
+    return thread.name.startswith(("urlrequest-worker", "urlrequest-timer"))
 
 
 def is_idle(worker: threading.Thread) -> bool:

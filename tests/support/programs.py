@@ -22,18 +22,30 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Tinyproxy",
+    "apache",
     "await_port",
+    "dante",
     "file_server",
     "find_program",
     "free_port",
+    "lighttpd",
     "microsocks",
     "missing",
     "nginx",
     "program",
     "running",
     "tinyproxy",
+    "tomcat",
     "virtual_screen",
 ]
+
+TOMCAT = """
+<Server port="-1"><Service name="Catalina">
+    <Connector port="{port}" address="127.0.0.1" protocol="HTTP/1.1"/>
+    <Engine name="Catalina" defaultHost="localhost"><Host name="localhost" appBase="webapps"/></Engine>
+</Service></Server>
+"""
+TOMCAT_HOME = "/usr/share/tomcat10"
 
 ENDING_TIME = 20.0  # seconds
 PORTS = range(20_000, 32_000)  # below those that systems give to connections, which come and go meanwhile
@@ -45,6 +57,41 @@ http {{
     client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
     uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
     {http}
+}}
+"""
+
+APACHE_MODULES = ("mpm_event", "authn_core", "authn_file", "authz_core", "authz_user", "auth_basic", "auth_digest")
+APACHE = """
+ServerName localhost
+Listen 127.0.0.1:{port}
+PidFile {folder}/apache.pid
+ErrorLog {folder}/error.log
+DefaultRuntimeDir {folder}
+DocumentRoot {root}
+"""
+
+LIGHTTPD = """
+server.bind = "127.0.0.1"
+server.port = {port}
+server.document-root = "{root}"
+server.errorlog = "{folder}/error.log"
+server.upload-dirs = ( "{folder}" )
+mimetype.assign = ( "" => "text/plain" )
+"""
+
+DANTE = """
+logoutput: {folder}/dante.log
+internal: 127.0.0.1 port = {port}
+external: lo
+clientmethod: none
+socksmethod: none
+client pass {{
+  from: 127.0.0.0/8 to: 0.0.0.0/0
+}}
+socks pass {{
+  from: 127.0.0.0/8 to: 0.0.0.0/0
+  protocol: tcp
+  proxyprotocol: socks_v4 socks_v5
 }}
 """
 
@@ -79,7 +126,7 @@ def program(name: str, package: str = "") -> str:
 
 
 def free_port() -> int:
-    """A port for a program that has to be told one."""
+    """A port for a program that cannot choose one itself."""
     choice = random.SystemRandom()  # not the one of the tests, which may be the same in several processes
     while True:
         port = choice.choice(PORTS)
@@ -165,14 +212,47 @@ def file_server(folder: Path, server: str = "", more: str = "") -> Iterator[str]
         yield f"http://127.0.0.1:{port}"
 
 
+@contextmanager
+def apache(folder: Path, root: Path, configuration: str, modules: Sequence[str] = ()) -> Iterator[str]:
+    """Run Apache, which serves the files of `root`; its URL.
+
+    Args:
+        folder: Where it keeps its own files.
+        configuration: More lines for its configuration.
+        modules: What it needs besides the modules for authentication.
+    """
+    path, port = program("apache2", "apache2-bin"), free_port()
+    names = [*APACHE_MODULES, *modules]
+    lines = [f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in names]
+    file = folder / "apache.conf"
+    file.write_text("\n".join([*lines, APACHE.format(folder=folder, root=root, port=port), configuration, ""]))
+    with running([path, "-f", str(file), "-DFOREGROUND"], port, folder / "apache.out"):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def lighttpd(folder: Path, root: Path, configuration: str = "") -> Iterator[str]:
+    """Run lighttpd, which serves the files of `root`; its URL.
+
+    Args:
+        folder: Where it keeps its own files.
+        configuration: More lines for its configuration.
+    """
+    path, port = program("lighttpd"), free_port()
+    file = folder / "lighttpd.conf"
+    file.write_text(LIGHTTPD.format(folder=folder, root=root, port=port) + configuration)
+    with running([path, "-D", "-f", str(file)], port, folder / "lighttpd.out"):
+        yield f"http://127.0.0.1:{port}"
+
+
 class Tinyproxy(NamedTuple):
     """A running tinyproxy."""
 
     port: int
     log: Path
 
-    def told(self) -> str:
-        """What it has written down."""
+    def logged(self) -> str:
+        """The text of its log."""
         return self.log.read_text(errors="replace")
 
 
@@ -192,6 +272,38 @@ def microsocks(folder: Path, *options: str) -> Iterator[int]:
     """Run microsocks, a SOCKS5 server; its port."""
     path, port = program("microsocks"), free_port()
     with running([path, "-i", "127.0.0.1", "-p", str(port), *options], port, folder / "microsocks.log"):
+        yield port
+
+
+@contextmanager
+def tomcat(folder: Path) -> Iterator[str]:
+    """Run Tomcat without any application, so that it responds 404 to what it accepts, and 400 to the rest; its URL.
+
+    Args:
+        folder: Where it keeps its own files.
+    """
+    java, port = program("java", "default-jre-headless"), free_port()
+    if not os.path.exists(f"{TOMCAT_HOME}/bin/bootstrap.jar"):
+        missing("Tomcat is not installed (on Debian: apt-get install tomcat10-common)")
+    for name in ("conf", "temp", "webapps/ROOT"):
+        (folder / name).mkdir(parents=True)
+    (folder / "conf/server.xml").write_text(TOMCAT.format(port=port))
+    (folder / "conf/web.xml").write_text('<web-app xmlns="https://jakarta.ee/xml/ns/jakartaee" version="5.0"/>')
+    places = [f"-Dcatalina.home={TOMCAT_HOME}", f"-Dcatalina.base={folder}", f"-Djava.io.tmpdir={folder}/temp"]
+    jars = f"{TOMCAT_HOME}/bin/bootstrap.jar:{TOMCAT_HOME}/bin/tomcat-juli.jar"
+    command = [java, *places, "-cp", jars, "org.apache.catalina.startup.Bootstrap", "start"]
+    with running(command, port, folder / "tomcat.out"):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def dante(folder: Path) -> Iterator[int]:
+    """Run Dante, a server for SOCKS5 and SOCKS4, without SOCKS4a; its port."""
+    path, port = program("danted", "dante-server"), free_port()
+    configuration = folder / "dante.conf"
+    configuration.write_text(DANTE.format(folder=folder, port=port))
+    command = [path, "-f", str(configuration), "-p", str(folder / "dante.pid")]
+    with running(command, port, folder / "dante.out"):
         yield port
 
 

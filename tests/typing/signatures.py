@@ -11,7 +11,19 @@ from typing import Any
 from typing_extensions import assert_type
 
 import urlrequest
-from urlrequest import Headers, HTTPConnection, HTTPSConnection, Session, UrlRequest, errors, hooks
+from urlrequest import (
+    Cookie,
+    CookieStore,
+    DigestAuth,
+    Headers,
+    HTTPConnection,
+    HTTPSConnection,
+    NetrcAuth,
+    Session,
+    UrlRequest,
+    errors,
+    hooks,
+)
 
 
 def show(request: UrlRequest, result: Any) -> None:
@@ -54,6 +66,9 @@ def send() -> None:
     UrlRequest("example.com", req_headers={"A": 1, "B": b"c", "D": None})
     UrlRequest("example.com", cookies="a=b", auth=("user", "password"))
     UrlRequest("example.com", cookies={"a": "b"})
+    UrlRequest("example.com", auth=DigestAuth("user", "password"), proxy_auth=("user", b"password"))
+    Session(auth=NetrcAuth(), proxy_auth=DigestAuth(b"user", b"password"))
+    UrlRequest("example.com", auth=NetrcAuth(Path("netrc")))
 
 
 def extend() -> None:
@@ -88,6 +103,7 @@ def read(request: UrlRequest) -> None:
 def read_headers(headers: Headers) -> None:
     assert_type(headers["content-type"], str)
     assert_type(headers.get_all("set-cookie"), list[str])
+    assert_type(headers.get_text("server"), str | None)
     spelled: dict[str, str] = headers
     print(spelled)
 
@@ -114,6 +130,22 @@ def share() -> None:
         UrlRequest("page", session=session, trust_env=True, follow_redirects=5)
         session.cancel_all()
         session.timeout = 3
+        keep(session.cookies)
+    Session(cookies=CookieStore())
+    Session(cookies={"a": "b"})
+
+
+def keep(store: CookieStore) -> None:
+    store.load("cookies.txt")
+    store.set("id", "7", "example.com")
+    store.set("id", "7", ".example.com", "/x", expires=1.5, secure=True, http_only=True)
+    assert_type(len(store), int)
+    for cookie in store:
+        assert_type(cookie, Cookie)
+        assert_type(cookie.value, str)
+        assert_type(cookie.expires, int | None)
+    store.clear("example.com")
+    store.save(Path("cookies.json"))
 
 
 def tell(error: errors.UrlRequestError) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from urlrequest import UrlRequest
-from urlrequest._log import log
+from urlrequest._log import log, report
 
 PATIENCE = 30.0  # seconds; only a failing test waits that long
 
@@ -28,7 +28,7 @@ def test_messages_name_their_place(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_messages_that_cannot_be_logged_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When `logging` cannot be imported, as without descriptors, whoever has something to say goes on."""
+    """When `logging` cannot be imported, as without descriptors, the code that has something to log goes on."""
     monkeypatch.setitem(sys.modules, "logging", None)
 
     log("WARNING", "%s", "unheard")
@@ -85,3 +85,17 @@ def test_6_1_a_log_record_may_be_sent_by_a_request(monkeypatch: pytest.MonkeyPat
     assert request.wait(timeout=2 * PATIENCE)
     request.join(2 * PATIENCE)
     assert [True] == answered
+
+
+def test_6_1_an_excepthook_that_raises_ends_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 6.1: what threading.excepthook raises goes to sys.excepthook, as at the end of any thread."""
+
+    def fail(_: object) -> None:
+        raise ValueError("the hook itself")
+
+    reported: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", fail)
+    monkeypatch.setattr(sys, "excepthook", lambda kind, error, _: reported.append((kind, str(error))))
+    report(ZeroDivisionError(), threading.current_thread())
+
+    assert [(ValueError, "the hook itself")] == reported

@@ -1,4 +1,4 @@
-"""The demo: eight requests to a server of its own, with every callback that is called, in order and with its thread.
+"""The demo: eight requests to a server of its own. It shows each callback in the order of the calls, and its thread.
 
 Each scene makes one request and says what the library promises for it; the demo is a success only if every promise is
 kept. The main thread waits, so it runs the callbacks; servers and workers have threads of their own.

@@ -165,7 +165,7 @@ def _make_parser() -> _Parser:
     add("--deadline", metavar="SECONDS", type=_seconds, help="the longest time for the whole request")
     add("-k", "--insecure", action="store_true", help="do not check the server's certificate")
     add("--ca-file", metavar="FILE", type=_path, help="trust the certificates in this file only")
-    add("--proxy", metavar="URL", type=_proxy, help="[http|https|socks5://][user:password@]host[:port]")
+    add("--proxy", metavar="URL", type=_proxy, help="[http|https|socks5|socks4|socks4a://][user:password@]host[:port]")
     add("-v", "--verbose", action="store_true", help="show all headers and the timings, without credentials")
     add("--version", action="version", version=f"urlrequest {__version__}", help="show the version")
     return parser

@@ -1,7 +1,7 @@
 """What the command prints on standard error: errors, and with -v the headers and the timings.
 
-`VerboseRequest` prints the headers on the worker thread, when they are sent and received, so that a user who waits sees
-what for. The rest runs on the main thread.
+`VerboseRequest` prints the headers on the worker thread, when they are sent and received, so that a waiting user sees
+what the command waits for. The rest runs on the main thread.
 
 Invariant:
     VERBOSE-1  Credentials and control characters are never printed.

@@ -2,5 +2,5 @@
 
 Read `request` first, then `call`, which does the work; `callbacks`, `response_attributes` and `thread_facade` are the
 parts of a request's interface. `session` and `shared` are what requests have in common, `active` all that are
-unfinished, `exit_and_fork` what is done with them at the end of the process and in a forked child. Invariants: CALL.
+unfinished, `exit_and_fork` what happens to them at the end of the process and in a forked child. Invariants: CALL.
 """

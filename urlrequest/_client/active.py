@@ -1,15 +1,12 @@
-"""The requests that are not finished yet, and what is done with all of them at once.
+"""The requests that are not finished yet, and the functions that wait for all of them or cancel them.
 
-Thread safety. The requests are in `active_calls`, whose single operations are atomic (see `call`); here they are looked
-at in copies.
+Thread safety. The requests are in `active_calls`, whose single operations are atomic (see `call`); the functions here
+look at copies of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from urlrequest._delivery import waiting
-from urlrequest._delivery.waiting import wait_for
 
 from .call import active_calls
 
@@ -57,6 +54,8 @@ def wait_all(requests: Iterable[UrlRequest], timeout: float | None = None) -> bo
     Raises:
         BaseException: What a callback raised; the other requests go on, and `wait_all()` may be called again.
     """
+    from urlrequest._delivery.waiting import wait_for  # a program with an event loop waits for nothing
+
     mailboxes = [request._urlrequest_call.mailbox for request in requests]  # noqa: SLF001 - of the same wing
     return wait_for(mailboxes, delay=0.5, timeout=timeout)
 
@@ -69,6 +68,8 @@ def as_completed(requests: Iterable[UrlRequest], timeout: float | None = None) -
     Raises:
         TimeoutError: The time ran out. BaseException: What a callback raised.
     """
+    from urlrequest._delivery import waiting  # as above
+
     by_mailbox = {request._urlrequest_call.mailbox: request for request in requests}  # noqa: SLF001 - as above
     yield from waiting.as_completed(by_mailbox, timeout)
 
@@ -85,4 +86,4 @@ def cancel_all() -> int:
 def cancel_requests(session: Shared | None) -> int:
     """Cancel the unfinished requests of a session (None: all), and return how many it cancelled. Any thread."""
     found = [request for call, request in list(active_calls.items()) if session is None or call.shared is session]
-    return sum(request.cancel() for request in reversed(found))  # the latest first: so no queued one starts
+    return sum(request.cancel() for request in reversed(found))  # the latest first, so that no queued one starts

@@ -36,6 +36,7 @@ from time import monotonic
 
 from urlrequest._concurrency.deadline import Deadline, check_seconds, earliest
 from urlrequest._concurrency.sync import MAX_SLEEP, Signal
+from urlrequest._concurrency.timer import timer
 from urlrequest._delivery.events import Error, Failure, Outcome, ProgressRun, Redirect
 from urlrequest._delivery.lifecycle import Lifecycle
 from urlrequest._delivery.mailbox import Mailbox
@@ -48,7 +49,7 @@ from urlrequest.errors import DeadlineExceeded, InvalidURL
 from urlrequest.hooks import check_hook, current_hook
 
 from .callbacks import Callbacks, drop_callbacks, has_callback, run_callbacks, run_progress
-from .shared import Shared, check_session, default_session, timer
+from .shared import Shared, check_session, default_session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ _WORKER_ONLY = (
 _ANY_THREAD = (
     "request",
     "shared",  # what the requests of the session share
-    "host",  # what the limit per host goes by; "" when there is none
+    "host",  # of the URL, for the limit per host; "" when there is none
     "made_at",  # on `time.monotonic()`
     "lifecycle",
     "scope",
@@ -144,7 +145,7 @@ class Call:
         timeout: object = None,
         deadline: object = None,
     ) -> None:
-        """Make the call of a request, for `submit()` to start; `argument_error` keeps what is wrong in here."""
+        """Make the call of a request; `submit()` starts it. `argument_error` says which argument is wrong."""
         self.made_at = monotonic()
         self.request = request
         self.shared = session if isinstance(session, Shared) else default_session
@@ -159,7 +160,7 @@ class Call:
         self.mailbox = Mailbox(self, self._check_arguments(session, hook, timeout, deadline))
 
     def _check_arguments(self, session: object, hook: object, timeout: object, deadline: object) -> DispatchQueue:
-        """Set the clock, and choose the queue that brings the events to the dispatch thread (contract 8.1)."""
+        """Set timeout and deadline, and return the queue that events take to the dispatch thread (contract 8.1)."""
         shared, own = self.shared, None
         try:
             if hook is not None:
@@ -213,7 +214,9 @@ class Call:
     def _expire(self) -> None:
         """End the request at its deadline if it still has no worker. On the timer's thread."""
         if self.shared.workers.remove(self):
-            self._fail(DeadlineExceeded(f"it had no worker within its deadline of {self.scope.deadline.seconds:g} s"))
+            self._fail(
+                DeadlineExceeded(f"no worker thread was free within the deadline of {self.scope.deadline.seconds:g} s")
+            )
 
     # For any thread
 
@@ -281,7 +284,7 @@ class Call:
         if not self.lifecycle.is_cancelled:  # else the canceller has announced it
             try:
                 self.mailbox.announce()
-            except BaseException as error:  # noqa: BLE001 - a wake-up that raises must end no worker
+            except BaseException as error:  # noqa: BLE001 - a wake-up that raises must not end the worker
                 _report(error, request)
 
     def perform(self) -> None:
@@ -301,7 +304,7 @@ class Call:
         """Publish the outcome if it has no callback."""
         try:
             self.mailbox.publish()
-        except BaseException as error:  # noqa: BLE001 - a log handler that raises must end no worker
+        except BaseException as error:  # noqa: BLE001 - a log handler that raises must not end the worker
             _report(error, request)
 
     def _fail(self, error: Exception) -> None:
@@ -313,12 +316,18 @@ class Call:
     def _settle(self, outcome: Outcome) -> None:
         """Decide the outcome, for `announce()`; a cancel that came first wins."""
         self.scope.timings[Phase.TOTAL] = monotonic() - self.made_at
-        if self.request.debug:
-            self._log("%s", outcome.error or f"{type(outcome).__name__.lower()}, {len(outcome.content or b'')} bytes")
+        request = self.request
+        try:
+            if request.debug:
+                is_error = outcome.error is not None
+                kind, size = type(outcome).__name__.lower(), len(outcome.content or b"")
+                self._log("%s", outcome.error if is_error else f"{kind}, {size} bytes")
+        except BaseException as error:  # noqa: BLE001 - what a subclass makes of `debug` or `name` may raise anything
+            _report(error, request)
         self.lifecycle.settle(outcome)
 
     def _end(self) -> None:
-        """Let go of what only the worker needed, and wake the threads in `join()`."""
+        """Release what only the worker needed, and wake the threads in `join()`."""
         self.options = None
         self.scope.release()
         if self.scope.deadline.at is not None:
@@ -329,7 +338,7 @@ class Call:
             self.request = _NOBODY
 
     def _log(self, message: str, *arguments: object) -> None:
-        # The text is not made here: an error may have none.
+        # Formatted by `logging`, which copes with an error whose str() raises.
         log("DEBUG", f"%s: {message}", self.request.name, *arguments)
 
     # For `perform()`, on the worker
@@ -418,12 +427,15 @@ class Call:
             self._let_go()
 
     def publish_outcome(self) -> bool:
-        """Publish the outcome unless it has a callback to run; whether it was published. Any thread."""
-        outcome = self.lifecycle.decide()
-        if has_callback(self.request, outcome.callback):
+        """Publish the outcome unless it has a callback to run, and return whether it was published. Any thread."""
+        outcome, request = self.lifecycle.decide(), self.request  # `_let_go()` may let go of it
+        if has_callback(request, outcome.callback):
             return False
         self._publish(outcome)
-        self._let_go()
+        try:
+            self._let_go()
+        except BaseException as error:  # noqa: BLE001 - a subclass may refuse; the outcome is published all the same
+            _report(error, request)
         return True
 
     def _publish_head(self) -> None:
@@ -432,14 +444,24 @@ class Call:
 
     def _publish(self, outcome: Outcome) -> None:
         """Set the outcome's attributes, `is_finished` last: a polling thread looks at it."""
-        request = self.request
         self._publish_head()
         self.content, self.result, self.error = outcome.content, outcome.result, outcome.error
         self.lifecycle.finish()
-        if isinstance(outcome, _UNSUCCESSFUL) and not self.is_awaited and not has_callback(request, outcome.callback):
-            head = self.resp_head
-            what = outcome.error if head is None else outcome.error or f"{head.status} {head.reason}"
-            log("WARNING", "%r ended without a callback for its outcome: %s", request, what)
+        if isinstance(outcome, _UNSUCCESSFUL) and not self.is_awaited:
+            self._warn_unheard(outcome)
+
+    def _warn_unheard(self, outcome: Outcome) -> None:
+        """Log an unsuccessful outcome that has no callback; the outcome is published, so nothing is raised here."""
+        request = self.request
+        try:
+            if not has_callback(request, outcome.callback):
+                head = self.resp_head
+                what: object = outcome.error
+                if outcome.error is None and head is not None:
+                    what = f"{head.status} {head.reason}"
+                log("WARNING", "%r ended without a callback for its outcome: %s", request, what)
+        except BaseException as error:  # noqa: BLE001 - what a subclass makes of its callbacks may raise anything
+            _report(error, request)
 
     def _let_go(self) -> None:
         """Keep nothing alive that a finished request does not need (contract 3.7)."""
@@ -461,7 +483,7 @@ class _Nobody(Callbacks):
     name, debug = "", False
 
     def __init__(self) -> None:  # pyright: ignore[reportMissingSuperCall]
-        """Have no callbacks."""
+        """Make a request without callbacks: those of the class are all None."""
 
 
 _NOBODY: Any = _Nobody()

@@ -67,7 +67,7 @@ class Callbacks:
         )  # fmt: skip
         for name, callback in zip(_NAMES, given, strict=True):
             if callback is None and getattr(self, name) is None:
-                continue  # else a subclass has something of that name, which is no callback
+                continue  # else a subclass defines something of that name, and the None of the user replaces it
             if callback and not callable(callback):
                 raise TypeError(f"{name} is {type(callback).__name__}; a callable or None is needed")
             setattr(self, name, callback)
@@ -82,7 +82,7 @@ def run_progress(request: Any, run: ProgressRun, most: int, until: float | None,
     """Run the request's callback for the events of a run, and return how many there were.
 
     A callback may replace the callback, cancel the request, or wait for it, which delivers the rest of the run in here.
-    So all of that is looked at before each event.
+    So the loop checks all of that before each event.
     """
     name, total = run.callback, run.total
     done = 0

@@ -1,7 +1,8 @@
 """What is done at the end of the process, and in a child that it forks, each in one order.
 
 At exit: cancel all requests, wait a little for their workers, wait for the TLS loaders, close the idle connections. In
-a child: reset resolver, TLS, timer, sessions and the default queue, then settle the requests, then reset the wakers.
+a child: reset resolver, TLS, timer, places, sessions and the default queue, then settle the requests, then reset the
+wakers.
 
 Thread safety. Exit runs on the main thread while workers still run; what it uses may be used by any thread. In a forked
 child there is one thread.
@@ -16,12 +17,14 @@ import threading
 from time import monotonic
 
 from urlrequest._concurrency import wakeup
+from urlrequest._concurrency.timer import timer
 from urlrequest._delivery.queue import default_queue
+from urlrequest._engine import places
 from urlrequest._net import resolver
 
 from .active import cancel_all
 from .call import active_calls
-from .shared import sessions, timer
+from .shared import sessions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,6 +60,7 @@ def reset_after_fork() -> None:
     _call_if_loaded("tls_sessions", "reset_after_fork")
     _call_if_loaded("tls_contexts", "reset_after_fork")
     timer.reset_after_fork()
+    places.reset_after_fork()
     for session in list(sessions):
         session.reset_after_fork()
     default_queue.reset_after_fork()

@@ -1,10 +1,10 @@
-"""UrlRequest: one HTTP request, a Thread to its user.
+"""UrlRequest: one HTTP request, with the interface of a Thread.
 
 What a user may call, read, set or override is here and in the three classes that it derives from. All state, and all
 methods that the library calls for itself, are in its `Call`. So a subclass may take every name that is not documented.
 
 Thread safety. `_urlrequest_call` is set by the constructor, and not changed any more. The arguments are kept as plain
-attributes; the library reads `debug`, `name` and the callbacks of them once the request has started.
+attributes; once the request has started, the library reads only `debug`, `name` and the callbacks.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 from itertools import count
 
 from urlrequest._content.text import is_json, parse_json
-from urlrequest._delivery.waiting import wait_for
 from urlrequest._engine.options import Options
 from urlrequest._engine.prepare import find_target
 from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
@@ -102,6 +101,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         resume: bool = False,
         checksum: str | None = None,
         expect_type: Any = None,
+        proxy_auth: Any = None,
     ) -> None:  # pyright: ignore[reportMissingSuperCall]  # see `ThreadFacade`
         """Make the request and start it.
 
@@ -130,7 +130,8 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
             on_cancel: Called as `on_cancel(request)` after `cancel()`.
             on_finish: Called as `on_finish(request)` after any of the others.
             cookies: The Cookie header, as str or dict.
-            auth: (user, password), an object that has both as attributes, or a callable that may change the headers.
+            auth: (user, password), an object that has both as attributes, a callable that may change the headers, or an
+                object that answers challenges, such as `DigestAuth`.
             deadline: The longest time for the whole request, in seconds; None: no limit.
             client_cert: The path of a certificate with its key, or the paths of both.
             ssl_context: Use this instead of all other TLS options.
@@ -143,7 +144,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
             params: The query, or more of it: a dict, a list of pairs, or text.
             json: The body, written as JSON.
             files: Files for a form (multipart/form-data): a dict of paths, open files, bytes, or tuples (file name, one
-                of these[, type]); a dict as req_body has the other fields.
+                of these[, type]); the other fields of the form are a dict in req_body.
             on_upload_progress: Called as `on_upload_progress(request, sent, total)`, in bytes.
             on_chunk: Called as `on_chunk(request, chunk)` with the bytes of a 2xx body as they arrive; the body is not
                 kept.
@@ -153,6 +154,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
             resume: Keep what was received of a file when the request fails, and continue there the next time.
             checksum: The checksum that a 2xx body must have, as "sha256:<hex>", by any algorithm of hashlib.
             expect_type: The media type that a 2xx response must have, or a list of them; "image/*" is any image.
+            proxy_auth: Credentials for the proxy, in any form that `auth` takes.
         Raises:
             TypeError: A callback is not callable. Every other bad value arrives through on_error (contract 2.3).
         """
@@ -168,7 +170,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         options = Options(  # by position, in the order of its fields: see there
             url, decode, ca_file, verify, chunk_size, req_body, req_headers, method, file_path, proxy_host, proxy_port,
             proxy_headers, user_agent, cookies, auth, client_cert, ssl_context, follow_redirects, retries, trust_env,
-            params, json, files, progress_interval, max_size, resume, checksum, expect_type,
+            params, json, files, progress_interval, max_size, resume, checksum, expect_type, proxy_auth,
         )  # fmt: skip
         call.submit(call.shared.complete(options).detached())
 
@@ -192,6 +194,8 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         Raises:
             BaseException: What a callback raised.
         """
+        from urlrequest._delivery.waiting import wait_for  # a program with an event loop waits for nothing
+
         return wait_for([self._urlrequest_call.mailbox], delay=delay, timeout=timeout)
 
     def __await__(self) -> Generator[Any, Any, UrlRequest]:
@@ -255,7 +259,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
             try:
                 return parse_json(result)
             except ValueError:
-                return result  # text that is no JSON stays text (contract 4.2)
+                return result  # text that is not JSON stays text (contract 4.2)
         return result
 
     # Names that programs written for Kivy use (contract 1.4)
@@ -265,5 +269,5 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         return self.get_connection_for_scheme(scheme)
 
     def _dispatch_result(self, dt: float | None = None) -> None:  # noqa: ARG002 - Kivy's clock passes it
-        """Deliver what is pending on this thread, as Kivy's clock calls it."""
+        """Run the pending callbacks on this thread; it has the signature that Kivy's clock calls."""
         self._urlrequest_call.mailbox.deliver_all()

@@ -31,7 +31,7 @@ class _Alias:
 
 
 class ResponseAttributes:
-    """Most of them are set in the same step that runs the terminal callback (contract 3.4)."""
+    """Attributes of the response and the outcome; most are set right before the terminal callback (contract 3.4)."""
 
     _urlrequest_call: Call
 
@@ -67,7 +67,7 @@ class ResponseAttributes:
 
     @property
     def error(self) -> BaseException | None:
-        """The exception that ended the request; None until it is finished, and without an error."""
+        """The exception that ended the request; None before it is finished, and if there was no error."""
         return self._urlrequest_call.error
 
     @property
@@ -89,11 +89,11 @@ class ResponseAttributes:
         """Parse the body as JSON, whatever its type.
 
         Raises:
-            ValueError: It is no JSON, or there is no body yet.
+            ValueError: It is not JSON, or there is no body yet.
         """
         content = self._urlrequest_call.content
         if content is None:
-            raise ValueError("there is no body")
+            raise ValueError("the request has no body yet, or ended without one")
         return parse_json(content)
 
     @property

@@ -1,4 +1,4 @@
-"""Session: requests that belong together: their connections, worker threads, cookies, limits and settings.
+"""Session: requests that share connections, worker threads, cookies, limits and settings.
 
 Thread safety. The settings are one reference each, which the constructor of a request reads; the rest is `Shared`'s. A
 session may be used from any thread.
@@ -6,24 +6,28 @@ session may be used from any thread.
 
 from __future__ import annotations
 
+import sys
+
 from .active import cancel_requests
 from .request import UrlRequest
 from .shared import MAX_REQUESTS, Shared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from http.cookiejar import CookieJar
     from types import TracebackType
     from typing import Any
 
     from typing_extensions import Self
 
     from urlrequest._engine.options import Options
+    from urlrequest._http.cookie_jar import JarStore
     from urlrequest.hooks import Hook
+
+    from .cookie_store import CookieStore
 
 __all__ = ["Session"]
 
-_SETTINGS = {  # options that a session sets for its requests, and the value that leaves each as it is
+_SETTINGS = {  # options that a session sets for its requests, and the value of each that sets nothing
     "ca_file": None,
     "client_cert": None,
     "ssl_context": None,
@@ -35,6 +39,7 @@ _SETTINGS = {  # options that a session sets for its requests, and the value tha
     "retries": 0,
     "user_agent": None,
     "auth": None,
+    "proxy_auth": None,
 }
 
 
@@ -47,8 +52,10 @@ class Session(Shared):
     Attributes:
         base_url: What a request's URL is relative to.
         headers: Headers for every request.
-        timeout, deadline, ca_file, verify, client_cert, ssl_context, proxy_host, proxy_port, proxy_headers, trust_env,
-            follow_redirects, retries, hook, user_agent, auth: As the parameters of `UrlRequest`.
+        timeout, deadline, follow_redirects, retries, hook, user_agent, auth: As the parameters of `UrlRequest`.
+        ca_file, verify, client_cert, ssl_context: As the parameters of `UrlRequest`.
+        proxy_host, proxy_port, proxy_headers, proxy_auth, trust_env: As the parameters of `UrlRequest`.
+        tcp_keepalive: As the parameter.
     """
 
     def __init__(
@@ -72,18 +79,22 @@ class Session(Shared):
         hook: Hook | None = None,
         user_agent: str | None = None,
         auth: Any = None,
+        proxy_auth: Any = None,
         max_requests: int = MAX_REQUESTS,
         max_per_host: int | None = None,
         max_idle: int | None = None,
+        tcp_keepalive: float | None = None,
     ) -> None:
         """Make a session; it opens nothing yet.
 
         Args:
-            cookies: A `http.cookiejar.CookieJar` to use, or cookies as str or dict to send with every request; cookies
-                that servers set are kept in any case.
+            cookies: A `CookieStore` or a `http.cookiejar.CookieJar` to use, or cookies as str or dict to send with
+                every request; cookies that servers set are kept in any case.
             max_requests: How many requests run at a time; the others are queued in order, without a thread.
             max_per_host: How many of them for one host; None: no limit.
             max_idle: How many idle connections are kept; None: `max_requests`, but 64 at the least.
+            tcp_keepalive: After how many seconds without a word the system asks whether the peer of a connection is
+                still there; 0: never; None: as `defaults` says (30). It counts for new connections.
         Raises:
             ValueError: A limit is below 1 (max_idle: below 0).
         """
@@ -91,22 +102,19 @@ class Session(Shared):
         self.ca_file, self.verify, self.client_cert, self.ssl_context = ca_file, verify, client_cert, ssl_context
         self.proxy_host, self.proxy_port, self.proxy_headers = proxy_host, proxy_port, proxy_headers
         self.trust_env, self.follow_redirects, self.retries = trust_env, follow_redirects, retries
-        self.hook, self.user_agent, self.auth = hook, user_agent, auth
-        # Here, since it brings urllib.request along, which a plain request does not need.
-        from http.cookiejar import CookieJar, DefaultCookiePolicy
+        self.hook, self.user_agent, self.auth, self.proxy_auth = hook, user_agent, auth, proxy_auth
+        self.tcp_keepalive = tcp_keepalive
+        from .cookie_store import CookieStore  # here, since requests without a session keep no cookies
 
-        from urlrequest._http.cookies import CookieStore
-
-        self._cookie_text = None if isinstance(cookies, CookieJar) else cookies
-        # Strict: no cookie for all of co.uk and its like.
-        own_jar = CookieJar(DefaultCookiePolicy(strict_domain=True))
-        self._jar = cookies if isinstance(cookies, CookieJar) else own_jar
-        super().__init__(max_requests, max_per_host, max_idle, CookieStore(self._jar))
+        given = _as_store(cookies)
+        self._cookies = CookieStore() if given is None else given
+        self._cookie_text = cookies if given is None else None
+        super().__init__(max_requests, max_per_host, max_idle, self._cookies)
 
     @property
-    def cookies(self) -> CookieJar:
-        """The cookies that servers have set."""
-        return self._jar
+    def cookies(self) -> CookieStore | Any:
+        """The `CookieStore` of the cookies that servers have set; or the CookieJar that the session was given."""
+        return getattr(self._cookies, "jar", self._cookies)
 
     def request(self, url: str, *arguments: Any, **options: Any) -> UrlRequest:
         """Make a request of this session; the arguments are those of `UrlRequest`."""
@@ -143,8 +151,24 @@ class Session(Shared):
         if options.proxy_host is not None:  # a proxy of its own
             settings.pop("proxy_port", None)
             settings.pop("proxy_headers", None)
+            settings.pop("proxy_auth", None)
         if options.verify is True:  # as it is when it is not given
             settings["verify"] = self.verify
         settings["base_url"], settings["session_headers"] = self.base_url, self.headers
         settings["session_cookies"] = self._cookie_text
         return options._replace(**settings)
+
+
+def _as_store(cookies: Any) -> CookieStore | JarStore | None:
+    """What keeps the cookies, where the program gives it."""
+    from .cookie_store import CookieStore  # as above
+
+    if isinstance(cookies, CookieStore):
+        return cookies
+    # Whoever has a jar has imported its class, and with it urllib.request, which other programs do not need.
+    module = sys.modules.get("http.cookiejar")
+    if module is not None and isinstance(cookies, module.CookieJar):
+        from urlrequest._http.cookie_jar import JarStore
+
+        return JarStore(cookies)
+    return None

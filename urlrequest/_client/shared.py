@@ -1,31 +1,27 @@
-"""Shared: what the requests of a session share, and the two things that all requests share.
+"""Shared: what the requests of a session share.
 
 A session is a `Shared` with settings; `default_session` is one without. Requests know this class only.
 
 Thread safety. The limits and `hook`, `timeout`, `deadline`, `is_closed` are one reference each, which the constructor
-of a request reads; `workers`, `pool`, `cookie_store` and `timer` guard themselves.
+of a request reads; `workers`, `pool` and `cookie_store` guard themselves.
 """
 
 from __future__ import annotations
 
 import weakref
 
-from urlrequest._concurrency.timer import TimerThread
 from urlrequest._concurrency.worker_pool import WorkerPool
 from urlrequest._engine.pool import MAX_IDLE, Pool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from urlrequest._engine.observer import CookieStore
     from urlrequest._engine.options import Options
-    from urlrequest._http.cookies import CookieStore
     from urlrequest.hooks import Hook
 
-__all__ = ["MAX_REQUESTS", "Shared", "check_session", "default_session", "sessions", "timer"]
+__all__ = ["MAX_REQUESTS", "Shared", "check_session", "default_session", "sessions"]
 
 MAX_REQUESTS = 64  # running at once, unless a session sets another limit
-
-timer = TimerThread()
-"""Keeps the deadlines of queued requests, of all sessions."""
 
 sessions: weakref.WeakSet[Shared] = weakref.WeakSet()
 """All sessions, the default one too, for the end of the process and for a forked child."""
@@ -36,6 +32,7 @@ class Shared:
 
     Attributes:
         hook, timeout, deadline: For requests that are given none.
+        tcp_keepalive: For new connections; None: that of `defaults`.
         base_url: What a request's URL is relative to, or None.
         cookie_store: The session's cookies; None: it keeps none.
         is_closed: New requests are refused.
@@ -46,6 +43,7 @@ class Shared:
     hook: Hook | None = None
     timeout: float | None = None
     deadline: float | None = None
+    tcp_keepalive: float | None = None
     base_url: str | None = None
     is_closed = False
 
@@ -102,6 +100,8 @@ class Shared:
         """Start afresh. In a forked child."""
         self.workers.reset_after_fork()
         self.pool.reset_after_fork()
+        if self.cookie_store is not None:
+            self.cookie_store.reset_after_fork()
 
 
 def check_session(session: object) -> None:

@@ -17,7 +17,7 @@ __all__ = ["ThreadFacade"]
 
 
 class ThreadFacade(threading.Thread):
-    """A Thread to its user, started when it was made (contract 2.2).
+    """The interface of a Thread that was started when it was made (contract 2.2).
 
     Thread's own constructor is never called. It would make an event, a lock and a weak reference for a thread that is
     never started: more than a quarter of the memory of a queued request (measured: 1.7 of 5.0 KB).
@@ -27,7 +27,7 @@ class ThreadFacade(threading.Thread):
     name = ""  # Thread's own is a property of what its constructor makes
 
     def start(self) -> NoReturn:
-        """Raise RuntimeError: a request has started when it was made."""
+        """Raise RuntimeError: a request starts when it is made."""
         raise RuntimeError("a request starts when it is made; start() must not be called")
 
     def is_alive(self) -> bool:

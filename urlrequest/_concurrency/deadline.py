@@ -1,14 +1,34 @@
 """Points in time. A number of seconds becomes one where a request begins, so that no later step adds up intervals.
 
-Only `time.monotonic()` is used: setting the system's clock changes nothing.
+Deadlines are on `time.monotonic()`: setting the system's clock changes nothing. It may stand still while the machine
+sleeps. What the other side counts too, as the time that a connection is idle, is on `suspend_clock()`.
 """
 
 from __future__ import annotations
 
 import sys
+import time
+from functools import partial
 from time import monotonic
 
-__all__ = ["NO_DEADLINE", "Deadline", "check_seconds", "earliest"]
+__all__ = ["NO_DEADLINE", "Deadline", "check_seconds", "earliest", "suspend_clock"]
+
+
+def _find_suspend_clock() -> partial[float] | None:
+    """The clock that goes on while the machine sleeps; None: `time.monotonic()` does, or there is none that does."""
+    # Linux has CLOCK_BOOTTIME; the CLOCK_MONOTONIC of macOS goes on, but `time.monotonic()` is another clock there.
+    number = getattr(time, "CLOCK_MONOTONIC" if sys.platform == "darwin" else "CLOCK_BOOTTIME", None)
+    if number is None:
+        return None
+    try:
+        time.clock_gettime(number)
+    except OSError:  # an old kernel, or a sandbox
+        return None
+    return partial(time.clock_gettime, number)
+
+
+suspend_clock = _find_suspend_clock() or monotonic
+"""Seconds since some moment, the time that the machine was suspended included where the system counts it."""
 
 
 def check_seconds(name: str, value: object) -> float | None:

@@ -1,4 +1,4 @@
-"""Two small synchronisers, each made of one lock: an atomic flag, and a signal that one thread sleeps on.
+"""Two synchronisation primitives, each made of one lock: an atomic flag, and a signal that one thread sleeps on.
 
 The ones of `threading` would do the same, but `Event` and `Condition` take locks in Python code, so that a signal
 handler which interrupts them could wait for ever; and they cost several times as much. These are on the path of every

@@ -1,7 +1,8 @@
-"""TimerThread: runs a callback at a deadline, for a request that is queued and so has no thread.
+"""TimerThread: runs a callback at a time, for what has no thread.
 
-Such a deadline must be kept, too (contract 15.2). One daemon thread sleeps until the earliest of them, and ends when
-there is none left.
+A request that is queued has none, and its deadline must be kept, too (contract 15.2); nor has an idle connection, which
+must be closed when its time is up (contract 17.10). One daemon thread sleeps until the earliest of these times, and
+ends when there is none left.
 
 Thread safety. `_lock` guards `_is_running` and the thread's decision to end. `cancel()` takes no lock, since a
 canceller may have interrupted the thread that holds it (in a signal handler): taking a key out of `_calls` is atomic,
@@ -24,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-__all__ = ["TimerThread"]
+__all__ = ["TimerThread", "timer"]
 
 
 class TimerThread:
@@ -72,16 +73,24 @@ class TimerThread:
     def _run(self) -> None:
         while self._is_needed():
             self._next = inf
-            calls = list(self._calls.items())
-            now = monotonic()
-            due = [key for key, (when, _) in calls if when <= now]
-            for key in due:
-                found = self._calls.pop(key, None)
-                if found is not None:
-                    found[1]()
-            if calls and not due:
-                self._next = min(when for _, (when, _) in calls)
-                self._changed.wait(self._next - now)
+            end = self._make_due_calls()
+            if end is not None:
+                self._next = end
+                self._changed.wait(end - monotonic())
+
+    def _make_due_calls(self) -> float | None:
+        """Make the calls whose time has come; without any, return when the next one is due.
+
+        A thread that sleeps refers to no call, so that one which is cancelled keeps nothing alive.
+        """
+        calls = list(self._calls.items())
+        now = monotonic()
+        due = [key for key, (when, _) in calls if when <= now]
+        for key in due:
+            found = self._calls.pop(key, None)
+            if found is not None:
+                found[1]()
+        return min(when for _, (when, _) in calls) if calls and not due else None
 
     def _is_needed(self) -> bool:
         with self._lock:
@@ -91,3 +100,7 @@ class TimerThread:
     def reset_after_fork(self) -> None:
         """Start afresh. In a forked child, where the thread does not live on."""
         self._reset()
+
+
+timer = TimerThread()
+"""The one of this process."""

@@ -1,8 +1,8 @@
 """Wakers: what wakes a sleeping thread, or an event loop that watches a descriptor.
 
-All have the same vocabulary: `wake()` from any thread, `drain()` once awake. A worker sleeps on its sockets and the
+All have the same methods: `wake()` from any thread, `drain()` once awake. A worker sleeps on its sockets and the
 descriptor of a waker (see `_net.cancel_scope`), and Tk can watch such a descriptor. A thread that waits for requests
-sleeps on the waker alone (`sleep()`): on an `EventFdWaker` where the system has such a thing, else on a `LockWaker`.
+sleeps on the waker alone (`sleep()`): on an `EventFdWaker` where the system has eventfds, else on a `LockWaker`.
 Writing to a descriptor releases the GIL, so that the woken thread can run at once; releasing a lock does not, and the
 woken thread would have to sleep once more (measured on one core: three changes of threads for each request instead of
 seven, 6 of 80 us).
@@ -89,7 +89,7 @@ class EventFdWaker:
             self.drain()
 
     def reopen_after_fork(self) -> None:
-        """Have a new eventfd under the same number. In a forked child, which shares the old one with the parent."""
+        """Put a new eventfd in the place of the old one, which a forked child shares with the parent."""
         os.close(self.descriptor)  # first, as there may be no room for one more
         event = _open_eventfd()
         if event != self.descriptor:
@@ -194,7 +194,7 @@ def take_waker() -> DescriptorWaker:
 
 
 def return_waker(waker: DescriptorWaker) -> None:
-    """Let others use a waker; who has had it must not sleep on it any more."""
+    """Let other threads use a waker; the caller must not sleep on it any more."""
     _spare.append(waker)
 
 
@@ -212,7 +212,7 @@ class borrowed_waker:  # noqa: N801 - read as a function: `with borrowed_waker()
             try:
                 waker = take_waker()
             except OSError:
-                pass  # no descriptor is left; the thread must still hear of the requests that fail because of that
+                pass  # no descriptor is left; requests fail because of that, and the thread must be woken for them
         self._waker: ThreadWaker = waker if isinstance(waker, EventFdWaker) else LockWaker()
         return self._waker
 

@@ -1,4 +1,4 @@
-"""WorkerPool: at most so many jobs run at once; the others wait in order, without a thread of their own.
+"""WorkerPool: runs a limited number of jobs at once; the others wait in order, without a thread of their own.
 
 A worker that has finished a job takes the next one, or sleeps for a while in case one comes: waking it costs a tenth of
 what starting a thread costs. Only this module knows which thread runs a job.
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
             ...
 
         def run(self) -> None:
-            """Do the job, on a worker, all that may take long included. Must not raise."""
+            """Do the job on a worker, with everything that may take long. Must not raise."""
             ...
 
         def announce(self) -> None:
-            """Announce that the job is done. Its worker calls this when it is free for whatever is submitted then."""
+            """Announce that the job is done. Its worker is free again by then, for a job that this submits."""
             ...
 
 
@@ -96,7 +96,7 @@ class _Worker:
         task = self.take_task()
         while task is not None:
             host, job = task.host, task.job
-            assert job is not None, "what has a slot is not removed"
+            assert job is not None, "a job that has a slot cannot be removed"
             job.run()
             task = self._pool.next_task(self, host)
             job.announce()
@@ -125,7 +125,7 @@ class WorkerPool:
         self._running_at: dict[str, int] = {}
         self._idle: list[_Worker] = []
         self._is_shut_down = False
-        self._waiting: dict[Job, _Task] = {}  # those that nobody has removed
+        self._waiting: dict[Job, _Task] = {}  # jobs without a slot that were not removed
         self._queue: list[tuple[int, _Task]] = []  # a heap, by arrival
         # Heaps of the jobs whose turn came when their host had no free slot.
         self._held_by_host: dict[str, list[tuple[int, _Task]]] = {}
@@ -168,7 +168,7 @@ class WorkerPool:
 
     def _enqueue(self, task: _Task) -> None:
         assert self._lock.locked()
-        assert task.job is not None, "nobody can have removed what was not in the queue"
+        assert task.job is not None, "a job cannot be removed before it is in the queue"
         self._waiting[task.job] = task
         heappush(self._queue, (task.arrival, task))
         entries = len(self._queue) + sum(map(len, self._held_by_host.values()))

@@ -34,11 +34,12 @@ class Body:
         length: Bytes in all; None: unknown, so they are sent in chunks (RFC 9112, section 7.1).
         content_type: The type of the content when the user names none.
         is_replayable: The content can be read a second time.
+        is_begun: The sender has begun to read the content.
         on_sent: The sender calls it with the number of bytes sent so far, and whether these are all: before the first
             byte, after each piece, and at the end, when the system has taken the last one. None: no calls.
     """
 
-    __slots__ = ("content_type", "is_replayable", "length", "on_sent", "pieces")
+    __slots__ = ("content_type", "is_begun", "is_replayable", "length", "on_sent", "pieces")
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class Body:
         self.length = length
         self.content_type = content_type
         self.is_replayable = is_replayable
+        self.is_begun = False
         self.on_sent: Callable[[int, bool], None] | None = None
 
 
@@ -88,9 +90,17 @@ def make_json_body(value: Any) -> Body:
     Raises:
         TypeError, ValueError: The value cannot be written as JSON.
     """
+    return _whole(_json_text(value).encode(), "application/json")
+
+
+def _json_text(value: Any) -> str:
+    """JSON text as other programs read it: NaN and infinities are none (RFC 8259, section 6)."""
     import json  # most requests send no JSON
 
-    return _whole(json.dumps(value).encode(), "application/json")
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError as error:
+        raise ValueError(f"the body cannot be written as JSON: {error}") from None
 
 
 def _memory_of(source: Any) -> memoryview | None:
@@ -122,12 +132,10 @@ def _whole(octets: bytes | memoryview, content_type: str | None = None) -> Body:
 def _dict_body(fields: Mapping[Any, Any], content_type: str | None, charset: str) -> Body:
     media_type = (content_type or "").partition(";")[0].strip().lower()
     if media_type == "application/json" or media_type.endswith("+json"):
-        import json  # most requests send no JSON
+        return _whole(_json_text(fields).encode(charset))
+    from .form import encode_form  # few requests send a form
 
-        return _whole(json.dumps(fields).encode(charset))
-    from urllib.parse import urlencode
-
-    return _whole(urlencode(fields, doseq=True).encode("ascii"), "application/x-www-form-urlencoded")
+    return _whole(encode_form(fields, "req_body").encode("ascii"), "application/x-www-form-urlencoded")
 
 
 def _list_body(items: list[Any] | tuple[Any, ...], charset: str) -> Body:
@@ -153,7 +161,8 @@ def _file_body(file: Any, charset: str) -> Body:
         return Body(lambda: _read(file, None, charset), None)
     length = _length_of(file)
     if length is None:
-        return Body(lambda: _read(file, None, charset), None)
+        length = _said_length(file)
+        return Body(lambda: _read(file, length, charset), length)
     position = file.tell()
     return Body(lambda: _read_from(file, position, length, charset), length, is_replayable=True)
 
@@ -168,6 +177,25 @@ def _length_of(file: Any) -> int | None:
     except (AttributeError, OSError, ValueError):
         return None
     return max(0, int(end) - int(position))
+
+
+def _said_length(file: Any) -> int | None:
+    """Bytes of a file that cannot seek, as its `len()` or its attribute `len` says; None where it says nothing.
+
+    Objects that make a form while they are read have one of these, as do files behind a progress bar.
+    """
+    length: Any
+    try:
+        length = len(file)
+    except (TypeError, ValueError, OverflowError):
+        length = getattr(file, "len", None)
+    if isinstance(length, bool) or not isinstance(length, int) or length < 0:
+        return None
+    try:
+        position = int(file.tell())
+    except (AttributeError, TypeError, OSError, ValueError):
+        position = 0
+    return max(0, length - position)
 
 
 def _read_from(file: Any, position: int, length: int, charset: str) -> Iterator[bytes]:

@@ -233,7 +233,7 @@ class _DeflateStage(_Stage):
 class _BrotliStage(_Stage):
     def _begin(self, start: bytes) -> bytes:
         if self._ended:
-            raise ContentDecodingError("the br coding has data after its end")
+            raise ContentDecodingError("the br coding has bytes after its end")
         return super()._begin(start)
 
 

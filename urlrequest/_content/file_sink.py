@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from urlrequest._http.response_head import ResponseHead
 
-__all__ = ["FileSink", "check_file_path", "try_call"]
+__all__ = ["FileSink", "check_file_path", "replace_file", "try_call"]
 
 # The disk itself refuses. Any other error of a call that a download can do without is the file system's own matter.
 _DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EIO, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)})
@@ -179,7 +179,7 @@ class FileSink(Sink):
 
     def _put_in_place(self) -> None:
         self._close()
-        _replace(self._temporary, self._path)
+        replace_file(self._temporary, self._path)
         self._temporary = ""
 
     def _close(self) -> None:
@@ -259,7 +259,8 @@ def _mode_of(path: str) -> int | None:
     return stat.S_IMODE(mode)
 
 
-def _replace(temporary: str, path: str) -> None:
+def replace_file(temporary: str, path: str) -> None:
+    """Put a file in the place of another, in one step."""
     attempts = 3 if sys.platform == "win32" else 1
     for attempt in range(attempts):
         try:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urlrequest._http.fields import read_pairs
 
 from .body import Body, make_body
+from .form import read_entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,8 +42,8 @@ def make_multipart(files: object, fields: object) -> Body:
         TypeError: One of them is of another type. OSError: A file cannot be read.
     """
     boundary = f"urlrequest-{os.urandom(16).hex()}"
-    body_parts = [_field(name, value) for name, value in _pairs(fields, "with files, req_body")]
-    body_parts += [_file(name, source) for name, source in _pairs(files, "files")]
+    body_parts = [_field(name, value) for name, value in read_entries(fields, "with files, req_body")]
+    body_parts += [_file(name, source) for name, source in _file_pairs(files)]
     opening, end = f"--{boundary}\r\n".encode(), f"--{boundary}--\r\n".encode()
     lengths = [each.content.length for each in body_parts]
     total = None
@@ -60,19 +61,19 @@ def make_multipart(files: object, fields: object) -> Body:
     return Body(pieces, total, f"multipart/form-data; boundary={boundary}", is_replayable=is_replayable)
 
 
-def _pairs(given: Any, what: str) -> list[tuple[str, Any]]:
+def _file_pairs(files: Any) -> list[tuple[str, Any]]:
     pairs: list[tuple[str, Any]] = []
-    for name, value in read_pairs(given, what):
+    for name, value in read_pairs(files, "files"):
         if not isinstance(name, str):
-            raise TypeError(f"{what} has a name of type {type(name).__name__}; text is needed")
-        # A list of values is one field for each, as in a form.
+            raise TypeError(f"files has a name of type {type(name).__name__}; text is needed")
+        # A list of files is one part for each, as in a form.
         pairs.extend((name, single) for single in (value if isinstance(value, list) else [value]))
     return pairs
 
 
-def _field(name: str, value: Any) -> _BodyPart:
-    text = value if isinstance(value, str | bytes) else str(value)
-    return _BodyPart(f'Content-Disposition: form-data; name="{_quoted(name)}"\r\n\r\n'.encode(), make_body(text, None))
+def _field(name: bytes, value: bytes) -> _BodyPart:
+    quoted = _quoted(name.decode("utf-8", "surrogateescape"))
+    return _BodyPart(f'Content-Disposition: form-data; name="{quoted}"\r\n\r\n'.encode(), make_body(value, None))
 
 
 def _file(name: str, source: Any) -> _BodyPart:

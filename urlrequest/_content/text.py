@@ -15,6 +15,8 @@ import codecs
 import re
 from functools import cache, lru_cache
 
+from urlrequest._http.fields import TCHARS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from json import JSONDecoder
@@ -96,6 +98,9 @@ _MAX_CACHED = 256  # characters; a longer Content-Type is parsed each time
 
 # A parameter of a media type (RFC 9110, section 5.6.6), or something else up to the next semicolon.
 _PARAMETER = r';[ \t]*([^;="\s]*)[ \t]*(?:=[ \t]*("(?:[^"\\]|\\.)*"|[^;]*))?'
+
+# One of several types in a list: up to a comma that is not within quotes.
+_ONE_TYPE = r'(?:"(?:[^"\\]|\\.)*"?|[^,"])+'
 
 _BINARY_TYPES = frozenset({"binary/octet-stream", "model/gltf-binary"})
 _BINARY_KINDS = frozenset({"image", "audio", "video", "font"})
@@ -263,10 +268,31 @@ class _Kind:
     __slots__ = ("encoding", "is_binary", "is_json")
 
     def __init__(self, content_type: str) -> None:
+        if "," in content_type:
+            content_type = _last_type(content_type)
         media_type = content_type.partition(";")[0].strip().lower()
         self.is_binary = _is_binary(media_type)
         self.is_json = media_type == "application/json"
         self.encoding = _find_codec(find_charset(content_type))  # None: its charset is unknown here
+
+
+def _last_type(content_type: str) -> str:
+    """Of several types the last valid one, with the charset of one like it before (WHATWG Fetch, section 2.2.2).
+
+    Args:
+        content_type: The values of repeated fields, joined with commas.
+    """
+    found, essence, charset = "", "", None
+    for value in re.findall(_ONE_TYPE, content_type):
+        this = value.partition(";")[0].strip(" \t").lower()
+        if not re.fullmatch(f"{TCHARS}/{TCHARS}", this) or this == "*/*":
+            continue
+        own = find_charset(value)
+        charset = charset if this == essence and own is None else own
+        found, essence = value, this
+    if not found:
+        return content_type
+    return f"{found};charset={charset}" if charset and find_charset(found) is None else found
 
 
 def _kind_of(content_type: str | None) -> _Kind:

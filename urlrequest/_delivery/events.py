@@ -137,7 +137,7 @@ class Cancel(Outcome):
 
 
 def answer_class(status: int) -> type[Answer]:
-    """Which callback a final status is for (contract 3.3)."""
+    """Return the class of the outcome, and so the callback, for a final status (contract 3.3)."""
     if 200 <= status < 300 or status == 101:
         return Success
     if 300 <= status < 400:

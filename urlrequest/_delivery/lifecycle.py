@@ -1,11 +1,11 @@
 """The state of one request, and which thread may change it.
 
 `TRANSITIONS` holds every move there is. The worker moves a request up to SETTLED, the dispatch thread moves it on to
-FINISHED. A canceller settles it from any state that is not FINISHED: then the outcome is `Cancel`, and what the worker
-says later counts for nothing. While the outcome is undelivered, a cancel takes its place.
+FINISHED. A canceller settles it from any state that is not FINISHED: then the outcome is `Cancel`, and an outcome that
+the worker offers later is ignored. A cancel also replaces an outcome that is not delivered yet.
 
-Thread safety. `_progress` and `_outcome` are the worker's, `_final` and `is_finished` those of the holder of the turn
-to deliver (see `mailbox`); each is one reference. `_decided` is a lock that is tried.
+Thread safety. `_progress` and `_outcome` belong to the worker, `_final` and `is_finished` to the holder of the turn to
+deliver (see `mailbox`); each is one reference. `_decided` is a lock that is tried.
 
 Invariants:
     LIFECYCLE-1  Exactly one outcome is delivered. The thread that acquires `_decided` decides it: a canceller, or the

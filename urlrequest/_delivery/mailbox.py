@@ -64,7 +64,7 @@ MAX_CHUNK_BYTES = 1024 * 1024  # bytes of a body that may wait for on_chunk
 
 
 class _Detached:
-    """Stands in for the receiver once the request is over, and is asked no more than this.
+    """Stands in for the receiver once the request is over; a mailbox uses nothing else of it then.
 
     It is cancelled: a thread that takes the turn when the request is over has nothing left to deliver.
     """
@@ -110,7 +110,7 @@ class Mailbox(QueueEntry):
     def __init__(self, receiver: Receiver, queue: DispatchQueue) -> None:
         super().__init__(queue)
         self._receiver = receiver
-        # Lists, not deques: they hold little as a rule, and an empty deque takes more than all the rest of this.
+        # Lists, not deques: they are short as a rule, and an empty deque takes more memory than the rest of a mailbox.
         self._subscriptions: list[Subscription] = []  # of the threads that wait
         self._runs: list[ProgressRun | Chunk] = []
         self._chunks_posted = self._bytes_posted = 0  # counted by the worker
@@ -206,7 +206,7 @@ class Mailbox(QueueEntry):
 
     @property
     def _undelivered(self) -> int:
-        """How many progress events there are; to the worker, which looks while they are delivered, not too few."""
+        """How many progress events are undelivered; the worker may see too many meanwhile, but not too few."""
         return self._posted - self._delivered + self._current.count
 
     @property
@@ -216,12 +216,12 @@ class Mailbox(QueueEntry):
 
     @property
     def pending_count(self) -> int:
-        """How many events there are to deliver, about."""
+        """Roughly how many events there are to deliver."""
         chunks = self._chunks_posted - self._chunks_delivered
         return self._undelivered + chunks + self._receiver.lifecycle.is_settled
 
     def ends_for(self, thread: int) -> bool:
-        """Whether a thread that waits need wait no longer; inside a terminal callback it must not (contract 6.3)."""
+        """Whether a thread need not wait any longer; inside a terminal callback it must not (contract 6.3)."""
         return self.is_over or (self.is_ending and self._owner == thread)
 
     def deliver_batch(self, most: int, until: float | None) -> int:
@@ -257,7 +257,7 @@ class Mailbox(QueueEntry):
             self._look_again(subscription)
 
     def _look_again(self, subscription: Subscription | None) -> None:
-        """Announce what came while events were delivered (MAILBOX-1), or the end, which this thread knows of."""
+        """Announce what came while events were delivered (MAILBOX-1), or the end, which this thread has seen itself."""
         if self.is_over:
             self.announce(but=subscription)
         elif self.is_ready:
@@ -284,9 +284,10 @@ class Mailbox(QueueEntry):
         return 1
 
     def _close(self) -> None:
-        """Nothing will be delivered any more: without the request, which refers to its mailbox, both die when they can.
+        """End the delivery, and drop the reference to the call, which refers to its mailbox.
 
-        Collecting them later, with bodies of many megabytes, would hold up the loop for a tenth of a second.
+        Without this cycle both are freed at once. The garbage collector would free them later, with bodies of many
+        megabytes, and hold up the loop for a tenth of a second.
         """
         self.is_over = True
         self._receiver = _DETACHED
@@ -302,7 +303,7 @@ class Mailbox(QueueEntry):
                 self._chunks_delivered += 1
                 self._receiver.deliver_chunk(following.chunk)
                 return 1
-            self._current = following  # before it is counted as delivered: never are fewer counted than there are
+            self._current = following  # before it is counted as delivered, so that no event is missing from the count
             self._delivered += following.count
         return self._receiver.deliver_progress(self._current, most, until)
 
@@ -315,7 +316,7 @@ class Mailbox(QueueEntry):
             subscription.enqueue()
 
     def unsubscribe(self, subscription: Subscription) -> None:
-        """End a subscription, or one that has not begun; other threads are woken for what is left to deliver."""
+        """End a subscription, begun or not; other threads are woken for what is left to deliver."""
         try:
             self._subscriptions.remove(subscription)
         except ValueError:

@@ -33,7 +33,7 @@ MAX_BATCH = 64  # events of one request before the next one's turn
 
 
 class QueueEntry:
-    """What can be in one queue; it is there while there is something to deliver."""
+    """An entry of one queue; it is in the queue while it has something to deliver."""
 
     __slots__ = ("_queue", "_queued")
 
@@ -55,7 +55,7 @@ class QueueEntry:
 
         @property
         def pending_count(self) -> int:
-            """How many events there are to deliver, about."""
+            """Roughly how many events there are to deliver."""
             ...
 
         def deliver_batch(self, most: int, until: float | None) -> int:
@@ -130,7 +130,7 @@ class DispatchQueue:
                 return
 
     def _arm(self) -> bool:
-        """Send a wake-up if there is something to deliver and none is on its way; whether there is something."""
+        """Send a wake-up if something is to be delivered and none is on its way; return whether something is."""
         if not self._ready:
             return False
         if not self._is_armed.test_and_set():

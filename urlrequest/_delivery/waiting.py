@@ -45,14 +45,14 @@ class Subscriber:
     __slots__ = ("_ended", "_mailboxes", "_queue", "unfinished")
 
     def __init__(self, mailboxes: Iterable[Mailbox], wakeup: Callable[[], None]) -> None:
-        """Make it.
+        """Make a subscriber; the subscriptions begin with the `with` statement.
 
         Args:
             wakeup: Wakes the thread or the task when there is something to deliver. Called on any thread.
         """
         self._mailboxes = mailboxes
         self._queue = DispatchQueue(wakeup)
-        self._ended: list[Mailbox] = []  # found over since the last `deliver()`
+        self._ended: list[Mailbox] = []  # whose requests have ended since the last `deliver()`
         self.unfinished: dict[Mailbox, Subscription] = {}
 
     def __enter__(self) -> Self:

@@ -5,6 +5,9 @@ by the server: then the request is sent again at once, over a new one. And the u
 again after a pause, when an attempt failed in a way that may pass. Either happens only to a request that does no harm
 when it is repeated, and before the user has heard of any response.
 
+It is also sent again when a server or a proxy asks for credentials and `auth` has an answer, over the same connection
+if that goes on: with some schemes the connection is what logs in.
+
 Runs on the worker. A connection belongs to one exchange from `Lease()` to the end of its `with` block.
 
 Invariant:
@@ -15,18 +18,19 @@ Invariant:
 from __future__ import annotations
 
 import http.client
-import ssl
 from contextlib import suppress
 
 from urlrequest._defaults import defaults
 from urlrequest._http.framing import idle_time, says_close
-from urlrequest._http.retry import back_off, is_worth_retrying, may_repeat, retry_after, wants_retry
+from urlrequest._http.retry import back_off, is_end, is_worth_retrying, may_repeat, retry_after, wants_retry
 from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
 from urlrequest._http1.response_reader import Response
-from urlrequest.errors import IncompleteContent
+from urlrequest._net.connect import check_keepalive
+from urlrequest.errors import IncompleteContent, ProtocolError
 
+from .places import Wait, close_idle
 from .plan import request_line_and_fields
-from .pool import MAX_IDLE_TIME
+from .pool import AFTER_HEAD, AFTER_STATUS, MAX_IDLE_TIME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from urlrequest._content.body import Body
+    from urlrequest._http.challenges import Responder
     from urlrequest._http.fields import Fields
     from urlrequest._http.response_head import ResponseHead
     from urlrequest._http1.response_reader import ResponseLike
@@ -44,11 +50,12 @@ if TYPE_CHECKING:
 
     from .observer import Shared
     from .plan import PreparedRequest
-    from .pool import Pool
 
 __all__ = ["Exchange", "Lease", "pause_after_break", "send_request"]
 
 MAX_DISCARDED = 16 * 1024  # bytes of a body that nobody wants and that are read to keep the connection
+MAX_REFUSED = 64 * 1024  # bytes of a body after whose refusal the connection is kept
+MAX_DRAINED = 256 * 1024  # bytes of the body of a challenge; some schemes need the connection for the answer
 REQUEST_TIMEOUT = 408
 
 
@@ -82,8 +89,10 @@ class Exchange:
     ) -> None:
         if kind is None and self.response.is_reusable and not self._is_last:
             self._lease.give_back(self.response.head)
-        else:
+        elif error is None:
             self._lease.close()
+        else:
+            self._lease.fail(error)
 
 
 class Lease:
@@ -94,31 +103,88 @@ class Lease:
         is_used: It has served another request before, so the server may have closed it meanwhile.
     """
 
-    __slots__ = ("_key", "_pool", "_route", "_scope", "connection", "is_used")
+    __slots__ = ("_key", "_pool", "_route", "_scope", "_tcp_keepalive", "connection", "is_used")
 
-    def __init__(self, pool: Pool, route: Route, scope: CancelScope) -> None:
+    def __init__(
+        self,
+        shared: Shared,
+        route: Route,
+        scope: CancelScope,
+        *,
+        may_repeat: bool,
+        is_new: bool,
+        responder: Responder | None = None,
+    ) -> None:
         """Take a connection.
 
+        Args:
+            may_repeat: The request may be sent again, if the connection turns out to be closed.
+            is_new: Take none that has served another request.
+            responder: Answers the challenges of the server, and may log the connection in: then no request without it
+                gets the connection.
         Raises:
+            RequestCancelled, DeadlineExceeded: From the scope.
             OSError, ssl.SSLError: The certificate files cannot be used.
         """
-        self._pool = pool
+        self._pool = pool = shared.pool
+        self._tcp_keepalive = shared.tcp_keepalive
         self._route = route
         self._scope = scope
         self._key = _pool_key(route)
-        idle = pool.take(self._key) if defaults.keep_alive else None
+        if responder is not None and responder.is_connection_bound:
+            self._key = self._key, responder
+        idle: HTTPConnection | None = None
+        if defaults.keep_alive and not is_new:
+            idle = pool.take(self._key, scope) if may_repeat else pool.take_proven(self._key, scope)
         self.is_used = idle is not None
         self.connection: Any = idle
         if idle is None:
-            self.connection = open_connection(route, scope)
+            self.connection = open_connection(route, scope, self._tcp_keepalive)
         else:
             idle.scope = scope
 
+    def may_replace(self, error: OSError | ProtocolError, *, may_repeat: bool) -> bool:
+        """Whether the request can be sent again at once, on a new connection, after an error on this one.
+
+        A connection that was idle may have been closed meanwhile. One that is new may have been refused, because idle
+        ones hold all the places that the server has: they are closed.
+        """
+        if isinstance(error, ProtocolError):
+            # What came on a used connection may be the rest of an earlier response, and no response to this request.
+            if self.is_used:
+                self._pool.note_rest(self._key)
+            return self.is_used and may_repeat
+        connection = self.connection
+        is_unread = may_repeat and not getattr(connection, "has_received", True)
+        if self.is_used:
+            return is_unread and is_end(error)
+        is_unsent = connection.sock is None if isinstance(connection, HTTPConnection) else False
+        return (is_unsent or is_unread) and is_end(error) and close_idle(self._route.first_stop) > 0
+
+    def go_on(self, response: ResponseLike, *, may_stay: bool) -> None:
+        """Make ready for another request after a response that nobody wants.
+
+        Args:
+            may_stay: It may go over the same connection, if that can serve another one.
+        """
+        connection = self.connection
+        if may_stay and isinstance(connection, HTTPConnection) and connection.is_intact and _drain(response):
+            self.is_used = True
+        else:
+            self.replace()
+
+    @property
+    def peer_certificate(self) -> bytes | None:
+        """The server's certificate in DER; None without TLS, and where the connection's class is not ours."""
+        certificate: bytes | None = getattr(getattr(self.connection, "sock", None), "peer_certificate", None)
+        return certificate
+
     def replace(self) -> None:
-        """Close the connection, and make a new one: what else is idle in the pool may be closed as well."""
+        """Close the connection, and make a new one: what else has been idle as long may be closed as well."""
+        self._drop_older()
         self.connection.close()
         self.is_used = False
-        self.connection = open_connection(self._route, self._scope)
+        self.connection = open_connection(self._route, self._scope, self._tcp_keepalive)
 
     def give_back(self, head: ResponseHead) -> None:
         """Leave the connection to the pool after a response; one that cannot serve another request is closed."""
@@ -126,13 +192,49 @@ class Lease:
         if isinstance(connection, HTTPConnection) and connection.is_intact and defaults.keep_alive:
             announced = head.headers.get("Keep-Alive")
             seconds = MAX_IDLE_TIME if announced is None else idle_time(announced, MAX_IDLE_TIME)
-            self._pool.put(self._key, connection, seconds)
+            after = ""
+            if connection.sent_method == "HEAD":
+                after = AFTER_HEAD
+            elif head.status in {204, 304}:
+                after = AFTER_STATUS
+            self._pool.put(self._key, connection, seconds, after)
         else:
             connection.close()
+
+    def prepare_continue(self) -> None:
+        """Let the connection wait for 100 Continue only where the route may send it."""
+        if isinstance(self.connection, HTTPConnection):
+            self.connection.expects_continue = self._pool.expects_continue(self._key)
+
+    def note_continue(self) -> None:
+        """Remember of the route if it did not send 100 Continue in time."""
+        connection = self.connection
+        if isinstance(connection, HTTPConnection) and connection.expects_continue and connection.lacked_continue:
+            self._pool.note_silence(self._key)
 
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()
+
+    def fail(self, error: BaseException) -> None:
+        """Close the connection after an error; what else has been idle as long is not waited for again."""
+        if isinstance(error, OSError) and (isinstance(error, TimeoutError) or is_end(error)):
+            self._drop_older()
+        self.connection.close()
+
+    def _drop_older(self) -> None:
+        if self.is_used:
+            self._pool.close_older(self._key, self.connection.idle_since)
+
+
+def _drain(response: ResponseLike) -> bool:
+    """Read a body that nobody wants, unless it is large; whether the connection can serve the next request."""
+    received = 0
+    # What is wrong with the body only costs the connection.
+    with suppress(OSError, http.client.HTTPException):
+        while not response.is_complete and received <= MAX_DRAINED:
+            received += len(response.read_piece())
+    return response.is_reusable
 
 
 def _pool_key(route: Route) -> Hashable:
@@ -152,10 +254,13 @@ def _pool_key(route: Route) -> Hashable:
     return route.connection_class, route.host, route.port, context, route.proxy, proxy_context
 
 
-def open_connection(route: Route, scope: CancelScope) -> Any:
+def open_connection(route: Route, scope: CancelScope, tcp_keepalive: float | None = None) -> Any:
     """Make a connection of any class; one of ours connects when a request is sent over it.
 
+    Args:
+        tcp_keepalive: As of the session; None: that of `defaults`.
     Raises:
+        TypeError, ValueError: `tcp_keepalive` is no number of seconds.
         OSError, ssl.SSLError: The certificate files cannot be used. ProxyError: The class cannot use such a proxy.
     """
     options: dict[str, Any] = {}
@@ -165,6 +270,7 @@ def open_connection(route: Route, scope: CancelScope) -> Any:
         options = tls_options(route.tls, route.host)
     connection = route.connection_class(*route.first_stop, timeout=scope.timeout, **options)
     if isinstance(connection, HTTPConnection):
+        connection.tcp_keepalive = check_keepalive(defaults.tcp_keepalive if tcp_keepalive is None else tcp_keepalive)
         _set_up(connection, route, scope)
     elif route.proxy is not None:
         from urlrequest._http1.foreign import set_foreign_proxy
@@ -198,12 +304,14 @@ def send_request(prepared: PreparedRequest, shared: Shared, scope: CancelScope) 
         return _attempt(prepared, shared, scope)
     if not may_repeat(prepared.method, prepared.body):
         return _attempt_once(prepared, shared, scope)
+    is_new = False
     for number in range(1, prepared.retries + 1):
-        outcome = _attempt_or_pause(prepared, shared, scope, number)
+        outcome = _attempt_or_pause(prepared, shared, scope, number, is_new=is_new)
         if isinstance(outcome, Exchange):
             return outcome
-        scope.pause(outcome)
-    return _attempt(prepared, shared, scope)
+        pause, is_new = outcome
+        scope.pause(pause)
+    return _attempt(prepared, shared, scope, is_new=is_new)
 
 
 def _attempt_once(prepared: PreparedRequest, shared: Shared, scope: CancelScope) -> Exchange:
@@ -223,18 +331,21 @@ def _add_note(error: Exception, note: str) -> None:
         add_note(note)
 
 
-def _attempt_or_pause(prepared: PreparedRequest, shared: Shared, scope: CancelScope, number: int) -> Exchange | float:
+def _attempt_or_pause(
+    prepared: PreparedRequest, shared: Shared, scope: CancelScope, number: int, *, is_new: bool
+) -> Exchange | tuple[float, bool]:
     """Make an attempt after which another one may follow.
 
     Returns:
-        The exchange; or seconds to wait before the next attempt, where that is worth it and there is time for it.
+        The exchange; or seconds to wait before the next attempt, where that is worth it and there is time for it, and
+        whether that attempt needs a new connection.
     """
     try:
-        exchange = _attempt(prepared, shared, scope)
+        exchange = _attempt(prepared, shared, scope, is_new=is_new)
     except Exception as error:
         pause = back_off(number)
         if is_worth_retrying(error) and _has_time_for(pause, scope):
-            return pause
+            return pause, True
         raise
     head = exchange.response.head
     if not wants_retry(head):
@@ -246,7 +357,7 @@ def _attempt_or_pause(prepared: PreparedRequest, shared: Shared, scope: CancelSc
     # A body that is cut off must not stop the retry: this response is discarded anyway.
     with suppress(OSError, http.client.HTTPException), exchange:
         exchange.discard_body()
-    return pause
+    return pause, False
 
 
 def pause_after_break(error: Exception, number: int, scope: CancelScope) -> float:
@@ -268,42 +379,92 @@ def _has_time_for(pause: float, scope: CancelScope) -> bool:
     return remaining is None or remaining > pause
 
 
-def _attempt(prepared: PreparedRequest, shared: Shared, scope: CancelScope) -> Exchange:
-    """Send the request with the cookies that the session has now, and keep those that come with the response."""
+def _attempt(prepared: PreparedRequest, shared: Shared, scope: CancelScope, *, is_new: bool = False) -> Exchange:
+    """Send the request with the cookies that the session has now, and keep those that come with the response.
+
+    It is sent again as long as there is an answer to a response that asks for credentials.
+    """
     scope.check()
-    lease = Lease(shared.pool, prepared.route, scope)
+    can_repeat = may_repeat(prepared.method, prepared.body)
+    lease = Lease(shared, prepared.route, scope, may_repeat=can_repeat, is_new=is_new, responder=prepared.responder)
     store = shared.cookie_store
+    dialogues = None
     try:
-        cookies = None if store is None else store.cookies_for(prepared.target)
-        target, fields = request_line_and_fields(prepared, cookies)
-        response = _send_or_replay(lease, prepared, target, fields)
-        if store is not None:
-            store.store(prepared.target, response.head)
-    except BaseException:
-        lease.close()
+        if prepared.responder is not None or prepared.route.proxy is not None:
+            from .authentication import open_dialogues  # most requests wait for no challenge
+
+            dialogues = open_dialogues(prepared, scope)
+        while True:
+            sent = prepared if dialogues is None else dialogues.next_request()
+            cookies = None if store is None else store.cookies_for(prepared.target)
+            target, fields = request_line_and_fields(sent, cookies)
+            if sent.body is None:
+                response = _send_or_replay(lease, sent, target, fields, may_repeat=can_repeat)
+            else:
+                response = _send_with_body(lease, sent, target, fields, may_repeat=can_repeat)
+            if store is not None:
+                store.store(prepared.target, response.head)
+            is_last = says_close(fields) or (sent.body is not None and _is_refused(sent.body, response))
+            if dialogues is None or not dialogues.answer(response.head, lease.peer_certificate):
+                return Exchange(lease, response, is_last=is_last)
+            # A server may close the connection without saying so; and after HEAD a body may still come (POOL-4).
+            is_safe = can_repeat and prepared.method != "HEAD"
+            lease.go_on(response, may_stay=not is_last and (is_safe or dialogues.need_connection))
+            scope.check()
+    except BaseException as error:
+        lease.fail(error)
         raise
-    return Exchange(lease, response, is_last=says_close(fields))
 
 
-def _send_or_replay(lease: Lease, prepared: PreparedRequest, target: str, fields: Fields) -> ResponseLike:
+def _is_refused(body: Body, response: ResponseLike) -> bool:
+    """Whether a large body was refused: many servers close the connection then, although they do not say so."""
+    is_large = body.length is None or body.length > MAX_REFUSED
+    return response.head.status >= 400 and is_large
+
+
+def _send_with_body(
+    lease: Lease, prepared: PreparedRequest, target: str, fields: Fields, *, may_repeat: bool
+) -> ResponseLike:
+    """Send the request, and remember of the route whether it sends 100 Continue."""
+    lease.prepare_continue()
+    try:
+        return _send_or_replay(lease, prepared, target, fields, may_repeat=may_repeat)
+    finally:
+        lease.note_continue()
+
+
+def _send_or_replay(
+    lease: Lease, prepared: PreparedRequest, target: str, fields: Fields, *, may_repeat: bool
+) -> ResponseLike:
     """Send the request; over a new connection too, when the one on loan was idle and turns out to be closed.
 
     A server may close an idle connection at any time (RFC 9112, section 9.3.1); or it answers first that it has given
-    up waiting (RFC 9110, section 15.5.9).
+    up waiting (RFC 9110, section 15.5.9); or the body that it sends after a response to HEAD comes late.
     """
-    may_replay = lease.is_used and may_repeat(prepared.method, prepared.body)
     try:
-        response = _send(lease.connection, prepared, target, fields)
-    except (ConnectionError, ssl.SSLError):
-        if not may_replay or lease.connection.has_received:
+        response = _send_on_lease(lease, prepared, target, fields)
+    except (OSError, ProtocolError) as error:
+        if not lease.may_replace(error, may_repeat=may_repeat):
             raise
     else:
         head = response.head
         has_given_up = head.status == REQUEST_TIMEOUT and says_close(head.headers.items())
-        if not may_replay or not has_given_up:
+        if not (has_given_up and lease.is_used and may_repeat):
             return response
     lease.replace()
-    return _send(lease.connection, prepared, target, fields)
+    return _send_on_lease(lease, prepared, target, fields)
+
+
+def _send_on_lease(lease: Lease, prepared: PreparedRequest, target: str, fields: Fields) -> ResponseLike:
+    """Send the request; while it waits on a new connection, idle ones to the same server make room for it."""
+    if lease.is_used:
+        return _send(lease.connection, prepared, target, fields)
+    connection = lease.connection
+    with Wait(prepared.route.first_stop) as wait:
+        response = _send(connection, prepared, target, fields)
+        if isinstance(connection, HTTPConnection) and connection.sock is not None:
+            wait.was_answered(connection.sock)
+        return response
 
 
 def _send(connection: Any, prepared: PreparedRequest, target: str, fields: Fields) -> ResponseLike:

@@ -1,4 +1,4 @@
-"""What the engine wants of those who use it, for type checkers: nothing imports this module when a program runs."""
+"""What the engine needs of its caller, as protocols for type checkers: a running program never imports this module."""
 
 from __future__ import annotations
 
@@ -6,14 +6,26 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from urlrequest._delivery.events import ProgressRun
-    from urlrequest._http.cookies import CookieStore
     from urlrequest._http.redirect import Hop
     from urlrequest._http.response_head import ResponseHead
+    from urlrequest._http.target import Target
 
     from .plan import PreparedRequest
     from .pool import Pool
 
-__all__ = ["Observer", "ProgressObserver", "Shared"]
+__all__ = ["CookieStore", "Observer", "ProgressObserver", "Shared"]
+
+
+class CookieStore(Protocol):
+    """Cookies that several requests share; workers call it at once."""
+
+    def cookies_for(self, target: Target) -> str | None:
+        """The value of the Cookie field for a request, or None."""
+
+    def store(self, target: Target, head: ResponseHead) -> None:
+        """Keep the cookies that a response sets."""
+
+    def reset_after_fork(self) -> None: ...
 
 
 class Shared(Protocol):
@@ -21,15 +33,17 @@ class Shared(Protocol):
 
     Attributes:
         pool: Where connections come from and go to.
+        tcp_keepalive: As of `defaults`, for the connections of a session; None: that of `defaults`.
         cookie_store: The cookies of the session, or None.
     """
 
     pool: Pool
+    tcp_keepalive: float | None
     cookie_store: CookieStore | None
 
 
 class ProgressObserver(Protocol):
-    """Is notified how far a body is."""
+    """Is notified of the progress of a body."""
 
     def wants_progress(self) -> bool: ...
     def progress_made(self, run: ProgressRun) -> None: ...

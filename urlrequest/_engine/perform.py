@@ -1,7 +1,7 @@
 """perform(): the straight line of one request, hop by hop, from its options to its outcome.
 
 A *hop* is one request and its response; a redirect leads to another one. For each: `prepare` decides what is sent,
-`exchange` sends it and reads the head of the response. The content of the last response is the business of `receive`.
+`exchange` sends it and reads the head of the response. `receive` takes the content of the last response.
 
 It runs on the worker, and knows neither threads nor callbacks: it notifies an `Observer` of what happens on the way,
 and raises what goes wrong. The connection and the temporary file are released on every path.
@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from urlrequest._http.fields import first_value, without
+from urlrequest._http.fields import field_names, first_value, without
+from urlrequest._http.retry import may_repeat
 from urlrequest.errors import ChecksumMismatch, ProtocolError, TooManyRedirects, UnexpectedContentType
 
 from .exchange import pause_after_break, send_request
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 __all__ = ["perform"]
 
 RANGE_FIELD = frozenset({"Content-Range", "content-range", "CONTENT-RANGE"})  # as servers spell it
+# Statuses by which a server refuses a field of the request that is the library's own idea, not the user's: 417 (RFC
+# 9110, section 10.1.1) and 406, which some servers send for an Accept-Encoding. Range is up to `ResumableFileSink`.
+REFUSED_FIELDS = {417: "expect", 406: "accept-encoding"}
 
 
 def perform(options: Options, shared: Shared, scope: CancelScope, observer: Observer) -> Answer:
@@ -75,19 +79,25 @@ def _follow(
         with send_request(prepared, shared, scope) as exchange:
             head = exchange.response.head
             following = _find_redirect(prepared, head) if prepared.redirect_limit else None
+            refused = REFUSED_FIELDS.get(head.status)
+            if refused is not None and not _can_leave_out(refused, prepared):
+                refused = None
             # Written out here, as most requests and responses have nothing to check.
             if (
                 prepared.expected_types or head.status == 206 or not RANGE_FIELD.isdisjoint(head.headers)
             ) and following is None:
                 _check_success(prepared, head, file, observer)
             pause = 0.0
-            if following is None and (file is None or _accepts(file, head, observer)):
+            if following is None and refused is None and (file is None or _accepts(file, head, observer)):
                 outcome = _receive_or_go_on(exchange.response, prepared, file, options, scope, observer, breaks + 1)
                 if not isinstance(outcome, float | int):
                     return outcome
                 pause = outcome
             else:
                 exchange.discard_body()
+        if refused is not None:
+            prepared = prepared.replace(fields=without(prepared.fields, {refused}))
+            continue
         if following is None:  # the rest of the file is asked for, or all of it where the rest is not to be had
             assert file is not None, "any other response was received"
             if pause:
@@ -169,12 +179,28 @@ def _accepts(file: FileSink, head: ResponseHead, observer: Observer) -> bool:
     return is_accepted
 
 
+def _can_leave_out(name: str, prepared: PreparedRequest) -> bool:
+    """Whether the request may be sent again without a field of the library's own.
+
+    A server that refuses an expectation has not acted on the request; for other fields it may have.
+
+    Args:
+        name: Of the field, in lower case.
+    """
+    if name not in prepared.own_fields or name not in field_names(prepared.fields):
+        return False
+    body = prepared.body
+    if name == "expect":
+        return body is None or body.is_replayable or not body.is_begun
+    return may_repeat(prepared.method, body)
+
+
 def _open_file(path: str, prepared: PreparedRequest, scope: CancelScope) -> FileSink:
     """The sink for file_path; a partial file that another request uses, or that is not ours, is left alone."""
     if prepared.is_resumed:
         from urlrequest._content.resumable_file import ResumableFileSink  # few requests continue a download
 
-        with suppress(OSError):  # what is wrong with the path itself, the other sink reports
+        with suppress(OSError):  # the other sink reports what is wrong with the path itself
             return ResumableFileSink(path, prepared.checksum, prepared.target.url, scope.check)
     from urlrequest._content.file_sink import FileSink  # most requests write no file
 

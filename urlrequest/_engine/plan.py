@@ -1,4 +1,4 @@
-"""PreparedRequest: all that is decided of a request before its first byte is sent, and its form on the wire.
+"""PreparedRequest: all that is decided about a request before its first byte is sent, and its form on the wire.
 
 A prepared request is not changed any more, as plain requests of several workers share it.
 """
@@ -11,13 +11,14 @@ from urlrequest._record import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from urlrequest._content.body import Body
+    from urlrequest._http.challenges import Responder
     from urlrequest._http.fields import Fields
     from urlrequest._http.target import Target
     from urlrequest._net.route import Route
 
 __all__ = ["CREDENTIAL_FIELDS", "PreparedRequest", "request_line_and_fields"]
 
-# Header fields that are meant for one origin alone.
+# Header fields that are sent to one origin only.
 CREDENTIAL_FIELDS = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 
@@ -38,12 +39,16 @@ class PreparedRequest(Record):
         is_resumed: A partial download is kept, and continued.
         expected_types: The types that a success may have, as of `check_media_ranges()`; empty: any.
         checksum: What the body of the response must have, as "sha256:<hex>", or None.
+        own_fields: Names of the fields, in lower case, that are the library's own idea and are left out where a server
+            refuses the request because of them.
         secrets: Names of the fields that are for this origin alone, in lower case.
+        responder: Answers the challenges of the origin, or None.
     """
 
     __slots__ = (
         "body", "checksum", "chunk_size", "decodes_content", "expected_types", "fields", "file_path", "is_resumed",
-        "max_size", "method", "progress_interval", "redirect_limit", "retries", "route", "secrets", "target",
+        "max_size", "method", "own_fields", "progress_interval", "redirect_limit", "responder", "retries", "route",
+        "secrets", "target",
     )  # fmt: skip
 
     def __init__(
@@ -64,7 +69,9 @@ class PreparedRequest(Record):
         is_resumed: bool,
         checksum: str | None,
         expected_types: tuple[str, ...],
+        own_fields: frozenset[str],
         secrets: frozenset[str],
+        responder: Responder | None,
     ) -> None:
         self.method = method
         self.target = target
@@ -81,7 +88,9 @@ class PreparedRequest(Record):
         self.is_resumed = is_resumed
         self.checksum = checksum
         self.expected_types = expected_types
+        self.own_fields = own_fields
         self.secrets = secrets
+        self.responder = responder
 
 
 def request_line_and_fields(prepared: PreparedRequest, cookies: str | None) -> tuple[str, Fields]:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 from importlib import import_module
-from urllib.parse import quote, urlencode
 
 from urlrequest._concurrency.deadline import check_seconds
 from urlrequest._content.codings import accepted_codings
 from urlrequest._http.fields import cookie_text, field_names, first_value, join_cookies, read_fields, without
 from urlrequest._http.request_head import build_fields, check_method
-from urlrequest._http.target import Target, parse_target
+from urlrequest._http.target import Target, parse_target, percent_encode
 from urlrequest._http1.connection import HTTPSConnection
 from urlrequest._net.route import Route
 from urlrequest._net.tls_settings import check_tls
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from urlrequest._content.body import Body
+    from urlrequest._http.challenges import Responder
     from urlrequest._http.fields import Fields
     from urlrequest._http.redirect import NextRequest
     from urlrequest._net.route import Proxy
@@ -40,6 +40,7 @@ __all__ = ["find_target", "prepare_redirected", "prepare_request"]
 
 USER_AGENT = f"urlrequest/{__version__}"
 MAX_REDIRECTS = 20  # redirects, of follow_redirects=True
+_OWN_FIELDS = frozenset({"accept-encoding", "expect"})  # unless the user names them
 MAX_CACHED_PATH = 2048  # characters; a request with a longer path is prepared each time
 
 
@@ -73,7 +74,7 @@ def _combine(
     body = _make_body(options, given)
     method = check_method(options.method, has_body=body is not None)
     file_path = _check_file_path(options.file_path)
-    auth, secrets = _watched_auth(options.auth)
+    auth, secrets, responder = _read_auth(options.auth, target)
     accepted = accepted_codings() if is_coding_welcome else "identity"
     fields = build_fields(
         target,
@@ -100,7 +101,9 @@ def _combine(
         is_resumed=bool(options.resume) and file_path is not None and method == "GET" and "range" not in named,
         checksum=_check_checksum(options.checksum),
         expected_types=_check_expect_type(options.expect_type),
+        own_fields=_OWN_FIELDS - named,
         secrets=CREDENTIAL_FIELDS.union(secrets),
+        responder=responder,
     )
 
 
@@ -112,14 +115,25 @@ def _cached_plain(
     return _combine(PLAIN, target, connection_class, tls, is_coding_welcome)
 
 
-def _watched_auth(auth: object) -> tuple[Any, set[str]]:
-    """What sets the credentials; and the names of the fields that it sets, in a set that fills when it is called."""
-    names: set[str] = set()
-    if auth is None:
-        return None, names
-    from urlrequest._http.auth import watched_auth  # few requests have credentials
+def _read_auth(auth: object, target: Target) -> tuple[Any, set[str], Responder | None]:
+    """What sets the credentials, what answers challenges, and the names of the fields that the former sets.
 
-    return watched_auth(auth, names), names
+    The set of names fills when the former is called.
+    """
+    names: set[str] = set()
+    if auth is None or target.userinfo is not None:  # the URL's own credentials win
+        return auth, names, None
+    from urlrequest._http.auth import answers_challenges, watched_auth  # few requests have credentials
+
+    find_account = getattr(auth, "find_account", None)  # NetrcAuth
+    if find_account is not None:
+        return find_account(target.host), names, None
+    responder = None
+    if answers_challenges(auth):
+        from urlrequest._http.challenges import Responder
+
+        responder = Responder(auth)
+    return watched_auth(auth, names), names, responder
 
 
 def find_target(url: object, base_url: object) -> Target:
@@ -172,10 +186,12 @@ def _make_body(options: Options, fields: Fields) -> Body | None:
 
 def _with_query(path: str, params: object) -> str:
     """The path with `params` at the end of its query."""
-    if isinstance(params, dict | list | tuple):
-        query = urlencode(params, doseq=True)
-    elif isinstance(params, str):
-        query = quote(params, safe="!$&'()*+,;=:@/?-._~%")
+    if isinstance(params, str):
+        query = percent_encode(params)
+    elif isinstance(params, dict | list | tuple):
+        from urlrequest._content.form import encode_form  # few requests have parameters
+
+        query = encode_form(params, "params")
     else:
         raise TypeError(f"params is {type(params).__name__}; a dict, a list of pairs or text is needed")
     if not query:
@@ -268,7 +284,12 @@ def _choose_proxy(options: Options, target: Target) -> Proxy | None:
 
     is_trusted = bool(options.trust_env)
     proxy = choose_proxy(
-        options.proxy_host, options.proxy_port, options.proxy_headers, target, is_environment_trusted=is_trusted
+        options.proxy_host,
+        options.proxy_port,
+        options.proxy_headers,
+        target,
+        auth=options.proxy_auth,
+        is_environment_trusted=is_trusted,
     )
     if proxy is None or proxy.scheme != "https":
         return proxy
@@ -294,7 +315,8 @@ def prepare_redirected(
         dropped |= prepared.secrets
         fields = [("Host", following.target.authority), *without(fields, {"host"})]
     fields = without(fields, dropped)
-    if following.target.userinfo is not None:
+    has_userinfo = following.target.userinfo is not None
+    if has_userinfo:
         from urlrequest._http.auth import with_userinfo  # few requests have credentials
 
         fields = with_userinfo(fields, following.target)
@@ -304,5 +326,6 @@ def prepare_redirected(
         target=following.target,
         fields=fields,
         body=prepared.body if following.keeps_body else None,
+        responder=None if following.leaves_origin or has_userinfo else prepared.responder,
         route=_make_route(options, following.target, connection_class, tls),
     )

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from .fields import Fields
     from .target import Target
 
-__all__ = ["basic_credentials", "watched_auth", "with_auth", "with_userinfo"]
+__all__ = [
+    "account_of",
+    "answers_challenges",
+    "apply_auth",
+    "basic_credentials",
+    "watched_auth",
+    "with_auth",
+    "with_userinfo",
+]
 
 
 def with_auth(fields: Fields, auth: Any, target: Target) -> Fields:
@@ -25,30 +33,57 @@ def with_auth(fields: Fields, auth: Any, target: Target) -> Fields:
 
     Args:
         auth: (user, password), an object with `username` and `password`, a callable that changes the `Headers` it is
-            given, or None.
+            given, an object that answers challenges (it may be callable as well), or None.
     Raises:
         TypeError: `auth` is something else. ValueError: Credentials or changed fields cannot be sent.
     """
     if target.userinfo is not None:
         return with_userinfo(fields, target)
+    return apply_auth(fields, auth, "Authorization", "auth")
+
+
+def apply_auth(fields: Fields, auth: Any, header: str, what: str) -> Fields:
+    """Add the credentials of `auth`, which takes the place of a header.
+
+    Args:
+        header: Authorization or Proxy-Authorization.
+        what: The argument's name, for messages.
+    Raises:
+        TypeError, ValueError: As of `with_auth()`.
+    """
     if auth is None:
         return fields
-    if isinstance(auth, tuple | list):
-        if len(auth) != 2:
-            raise TypeError(f"auth has {len(auth)} items; (user, password) is needed")
-        return _with_credentials(fields, *auth)
-    if _is_account(auth):
-        return _with_credentials(fields, auth.username, auth.password)
+    account = account_of(auth, what)
+    if account is not None:
+        return _with_credentials(fields, header, *account)
     if callable(auth):
         headers = Headers(fields)
         auth(headers)
-        return read_fields(headers, "auth")[0]
-    raise TypeError(f"auth is {type(auth).__name__}; (user, password), an object with both, or a callable is needed")
+        return read_fields(headers, what)[0]
+    if answers_challenges(auth):
+        return without(fields, {header.lower()})  # it sets the field when it is asked
+    raise TypeError(
+        f"{what} is {type(auth).__name__}; (user, password), an object with both, a callable, or an object that "
+        "answers challenges is needed"
+    )
+
+
+def account_of(auth: Any, what: str) -> tuple[Any, Any] | None:
+    """User and password, where `auth` is nothing but these; else None.
+
+    Raises:
+        TypeError: It has another number of items.
+    """
+    if isinstance(auth, tuple | list):
+        if len(auth) != 2:
+            raise TypeError(f"{what} has {len(auth)} items; (user, password) is needed")
+        return auth[0], auth[1]
+    return (auth.username, auth.password) if _is_account(auth) else None
 
 
 def with_userinfo(fields: Fields, target: Target) -> Fields:
     """The fields with the URL's own credentials, if it has any."""
-    return fields if target.userinfo is None else _with_credentials(fields, *target.userinfo)
+    return fields if target.userinfo is None else _with_credentials(fields, "Authorization", *target.userinfo)
 
 
 def watched_auth(auth: Any, secrets: set[str]) -> Any:
@@ -70,12 +105,18 @@ def watched_auth(auth: Any, secrets: set[str]) -> Any:
     return watched
 
 
+def answers_challenges(auth: object) -> bool:
+    """Whether an `auth` object wants to be given the responses that ask for credentials; see `_http.challenges`."""
+    return callable(getattr(auth, "answer_challenge", None))
+
+
 def _is_account(auth: object) -> bool:
-    return hasattr(auth, "username") and hasattr(auth, "password")
+    # An object that answers challenges may have both for its own use.
+    return hasattr(auth, "username") and hasattr(auth, "password") and not answers_challenges(auth)
 
 
-def _with_credentials(fields: Fields, user: object, password: object) -> Fields:
-    return [*without(fields, {"authorization"}), ("Authorization", basic_credentials(user, password))]
+def _with_credentials(fields: Fields, header: str, user: object, password: object) -> Fields:
+    return [*without(fields, {header.lower()}), (header, basic_credentials(user, password))]
 
 
 def basic_credentials(user: object, password: object) -> str:

@@ -29,12 +29,13 @@ __all__ = [
     "join_cookies",
     "read_fields",
     "read_pairs",
+    "sent_text",
     "without",
 ]
 
 Fields = list[tuple[str, str]]
 
-# Patterns, compiled by those who need them: most requests have neither header fields nor a method of their own.
+# Patterns, compiled by the modules that need them: most requests have neither header fields nor a method of their own.
 TCHARS = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # a method, a field's name (RFC 9110, section 5.6.2)
 LENGTH = r"[0-9]{1,18}"  # a number of bytes (RFC 9110, section 8.6) that fits into 64 bits
 
@@ -97,7 +98,23 @@ def _read_value(name: str, value: object, what: str) -> str:
         raise TypeError(f"{what} has a value of type {type(value).__name__} for {name}; text is needed")
     if "\r" in value or "\n" in value or "\0" in value:
         raise ValueError(f"{what} has CR, LF or NUL in the value of {name}")
-    return value
+    return sent_text(value)
+
+
+def sent_text(text: str) -> str:
+    """The value of a field as text whose Latin-1 bytes are those to send: UTF-8 where the text is not Latin-1.
+
+    RFC 9110, section 5.5, wants ASCII. Each value is encoded by itself, so that no other value, and no bytes that a
+    server gave us, change with its characters.
+
+    Raises:
+        UnicodeEncodeError: The text has half a surrogate pair.
+    """
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode().decode("latin-1")
+    return text
 
 
 def first_value(fields: Iterable[tuple[str, str]], name: str) -> str | None:
@@ -148,7 +165,11 @@ def cookie_text(cookies: object) -> str:
 
 
 def join_cookies(fields: Fields, text: str) -> Fields:
-    """The fields with more cookies; a request has one Cookie field at most (RFC 6265, section 5.4)."""
+    """The fields with more cookies; a request has one Cookie field at most (RFC 6265, section 5.4).
+
+    What the characters of one text are sent as does not depend on those of another.
+    """
     others = without(fields, {"cookie"})
-    joined = "; ".join(value for value in (*all_values(fields, "cookie"), text) if value)
+    cookies = [cookie for value in (*all_values(fields, "cookie"), text) if value for cookie in value.split("; ")]
+    joined = "; ".join(map(sent_text, cookies))
     return [*others, ("Cookie", joined)] if joined else others

@@ -59,6 +59,11 @@ def body_framing(head: ResponseHead, method: str) -> Framing:
         # What follows belongs to the tunnel, whatever the fields say (RFC 9110, section 9.3.6).
         return Framing(0, is_chunked=False, keeps_alive=False)
     coding = headers.get("Transfer-Encoding", "").strip(" \t").lower()
+    if "," in coding:
+        # The same field twice stands for one coding, but some intermediary may see it otherwise.
+        codings = {each.strip(" \t").lower() for each in headers.get_all("Transfer-Encoding")}
+        if len(codings) == 1:
+            coding, keeps_alive = codings.pop(), False
     length = headers.get("Content-Length")
     if coding and coding != "identity":
         if coding != "chunked":
@@ -90,6 +95,8 @@ def _read_length(value: str) -> int:
 
 
 def _keeps_alive(head: ResponseHead) -> bool:
+    if head.is_malformed:  # what else such a server does with its lines is unknown
+        return False
     connection = head.headers.get("Connection")
     if connection is None:
         return head.version != "1.0"
@@ -114,11 +121,16 @@ def _options(connection: str) -> set[str]:
 
 
 def idle_time(keep_alive: str, longest: float) -> float:
-    """How long an idle connection is worth keeping, in seconds: one less than the server keeps it.
+    """How long an idle connection is worth keeping, in seconds: one less than the server keeps it, or half of less.
+
+    Servers round down: one that keeps connections for half a second says 0.
 
     Args:
         keep_alive: The response's Keep-Alive field (RFC 2068, section 19.7.1.1).
         longest: The time to keep it where the server keeps it longer, or does not say how long, in seconds.
     """
     timeout = re.search(_TIMEOUT, keep_alive)
-    return longest if timeout is None else min(longest, int(timeout[1]) - 1.0)
+    if timeout is None:
+        return longest
+    told = max(0.5, float(timeout[1]))
+    return min(longest, max(told - 1, told / 2))

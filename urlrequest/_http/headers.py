@@ -15,6 +15,24 @@ __all__ = ["Headers", "pairs_of"]
 
 MAX_CACHED_FIELDS = 32  # the names of longer heads are not cached
 
+# Fields that have one value. Servers and proxies that each add one send it twice.
+_SINGLE_VALUED = frozenset(
+    {
+        "age",
+        "content-disposition",
+        "content-encoding",  # a list, but the same coding is hardly ever applied twice
+        "content-location",
+        "content-range",
+        "content-type",
+        "date",
+        "etag",
+        "expires",
+        "last-modified",
+        "location",
+        "retry-after",
+    }
+)
+
 _MISSING: Any = object()
 
 
@@ -22,7 +40,8 @@ class Headers(dict[str, str]):
     """Header fields by name (contract 11.1; RFC 9110, section 5).
 
     Names are case-insensitive and keep the spelling of their first appearance. A repeated field reads as one value
-    joined with ", " (RFC 9110, section 5.2), Set-Cookie with ";"; `get_all()` returns the single values.
+    joined with ", " (RFC 9110, section 5.2), Set-Cookie with ";"; `get_all()` returns the single values. A field that
+    has one value, such as Location, and is repeated with the same one, reads as that value.
     `headers["Set-Cookie"]` is "" when there is none.
     """
 
@@ -56,7 +75,12 @@ class Headers(dict[str, str]):
         before = super().__getitem__(spelling)
         if self._repeated is None:
             self._repeated = {}
-        self._repeated.setdefault(key, [before]).append(value)
+        values = self._repeated.setdefault(key, [before])
+        values.append(value)
+        if key in _SINGLE_VALUED:
+            same = values.count(value) == len(values)
+            super().__setitem__(spelling, value if same else ", ".join(values))
+            return
         super().__setitem__(spelling, before + (";" if key == "set-cookie" else ", ") + value)
 
     def get_all(self, name: str) -> list[str]:
@@ -65,6 +89,19 @@ class Headers(dict[str, str]):
         if self._repeated and key in self._repeated:
             return list(self._repeated[key])
         return [self[name]] if name in self else []
+
+    def get_text(self, name: str, default: str | None = None) -> str | None:
+        """The value of a field decoded as utf-8, where its bytes are that; else as it is, which is Latin-1.
+
+        Servers send file names and other text in utf-8, though RFC 9110 knows only ASCII (section 5.5).
+        """
+        value: str | None = self.get(name)
+        if value is None:
+            return default
+        try:
+            return value.encode("latin-1").decode()
+        except UnicodeError:
+            return value
 
     def fields(self) -> Iterator[tuple[str, str]]:
         """All fields one by one, those of one name together."""

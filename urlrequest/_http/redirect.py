@@ -90,17 +90,28 @@ def _join(base: Target, text: str) -> str:
     return base.scheme + urljoin(f"http{base.url[len(base.scheme) :]}", text)[len("http") :]
 
 
+def _location_text(location: str) -> str:
+    """A Location, which was read as Latin-1, as text that stands for the same bytes: UTF-8, else percent-encoded."""
+    try:
+        return location.encode("latin-1").decode()
+    except UnicodeEncodeError:  # a user's connection class has decoded it
+        return location
+    except UnicodeDecodeError:
+        return "".join(character if character.isascii() else f"%{ord(character):02X}" for character in location)
+
+
 def find_redirect(method: str, target: Target, head: ResponseHead) -> NextRequest | None:
-    """Where a response redirects to; None when it is not a redirect, or has no Location.
+    """Where a response redirects to; None when it is not a redirect, has no Location, or several that differ.
 
     Raises:
         InvalidURL: Location cannot be requested. UnsafeRedirect: It leads from https to http.
     """
-    location = head.headers.get("Location", "")
-    if head.status not in STATUSES or not location.strip(" \t"):
+    if head.status not in STATUSES:
         return None
-    # Location was read as Latin-1; what is not ASCII in it was most likely UTF-8.
-    following = resolve_reference(target, location.encode("latin-1", "replace").decode("utf-8", "replace"))
+    locations = {location for value in head.headers.get_all("Location") if (location := value.strip(" \t"))}
+    if len(locations) != 1:
+        return None
+    following = resolve_reference(target, _location_text(locations.pop()))
     if following.scheme not in {"http", "https"}:
         raise InvalidURL(f"the redirect leads to the scheme {following.scheme}; only http and https are followed")
     if (target.scheme, following.scheme) == ("https", "http"):

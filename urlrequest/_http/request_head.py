@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from .fields import LENGTH, all_values, cookie_text, field_names, is_token, join_cookies, without
+from .fields import LENGTH, all_values, cookie_text, field_names, is_token, join_cookies, sent_text, without
 from .headers import Headers
 
 TYPE_CHECKING = False
@@ -140,7 +140,7 @@ def _choose_framing(method: str, names: set[str], body: _Body | None) -> Fields:
 
 
 def _describe(body: _Body | None) -> Fields:
-    """What else our fields say about the body."""
+    """The other fields about the body: its type, and the announcement of a large one."""
     if body is None:
         return []
     ours = [] if body.content_type is None else [("Content-Type", body.content_type)]
@@ -156,8 +156,7 @@ def encode_head(method: str, target: str, fields: Iterable[tuple[str, str]]) -> 
     for name, value in fields:
         pieces += (name, ": ", value, "\r\n")  # joined, not formatted: an enum of text is sent as its text
     pieces.append("\r\n")
-    text = "".join(pieces)
     try:
-        return text.encode("latin-1")
-    except UnicodeEncodeError:
-        return text.encode()  # RFC 9110, section 5.5, wants ASCII; UTF-8 is what servers expect for the rest
+        return "".join(pieces).encode("latin-1")
+    except UnicodeEncodeError:  # a user's connection class has added a field
+        return "".join(map(sent_text, pieces)).encode("latin-1")

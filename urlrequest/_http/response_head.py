@@ -1,8 +1,11 @@
-"""The head of a response: bytes -> ResponseHead. Pure, strict rules.
+"""The head of a response: bytes -> ResponseHead. Pure.
 
 `http.client` accepts heads that are cut off, splits values at a bare CR and takes `+5` for a length; what it accepts
-also differs between Python's patch releases. So the head is read here, by RFC 9112, and anything doubtful is a
-`ProtocolError` before it can corrupt this response or the next one on the connection.
+also differs between Python's patch releases. So the head is read here, by RFC 9112, and anything that puts the end of
+the body in doubt is a `ProtocolError` before it can corrupt this response or the next one on the connection.
+
+Devices send lines that are no fields, and names that are no tokens. Where the end of the body does not depend on them,
+the response is read all the same (contract 11.5), and its connection is not used again.
 """
 
 from __future__ import annotations
@@ -31,43 +34,53 @@ MAX_SHOWN = 60  # characters of a line in a message
 # The empty line behind a head; what precedes it does not matter. A search is ten times faster with a fixed beginning.
 END_OF_HEAD = re.compile(rb"\n\r?\n")
 # A line may end with a bare LF (RFC 9112, section 2.2); a bare CR is never part of a line.
-_STATUS_LINE = re.compile(r"HTTP/(1\.[0-9]) ([1-9][0-9][0-9])(?: ([^\r\n\0]*))?\r?\n")
+_STATUS_LINE = re.compile(r"HTTP/(1\.[0-9])[ \t]+([1-9][0-9][0-9])(?:[ \t]([^\r\n\0]*))?\r?\n")
 _FIELD = re.compile(rf"^({TCHARS}):([^\r\n\0]*)\r?\n", re.MULTILINE)
 _FOLD = re.compile(r"\r?\n[ \t]+")
+# What a name that says where the body ends looks like once everything but its letters is gone.
+_FRAMING_LETTERS = ("contentlength", "transferencoding")
 
 
 class ResponseHead(Record):
-    """What precedes the content (RFC 9112, sections 4 and 5)."""
+    """What precedes the content (RFC 9112, sections 4 and 5).
 
-    __slots__ = ("headers", "reason", "status", "version")
+    Attributes:
+        is_malformed: It has lines that are no fields by RFC 9112.
+    """
 
-    def __init__(self, version: str, status: int, reason: str, headers: Headers) -> None:
+    __slots__ = ("headers", "is_malformed", "reason", "status", "version")
+
+    def __init__(self, version: str, status: int, reason: str, headers: Headers, *, is_malformed: bool = False) -> None:
         self.version = version
         self.status = status
         self.reason = reason
         self.headers = headers
+        self.is_malformed = is_malformed
 
 
 def parse_head(octets: bytes) -> ResponseHead:
     """Read a whole head, its empty line included.
 
     Raises:
-        ProtocolError: It is not what RFC 9112 allows.
+        ProtocolError: It is no head of HTTP/1, or something that it says about the end of the body is in doubt.
     """
     text = octets.decode("latin-1")
     start, end = _read_status_line(text)
     fields = _FIELD.findall(text, end)
+    is_malformed = False
     if not _is_all(fields, text, end):
         # Folded lines are obsolete and must be read as one (RFC 9112, section 5.2), but not before the first field.
         text = _FOLD.sub(" ", text[end:])
         fields = _FIELD.findall(text)
-        if not _is_all(fields, text, 0):
-            raise ProtocolError(f"the server sent a malformed header field: {excerpt(_first_malformed(text))}")
+        is_malformed = not _is_all(fields, text, 0)
+        if is_malformed:
+            fields = _read_tolerantly(text)
     if len(fields) > MAX_FIELDS:
         raise ProtocolError(f"the server sent {len(fields)} header fields; {MAX_FIELDS} are allowed")
     if len(octets) > MAX_LINE_SIZE and max(map(len, text.split("\n"))) > MAX_LINE_SIZE:
         raise ProtocolError(f"the server sent a header line longer than {MAX_LINE_SIZE} bytes")
-    return ResponseHead(*start, Headers([(name, value.strip(" \t")) for name, value in fields]))
+    headers = Headers([(name, value.strip(" \t")) for name, value in fields])
+    return ResponseHead(*start, headers, is_malformed=is_malformed)
 
 
 def _read_status_line(text: str) -> tuple[tuple[str, int, str], int]:
@@ -92,11 +105,36 @@ def _is_all(fields: Fields, text: str, begin: int) -> bool:
     return text.count("\n", begin) == len(fields) + 1 and text.endswith(("\n\n", "\n\r\n"), max(0, begin - 1))
 
 
-def _first_malformed(text: str) -> str:
-    for line in text.splitlines(keepends=True):
-        if line.strip("\r\n") and not _FIELD.fullmatch(line):
-            return line
-    return text
+def _read_tolerantly(text: str) -> Fields:
+    """The fields of a head in which some lines are none, as `http.client` and curl read it (contract 11.5).
+
+    A line without a colon or a name is left out. Blanks behind a name go; other characters that it must not have stay.
+
+    Raises:
+        ProtocolError: A line could hide or make fields, or one that says where the body ends is not spelt properly; or
+            the head does not end with its first empty line.
+    """
+    lines = text.split("\n")
+    if len(lines) < 2 or lines[-1] or lines[-2] not in {"", "\r"}:
+        raise _malformed(text)
+    fields: Fields = []
+    for line in lines[:-2]:
+        content = line.removesuffix("\r")
+        if not content or content[0] in " \t" or "\r" in content or "\0" in content:
+            raise _malformed(line)
+        name, colon, value = content.partition(":")
+        if not colon or re.fullmatch(TCHARS, name) is None:
+            letters = re.sub("[^a-z]", "", name.lower())
+            if any(framing in letters for framing in _FRAMING_LETTERS):
+                raise _malformed(line)
+        name = name.rstrip(" \t")
+        if colon and name:
+            fields.append((name, value))
+    return fields
+
+
+def _malformed(line: str) -> ProtocolError:
+    return ProtocolError(f"the server sent a malformed header field: {excerpt(line)}")
 
 
 def excerpt(text: str) -> str:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         def is_replayable(self) -> bool: ...
 
 
-__all__ = ["back_off", "is_worth_retrying", "may_repeat", "retry_after", "wants_retry"]
+__all__ = ["back_off", "is_end", "is_worth_retrying", "may_repeat", "retry_after", "wants_retry"]
 
 # RFC 9110, section 9.2.2: repeating them does nothing that doing them once would not.
 IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
@@ -40,11 +40,18 @@ MAX_RETRY_AFTER = 3600.0  # seconds that a server may ask for
 
 # Failures that are not a ConnectionError, and may pass: the network cannot be reached for the moment.
 _TEMPORARY_ERRNOS = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, getattr(errno, "EHOSTDOWN", -1)})
+_LOST_ERRNOS = _TEMPORARY_ERRNOS | {errno.ETIMEDOUT}
 
 
 def may_repeat(method: str, body: _Body | None) -> bool:
     """Whether a request can be sent twice, and has no other effect than once."""
     return method in IDEMPOTENT_METHODS and (body is None or body.is_replayable)
+
+
+def is_end(error: OSError) -> bool:
+    """Whether an error says that the connection is gone: the peer has ended it, or the system has given it up."""
+    # The system's own timeout has a number: what was sent was not acknowledged.
+    return isinstance(error, ConnectionError | ssl.SSLError) or error.errno in _LOST_ERRNOS
 
 
 def is_worth_retrying(error: BaseException) -> bool:
@@ -67,7 +74,7 @@ def wants_retry(head: ResponseHead) -> bool:
 
 
 def back_off(attempt: int) -> float:
-    """Seconds before the next attempt: doubling, with jitter (half to all of it), so that clients do not come together.
+    """Seconds before the next attempt: doubling, with jitter (half to all of it), so that clients do not come at once.
 
     Args:
         attempt: How many attempts have been made.
@@ -77,8 +84,15 @@ def back_off(attempt: int) -> float:
 
 
 def retry_after(head: ResponseHead) -> float | None:
-    """Seconds to wait that the server asks for (RFC 9110, section 10.2.3); None when it does not."""
-    value = head.headers.get("Retry-After", "").strip(" \t")
+    """Seconds to wait that the server asks for (RFC 9110, section 10.2.3); None when it does not.
+
+    Of several values the longest counts.
+    """
+    asked = [_read_seconds(value.strip(" \t")) for value in head.headers.get_all("Retry-After")]
+    return max((seconds for seconds in asked if seconds is not None), default=None)
+
+
+def _read_seconds(value: str) -> float | None:
     if re.fullmatch("[0-9]{1,6}", value):
         return min(float(value), MAX_RETRY_AFTER)
     try:

@@ -5,8 +5,9 @@ Pure: it owns no state but a cache of parsed texts, does no I/O, and any thread 
 Invariants:
     TARGET-1  `parse_target` and `parse_port` return what they promise or raise InvalidURL, whatever they are given.
     TARGET-2  Every scan is linear in the length of the text: no regular expression here can backtrack.
-    TARGET-3  The path is printable ASCII without white space. The host of an http or https target is an A-label name of
-              `[a-z0-9._-]`, four decimal numbers, or an IPv6 address: nothing in it can be taken for a delimiter.
+    TARGET-3  The path has no character but those that RFC 3986 allows in a path or a query. The host of an http or
+              https target is an A-label name of `[a-z0-9._-]`, four decimal numbers, or an IPv6 address: nothing in it
+              can be taken for a delimiter.
     TARGET-4  No message, `str()` or `repr()` shows userinfo, or more than a line of a long URL.
 
 `urllib.parse.urlsplit` cannot be used here: it deletes tabs and line ends, and reads the port late or not at all.
@@ -26,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-__all__ = ["DEFAULT_PORTS", "Target", "bracketed", "parse_port", "parse_target"]
+__all__ = ["DEFAULT_PORTS", "Target", "bracketed", "parse_port", "parse_target", "percent_encode"]
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -38,8 +39,11 @@ _MAX_PORT = 65535
 
 # Stripped from both ends of a URL, as browsers do: C0 controls and the space.
 _EDGES = "".join(map(chr, range(0x21)))
-# Sent unchanged: printable ASCII, with "%", since what is percent-encoded already stays so (contract 9.2).
-_SAFE = "".join(map(chr, range(0x21, 0x7F)))
+# Sent unchanged in a path or a query (RFC 3986, sections 3.3 and 3.4), but for letters and digits. Browsers also send
+# some of `"<>[]\\^`{|}` as they are; strict servers such as Tomcat refuse a request with them.
+_SAFE = "!$&'()*+,;=:@/?-._~"
+_ALLOWED = frozenset(ascii_letters + digits + _SAFE)
+_STRAY_PERCENT = r"%(?![0-9A-Fa-f]{2})"  # compiled with its first use
 
 _CONTROLS = frozenset(map(chr, [*range(0x20), 0x7F]))
 _SCHEME_CHARACTERS = frozenset(ascii_letters + digits + "+.-")
@@ -152,13 +156,29 @@ def parse_port(value: object) -> int:
     return int(value)
 
 
+def percent_encode(text: str) -> str:
+    """A path, a query or a part of one as it is sent (contract 9.2).
+
+    What is percent-encoded already stays so; a `%` that begins no such triplet is encoded itself.
+
+    Raises:
+        UnicodeEncodeError: The text has half a surrogate pair.
+    """
+    if _ALLOWED.issuperset(text):
+        return text
+    return quote(re.sub(_STRAY_PERCENT, "%25", text) if "%" in text else text, safe=_SAFE + "%")
+
+
 def _parse(text: str) -> Target:
     text = text.strip(_EDGES)
     if not _CONTROLS.isdisjoint(text):
         control = next(character for character in text if character in _CONTROLS)
         raise _Flaw(f"the URL has a control character ({control!r})")
     scheme, authority, rest = _split(text)
-    path = _percent_encode(rest.partition("#")[0])
+    try:
+        path = percent_encode(rest.partition("#")[0])
+    except UnicodeEncodeError:
+        raise _Flaw("the path of the URL has half a surrogate pair") from None
     userinfo = _decode_userinfo(authority)
     if scheme not in DEFAULT_PORTS:
         return Target(scheme, *_split_foreign_host(authority), path, userinfo)
@@ -234,15 +254,6 @@ def _decode_userinfo(authority: str) -> tuple[str, str] | None:
     if not _CONTROLS.isdisjoint("".join(decoded)):
         raise _Flaw("user or password of the URL has a control character")
     return decoded
-
-
-def _percent_encode(path: str) -> str:
-    if path.isascii() and " " not in path:
-        return path
-    try:
-        return quote(path, safe=_SAFE)
-    except UnicodeEncodeError:
-        raise _Flaw("the path of the URL has half a surrogate pair") from None
 
 
 def _port_number(text: str) -> int:

@@ -1,6 +1,6 @@
 """HTTPConnection and HTTPSConnection: one connection to an origin, direct, to a proxy, or through a tunnel.
 
-They are `http.client` connections of which every wait can be ended and whose responses are strictly framed.
+They are `http.client` connections, but each of their waits can be ended, and their responses are strictly framed.
 
 Thread safety. A connection belongs to one worker at a time, and no other thread touches it: a cancel wakes the worker
 through the scope (SCOPE-1). Between two requests it lies in a pool.
@@ -15,7 +15,7 @@ from time import monotonic
 from urlrequest._http.request_head import encode_head
 from urlrequest._http.target import bracketed
 from urlrequest._net.cancel_scope import CancelScope, Phase
-from urlrequest._net.connect import connect_socket, connect_to_host
+from urlrequest._net.connect import connect_socket, connect_to_host, watch_peer
 from urlrequest._net.stream import NetworkStream
 from urlrequest._net.tls_settings import TlsSettings
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
     from typing import Any
 
+    from urlrequest._http.challenges import Dialogue
     from urlrequest._net.route import Proxy
     from urlrequest._net.tls_contexts import LazyContext
 
@@ -42,15 +43,13 @@ class HTTPConnection(http.client.HTTPConnection):
 
     For a scheme of your own, derive from it, override `open_socket()`, and return the class from
     `UrlRequest.get_connection_for_scheme()` (contract 18.1). Every method runs on the worker thread.
-
-    Attributes:
-        scope: Ends the waits of the present request: its cancel, its deadline and its timeout.
-        is_intact: Whether the present request was sent as a whole.
-        idle_since, idle_until: When the connection became idle and until when it is kept, on `time.monotonic()`.
     """
 
     sock: Any
-    idle_since = idle_until = 0.0
+    idle_since = idle_until = 0.0  # when it became idle, and until when it is kept, on `suspend_clock()`
+    expects_continue = True  # a 100 Continue is waited for; False: the server sent none before
+    tcp_keepalive = 0.0  # seconds of silence after which the system asks whether the peer is there; 0: never
+    after = ""  # why the last response had no body, for the pool
 
     def __init__(self, host: str, port: int | None = None, timeout: float | None = None, **options: Any) -> None:
         """Make a connection; the first request opens it.
@@ -60,11 +59,11 @@ class HTTPConnection(http.client.HTTPConnection):
             options: As of `http.client.HTTPConnection`.
         """
         super().__init__(host, port, timeout=timeout, **options)
-        self.scope = CancelScope(timeout)
-        self.is_intact = True
+        self.scope = CancelScope(timeout)  # ends the waits of the present request: cancel, deadline, timeout
+        self.is_intact = True  # whether the present request was sent as a whole
         self._proxy: Proxy | None = None
         self._tunnel: tuple[str, int, Any] | None = None  # host and port of the origin, headers for the proxy
-        self._sent_method = ""
+        self.sent_method = ""
         self._interim: InterimResponses | None = None  # to the present request, if it has a body
         self._send_error: OSError | None = None
         self._has_client_state = False  # whether http.client itself keeps the state of an exchange
@@ -103,20 +102,41 @@ class HTTPConnection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         """Open the connection, through a proxy if one is set."""
+        dialogue = self._open_proxy_dialogue()
+        while not self._try_connect(dialogue):
+            self.scope.check()  # the proxy wants the answer to its challenge on a new connection
+
+    def _try_connect(self, dialogue: Dialogue | None) -> bool:
+        """Open the connection; False: the proxy has asked for credentials, and closes this one."""
         sock = self.open_socket()
         try:
             if sock.gettimeout() != 0:  # a user's open_socket() has made it
                 sock.setblocking(False)
+            watch_peer(sock, self.tcp_keepalive)
             self._await_context()  # files that cannot be used are an error before anything is sent
             if self._proxy is not None and self._proxy.tls is not None:
                 sock = self._secure_proxy(sock, self._proxy.tls)
-            if self._tunnel is not None:
-                self._open_tunnel(sock, *self._tunnel)
+            if self._tunnel is not None and not self._open_tunnel(sock, *self._tunnel, dialogue):
+                sock.close()
+                return False
             sock = self.secure_socket(sock)
         except BaseException:
             sock.close()
             raise
         self.sock = NetworkStream(sock, self.scope, self.peer)
+        return True
+
+    def _open_proxy_dialogue(self) -> Dialogue | None:
+        """What answers a proxy that asks for credentials before it opens a tunnel, if there are any."""
+        proxy, tunnel = self._proxy, self._tunnel
+        if proxy is None or proxy.responder is None or tunnel is None:
+            return None
+        from urlrequest._http.challenges import Dialogue, Subject  # few requests have such a proxy
+
+        authority = f"{bracketed(tunnel[0])}:{tunnel[1]}"
+        space = proxy.scheme, proxy.host, proxy.port
+        subject = Subject(space, "CONNECT", authority, authority, "Proxy-Authorization", lambda: iter(()))
+        return Dialogue(proxy.responder, subject, list(proxy.fields))
 
     def _secure_proxy(self, sock: socket.socket, settings: TlsSettings) -> Any:
         """Make the TLS handshake with the proxy."""
@@ -126,16 +146,17 @@ class HTTPConnection(http.client.HTTPConnection):
         warn_if_insecure(settings, self.host)
         return secure(sock, self.host, self.port, context_for(settings), self.scope)
 
-    def _open_tunnel(self, sock: socket.socket, host: str, port: int, headers: Any) -> None:
+    def _open_tunnel(self, sock: socket.socket, host: str, port: int, headers: Any, dialogue: Dialogue | None) -> bool:
+        """Make the proxy connect to the origin; False: the proxy has asked for credentials, and closes."""
         stream = NetworkStream(sock, self.scope, self.peer)
         if self._proxy is not None and self._proxy.is_socks:
             from urlrequest._net.socks import open_socks_tunnel  # few requests go through such a proxy
 
-            open_socks_tunnel(stream, host, port, self._proxy.userinfo)
-        else:
-            from .tunnel import open_http_tunnel  # most requests go straight
+            open_socks_tunnel(stream, self._proxy.scheme, host, port, self._proxy.userinfo)
+            return True
+        from .tunnel import open_http_tunnel  # most requests go straight
 
-            open_http_tunnel(stream, f"{bracketed(host)}:{port}", headers)
+        return open_http_tunnel(stream, f"{bracketed(host)}:{port}", headers, dialogue)
 
     def set_tunnel(self, host: str, port: int | None = None, headers: Any = None) -> None:
         """Send requests through a tunnel: the host that the connection was made for is a proxy, this one the origin."""
@@ -190,7 +211,7 @@ class HTTPConnection(http.client.HTTPConnection):
                 from .interim import InterimResponses  # most requests have no body
                 from .request_writer import send_with_body
 
-                self._interim = InterimResponses(stream.peer)
+                self._interim = InterimResponses(stream.peer, expects_continue=self.expects_continue)
                 self.is_intact = send_with_body(stream, head, body, headers, self._interim)
                 if not self.is_intact:
                     stream.give_up_sending()
@@ -209,7 +230,7 @@ class HTTPConnection(http.client.HTTPConnection):
             raise http.client.ResponseNotReady("no request was sent")
         began = monotonic()
         try:
-            response = Response(self.sock, self._sent_method, self._interim)
+            response = Response(self.sock, self.sent_method, self._interim)
         except (OSError, http.client.HTTPException):
             if self._send_error is not None:
                 raise self._send_error from None
@@ -229,9 +250,15 @@ class HTTPConnection(http.client.HTTPConnection):
 
     def _begin_exchange(self, method: str) -> None:
         """Begin an exchange, whether `request()` sends it or the caller does so step by step."""
-        self._send_error, self._interim, self.is_intact, self._sent_method = None, None, True, method
+        self._send_error, self._interim, self.is_intact, self.sent_method = None, None, True, method
         if self.sock is not None:
-            self.sock.has_received, self.sock.scope = False, self.scope
+            self.sock.has_received = self.sock.has_acknowledged = False
+            self.sock.scope = self.scope
+
+    @property
+    def lacked_continue(self) -> bool:
+        """Whether no 100 Continue came in time to the present request, which waited for one."""
+        return self._interim is not None and self._interim.is_overdue
 
     @property
     def has_received(self) -> bool:
@@ -242,7 +269,7 @@ class HTTPConnection(http.client.HTTPConnection):
         """Let go of the scope of the last request; the connection is idle now.
 
         Args:
-            since: When that is, on `time.monotonic()`.
+            since: When that is, on `suspend_clock()`.
             until: Until when the connection is worth keeping.
         """
         self.scope = self.sock.scope = _IDLE_SCOPE
@@ -256,14 +283,10 @@ class HTTPConnection(http.client.HTTPConnection):
 
 
 class HTTPSConnection(HTTPConnection):
-    """The same over TLS.
-
-    Attributes:
-        lazy_context: The context to use if none was passed to the constructor; None: that of a request without TLS
-            options.
-    """
+    """An `HTTPConnection` over TLS."""
 
     default_port = http.client.HTTPS_PORT
+    # Used if no context was passed to the constructor; None: that of a request without TLS options.
     lazy_context: LazyContext | None = None
 
     def __init__(

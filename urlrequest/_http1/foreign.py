@@ -1,4 +1,4 @@
-"""Connection classes that are not derived from ours: `http.client`'s own, and all with its interface (contract 18.1).
+"""Connection classes that are not derived from ours: those of `http.client`, and others like them (contract 18.1).
 
 Such a connection blocks as long as it likes, so that a cancel or a deadline is noticed late; it cannot use other
 proxies than http ones; and it serves one request only. But its responses are counted like any other: a body that is cut
@@ -66,7 +66,9 @@ def send_foreign(connection: Any, method: str, target: str, fields: Fields, body
     headers = dict(Headers(without(fields, {"transfer-encoding"})))
     if body is None:
         connection.request(method, target, body=None, headers=headers)
-    elif body.length is None or body.length > SMALL_BODY:
+        return
+    body.is_begun = True
+    if body.length is None or body.length > SMALL_BODY:
         connection.request(method, target, body=_taken_parts(body), headers=headers)
     else:
         content = b"".join(body.pieces())

@@ -39,9 +39,17 @@ class InterimResponses:
     Attributes:
         head_limit: How large the next head may be, in bytes: the limit is for all heads of a request together.
         has_continue: A 100 Continue was among them: the server wants the body.
+        is_overdue: No 100 Continue came in time, when it was waited for.
     """
 
-    def __init__(self, peer: str) -> None:
+    def __init__(self, peer: str, *, expects_continue: bool = True) -> None:
+        """Begin with a request.
+
+        Args:
+            expects_continue: The server is worth waiting for 100 Continue; False: it never sent one before.
+        """
+        self._continue_time = CONTINUE_TIME if expects_continue else 0.0
+        self.is_overdue = False
         self.head_limit = MAX_HEAD_SIZE
         self.has_continue = False
         self._begun = b""  # the beginning of a head
@@ -102,7 +110,8 @@ class InterimResponses:
         if not octets or len(self._begun) > self.head_limit:
             return bool(self._begun)
         # The beginning of "HTTP/1.1 1" or "HTTP/1.1 2", as far as it has come.
-        return not (b"HTTP/1.".startswith(self._begun[:7]) and self._begun[8:10] in {b"", b" ", b" 1", b" 2"})
+        is_http = b"HTTP/1.".startswith(self._begun[:7]) and self._begun[8:9] in b" \t"
+        return not (is_http and self._begun[9:].lstrip(b" \t")[:1] in {b"", b"1", b"2"})
 
     def _parse(self, block: bytes) -> ResponseHead | None:
         """Return the head, passed over if it is interim; None: the reader will raise an error about it."""
@@ -130,10 +139,11 @@ class InterimResponses:
         Raises:
             OSError: The connection broke. RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.
         """
-        until = monotonic() + CONTINUE_TIME
+        until = monotonic() + self._continue_time
         while not self.has_final and (self._begun or not self.has_continue):
             octets = stream.receive() if self._begun else stream.receive_until(until)
             if octets is None:
+                self.is_overdue = True
                 return True
             if self.receive(octets) or not octets:
                 return False

@@ -52,6 +52,7 @@ def send_with_body(stream: NetworkStream, head: bytes, body: Body, fields: Field
             return False
         if _expects_continue(fields) and not interim.await_continue(stream):
             return False
+        body.is_begun = True
         if body.on_sent is None:
             return _send_parts(stream, pieces, declared, _report_nothing, interim)
         return _send_parts(stream, reported_parts(pieces), declared, body.on_sent, interim)
@@ -62,6 +63,7 @@ def send_with_body(stream: NetworkStream, head: bytes, body: Body, fields: Field
 
 
 def _send_joined(stream: NetworkStream, head: bytes, body: Body, declared: int, interim: InterimResponses) -> bool:
+    body.is_begun = True
     content = b"".join(body.pieces())
     if len(content) != declared:  # a file has changed
         raise IncompleteContent(f"req_body has {len(content)} bytes, not the {declared} of its Content-Length")

@@ -10,6 +10,7 @@ import errno
 import os
 import socket
 from collections import deque
+from contextlib import suppress
 from time import monotonic
 
 from .cancel_scope import WRITE, CancelScope, Phase
@@ -22,8 +23,13 @@ if TYPE_CHECKING:
 
     from .resolver import Address
 
-__all__ = ["connect_socket", "connect_to_host"]
+__all__ = ["check_keepalive", "connect_socket", "connect_to_host", "watch_peer"]
 
+MAX_KEEPALIVE = 32767  # seconds; Linux takes no more
+PROBES = 3  # unanswered questions of the system after which a peer counts as gone
+# What was sent and is not acknowledged for so many times `tcp_keepalive` ends the connection. A server that does not
+# read for a while, as it writes to a slow disk, must not be taken for gone.
+USER_TIMEOUT = 4
 ATTEMPT_DELAY = 0.25  # seconds until the next address is tried (RFC 8305, section 5)
 
 _IN_PROGRESS = {0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY, getattr(errno, "WSAEWOULDBLOCK", 0)}
@@ -48,6 +54,44 @@ def connect_to_host(host: str, port: int, scope: CancelScope) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def check_keepalive(seconds: object) -> float:
+    """Check a value of `tcp_keepalive`, and return it.
+
+    Raises:
+        TypeError, ValueError: It is no number of seconds.
+    """
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise TypeError(f"tcp_keepalive is {type(seconds).__name__}; a number of seconds, or 0 for none, is needed")
+    if not 0 <= seconds <= MAX_KEEPALIVE:
+        raise ValueError(f"tcp_keepalive is {seconds}; a number of seconds from 0 to {MAX_KEEPALIVE} is needed")
+    return seconds
+
+
+def watch_peer(sock: socket.socket, seconds: float) -> None:
+    """Let the system notice that the peer of a connection is gone, as after a power failure: nobody says so then.
+
+    What a system has no option for, it does not do.
+
+    Args:
+        seconds: How long nothing comes before the system asks; 0: it never does.
+    """
+    if not seconds or sock.family not in {socket.AF_INET, socket.AF_INET6}:
+        return
+    idle = max(1, round(seconds))
+    _set_option(sock, socket.SOL_SOCKET, "SO_KEEPALIVE", 1)
+    _set_option(sock, socket.IPPROTO_TCP, "TCP_KEEPIDLE" if hasattr(socket, "TCP_KEEPIDLE") else "TCP_KEEPALIVE", idle)
+    _set_option(sock, socket.IPPROTO_TCP, "TCP_KEEPINTVL", max(1, idle // PROBES))
+    _set_option(sock, socket.IPPROTO_TCP, "TCP_KEEPCNT", PROBES)
+    _set_option(sock, socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", USER_TIMEOUT * idle * 1000)
+
+
+def _set_option(sock: socket.socket, level: int, name: str, value: int) -> None:
+    option = getattr(socket, name, None)
+    if option is not None:
+        with suppress(OSError):
+            sock.setsockopt(level, option, value)
 
 
 class _Race:

@@ -4,9 +4,13 @@ No system can interrupt `getaddrinfo()`. So a cancelled request leaves its look-
 it, and the result is dropped. The threads are daemons of our own, because those of an executor would hold up the end of
 the process.
 
-Thread safety. `_lock` guards `_lookups`, `_waiting`, `_thread_count` and the scopes of each look-up. It is held for
-assignments only, by workers and resolver threads; `cancel()` never takes it. A resolver thread writes the result of a
-look-up before `is_done`, and workers read it after `is_done`.
+Requests that ask for the same name meanwhile share a look-up. But one that began when the network was down may hang
+long after it is up again. So a request that has shared a look-up for a second, or finds one that is older, asks the
+system once more; the first answer counts for all.
+
+Thread safety. `_lock` guards `_lookups`, `_waiting`, `_thread_count`, and the scopes and attempts of each look-up. It
+is held for assignments only, by workers and resolver threads; `cancel()` never takes it. A resolver thread writes the
+result of a look-up before `is_done`, and workers read it after `is_done`.
 """
 
 from __future__ import annotations
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["resolve"]
 
 MAX_THREADS = 16  # resolver threads
+MAX_ATTEMPTS = 4  # of them for one host at a time, so that a name that hangs leaves some to the others
+PATIENCE = 1.0  # seconds that a request shares an attempt of another one that does not end
 
 
 class _Lookup:
@@ -37,6 +43,8 @@ class _Lookup:
 
     Attributes:
         scopes: Of the requests that wait for it.
+        attempts: How often the system is being asked, or will be, at present.
+        began: When it was asked last, on `time.monotonic()`.
         addresses, error: The result, once `is_done`.
     """
 
@@ -44,20 +52,27 @@ class _Lookup:
         self.host = host
         self.port = port
         self.scopes: list[CancelScope] = []
+        self.attempts = 0
+        self.began = monotonic()
         self.addresses: Sequence[Address] = []
         self.error: Exception | None = None
         self.is_done = False
 
-    def run(self) -> None:
+    def is_overdue(self) -> bool:
+        """Whether it is time to ask the system once more."""
+        return monotonic() - self.began >= PATIENCE and self.attempts < MAX_ATTEMPTS
+
+    def ask(self) -> tuple[Sequence[Address], Exception | None]:
+        """Ask the system; return addresses, or an error."""
         try:
-            self.addresses = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+            return socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM), None
         except Exception as error:  # noqa: BLE001 - whatever the system raises is raised again to the requests
-            self.error = error
+            return [], error
 
 
 _lock = threading.Lock()
 _lookups: dict[tuple[str, int], _Lookup] = {}  # all that are not done
-_waiting: deque[_Lookup] = deque()  # those of them that no thread has begun
+_waiting: deque[_Lookup] = deque()  # attempts that no thread has begun
 _thread_count = 0
 
 
@@ -78,16 +93,22 @@ def resolve(host: str, port: int, scope: CancelScope) -> Sequence[Address]:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     began, until = monotonic(), scope.step_end()
     scope.arm()  # before the look-up can be done: else its wake-up could come before the first wait, and be lost
-    lookup = _join_lookup(host, port, scope)
+    lookup, has_asked = _join_lookup(host, port, scope)
     try:
         while not lookup.is_done:
-            scope.wait({}, until, f"resolving {host}")
+            again = None if has_asked else lookup.began + PATIENCE
+            is_sooner = again is not None and (until is None or again < until)
+            scope.wait({}, again if is_sooner else until, f"resolving {host}", is_pause=is_sooner)
+            if again is not None and monotonic() >= again:
+                has_asked = _ask_again(lookup)
     finally:
         with _lock:
             lookup.scopes.remove(scope)
-            if not lookup.scopes and lookup in _waiting:  # no request waits for it any more, and no thread has begun it
+            while not lookup.scopes and lookup in _waiting:  # no request waits for it any more
                 _waiting.remove(lookup)
-                del _lookups[host, port]
+                lookup.attempts -= 1
+                if not lookup.attempts and not lookup.is_done:
+                    del _lookups[host, port]
     scope.timings[Phase.DNS] = monotonic() - began
     if lookup.error is not None:
         raise _with_host(lookup.error, host) from lookup.error
@@ -118,34 +139,56 @@ def _with_host(error: Exception, host: str) -> Exception:
     return error
 
 
-def _join_lookup(host: str, port: int, scope: CancelScope) -> _Lookup:
-    """Add a request to the look-up of its host; begin one if there is none."""
-    global _thread_count
+def _join_lookup(host: str, port: int, scope: CancelScope) -> tuple[_Lookup, bool]:
+    """Add a request to the look-up of its host; begin one if there is none.
+
+    Returns:
+        The look-up, and whether the system is being asked for this request.
+    """
     with _lock:
         lookup = _lookups.get((host, port))
-        is_new = lookup is None
+        must_ask = lookup is None or lookup.is_overdue()
         if lookup is None:
             lookup = _lookups[host, port] = _Lookup(host, port)
         lookup.scopes.append(scope)
-        needs_thread = is_new and _thread_count < MAX_THREADS
-        if needs_thread:
-            _thread_count += 1
-        elif is_new:
-            _waiting.append(lookup)
+        needs_thread = must_ask and _add_attempt(lookup)
     if needs_thread:
         _start_thread(lookup)
-    return lookup
+    return lookup, must_ask
+
+
+def _ask_again(lookup: _Lookup) -> bool:
+    """Ask the system once more if the last attempt is old; return whether that is the end of the matter."""
+    with _lock:
+        must_ask = not lookup.is_done and lookup.is_overdue()
+        needs_thread = must_ask and _add_attempt(lookup)
+        is_end = must_ask or lookup.attempts >= MAX_ATTEMPTS
+    if needs_thread:
+        _start_thread(lookup)
+    return is_end
+
+
+def _add_attempt(lookup: _Lookup) -> bool:
+    """Count another attempt; return whether a thread must be started for it. Else it waits for one."""
+    global _thread_count
+    assert _lock.locked()
+    lookup.attempts += 1
+    lookup.began = monotonic()
+    if _thread_count < MAX_THREADS:
+        _thread_count += 1
+        return True
+    _waiting.append(lookup)
+    return False
 
 
 def _start_thread(lookup: _Lookup | None) -> None:
-    """Start a resolver thread, which `_thread_count` includes already; without one, the look-up fails."""
+    """Start a resolver thread, which `_thread_count` includes already; without one, the attempt fails."""
     global _thread_count
     while lookup is not None:
         try:
             threading.Thread(target=_run_lookups, args=(lookup,), name="urlrequest-resolver", daemon=True).start()
         except RuntimeError as error:  # the system gives no more threads
-            lookup.error = error
-            _complete(lookup)
+            _complete(lookup, [], error)
         else:
             return
         with _lock:
@@ -156,21 +199,27 @@ def _start_thread(lookup: _Lookup | None) -> None:
 
 
 def _run_lookups(lookup: _Lookup | None) -> None:
-    """Make this look-up and then those that wait. A resolver thread runs it."""
+    """Make this attempt and then those that wait. A resolver thread runs it."""
     global _thread_count
     while lookup is not None:
-        lookup.run()
-        _complete(lookup)
+        if not lookup.is_done:
+            addresses, error = lookup.ask()
+            _complete(lookup, addresses, error)
         with _lock:
             lookup = _waiting.popleft() if _waiting else None
             if lookup is None:
                 _thread_count -= 1
 
 
-def _complete(lookup: _Lookup) -> None:
-    """Publish the result of a look-up, and wake the workers that wait for it."""
+def _complete(lookup: _Lookup, addresses: Sequence[Address], error: Exception | None) -> None:
+    """End an attempt: publish its result and wake the workers that wait, unless another one may do better."""
     with _lock:
-        del _lookups[lookup.host, lookup.port]
+        lookup.attempts -= 1
+        if lookup.is_done or (error is not None and lookup.attempts):
+            return
+        if _lookups.get((lookup.host, lookup.port)) is lookup:  # not in a forked child
+            del _lookups[lookup.host, lookup.port]
+        lookup.addresses, lookup.error = addresses, error
         lookup.is_done = True
         scopes = list(lookup.scopes)
     for scope in scopes:

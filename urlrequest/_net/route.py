@@ -7,6 +7,7 @@ from urlrequest._record import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable
+    from typing import Any
 
     from .tls_settings import TlsSettings
 
@@ -17,14 +18,16 @@ class Proxy(Record):
     """A proxy, and what is meant for the proxy alone.
 
     Attributes:
-        scheme: http, https (TLS to the proxy itself), socks5 or socks5h (both resolve names at the proxy).
+        scheme: http, https (TLS to the proxy itself), socks5, socks5h, socks4 or socks4a.
         host, port: Where it listens.
         fields: Header fields for an HTTP proxy, credentials included.
         userinfo: User and password for a SOCKS proxy, or None.
         tls: How to check the certificate of an https proxy; None for the other schemes.
+        responder: Answers the challenges of an HTTP proxy, or None. Equal ones are the same to a connection; see
+            `urlrequest._http.challenges.Responder`.
     """
 
-    __slots__ = ("fields", "host", "port", "scheme", "tls", "userinfo")
+    __slots__ = ("fields", "host", "port", "responder", "scheme", "tls", "userinfo")
 
     def __init__(
         self,
@@ -34,6 +37,7 @@ class Proxy(Record):
         fields: tuple[tuple[str, str], ...] = (),
         userinfo: tuple[str, str] | None = None,
         tls: TlsSettings | None = None,
+        responder: Any = None,
     ) -> None:
         self.scheme = scheme
         self.host = host
@@ -41,6 +45,7 @@ class Proxy(Record):
         self.fields = fields
         self.userinfo = userinfo
         self.tls = tls
+        self.responder = responder
 
     @property
     def is_socks(self) -> bool:

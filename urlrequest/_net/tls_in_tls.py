@@ -45,6 +45,10 @@ class TlsInTls:
     def getpeername(self) -> Any:
         return self._outer.getpeername()
 
+    def getpeercert(self, binary_form: bool = False) -> Any:
+        """The certificate of the inner layer's peer, as of SSLSocket."""
+        return self._inner.getpeercert(binary_form)
+
     def setblocking(self, flag: bool) -> None:
         self._outer.setblocking(flag)
 

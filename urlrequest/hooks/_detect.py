@@ -101,7 +101,7 @@ def detect_hook() -> Hook | None:
         if module in loaded:
             try:
                 hook = hook_class(name).detect()
-            except Exception:  # noqa: BLE001 - another thread may still be importing it; no request may fail of that
+            except Exception:  # noqa: BLE001 - another thread may still be importing it; no request may fail because of that
                 log("DEBUG", "%s.detect() failed", name, exc_info=True)
                 continue
             if hook is not None:

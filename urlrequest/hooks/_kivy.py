@@ -22,7 +22,7 @@ class KivyHook(Hook):
         """
         super().__init__()
         loop = import_toolkit("kivy.base", "Kivy").EventLoop
-        # Kivy holds bound methods weak_callback; the trigger merges calls, and may be called on any thread.
+        # Kivy holds bound methods weakly; the trigger merges calls, and may be called on any thread.
         self._trigger = import_toolkit("kivy.clock", "Kivy").Clock.create_trigger(self._on_wakeup)
         loop.bind(on_stop=self._on_stop)
         self._bind(loop)

@@ -22,7 +22,7 @@ class QtHook(YieldingHook):
     passed on to Qt, which ends the process with it.
     """
 
-    _propagated = (SystemExit,)  # of anything else, PyQt would abort the process
+    _propagated = (SystemExit,)  # on anything else, PyQt would abort the process
 
     def __init__(self) -> None:
         """Bind to the application of the binding that is imported.

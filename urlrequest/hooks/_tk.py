@@ -4,8 +4,8 @@ A worker must not call Tk: such a call waits for the main loop. Where Tk can wat
 wake-up makes one readable; elsewhere a timer looks for wake-ups.
 
 Invariant:
-    TK-1  What other threads hold of a hook (it and its `SharedWaker`) holds nothing of Tk's: the interpreter must not
-          be freed on another thread than its own, which ends the process.
+    TK-1  What other threads may refer to, a hook and its `SharedWaker`, refers to nothing of Tk: to free the Tcl
+          interpreter on another thread than its own ends the process.
 """
 
 from __future__ import annotations

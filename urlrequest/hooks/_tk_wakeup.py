@@ -1,6 +1,6 @@
 """How Tk notices a wake-up: it watches a descriptor, or a timer looks for it.
 
-Both objects live on Tk's thread, and only Tk holds them. What a hook shares with them holds nothing of Tk's.
+Both objects live on Tk's thread, and only Tk refers to them. What a hook shares with them refers to nothing of Tk.
 """
 
 from __future__ import annotations

@@ -214,7 +214,7 @@ class ServerConnection:
 
     def _shut_down(self) -> None:
         self._is_finished = True
-        with suppress(OSError):  # the client was faster
+        with suppress(OSError):  # the client has closed already
             socket.socket.shutdown(self._sock, socket.SHUT_WR)
 
     # Waiting

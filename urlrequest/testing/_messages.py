@@ -117,11 +117,11 @@ class Reply:
 
 
 def read_request(connection: ServerConnection) -> RecordedRequest | None:
-    """Receive one whole request; None when the client closed instead. `Expect: 100-continue` is answered with 100.
+    """Receive one whole request; None when the client closed instead. 100 Continue is sent if the client expects it.
 
     Raises:
-        MalformedRequest: If it is not a valid request.
-        ClientGone: If the client closed in its middle.
+        MalformedRequest: It is not a valid request.
+        ClientGone: The client closed in its middle.
     """
     head = read_head(connection)
     if head is None:

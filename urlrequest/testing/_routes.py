@@ -1,4 +1,4 @@
-"""The table of a server's routes: which function answers which path.
+"""The table of a server's routes: which function makes the reply for which path.
 
 Thread safety. Tests add routes while the threads of connections look them up; a lock guards the table.
 """
@@ -20,13 +20,13 @@ class Routes:
     """Routes by path; see `Server.route` for what a path matches.
 
     Args:
-        fallback: Answers requests that match no route; None: they get a 404.
+        fallback: Makes the reply where no route matches; None: such requests get a 404.
     """
 
     def __init__(self, fallback: Route | None) -> None:
         self._lock = threading.Lock()
         self._routes: dict[str, Route] = {}
-        self._fallback = _answer_not_found if fallback is None else fallback
+        self._fallback = _reply_not_found if fallback is None else fallback
 
     def add(self, path: str, route: Route) -> None:
         """Add a route; it replaces the one with the same path."""
@@ -43,7 +43,7 @@ class Routes:
             return self._routes[max(prefixes, key=len)] if prefixes else self._fallback
 
 
-def _answer_not_found(request: RecordedRequest) -> Reply:
+def _reply_not_found(request: RecordedRequest) -> Reply:
     return Reply(404, f"No route for {request.path}\n", {"Content-Type": "text/plain; charset=utf-8"})
 
 

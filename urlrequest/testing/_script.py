@@ -1,4 +1,4 @@
-"""A script, and how a connection's thread plays it; without a script it answers requests from the routes.
+"""A script, and how a connection's thread plays it; without a script it responds to requests by the routes.
 
 Invariants:
     SCRIPT-1  An error in a script or a route goes to `fail`, and the connection ends; it never leaves the thread.
@@ -52,7 +52,7 @@ class ScriptPlayer:
     Attributes:
         connection: The connection's bytes.
         signals: The named events of the scripts.
-        routes: What answers requests.
+        routes: They make the replies to requests.
         record: Keeps a received request.
         fail: Keeps an error on the server's side.
         tls_errors: Errors of TLS on the client's side.
@@ -75,13 +75,13 @@ class ScriptPlayer:
         self.tls_errors = tls_errors
 
     def run(self, script: Sequence[Step] | None, tls: ssl.SSLContext | None) -> None:
-        """Perform a TLS handshake if `tls` is given, then play the script, or answer requests if there is none."""
+        """Perform a TLS handshake if `tls` is given, then play the script, or serve the routes if there is none."""
         try:
             is_lost = tls is not None and not self._secure(tls)
             if script is not None:
                 self._play(script, is_lost=is_lost)
             elif not is_lost:
-                self.answer()
+                self.serve_routes()
         except (ClientGone, ServerClosed):
             pass
         except MalformedRequest as error:
@@ -93,8 +93,8 @@ class ScriptPlayer:
         except Exception as error:  # noqa: BLE001 - scripts are the tests' own, and may raise anything
             self.fail(error)
 
-    def answer(self) -> None:
-        """Answer requests from the routes until one side closes the connection."""
+    def serve_routes(self) -> None:
+        """Respond to requests by the routes until one side closes the connection."""
         while True:
             request = read_request(self.connection)
             if request is None:
@@ -126,7 +126,7 @@ class ScriptPlayer:
             return route(request)
         except ServerClosed:
             raise
-        except Exception as error:  # noqa: BLE001 - so do routes
+        except Exception as error:  # noqa: BLE001 - routes are the tests' own, too
             self.fail(error)
             return Reply(500, f"{type(error).__name__}\n", {"Content-Type": "text/plain; charset=utf-8"})
 

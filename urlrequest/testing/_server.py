@@ -64,7 +64,7 @@ class Server:
     Args:
         tls: Speak TLS with this context from the first byte.
         host: The address to listen on, such as ``127.0.0.1`` or ``::1``; the port is a free one.
-        handler: Answers the requests that have no route; without it they get a 404.
+        handler: Makes the replies to requests that have no route; None: they get a 404.
 
     Attributes:
         requests: The received requests, in order of completion.
@@ -95,7 +95,7 @@ class Server:
     def start(self) -> Self:
         """Listen and accept, until `close()`. A server starts once; ``with`` does both."""
         if self._address is not None or self._signals.is_closed:
-            raise RuntimeError("a server starts once")
+            raise RuntimeError("a server starts once; make another one")
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         listener = socket.create_server((self.host, 0), family=family, backlog=BACKLOG)
         listener.setblocking(False)
@@ -110,7 +110,7 @@ class Server:
         """End all threads and sockets, at once; may be called again.
 
         Raises:
-            ScriptError: If a script or a route failed, or has not ended ten seconds later.
+            ScriptError: A script or a route failed, or has not ended ten seconds later.
         """
         self._signals.close()
         if self._acceptor is not None:
@@ -121,7 +121,7 @@ class Server:
                 thread.join(max(0.0, limit - monotonic()))
             stuck = [thread.name for thread in threads if thread.is_alive()]
             if stuck:
-                self._fail(RuntimeError(f"a route did not return within {MAX_CLOSING} s of the closing: {stuck}"))
+                self._fail(RuntimeError(f"a route did not return within {MAX_CLOSING} s after close(): {stuck}"))
             self._signals.release()
             self._acceptor = None
         if self.errors:
@@ -139,7 +139,7 @@ class Server:
         except ScriptError as script_error:
             if error is None:
                 raise
-            if sys.version_info >= (3, 11):  # the test's own failure goes first; the note often is its cause
+            if sys.version_info >= (3, 11):  # the test's own failure is raised; the note often has its cause
                 error.add_note(f"The server's script failed as well: {script_error}")
 
     @property
@@ -165,7 +165,7 @@ class Server:
     def respond(
         self, path: str, body: Body = b"", *, status: int = 200, headers: Fields = (), reason: str | None = None
     ) -> None:
-        """Answer every request for a path with the same reply, whatever its method.
+        """Send the same reply to every request for a path, whatever its method.
 
         Example: ``server.respond("/user", b'{"name": "Ada"}', headers={"Content-Type": "application/json"})``.
 
@@ -180,7 +180,7 @@ class Server:
         self.route(path, lambda _: reply)
 
     def route(self, path: str, handler: Route) -> None:
-        """Answer every request for a path by a function, which runs on the connection's thread.
+        """Send to every request for a path the reply that a function makes, on the connection's thread.
 
         Example: ``server.route("/echo/*", lambda request: Reply(body=request.body))``.
 
@@ -195,7 +195,7 @@ class Server:
         r"""Script the next connection; several calls queue up, one for each connection in the order of acceptance.
 
         After the last step the connection is closed with a FIN, unless a step ended it otherwise. Connections without
-        a script are answered from the routes.
+        a script get replies from the routes.
 
         Example: ``server.play(send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"), reset())``.
 
@@ -221,7 +221,7 @@ class Server:
         Example: ``server.wait("head sent"); request.cancel()``.
 
         Raises:
-            TimeoutError: If that did not happen within `timeout` seconds, or the server was closed.
+            TimeoutError: That did not happen within `timeout` seconds, or the server was closed.
         """
         if not self._signals.wait(name, timeout):
             cause = self.errors[0] if self.errors else None

@@ -57,7 +57,7 @@ class Signals:
         Returns:
             Whether it is set.
         Raises:
-            ServerClosed: If it was not set before `close()`.
+            ServerClosed: It was not set before `close()`.
         """
         limit = None if timeout is None else monotonic() + timeout
         with self._changed:

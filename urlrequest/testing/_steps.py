@@ -2,7 +2,7 @@
 
 Each function returns a `Step` for `Server.play()`; the step runs on the connection's own thread. Once the client has
 gone away, the steps that send or receive are skipped; `signal`, `wait_for` and `wait_closed` still run, so that a test
-which waits for them does not wait in vain.
+which waits for them goes on.
 """
 
 from __future__ import annotations
@@ -217,11 +217,11 @@ def wait_closed(name: str = "closed") -> Step:
 
 
 def routes() -> Step:
-    """Answer requests from the server's routes until the client closes or a reply says so.
+    """Respond to requests by the server's routes until the client closes, or a reply closes the connection.
 
     Example, a proxy's tunnel with keep-alive: ``server.play(send(ESTABLISHED), start_tls(context), routes())``.
     """
-    return Step("routes()", lambda player: player.answer())
+    return Step("routes()", lambda player: player.serve_routes())
 
 
 def _pieces_of(octets: Octets) -> Iterable[bytes]:

@@ -79,7 +79,7 @@ def test_6_4_wait_all(server: Server) -> None:
 
 
 def test_6_4_wait_all_gives_up(server: Server) -> None:
-    """Contract 6.4: wait_all() tells when its time ran out; the finished ones are delivered."""
+    """Contract 6.4: wait_all() returns False when its time ran out; the finished ones are delivered."""
     server.play(signal("received"), hold())
     held = UrlRequest(server.url, on_finish=lambda _: None)
     server.wait("received")
@@ -92,7 +92,7 @@ def test_6_4_wait_all_gives_up(server: Server) -> None:
 
 
 def test_cancel_all(server: Server) -> None:
-    """All that is not finished is cancelled, and it is told how much that was."""
+    """All that is not finished is cancelled, and the number is returned."""
     for _ in range(3):
         server.play(hold())
     log: list[Any] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -128,7 +129,7 @@ def test_6_1_a_run_that_settles_nothing_is_an_error(call: Call, request_: Reques
 def test_fault_120_what_run_raises_after_the_outcome_is_reported(
     call: Call, request_: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fault 120: an exception that no event can tell of any more goes to threading.excepthook, with the request."""
+    """Fault 120: an exception that no event can report any more goes to threading.excepthook, with the request."""
     log: list[Any] = []
     monkeypatch.setattr(threading, "excepthook", lambda told: log.append((told.exc_type, told.thread)))
 
@@ -142,6 +143,64 @@ def test_fault_120_what_run_raises_after_the_outcome_is_reported(
     assert [(ZeroDivisionError, request_)] == log
 
 
+class NeitherTrueNorFalse(Exception):
+    def __bool__(self) -> bool:
+        raise TypeError("it is neither true nor false")
+
+
+class Odd(Request):
+    """A request whose properties raise, each from the moment when the test names it."""
+
+    raising = ""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == object.__getattribute__(self, "raising"):
+            raise ZeroDivisionError(name)
+        return object.__getattribute__(self, name)
+
+
+@pytest.mark.parametrize("name", ["debug", "name", "on_error", "on_chunk"])
+@pytest.mark.parametrize("has_error", [True, False], ids=["error", "success"])
+def test_6_1_a_property_that_raises_costs_no_outcome(
+    name: str, has_error: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 6.1, CALL-1: whatever attributes of a subclass raise on the worker, the request ends, once."""
+    log: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", lambda told: log.append(told.exc_type))
+    request = Odd()
+    request.debug = True  # type: ignore[misc]  # an attribute of the class
+    made = Call(request)
+    monkeypatch.setitem(active_calls, made, request)
+
+    def run() -> None:
+        request.raising = name
+        made._settle(Error(error=OSError()) if has_error else Success())
+
+    request.do = run
+    made.run()
+    made.announce()
+    with suppress(ZeroDivisionError):  # what a callback raises, its dispatch thread gets
+        made.mailbox.deliver_all()
+
+    assert (True, True, True) == (made.lifecycle.is_finished, made.has_ended, made.is_delivered)
+    assert made not in active_calls
+    assert {ZeroDivisionError} >= set(log)
+
+
+def test_6_1_an_error_that_is_neither_true_nor_false(call: Call, request_: Request) -> None:
+    """Contract 6.1: what an exception says of its truth is not asked, whether it is logged or not."""
+    request_.debug = True  # type: ignore[misc]  # an attribute of the class
+    error = NeitherTrueNorFalse()
+
+    def run() -> None:
+        raise error
+
+    request_.do = run
+    call.run()
+
+    assert (True, error) == (call.lifecycle.is_finished, call.error)
+
+
 def test_18_1_the_engine_asks_the_request(call: Call) -> None:
     """Contract 18.1, 18.2: the classes of connections, and the result, are what the request's methods say."""
     assert int is call.connection_class("http")
@@ -150,7 +209,7 @@ def test_18_1_the_engine_asks_the_request(call: Call) -> None:
 
 @pytest.mark.parametrize("name", ["on_progress", "on_upload_progress", "on_chunk"])
 def test_3_7_the_engine_sees_callbacks_that_are_replaced(call: Call, request_: Request, name: str) -> None:
-    """Contract 3.7: what the engine is told about a callback is how the attribute stands now."""
+    """Contract 3.7: the engine learns whether there is a callback from the attribute as it is now."""
     wants = {
         "on_progress": call.wants_progress,
         "on_upload_progress": call.wants_upload_progress,
@@ -295,7 +354,7 @@ def test_15_2_the_deadline_of_a_queued_request(call: Call, workers: Workers, tim
     submit(call)
     timer.calls[call]()
 
-    assert "it had no worker within its deadline of 1000 s" == str(call.error)
+    assert "no worker thread was free within the deadline of 1000 s" == str(call.error)
     assert ([], {}, True) == (workers.waiting, timer.calls, call.has_ended)
 
 

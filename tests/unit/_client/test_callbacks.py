@@ -74,7 +74,7 @@ def test_3_1_outcome_then_finish(outcome: Outcome, arguments: tuple[Any, ...] | 
 
 
 def test_3_6_finish_runs_whatever_is_raised() -> None:
-    """Contract 3.6, faults 101: on_finish runs though the callback raises; where both raise, both are told."""
+    """Contract 3.6, faults 101: on_finish runs though the callback raises; where both raise, both are reported."""
     log: list[str] = []
     made = callbacks(on_success=lambda *_: 1 / 0, on_finish=lambda _: log.append("finish"))
     with pytest.raises(ZeroDivisionError):
@@ -111,7 +111,7 @@ def run_of(count: int, *, is_upload: bool = False) -> ProgressRun:
 
 @pytest.mark.parametrize("name", ["on_progress", "on_upload_progress"])
 def test_3_2_a_run_of_progress(name: str) -> None:
-    """Contract 3.2: each event of a run is told to the callback of its direction; a turn takes what it may take."""
+    """Contract 3.2: each event of a run goes to the callback of its direction; a turn takes what it may take."""
     log: list[Any] = []
     made = callbacks(**{name: lambda *got: log.append(got)})
     run = run_of(3, is_upload=name == "on_upload_progress")
@@ -215,7 +215,7 @@ def test_3_7_callbacks_are_let_go_of() -> None:
 
 
 def test_3_4_on_finish_is_a_callback_for_every_outcome() -> None:
-    """Contract 3.4: a request with on_finish alone has somebody to tell."""
+    """Contract 3.4: a request with on_finish alone has a callback for every outcome."""
     assert has_callback(callbacks(on_finish=print), "on_error")
     assert has_callback(callbacks(on_error=print), "on_error")
     assert not has_callback(callbacks(on_error=print), "on_success")

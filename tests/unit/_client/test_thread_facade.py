@@ -76,7 +76,7 @@ def test_2_2_alive_until_the_end(thread: Request) -> None:
 
 @pytest.mark.parametrize("timeout", [0, 0.001, -1])
 def test_2_2_join_gives_up(thread: Request, timeout: float) -> None:
-    """Contract 2.2: join() returns when its time is up; is_alive() tells."""
+    """Contract 2.2: join() returns when its time is up; is_alive() says which it was."""
     thread.join(timeout)
 
     assert thread.is_alive()

@@ -51,7 +51,7 @@ def test_a_wake_up_ends_the_sleep(waker: ThreadWaker) -> None:
 
 @pytest.mark.parametrize("seconds", [0, -1.0, 0.01])
 def test_the_sleep_ends_by_itself(waker: ThreadWaker, seconds: float) -> None:
-    """Without a wake-up the sleep takes as long as it was told to, and no less."""
+    """Without a wake-up the sleep takes as long as its argument says, and no less."""
     began = time.monotonic()
     waker.sleep(seconds)
 
@@ -116,7 +116,7 @@ def test_ctrl_c_while_a_waker_is_lent() -> None:
 
 
 def test_6_1_waiting_needs_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Contract 6.1: where no descriptor is left, `wait()` ends all the same, and the error is told."""
+    """Contract 6.1: where no descriptor is left, `wait()` ends all the same, and the error is reported."""
 
     def refuse(*_: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")

@@ -80,7 +80,7 @@ def settled(workers: WorkerPool) -> None:
 
 
 def test_a_job_is_done_on_a_daemon() -> None:
-    """A job runs on a daemon thread with a name that tells what it is."""
+    """A job runs on a daemon thread with a name that says what it is."""
     workers, job = WorkerPool(1), Job()
     workers.submit(job)
     finished(job)
@@ -91,7 +91,7 @@ def test_a_job_is_done_on_a_daemon() -> None:
 
 
 def test_who_is_told_finds_the_worker_free() -> None:
-    """Whoever hears that a job is done may hand its worker the next one: no other thread is started for it."""
+    """When a job is announced, its worker is free for the next one: no other thread is started for it."""
     workers, following = WorkerPool(1), Job()
 
     class Telling(Job):

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from urlrequest._content.body import PIECE_SIZE, Body, make_body
+from urlrequest._content.body import PIECE_SIZE, Body, make_body, make_json_body
 from urlrequest._content.text import decode_text
 from urlrequest.errors import IncompleteContent
 
@@ -24,6 +24,16 @@ if TYPE_CHECKING:
 
 def octets(body: Body) -> bytes:
     return b"".join(map(bytes, body.pieces()))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), [{"a": -float("inf")}], {"a": float("nan")}])
+def test_10_6_json_has_no_such_numbers(value: object) -> None:
+    """Contract 10.6: NaN and infinities are no JSON (RFC 8259, section 6), whatever JSON a body is made from."""
+    with pytest.raises(ValueError, match="JSON"):
+        make_json_body(value)
+    if isinstance(value, dict):
+        with pytest.raises(ValueError, match="JSON"):
+            make_body(value, "application/problem+json; charset=utf-8")
 
 
 @pytest.mark.parametrize(
@@ -255,7 +265,7 @@ def test_10_2_wrapped_text_files() -> None:
 
 
 def test_10_2_spooled_files() -> None:
-    """A file whose seek() tells nothing (Python 3.10's SpooledTemporaryFile) has its length all the same."""
+    """A file whose seek() returns nothing (Python 3.10's SpooledTemporaryFile) has its length all the same."""
 
     class Silent(io.BytesIO):
         def seek(self, *where: int) -> None:  # type: ignore[override]  # that is the point
@@ -292,7 +302,7 @@ def test_10_2_pipes() -> None:
 
 @pytest.mark.parametrize("broken", ["tell", "seek"])
 def test_10_2_objects_that_only_read(broken: str) -> None:
-    """Anything with `read()` is a file; where it cannot tell its place, the length is unknown."""
+    """Anything with `read()` is a file; where its `tell()` fails, the length is unknown."""
 
     class Reader:
         def __init__(self) -> None:
@@ -316,6 +326,56 @@ def test_10_2_objects_that_only_read(broken: str) -> None:
     body = make_body(reader, None)
 
     assert (None, "abé".encode()) == (body.length, octets(body))
+
+
+class Reading:
+    """An object that can only be read."""
+
+    def __init__(self, content: bytes) -> None:
+        self._file = io.BytesIO(content)
+
+    def read(self, size: int) -> bytes:
+        return self._file.read(size)
+
+
+class WithLength(Reading):
+    def __len__(self) -> int:
+        return 3
+
+
+class WithAttribute(Reading):
+    len = 3
+
+
+class WithPlace(WithLength):
+    def tell(self) -> int:
+        return 1
+
+
+@pytest.mark.parametrize(
+    ("file", "content"), [(WithLength(b"abc"), b"abc"), (WithAttribute(b"abc"), b"abc"), (WithPlace(b"bc"), b"bc")]
+)
+def test_10_2_length_that_an_object_says(file: Any, content: bytes) -> None:
+    """Contract 10.2: the size of a file that cannot seek is known where `len()` or its attribute `len` says it."""
+    body = make_body(file, None)
+
+    assert (len(content), False, content) == (body.length, body.is_replayable, octets(body))
+
+
+@pytest.mark.parametrize("length", [-1, True, "3", None, 2.0, lambda: 3])
+def test_10_2_length_that_is_none(length: Any) -> None:
+    """Contract 10.2: an attribute `len` that is no number of bytes says nothing."""
+    file = Reading(b"abc")
+    file.len = length  # type: ignore[attr-defined]  # objects of users have any
+
+    assert (None, b"abc") == (make_body(file, None).length, octets(make_body(file, None)))
+
+
+def test_fault_39_length_that_is_wrong() -> None:
+    """Fault 39: an object that has less than its length says, or more, is IncompleteContent."""
+    for content in (b"ab", b"abcd"):
+        with pytest.raises(IncompleteContent):
+            octets(make_body(WithLength(content), None))
 
 
 @pytest.mark.parametrize("size", [0, 9])

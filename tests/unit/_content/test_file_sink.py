@@ -83,7 +83,7 @@ def test_12_1_file(folder: Path, size: int, is_known: bool) -> None:
 
 @pytest.mark.parametrize("length", [1, 5])
 def test_12_1_lengths_that_were_wrong(folder: Path, length: int) -> None:
-    """More bytes than were told find their place as well."""
+    """More bytes than were announced find their place as well."""
     with FileSink(str(folder / "f")) as sink:
         sink.expect(length)
         sink.write(pattern(1000))
@@ -393,7 +393,7 @@ def test_12_1_mode_of_the_old_file(folder: Path, mode: int) -> None:
 @posix
 @pytest.mark.parametrize("umask", [0o022, 0o077, 0o002, 0o000])
 def test_12_1_mode_of_a_new_file(folder: Path, umask: int) -> None:
-    """Contract 12.1: a new file has the mode that the umask tells, and nobody else reads it before it is complete."""
+    """Contract 12.1: a new file has the mode that the umask allows, and nobody else reads it before it is complete."""
     before = os.umask(umask)
     try:
         with FileSink(str(folder / "f")) as sink:

@@ -120,7 +120,7 @@ def test_17_1_file_names(source: Any, expected: str) -> None:
 
 
 def test_17_1_name_of_an_open_file(tmp_path: Path) -> None:
-    """Contract 17.1: of a file's path only the last part is told; a descriptor's number is no name."""
+    """Contract 17.1: of a file's path only the last part is sent; a descriptor's number is no name."""
     with (tmp_path / "secret.txt").open("wb+") as file:
         body = octets(make_multipart({"f": file}, None))
         with os.fdopen(os.dup(file.fileno()), "rb") as numbered:

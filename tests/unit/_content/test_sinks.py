@@ -24,7 +24,7 @@ def memory() -> Iterator[MemorySink]:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("expected", ["unknown", "right", "too small", "too large"])
 def test_memory(memory: MemorySink, size: int, expected: str) -> None:
-    """What is put into memory comes out, whatever length was told before."""
+    """What is put into memory comes out, whatever length was announced before."""
     length = {"unknown": None, "right": size, "too small": size // 2 or None, "too large": 2 * size + 9}[expected]
     memory.expect(length)
     octets = pattern(size)
@@ -73,7 +73,7 @@ def test_memory_grows_with_the_body(memory: MemorySink) -> None:
 
 
 def test_memory_is_never_more_than_was_told(memory: MemorySink) -> None:
-    """Memory does not grow beyond the length that was told."""
+    """Memory does not grow beyond the length that was announced."""
     memory.expect(FIRST_SIZE + 100)
     memory.write(pattern(FIRST_SIZE))
     memory.write(b"x" * 100)

@@ -204,7 +204,7 @@ def test_4_1_json_type(content_type: str | None, expected: bool) -> None:
 @pytest.mark.parametrize("declared", ["", "; charset=utf-8", "; charset=utf-16"])
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
 def test_4_2_json_in_another_encoding(encoding: str, declared: str) -> None:
-    """JSON tells its own encoding by its zeros, whatever its charset says."""
+    """JSON shows its own encoding by its zeros, whatever its charset says."""
     assert '{"é": 1}' == decode_text('{"é": 1}'.encode(encoding), "application/json" + declared)
 
 
@@ -261,6 +261,34 @@ def test_parse_json_lets_json_errors_say_where() -> None:
     """The standard library's own exception comes through with its position."""
     with pytest.raises(json.JSONDecodeError, match="column 5"):
         parse_json("[1, ")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "content", "expected"),
+    [
+        ("text/plain, text/plain;charset=latin-1", b"\xe9", "é"),
+        ("text/plain;charset=latin-1, text/plain", b"\xe9", "é"),
+        ("text/plain;charset=latin-1, text/html", b"\xc3\xa9", "é"),
+        ("text/html;charset=latin-1, text/html;charset=utf-8", b"\xc3\xa9", "é"),
+        ("text/plain;charset=latin-1, nonsense", b"\xe9", "é"),
+        ("text/plain;charset=latin-1, */*", b"\xe9", "é"),
+        ("text/plain, image/png", b"a", b"a"),
+        ("image/png, text/plain", b"a", "a"),
+        ("image/png, ,", b"a", b"a"),
+        ('image/png;a="text/html, text/plain"', b"a", b"a"),
+        ('image/png;a="text/html, text/plain', b"a", b"a"),
+        (",", b"a", "a"),
+    ],
+)
+def test_11_6_several_types(content_type: str, content: bytes, expected: str | bytes) -> None:
+    """Contract 11.6: of several types the last valid one counts (WHATWG Fetch, "extract a MIME type")."""
+    assert expected == decode_text(content, content_type)
+
+
+def test_11_6_json_among_several_types() -> None:
+    """Contract 11.6: this decides about JSON too."""
+    assert is_json("text/html, application/json")
+    assert not is_json("application/json, text/html")
 
 
 # Labels of the Encoding Standard

@@ -256,7 +256,7 @@ def test_callback_of_the_outcome(outcome: Outcome, callback: str) -> None:
 
 
 def test_the_callback_is_asked_for_while_another_thread_delivers() -> None:
-    """A worker that asks for the callback while the outcome is let go of is told the one or the other name."""
+    """A worker that asks for the callback while the outcome is dropped gets the one or the other name."""
     names: list[str] = []
     for step in range(50):
         lifecycle = lifecycle_in(State.SETTLED)

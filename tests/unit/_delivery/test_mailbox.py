@@ -174,7 +174,7 @@ def test_3_4_progress_is_delivered_first(silent: Desk) -> None:
 
 
 def test_3_4_a_cancel_drops_progress_and_finishes(silent: Desk) -> None:
-    """Contract 3.4: a cancel that nobody is to be told of finishes the request, whatever was undelivered."""
+    """Contract 3.4: a cancel without a callback finishes the request, whatever was undelivered."""
     silent.progress(0)
     silent.cancel()
 

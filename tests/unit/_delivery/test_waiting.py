@@ -59,7 +59,7 @@ def test_6_1_false_when_time_runs_out(loop: Loop, delay: float | None) -> None:
 
 @pytest.mark.parametrize("timeout", [0, -1])
 def test_6_1_no_time_at_all(loop: Loop, timeout: float) -> None:
-    """Contract 6.1: with no time, what is there is delivered, and it tells whether that was all."""
+    """Contract 6.1: with no time, what is there is delivered, and the result says whether that was all."""
     request = loop.request()
     assert not wait_for([request.mailbox], delay=0.5, timeout=timeout)
     request.settle()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import ssl
+import weakref
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -10,6 +12,7 @@ import pytest
 
 from urlrequest import Headers, HTTPConnection, defaults
 from urlrequest._engine import exchange as exchange_module
+from urlrequest._engine import places
 from urlrequest._engine.exchange import MAX_DISCARDED, open_connection, send_request
 from urlrequest._engine.options import PLAIN
 from urlrequest._engine.pool import Pool
@@ -57,9 +60,18 @@ class Scripted(HTTPConnection):
     made: ClassVar[list[Scripted]] = []
     has_received = False
 
+    class Stream:
+        """As much of a stream as pools use."""
+
+        def is_readable(self) -> bool:
+            return False
+
+        def fileno(self) -> int:
+            return 0
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.is_open, self.sock = True, SimpleNamespace(is_readable=lambda: False)
+        self.is_open, self.sock = True, self.Stream()
         self.made.append(self)
 
     def request(self, *arguments: Any, **options: Any) -> None:
@@ -78,6 +90,7 @@ class Scripted(HTTPConnection):
 def _script(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test begins without connections, and pauses are as long as their number says."""
     monkeypatch.setattr(Scripted, "made", [])
+    monkeypatch.setattr(places, "pools", weakref.WeakSet())  # those of other tests have idle connections, too
     monkeypatch.setattr(exchange_module, "back_off", float)
 
 
@@ -85,7 +98,7 @@ class World:
     """Sends requests over scripted connections."""
 
     def __init__(self) -> None:
-        self.shared: Any = SimpleNamespace(pool=Pool(), cookie_store=None)
+        self.shared: Any = SimpleNamespace(pool=Pool(), cookie_store=None, tcp_keepalive=None)
         self.scope = Scope()
 
     def send(self, *script: Any, **options: Any) -> Any:
@@ -113,7 +126,9 @@ def world() -> World:
 # A connection that was idle
 
 
-@pytest.mark.parametrize("error", [CLOSED, ssl.SSLEOFError("closed")])
+@pytest.mark.parametrize(
+    "error", [CLOSED, ssl.SSLEOFError("closed"), TimeoutError(errno.ETIMEDOUT, "no acknowledgement")]
+)
 def test_17_10_closed_idle_connection_is_replaced(world: World, error: Exception) -> None:
     """Contract 17.10: the user does not notice that the server had closed an idle connection."""
     world.leave_idle()
@@ -122,6 +137,13 @@ def test_17_10_closed_idle_connection_is_replaced(world: World, error: Exception
 
     assert [False, True] == world.open_connections
     assert [] == world.scope.pauses
+
+
+def test_17_10_slow_response_is_no_end(world: World) -> None:
+    """Contract 15.1, 17.10: the timeout of a request is no sign that its connection was closed."""
+    world.leave_idle()
+    with pytest.raises(TimeoutError):
+        world.send(TimeoutError("took longer than 1 s"), Received())
 
 
 def test_17_10_server_that_has_given_up_waiting(world: World) -> None:
@@ -142,9 +164,12 @@ def test_17_10_other_408_is_the_response(world: World, fields: list[tuple[str, s
 @pytest.mark.parametrize(
     "options", [{"method": "POST"}, {"method": "PUT", "req_body": iter([b"once"])}], ids=["POST", "body"]
 )
-def test_17_10_what_cannot_be_repeated_is_not(world: World, options: dict[str, Any]) -> None:
+def test_17_10_what_cannot_be_repeated_is_not(
+    world: World, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """RFC 9110, section 9.2.2: a request that could do harm, or cannot be sent again, is sent once."""
     world.leave_idle()
+    monkeypatch.setattr("urlrequest._engine.pool._History.proves", lambda history, seconds: True)
     with pytest.raises(ConnectionResetError):
         world.send(CLOSED, Received(), **options)
 

@@ -69,7 +69,7 @@ class Observer:
 def shared() -> Iterator[Any]:
     """What a session shares; its connections are closed at the end."""
     pool = Pool()
-    yield SimpleNamespace(pool=pool, cookie_store=None)
+    yield SimpleNamespace(pool=pool, cookie_store=None, tcp_keepalive=None)
     pool.close()
 
 

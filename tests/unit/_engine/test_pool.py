@@ -1,30 +1,52 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 
 from urlrequest._engine import pool as pool_module
-from urlrequest._engine.pool import Pool
+from urlrequest._engine.pool import AFTER_HEAD, AFTER_STATUS, MAX_HISTORIES, SETTLING_TIME, Pool
 from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
+from urlrequest._net.cancel_scope import CancelScope
 from urlrequest._net.route import Proxy, Route
 from urlrequest._net.tls_settings import TlsSettings
+from urlrequest.errors import RequestCancelled
+
+SCOPE = CancelScope()  # of requests that nobody cancels
 
 
 class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
+        monkeypatch.setattr(pool_module, "suspend_clock", lambda: self.now)
         monkeypatch.setattr(pool_module, "monotonic", lambda: self.now)
+        Connection.clock = self
 
 
 class Connection:
-    """As much of a connection as a pool uses."""
+    """As much of a connection as a pool uses.
+
+    Attributes:
+        ends_at: When the server closes it; watching it lets the clock go on.
+    """
+
+    clock: Clock
+    ends_at = math.inf
+    scope: Any = None
+    host, port = "a.test", 80
+    after = ""
 
     def __init__(self) -> None:
         self.is_open, self.sock, self.has_octets = True, self, False
 
+    def await_readable(self, until: float) -> bool:
+        self.scope.check()
+        self.clock.now = min(until, max(self.clock.now, self.ends_at))
+        return self.ends_at <= self.clock.now
+
     def is_readable(self) -> bool:
-        return self.has_octets
+        return self.has_octets or (self.ends_at < math.inf and self.ends_at <= self.clock.now)
 
     def become_idle(self, since: float, until: float) -> None:
         self.idle_since, self.idle_until = since, until
@@ -49,7 +71,7 @@ def test_17_10_latest_first() -> None:
     pool.put("key", first, 60)
     pool.put("key", second, 60)
 
-    assert [second, first, None] == [pool.take("key") for _ in range(3)]
+    assert [second, first, None] == [pool.take("key", SCOPE) for _ in range(3)]
 
 
 def test_17_10_keys_are_apart() -> None:
@@ -57,8 +79,8 @@ def test_17_10_keys_are_apart() -> None:
     pool, (one,) = Pool(), connections(1)
     pool.put("key", one, 60)
 
-    assert pool.take("other") is None
-    assert one is pool.take("key")
+    assert pool.take("other", SCOPE) is None
+    assert one is pool.take("key", SCOPE)
 
 
 def test_17_10_bound_per_route(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
@@ -69,7 +91,7 @@ def test_17_10_bound_per_route(monkeypatch: pytest.MonkeyPatch, clock: Clock) ->
         pool.put("key", connection, 60)
     assert 4 == len(pool)
     clock.now += pool_module.BURST_TIME
-    assert pool.take("other") is None
+    assert pool.take("other", SCOPE) is None
 
     assert [False, False, True, True] == [connection.is_open for connection in all_of_them]
     assert 2 == len(pool)
@@ -109,7 +131,7 @@ def test_17_10_idle_time(clock: Clock) -> None:
     pool.put("key", one, 60)
     clock.now += 60
 
-    assert pool.take("key") is None
+    assert pool.take("key", SCOPE) is None
     assert not one.is_open
 
 
@@ -139,8 +161,191 @@ def test_17_10_readable_idle_connection_is_dead() -> None:
     pool.put("key", bad, 60)
     bad.has_octets = True
 
-    assert good is pool.take("key")
+    assert good is pool.take("key", SCOPE)
     assert not bad.is_open
+
+
+# After responses without a body
+
+
+def test_pool_4_after_head(clock: Clock) -> None:
+    """POOL-4: after HEAD a connection is closed rather than used again at once; later it is used."""
+    pool, (one, other) = Pool(), connections(2)
+    pool.put("key", one, 60, AFTER_HEAD)
+    assert pool.take("key", SCOPE) is None
+    assert not one.is_open
+    pool.put("key", other, 60, AFTER_HEAD)
+    clock.now += SETTLING_TIME
+
+    assert other is pool.take("key", SCOPE)
+
+
+def test_pool_4_after_a_status(clock: Clock) -> None:
+    """POOL-4: after 204 and 304 a connection is watched for a moment, the first time."""
+    pool, (one,), began = Pool(), connections(1), clock.now
+    for _ in range(2):
+        pool.put("key", one, 60, AFTER_STATUS)
+        assert one is pool.take("key", SCOPE)
+
+    assert began + SETTLING_TIME == clock.now
+
+
+def test_pool_4_rest_after_a_status(clock: Clock) -> None:
+    """POOL-4: where something came after a 204 or 304, later connections are not used at once."""
+    pool, (one, other), began = Pool(), connections(2), clock.now
+    pool.put("key", one, 60, AFTER_STATUS)
+    one.ends_at = clock.now + 0.02
+    assert pool.take("key", SCOPE) is None
+    assert began < clock.now
+    pool.put("key", other, 60, AFTER_STATUS)
+
+    assert pool.take("key", SCOPE) is None
+    assert [False, False] == [connection.is_open for connection in (one, other)]
+
+
+def test_pool_4_trust_is_lost(clock: Clock) -> None:
+    """POOL-4: a rest that is found in a response takes the trust in a route away."""
+    pool, (one,) = Pool(), connections(1)
+    pool.put("key", one, 60, AFTER_STATUS)
+    assert one is pool.take("key", SCOPE)
+    pool.note_rest("key")
+    pool.put("key", one, 60, AFTER_STATUS)
+
+    assert pool.take("key", SCOPE) is None
+
+
+def test_pool_4_requests_that_must_be_sent_once(clock: Clock) -> None:
+    """POOL-4, POOL-5: POSTs answered with 204 share a connection once others have lasted and were quiet."""
+    pool, made = Pool(), connections(3)
+    for connection in made[:2]:
+        pool.put("key", connection, 60, AFTER_STATUS)
+    assert pool.take_proven("key", SCOPE) is None
+    pool.put("key", made[2], 60, AFTER_STATUS)
+    assert made[2] is pool.take_proven("key", SCOPE)
+    pool.put("key", made[2], 60, AFTER_HEAD)
+    assert pool.take_proven("key", SCOPE) is None
+
+    assert not made[2].is_open
+
+
+# For requests that must be sent once
+
+
+def test_pool_5_first_connection_is_unproven(clock: Clock) -> None:
+    """POOL-5: of a new route nothing is known, so a new connection is opened; the idle one stays for others."""
+    pool, (one,) = Pool(), connections(1)
+    pool.put("key", one, 60)
+
+    assert pool.take_proven("key", SCOPE) is None
+    assert one is pool.take("key", SCOPE)
+
+
+def test_pool_5_connection_is_proven_by_another(clock: Clock) -> None:
+    """POOL-5: once the oldest has settled, which is waited for, the latest is given out at once."""
+    pool, (first, second) = Pool(), connections(2)
+    pool.put("key", first, 60)
+    pool.put("key", second, 60)
+    began = clock.now
+    assert pool.take_proven("key", SCOPE) is None  # it is as old as the first by now
+    assert began + SETTLING_TIME == clock.now
+    pool.put("key", connections(1)[0], 60)
+    began = clock.now
+
+    assert pool.take_proven("key", SCOPE) is not None
+    assert began == clock.now
+
+
+@pytest.mark.parametrize(("lasted", "age", "is_proven"), [(10, 4.9, True), (10, 5.1, False), (10, 20, False)])
+def test_pool_5_half_of_what_was_seen(clock: Clock, lasted: float, age: float, is_proven: bool) -> None:
+    """POOL-5: a connection is safe for less than half the time that another one has lasted."""
+    pool, (first, second) = Pool(), connections(2)
+    pool.put("key", first, 60)
+    clock.now += lasted
+    pool.take_proven("key", SCOPE)  # sees it
+    first.close()
+    assert first is pool.take("key", SCOPE)
+    pool.put("key", second, 60)
+    clock.now += age
+
+    assert is_proven == (second is pool.take_proven("key", SCOPE))
+
+
+def test_pool_5_what_ended_proves_nothing(clock: Clock) -> None:
+    """POOL-5: after a connection that was closed, what was seen before counts no more."""
+    pool, (first, second, third) = Pool(), connections(3)
+    pool.put("key", first, 60)
+    clock.now += 10
+    pool.take_proven("key", SCOPE)
+    first.has_octets = True
+    assert pool.take("key", SCOPE) is None
+    pool.put("key", second, 60)
+    pool.put("key", third, 60)
+    clock.now += SETTLING_TIME
+
+    assert pool.take_proven("key", SCOPE) is None
+
+
+def test_pool_5_server_that_closes_early(clock: Clock) -> None:
+    """POOL-5: once a connection was seen to end while it was watched, later ones are not waited for, and closed."""
+    pool, (first, second, third) = Pool(), connections(3)
+    pool.put("key", first, 60)
+    first.ends_at = clock.now + 0.02
+    pool.put("key", second, 60)
+    assert pool.take_proven("key", SCOPE) is None
+    began = clock.now
+    pool.put("key", third, 60)
+
+    assert pool.take_proven("key", SCOPE) is None
+    assert [False, False, False] == [connection.is_open for connection in (first, second, third)]
+    assert began == clock.now
+
+
+def test_pool_5_server_that_keeps_at_last(clock: Clock) -> None:
+    """POOL-5: a server that closed early once and keeps its connections now is believed again."""
+    pool, made = Pool(), connections(4)
+    pool.put("key", made[0], 60)
+    made[0].ends_at = clock.now + 0.02
+    pool.put("key", made[1], 60)
+    pool.take_proven("key", SCOPE)
+    pool.put("key", made[2], 60)
+    clock.now += 1
+    assert pool.take_proven("key", SCOPE) is None
+    pool.put("key", made[3], 60)
+
+    assert made[3] is pool.take_proven("key", SCOPE)
+
+
+def test_7_2_cancel_while_a_connection_is_watched(clock: Clock) -> None:
+    """Contract 7.2: a cancelled request does not wait, and leaves no connection open that it looked at."""
+    pool, both = Pool(), connections(2)
+    for connection in both:
+        pool.put("key", connection, 60)
+    scope = CancelScope()
+    scope.cancel()
+    with pytest.raises(RequestCancelled):
+        pool.take_proven("key", scope)
+
+    assert [False, False] == [connection.is_open for connection in both]
+    assert 0 == len(pool)
+
+
+def test_histories_are_bounded() -> None:
+    """Of many routes the pool remembers the latest."""
+    pool = Pool()
+    for key in range(MAX_HISTORIES + 5):
+        pool.take_proven(key, SCOPE)
+
+    assert list(range(5, MAX_HISTORIES + 5)) == list(pool._histories)
+
+
+def test_closed_pool_takes_nothing_back(clock: Clock) -> None:
+    """A connection that was only looked at is closed where the pool was closed meanwhile."""
+    pool, (one,) = Pool(), connections(1)
+    pool.put("key", one, 60)
+    one.is_readable = lambda: pool.close() or False
+
+    assert pool.take_proven("key", SCOPE) is None
+    assert not one.is_open
 
 
 def test_17_9_closed_pool() -> None:
@@ -152,7 +357,7 @@ def test_17_9_closed_pool() -> None:
 
     assert not one.is_open
     assert not late.is_open
-    assert pool.take("key") is None
+    assert pool.take("key", SCOPE) is None
 
 
 def test_fork_forgets_connections() -> None:
@@ -163,7 +368,7 @@ def test_fork_forgets_connections() -> None:
     pool.reset_after_fork()
     pool.put("key", later, 60)
 
-    assert later is pool.take("key")
+    assert later is pool.take("key", SCOPE)
     assert not one.is_open
 
 
@@ -198,5 +403,5 @@ def test_13_3_pool_key_matrix(other: Route) -> None:
     pool, (one,) = Pool(), connections(1)
     pool.put(ROUTE.key, one, 60)
 
-    assert pool.take(other.key) is None
-    assert one is pool.take(ROUTE.key)
+    assert pool.take(other.key, SCOPE) is None
+    assert one is pool.take(ROUTE.key, SCOPE)

@@ -74,11 +74,37 @@ def test_10_4_auth_that_cannot_be_used(auth: object, error: type[Exception]) -> 
 
 
 def test_16_3_errors_hold_no_password() -> None:
-    """Contract 16.3: the message about credentials that cannot be used does not tell them."""
+    """Contract 16.3: the message about credentials that cannot be used does not show them."""
     for auth in (("us:er", "s3cret"), ("s3cret", 1), (1, "s3cret")):
         with pytest.raises((TypeError, ValueError)) as caught:
             fields_of(auth=auth)
         assert "s3cret" not in str(caught.value)
+
+
+class Answering:
+    """Answers challenges, and keeps an account for its own use."""
+
+    username, password = "me", "s3cret"
+
+    def answer_challenge(self, headers: Headers, challenge: Any) -> bool:
+        return False
+
+
+def test_10_9_objects_that_answer_challenges_wait_to_be_asked() -> None:
+    """Contract 10.9, 10.4: such an object sends nothing at first, not even its account or the header it replaces."""
+    assert [("Host", "example.org"), ("X-A", "1")] == fields_of(
+        [("authorization", "Bearer x"), ("X-A", "1")], auth=Answering()
+    )
+
+
+def test_10_9_objects_that_answer_challenges_may_be_callable() -> None:
+    """Contract 10.9: then the call decides what is sent at first."""
+
+    class Both(Answering):
+        def __call__(self, headers: Headers) -> None:
+            headers["X-A"] = headers["Authorization"]
+
+    assert ("X-A", "Bearer x") in fields_of([("Authorization", "Bearer x")], auth=Both())
 
 
 def test_10_4_auth_may_be_a_callable() -> None:

@@ -14,6 +14,7 @@ from urlrequest._http.fields import (
     is_token,
     join_cookies,
     read_fields,
+    sent_text,
     without,
 )
 
@@ -137,3 +138,11 @@ def test_10_4_cookies_are_joined_in_a_new_list() -> None:
 
     assert [("X", "1"), ("Cookie", "a=b; c=d; e=f")] == join_cookies(fields, cookie_text({"c": "d", "e": "f"}))
     assert [("Cookie", "a=b"), ("X", "1")] == fields
+
+
+def test_10_4_cookies_are_encoded_one_by_one() -> None:
+    """Contract 10.4: what the characters of a cookie are sent as does not depend on the cookies beside it."""
+    ((_, joined),) = join_cookies([("Cookie", "a=é")], cookie_text({"b": "€", "c": "ü"}))
+
+    assert b"a=\xe9; b=\xe2\x82\xac; c=\xfc" == joined.encode("latin-1")
+    assert ("é", "\xe2\x82\xac") == (sent_text("é"), sent_text("€"))

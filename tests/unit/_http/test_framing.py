@@ -81,9 +81,17 @@ def test_11_4_transfer_codings_that_nobody_asked_for(value: str) -> None:
 
 
 def test_11_4_two_lines_of_transfer_coding() -> None:
-    """Sockets E18: chunked twice, in two lines, is an error."""
+    """Sockets E18: chunked and something else, in two lines, is an error."""
     with pytest.raises(ProtocolError, match="transfer coding"):
-        framing("Transfer-Encoding: chunked", "Transfer-Encoding: chunked")
+        framing("Transfer-Encoding: chunked", "Transfer-Encoding: gzip")
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_11_6_the_same_transfer_coding_twice(count: int) -> None:
+    """Contract 11.6: chunked in several fields is one coding, and the connection is not used again."""
+    lines = ["Transfer-Encoding: chunked", "transfer-encoding: Chunked", "Transfer-Encoding: chunked"]
+
+    assert Framing(None, is_chunked=True, keeps_alive=False) == framing(*lines[:count])
 
 
 @pytest.mark.parametrize("lines", [[], ["Content-Length: 9"], ["Transfer-Encoding: chunked"], ["Content-Length: no"]])
@@ -141,11 +149,13 @@ def test_says_close(fields: list[tuple[str, str]], expected: bool) -> None:
         ("Timeout = 5, max=100", 4.0),
         ('timeout="5"', 4.0),
         ("timeout=600", 60.0),
-        ("timeout=0", -1.0),
+        ("timeout=2", 1.0),
+        ("timeout=1", 0.5),
+        ("timeout=0", 0.25),
         ("max=7", 60.0),
         ("timeout=-5", 60.0),
     ],
 )
 def test_17_10_keep_alive_field(field: str, seconds: float) -> None:
-    """The server's own time counts, a second less, so as not to meet its closing."""
+    """The server's own time counts, a second less, so as not to meet its closing; half of it if it is short."""
     assert seconds == idle_time(field, 60.0)

@@ -81,8 +81,43 @@ def test_11_1_repeated_fields_are_joined(headers: Headers) -> None:
     assert [("x-a", "1, 2")] == [item for item in headers.items() if item[0] == "x-a"]
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["Location", "Content-Type", "ETag", "Content-Range", "Retry-After", "Content-Encoding", "Content-Disposition"],
+)
+def test_11_6_identical_values_count_once(name: str) -> None:
+    """Contract 11.6: a field that has one value reads as that value when it is sent twice; get_all() has both."""
+    same = Headers([(name, 'a; b="c, d"'), (name.lower(), 'a; b="c, d"')])
+    other = Headers([(name, "a"), (name, "a"), (name, "b")])
+
+    assert ('a; b="c, d"', ['a; b="c, d"'] * 2) == (same[name], same.get_all(name))
+    assert ("a, a, b", ["a", "a", "b"]) == (other[name], other.get_all(name))
+    assert dict(same) == dict(same.copy())
+
+
+def test_11_6_lists_keep_every_value() -> None:
+    """Contract 11.6: what may have several values keeps them (RFC 9110, section 5.3)."""
+    assert (
+        "no-store, no-store" == Headers([("Cache-Control", "no-store"), ("Cache-Control", "no-store")])["cache-control"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("plain", "plain"), ("gr\xc3\xb6\xc3\x9fer", "größer"), ("gr\xf6\xdfer", "größer"), ("€", "€"), ("", "")],
+)
+def test_11_7_text(value: str, text: str) -> None:
+    """Contract 11.7: get_text() reads utf-8, and Latin-1 where it is none."""
+    assert text == Headers({"X-Name": value}).get_text("x-name")
+
+
+def test_11_7_text_of_what_is_absent() -> None:
+    """Contract 11.7: an absent header is the default."""
+    assert (None, "x") == (Headers().get_text("X-Name"), Headers().get_text("X-Name", "x"))
+
+
 def test_11_1_get_all_has_the_single_values(headers: Headers) -> None:
-    """Contract 11.1: `get_all()` tells the fields apart that the joined value does not (fault 54)."""
+    """Contract 11.1: `get_all()` keeps the fields apart that the joined value does not (fault 54)."""
     assert ["1", "2"] == headers.get_all("X-a")
     assert ["a=1", "b=2"] == headers.get_all("set-cookie")
     assert ["text/plain"] == headers.get_all("content-type")
@@ -120,7 +155,7 @@ def test_11_1_set_cookie_is_never_missing() -> None:
 
 
 def test_absent_fields() -> None:
-    """What is not there is told as a dictionary tells it, whatever the key is."""
+    """What is not there raises what a dictionary raises, whatever the key is."""
     headers = Headers({"A": "1"})
 
     with pytest.raises(KeyError, match="B"):

@@ -4,7 +4,7 @@ import pytest
 
 from urlrequest._http.headers import Headers
 from urlrequest._http.ranges import check_completeness, content_range, strong_validator
-from urlrequest._http.response_head import ResponseHead
+from urlrequest._http.response_head import ResponseHead, parse_head
 from urlrequest.errors import ProtocolError
 
 
@@ -88,6 +88,18 @@ def test_tag_goes_before_date() -> None:
 
     assert '"a"' == strong_validator(head(ETag='"a"', **dates))
     assert None is strong_validator(head(ETag='W/"a"', **dates))
+
+
+def test_11_6_repeated_fields() -> None:
+    """Contract 11.6: the same ETag or Content-Range twice is one; different ones cannot be relied on."""
+
+    def parsed(*lines: str) -> ResponseHead:
+        return parse_head("\r\n".join(["HTTP/1.1 206 X", *lines, "", ""]).encode())
+
+    assert '"a"' == strong_validator(parsed('ETag: "a"', 'ETag: "a"'))
+    assert strong_validator(parsed('ETag: "a"', 'ETag: "b"')) is None
+    assert (0, 4, 9) == content_range(parsed("Content-Range: bytes 0-4/9", "Content-Range: bytes 0-4/9"))
+    assert content_range(parsed("Content-Range: bytes 0-4/9", "Content-Range: bytes 0-5/9")) is None
 
 
 @pytest.mark.parametrize(("seconds", "is_strong"), [(0, False), (1, False), (59, False), (60, True), (-5, False)])

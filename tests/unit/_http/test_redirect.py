@@ -63,6 +63,9 @@ def test_17_4_what_is_no_redirect(status: int, location: str | None) -> None:
         ("/next#part", "http://a.test/next"),
         (" /next\t", "http://a.test/next"),
         ("/ä b", "http://a.test/%C3%A4%20b"),
+        ("/a[1]|%zz%20^", "http://a.test/a%5B1%5D%7C%25zz%20%5E"),
+        ("?{x}=\\", "http://a.test/folder/page?%7Bx%7D=%5C"),
+        ('next"<>`', "http://a.test/folder/next%22%3C%3E%60"),
     ],
 )
 def test_17_4_location(location: str, url: str) -> None:
@@ -71,6 +74,51 @@ def test_17_4_location(location: str, url: str) -> None:
 
     assert following is not None
     assert url == following.target.url
+
+
+@pytest.mark.parametrize(
+    ("location", "url"),
+    [
+        (b"/gr\xf6\xdfer", "http://a.test/gr%F6%DFer"),
+        (b"/gr\xc3\xb6\xc3\x9fer", "http://a.test/gr%C3%B6%C3%9Fer"),
+        (b"/\xc3\xb6\xff?\xe9", "http://a.test/%C3%B6%FF?%E9"),
+        (b"http://b.test/\xe9", "http://b.test/%E9"),
+    ],
+)
+def test_11_7_location_keeps_its_bytes(location: bytes, url: str) -> None:
+    """Contract 11.7: a Location in whatever encoding is followed to the bytes that it names."""
+    following = find_redirect(
+        "GET", parse_target(ORIGIN), parse_head(b"HTTP/1.1 302 X\r\nLocation: %b\r\n\r\n" % location)
+    )
+
+    assert following is not None
+    assert url == following.target.url
+
+
+def test_11_7_host_in_no_known_encoding() -> None:
+    """Contract 11.7: a host whose bytes are not utf-8 names none."""
+    with pytest.raises(InvalidURL):
+        find_redirect("GET", parse_target(ORIGIN), parse_head(b"HTTP/1.1 302 X\r\nLocation: //b\xfc.test/\r\n\r\n"))
+
+
+@pytest.mark.parametrize(
+    ("locations", "url"),
+    [
+        (["/x", "/x"], "http://a.test/x"),
+        (["/x ", "/x"], "http://a.test/x"),
+        (["/x", ""], "http://a.test/x"),
+        (["/a,b", "/a,b"], "http://a.test/a,b"),
+        (["/x", "/y"], None),
+        (["/x", "/x", "/y"], None),
+        (["/x", "http://evil.test/"], None),
+    ],
+)
+def test_11_6_several_locations(locations: list[str], url: str | None) -> None:
+    """Contract 11.6: the same Location twice is one; different ones are not followed."""
+    fields = "".join(f"Location: {location}\r\n" for location in locations)
+    following = find_redirect("GET", parse_target(ORIGIN), parse_head(f"HTTP/1.1 302 X\r\n{fields}\r\n".encode()))
+
+    assert url == (None if following is None else following.target.url)
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def test_host_cannot_be_left_out(given: Any) -> None:
     ids=count(),
 )
 def test_one_host(given: Any, auth: Any) -> None:
-    """HEAD-1: two Host fields, or none, are an error, whoever made them so."""
+    """HEAD-1: two Host fields, or none, are an error, whichever argument they come from."""
     with pytest.raises(ValueError, match=r"req_headers has [02] Host fields"):
         fields_of(given, auth=auth)
 
@@ -187,7 +187,7 @@ def test_one_host(given: Any, auth: Any) -> None:
     ids=count(),
 )
 def test_framing_is_ours(method: str, body: Body | None, given: Any, expected: list[tuple[str, str]]) -> None:
-    """HEAD-1: the server is always told where the body ends, in one way, and None takes that away from nobody.
+    """HEAD-1: every request says where the body ends, in one way, and a header of None does not change that.
 
     Otherwise the body would be taken for the next request on the connection.
     """
@@ -243,7 +243,7 @@ def test_framing_is_not_for_auth_to_change(change: Any) -> None:
 
 
 def test_10_2_content_type_is_set_where_it_is_absent() -> None:
-    """Contract 10.2: a body's own type is told, unless the caller names or suppresses one."""
+    """Contract 10.2: a body's own type is sent, unless the caller names or suppresses one."""
     form = make_body({"a": "b"}, None)
 
     assert ["application/x-www-form-urlencoded"] == values(fields_of(method="POST", body=form), "content-type")
@@ -304,6 +304,15 @@ def test_encode_head() -> None:
     assert b"GET / HTTP/1.1\r\n\r\n" == encode_head("GET", "/", [])
     assert b"PUT /a?b HTTP/1.1\r\nHost: h\r\nX: \xe9\r\n\r\n" == encode_head("PUT", "/a?b", [("Host", "h"), ("X", "é")])
     assert b"GET / HTTP/1.1\r\nX: \xe2\x82\xac\r\n\r\n" == encode_head("GET", "/", [("X", "€")])
+    mixed = [("A", "\xe9"), ("B", "€"), ("C", "\xff")]
+    assert b"GET / HTTP/1.1\r\nA: \xe9\r\nB: \xe2\x82\xac\r\nC: \xff\r\n\r\n" == encode_head("GET", "/", mixed)
+
+
+def test_10_3_a_value_is_encoded_by_itself() -> None:
+    """Contract 10.3: what the characters of a header are sent as does not depend on another header."""
+    fields = [("A", "é"), ("B", "€"), ("C", "\xe6\x98\xa5")]
+
+    assert b"GET / HTTP/1.1\r\nA: \xe9\r\nB: \xe2\x82\xac\r\nC: \xe6\x98\xa5\r\n\r\n" == encode_head("GET", "/", fields)
 
 
 def test_encoded_heads_take_the_text_itself() -> None:

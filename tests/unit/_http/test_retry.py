@@ -29,6 +29,16 @@ def head(status: int = 503, after: str | None = None) -> ResponseHead:
 
 
 @pytest.mark.parametrize(
+    ("values", "expected"), [(["5", "5"], 5.0), (["5", "9", "7"], 9.0), (["soon", "9"], 9.0), (["soon", "later"], None)]
+)
+def test_11_6_several_pauses(values: list[str], expected: float | None) -> None:
+    """Contract 11.6: of several Retry-After the longest that can be read counts."""
+    fields = "".join(f"Retry-After: {value}\r\n" for value in values)
+
+    assert expected == retry_after(parse_head(f"HTTP/1.1 503 X\r\n{fields}\r\n".encode()))
+
+
+@pytest.mark.parametrize(
     "error",
     [
         ConnectionRefusedError(),
@@ -64,7 +74,7 @@ def test_17_5_errors_that_may_pass(error: Exception) -> None:
     ],
 )
 def test_17_5_errors_that_stay(error: Exception) -> None:
-    """What will be just as wrong the next time is told at once; a certificate above all."""
+    """An error that the next attempt would meet again is reported at once; a certificate above all."""
     assert not is_worth_retrying(error)
 
 
@@ -135,5 +145,5 @@ def test_17_5_retry_after_date() -> None:
 
 
 def test_17_5_no_retry_after() -> None:
-    """Without the field there is no wish."""
+    """Without the field there is no time to wait."""
     assert retry_after(head()) is None

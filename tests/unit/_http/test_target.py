@@ -108,17 +108,64 @@ def test_9_1_white_space_around_is_dropped(edge: str) -> None:
         ("/a b", "/a%20b"),
         ("/é?ü=€", "/%C3%A9?%C3%BC=%E2%82%AC"),
         ("/a%20b%2Fc%e9", "/a%20b%2Fc%e9"),
-        ("/100%", "/100%"),
-        ("/%zz é", "/%zz%20%C3%A9"),
+        ("/100%", "/100%25"),
+        ("/%zz é", "/%25zz%20%C3%A9"),
+        ("/%%41%4%", "/%25%41%254%25"),
+        ("/?a=%&b=%2", "/?a=%25&b=%252"),
         ("/\U0001f600", "/%F0%9F%98%80"),
         ("/\x85\u2028", "/%C2%85%E2%80%A8"),
         ("/a#b c", "/a"),
-        ("/\"<>[]\\^`{|}~!$&'()*+,;=:@", "/\"<>[]\\^`{|}~!$&'()*+,;=:@"),
+        ("/\"<>[]\\^`{|}~!$&'()*+,;=:@", "/%22%3C%3E%5B%5D%5C%5E%60%7B%7C%7D~!$&'()*+,;=:@"),
+        ('?a[b]={"c":1}|^', "/?a%5Bb%5D=%7B%22c%22:1%7D%7C%5E"),
     ],
 )
 def test_9_2_percent_encoding(path: str, expected: str) -> None:
-    """Spaces and non-ASCII become utf-8 in percent-encoding; all else, %XX too, stays; no fragment."""
+    """What RFC 3986 does not allow becomes utf-8 in percent-encoding; all else, %XX too, stays; no fragment."""
     assert expected == parse_target(f"http://h{path}").path
+
+
+# What becomes of each ASCII character within a path and within a query. The last column is what browsers do (WHATWG
+# URL Standard, taken from its implementation `ada`) where they do otherwise, and why it is not done here.
+UNCHANGED = "!$&()*+,-./0123456789:;=@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~"
+DECISIONS: list[tuple[str, str, str, str]] = [
+    # character, in a path, in a query, why it is not that of browsers
+    *((character, character, character, "") for character in UNCHANGED),
+    ("?", "?", "?", ""),
+    ("'", "'", "'", "%27 in a query there; RFC 3986 allows it"),
+    (" ", "%20", "%20", ""),
+    ('"', "%22", "%22", ""),
+    ("<", "%3C", "%3C", ""),
+    (">", "%3E", "%3E", ""),
+    ("`", "%60", "%60", "unchanged in a query there; RFC 3986 does not allow it"),
+    ("{", "%7B", "%7B", "likewise"),
+    ("}", "%7D", "%7D", "likewise"),
+    ("[", "%5B", "%5B", "unchanged there, in a path too; Tomcat refuses it"),
+    ("]", "%5D", "%5D", "likewise"),
+    ("^", "%5E", "%5E", "likewise"),
+    ("|", "%7C", "%7C", "likewise"),
+    ("\\", "%5C", "%5C", "a slash in a path there, which would name another resource for a path that means it"),
+    ("%", "%25", "%25", "unchanged there; RFC 3986 allows it with two hexadecimal digits only"),
+    ("#", "", "", ""),
+    *((chr(code), "error", "error", "encoded or deleted there") for code in (*range(0x20), 0x7F)),
+]
+
+
+def test_9_2_decisions_are_complete() -> None:
+    """The table of decisions has each ASCII character once."""
+    assert list(map(chr, range(128))) == sorted(row[0] for row in DECISIONS)
+
+
+@pytest.mark.parametrize(("character", "in_path", "in_query", "why"), DECISIONS, ids=ascii)
+def test_9_2_each_ascii_character(character: str, in_path: str, in_query: str, why: str) -> None:
+    """Contract 9.2: a request target has only what RFC 3986 allows; a control character is an error (9.4)."""
+    for start, expected in (("/x", in_path), ("/?x", in_query)):
+        for scheme in ("http", "app"):
+            text = f"{scheme}://h{start}{character}zz"
+            if expected == "error":
+                with pytest.raises(InvalidURL, match="control character"):
+                    parse_target(text)
+            else:
+                assert start + expected + ("zz" if expected else "") == parse_target(text).path
 
 
 @pytest.mark.parametrize(
@@ -382,7 +429,7 @@ def test_9_3_messages_show_no_credentials(text: str) -> None:
     named("http://us3r:pa55@host/x", "app://us3r:pa55@host", "us3r:pa55@host/x", "us3r:pa55@host:80"),
 )
 def test_9_3_url_shows_no_credentials(text: str) -> None:
-    """Neither `url`, nor `str()`, nor `repr()`; a scheme that is no scheme but a user's name tells no password."""
+    """Neither `url`, nor `str()`, nor `repr()`; a scheme that is no scheme but a user's name shows no password."""
     target = parse_target(text)
 
     assert [] == [shown for shown in (target.url, str(target), repr(target)) if "pa55" in shown]

@@ -30,8 +30,9 @@ class Connection(HTTPConnection):
         self.steps.append("open")
         return self.near
 
-    def _open_tunnel(self, sock: socket.socket, host: str, port: int, headers: Any) -> None:
+    def _open_tunnel(self, sock: socket.socket, host: str, port: int, headers: Any, dialogue: Any) -> bool:
         self.steps.append(f"tunnel to {host}:{port} with {list(headers)}")
+        return True
 
     def secure_socket(self, sock: socket.socket) -> socket.socket:
         self.steps.append("secure")

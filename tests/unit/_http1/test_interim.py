@@ -44,6 +44,8 @@ INTERIM = [
     ("bare LF", b"HTTP/1.0 100 x\nA: b\n\n", 1),
     ("folded field", b"HTTP/1.1 103 x\r\nLink: a,\r\n b\r\n\r\n", 1),
     ("many fields", b"HTTP/1.1 103 x\r\n" + b"Link: " + b"x" * 5000 + b"\r\n" + b"A: b\r\n" * 99 + b"\r\n", 1),
+    ("two spaces", b"HTTP/1.1  100 x\r\n\r\n", 1),
+    ("a line that is no field", b"HTTP/1.1 103 x\r\nno field\r\n\r\n", 1),
     ("as many as allowed", CONTINUE * MAX_INTERIM, MAX_INTERIM),
 ]
 OTHERS = [
@@ -53,9 +55,8 @@ OTHERS = [
     ("a number of four digits", b"HTTP/1.1 1000 x\r\n\r\n"),
     ("a number of two digits", b"HTTP/1.1 10 x\r\n\r\n"),
     ("letters", b"HTTP/1.1 1xx x\r\n\r\n"),
-    ("two spaces", b"HTTP/1.1  100 x\r\n\r\n"),
     ("another version", b"HTTP/2 100\r\n\r\n"),
-    ("a line that is no field", b"HTTP/1.1 103 x\r\nno field\r\n\r\n"),
+    ("a letter after two spaces", b"HTTP/1.1  OK\r\n\r\n"),
     ("a bare CR", b"HTTP/1.1 103 x\r\nA: b\rc\r\n\r\n"),
     ("an empty line first", b"\r\n" + CONTINUE),
     ("noise", b"SSH-2.0-x\r\n"),
@@ -261,3 +262,20 @@ def test_fault_36_waits_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     stream: Any = Silent(HINTS, None)
     assert InterimResponses("peer:80").await_continue(stream)
     assert [51.0, 51.0] == ends
+
+
+def test_10_5_no_second_for_a_route_without_100(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 10.5: where no 100 is to be expected the time is none; and that none came in time is noted."""
+    monkeypatch.setattr(interim_module, "monotonic", lambda: 50.0)
+    ends: list[float] = []
+
+    class Silent(Stream):
+        def receive_until(self, until: float) -> bytes | None:
+            ends.append(until)
+            return super().receive_until(until)
+
+    interim, stream = InterimResponses("peer:80", expects_continue=False), Silent(None)
+    assert not interim.is_overdue
+    assert interim.await_continue(stream)  # type: ignore[arg-type]  # as much of a stream as is needed
+    assert [50.0] == ends
+    assert interim.is_overdue

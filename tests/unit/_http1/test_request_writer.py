@@ -1,4 +1,4 @@
-"""send_with_body(): what is sent, and what `Body.on_sent` is told of it."""
+"""send_with_body(): what is sent, and the calls of `Body.on_sent`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Stream:
 
 
 def send(source: Any, stream: Stream, length: int | None) -> list[tuple[int, bool]]:
-    """Send a body, and return what it was told."""
+    """Send a body, and return the calls of its `on_sent`."""
     told: list[tuple[int, bool]] = []
     body = make_body(source, None)
     body.on_sent = lambda sent, is_end: told.append((sent, is_end))

@@ -61,13 +61,25 @@ def test_14_1_every_2xx_opens_it(reply: bytes) -> None:
         ((b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n",), "refused CONNECT a.test:443: 302 Found"),
         ((b"SSH-2.0-x\r\n",), "proxy:8080 did not respond to CONNECT a.test:443: .* does not speak HTTP/1"),
         ((OPEN[:20],), "did not respond to CONNECT a.test:443: .* within the head"),
-        ((OPEN + b"\x16\x03",), "sent bytes behind its response to CONNECT a.test:443"),
+        ((OPEN + b"<html>",), "sent bytes behind its response to CONNECT a.test:443; it seems to be a web server"),
     ],
 )
 def test_14_2_failures(pieces: tuple[bytes, ...], message: str) -> None:
     """Contract 14.2: a proxy that refuses, or does anything but open the tunnel, is a ProxyError that says so."""
     with pytest.raises(ProxyError, match=message):
         open_tunnel(*pieces)
+
+
+@pytest.mark.parametrize(
+    ("status", "is_named"),
+    [(400, True), (404, True), (405, True), (501, True), (403, False), (407, False), (500, False), (502, False)],
+)
+def test_14_2_a_web_server_is_named(status: int, is_named: bool) -> None:
+    """Contract 14.2: the error says that the other side seems to be no proxy where its response does."""
+    with pytest.raises(ProxyError) as caught:
+        open_tunnel(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status)
+
+    assert is_named == str(caught.value).endswith(f": {status} No; it seems to be a web server, not a proxy")
 
 
 def test_14_2_a_refusal_has_its_head() -> None:

@@ -11,7 +11,7 @@ import pytest
 from urlrequest._concurrency.deadline import Deadline
 from urlrequest._net import connect
 from urlrequest._net.cancel_scope import CancelScope, Phase
-from urlrequest._net.connect import _interleaved, connect_socket, connect_to_host
+from urlrequest._net.connect import _interleaved, check_keepalive, connect_socket, connect_to_host, watch_peer
 from urlrequest.errors import DeadlineExceeded, RequestCancelled
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def test_faults_11_all_fail(refusing: Address, names: dict[str, list[Address]]) 
 
 
 def test_message_does_not_repeat_an_address(refusing: Address, names: dict[str, list[Address]]) -> None:
-    """Where the URL has an address, the message tells it once."""
+    """Where the URL has an address, the message has it once."""
     names["127.0.0.1"] = [refusing]
     with pytest.raises(ConnectionRefusedError, match=r"connecting to 127.0.0.1:80: "):
         connect_to_host("127.0.0.1", 80, CancelScope())
@@ -288,3 +288,69 @@ def test_18_1_a_unix_socket_that_is_busy(tmp_path: Any, monkeypatch: pytest.Monk
         scope.release()
         for filler in fillers:
             filler.close()
+
+
+# Peers that are gone
+
+
+def options_of(sock: socket.socket) -> dict[str, int]:
+    """Those of its options that this system has, by which it notices that a peer is gone."""
+    levels = {"SO_KEEPALIVE": socket.SOL_SOCKET}
+    names = ("SO_KEEPALIVE", "TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
+    return {
+        name: sock.getsockopt(levels.get(name, socket.IPPROTO_TCP), getattr(socket, name))
+        for name in names
+        if hasattr(socket, name)
+    }
+
+
+def test_15_4_socket_options() -> None:
+    """Contract 15.4: the system asks after the seconds that were said, three times, and gives up after four times."""
+    expected = {
+        "SO_KEEPALIVE": 1,
+        "TCP_KEEPIDLE": 20,
+        "TCP_KEEPINTVL": 6,
+        "TCP_KEEPCNT": 3,
+        "TCP_USER_TIMEOUT": 80_000,
+    }
+    with socket.socket() as sock:
+        watch_peer(sock, 20)
+        found = options_of(sock)
+
+    assert "SO_KEEPALIVE" in found
+    assert {name: expected[name] for name in found} == found
+
+
+def test_15_4_nothing_is_asked() -> None:
+    """Contract 15.4: 0 leaves the socket as the system makes it."""
+    with socket.socket() as sock:
+        before = options_of(sock)
+        watch_peer(sock, 0)
+        assert before == options_of(sock)
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no such sockets")
+def test_15_4_other_sockets() -> None:
+    """Contract 15.4: what is no connection over the Internet Protocol is left alone."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        watch_peer(sock, 20)
+        assert 0 == sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+
+def test_15_4_system_without_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 15.4: an option that the system has not, or refuses, is left out."""
+    monkeypatch.setattr(socket, "TCP_KEEPCNT", -1, raising=False)
+    monkeypatch.delattr(socket, "TCP_USER_TIMEOUT", raising=False)
+    with socket.socket() as sock:
+        watch_peer(sock, 20)
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [("20", TypeError), (True, TypeError), (None, TypeError), (-1, ValueError), (1e9, ValueError)],
+)
+def test_15_4_bad_values(value: object, error: type[Exception]) -> None:
+    """Contract 2.3, 15.4: what is no number of seconds is an error that names the setting."""
+    with pytest.raises(error, match="tcp_keepalive is"):
+        check_keepalive(value)

@@ -10,7 +10,7 @@ from support.waiting import wait_until
 from urlrequest._concurrency.deadline import Deadline
 from urlrequest._net import resolver
 from urlrequest._net.cancel_scope import CancelScope, Phase
-from urlrequest._net.resolver import MAX_THREADS, resolve
+from urlrequest._net.resolver import MAX_ATTEMPTS, MAX_THREADS, resolve
 from urlrequest.errors import DeadlineExceeded, RequestCancelled
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ ADDRESS = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 80))
 
 
 class System:
-    """Stands for the system's resolver: notes what it is asked, and answers when it is told to."""
+    """Stands for the system's resolver: records the look-ups, and returns when the test says so."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -185,6 +185,112 @@ def test_7_2_what_nobody_wants_is_not_looked_up(system: System) -> None:
     assert "late.test" not in system.asked
 
 
+# Look-ups that hang
+
+
+class HangingOnce:
+    """The system's resolver hangs, as often as is said, and answers after that."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+        self.go = threading.Event()
+        self.asked = threading.Semaphore(0)
+        self._lock = threading.Lock()
+
+    def getaddrinfo(self, host: str, port: int, **options: Any) -> list[Any]:
+        with self._lock:
+            self.left -= 1
+            hangs = self.left >= 0
+        self.asked.release()
+        if hangs:
+            assert self.go.wait(PATIENCE)
+            raise socket.gaierror(socket.EAI_AGAIN, "too late")
+        return [ADDRESS]
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch, system: System) -> Iterator[Callable[[int], HangingOnce]]:
+    made: list[HangingOnce] = []
+
+    def make(times: int) -> HangingOnce:
+        made.append(HangingOnce(times))
+        monkeypatch.setattr(socket, "getaddrinfo", made[0].getaddrinfo)
+        return made[0]
+
+    yield make
+    for one in made:
+        one.go.set()
+
+
+def test_15_1_look_up_that_hangs_is_not_joined(
+    hanging: Callable[[int], HangingOnce], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 15.1: a request that finds a look-up older than a second asks anew, and both get the answer."""
+    system = hanging(1)
+    first = Asker("h.test")
+    assert system.asked.acquire(timeout=PATIENCE)
+    monkeypatch.setattr(resolver, "PATIENCE", 0.0)
+    second = Asker("h.test")
+
+    assert [ADDRESS] == second.result() == first.result()
+
+
+def test_15_1_look_up_that_hangs_is_left_after_a_second(
+    hanging: Callable[[int], HangingOnce], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 15.1: a request that shares a young look-up asks anew when that takes too long."""
+    monkeypatch.setattr(resolver, "PATIENCE", 0.2)
+    system = hanging(1)
+    first = Asker("h.test")
+    assert system.asked.acquire(timeout=PATIENCE)
+    others = [Asker("h.test") for _ in range(3)]
+
+    assert all([ADDRESS] == asker.result() for asker in [first, *others])
+    assert -1 == system.left  # one of them has asked for all
+
+
+def test_17_5_retry_after_a_timeout_asks_anew(
+    hanging: Callable[[int], HangingOnce], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 15.1, 17.5: after a timeout in resolving, the next attempt does not wait for the same look-up."""
+    monkeypatch.setattr(resolver, "PATIENCE", 0.0)
+    system = hanging(1)
+    assert isinstance(Asker("h.test", CancelScope(timeout=0.01)).result(), TimeoutError)
+
+    assert [ADDRESS] == Asker("h.test").result()
+    system.go.set()
+
+
+def test_15_1_attempts_are_bounded(hanging: Callable[[int], HangingOnce], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 15.1: a name that hangs takes four resolver threads at most; the last one to fail is the error."""
+    monkeypatch.setattr(resolver, "PATIENCE", 0.0)
+    system = hanging(100)
+    askers = [Asker("h.test") for _ in range(10)]
+    for _ in range(MAX_ATTEMPTS):
+        assert system.asked.acquire(timeout=PATIENCE)
+    wait_until(lambda: waiting("h.test") == 10)
+    assert MAX_ATTEMPTS == resolver._thread_count == resolver._lookups["h.test", 80].attempts
+    system.go.set()
+
+    for asker in askers:
+        assert isinstance(asker.result(), socket.gaierror)
+    assert 100 - MAX_ATTEMPTS == system.left
+
+
+def test_15_1_attempt_that_waits_for_a_thread(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 15.1: where all threads hang, another attempt waits, and is not made when the name is known by then."""
+    busy = [Asker(f"h{number}.test") for number in range(MAX_THREADS)]
+    system.wait_until(lambda: len(system.asked) == MAX_THREADS)
+    monkeypatch.setattr(resolver, "PATIENCE", 0.0)
+    late = Asker("h0.test")
+    wait_until(lambda: len(resolver._waiting) == 1)
+    system.go.set()
+
+    assert late.result() == busy[0].result()
+    for asker in busy:
+        asker.result()
+
+
 def test_15_1_timeout(system: System) -> None:
     """Contract 15.1, fault 2: resolving takes no longer than `timeout`."""
     assert str(Asker("h.test", CancelScope(timeout=0.01)).result()) == "resolving h.test took longer than 0.01 s"
@@ -251,7 +357,7 @@ def test_is_ip_literal(host: str, expected: bool) -> None:
 
 
 def test_no_thread_to_be_had(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fault 115: where the system gives no thread, that is the answer, and nothing is left behind."""
+    """Fault 115: where the system gives no thread, that is the error, and nothing is left behind."""
 
     def refuse(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 
 class ScriptedSocket:
-    """A socket that does what it is told, one step a call. Its descriptor is always ready to be read."""
+    """A socket that follows a script, one step a call. Its descriptor is always ready to be read."""
 
     def __init__(self, *steps: Any) -> None:
         self.steps = list(steps)
         self.low_water_marks: list[int] = []
+        self.acknowledgements = 0  # how often the system was asked for one
         self.refuses_options = False
         self.on_block: Callable[[], object] = lambda: None
         self._near, self._far = socket.socketpair()
@@ -61,6 +62,9 @@ class ScriptedSocket:
         return 0
 
     def setsockopt(self, level: int, option: int, octets: int) -> None:
+        if (socket.IPPROTO_TCP, stream_module.QUICKACK) == (level, option):
+            self.acknowledgements += octets
+            return
         assert (socket.SOL_SOCKET, socket.SO_RCVLOWAT) == (level, option)
         if self.refuses_options:
             raise OSError(errno.ENOPROTOOPT, "there is no such option")
@@ -89,6 +93,25 @@ def receive(stream: NetworkStream, size: int = 64) -> bytes:
     with memoryview(room) as view:
         count = stream.receive_into(view)
     return bytes(room[:count])
+
+
+@pytest.mark.skipif(stream_module.QUICKACK is None, reason="no such option")
+def test_rest_of_a_response_is_asked_for(open_stream: Callable[..., NetworkStream]) -> None:
+    """What has come is acknowledged at once when more of a response is waited for, once for each response."""
+    rest = BlockingIOError(), b"rest", BlockingIOError()
+    stream = open_stream(b"head", BlockingIOError(), b"body", BlockingIOError(), b"more", *rest)
+    assert [b"head", b"body", b"more"] == [stream.receive() for _ in range(3)]
+    assert 1 == stream._socket.acknowledgements  # type: ignore[attr-defined]  # a scripted one
+    stream.has_acknowledged = False
+    assert b"rest" == receive(stream)
+    assert 2 == stream._socket.acknowledgements  # type: ignore[attr-defined]  # likewise
+
+
+def test_whole_response_needs_no_acknowledgement(open_stream: Callable[..., NetworkStream]) -> None:
+    """A response is waited for without asking for anything: nothing has come that could be acknowledged."""
+    stream = open_stream(BlockingIOError(), b"response")
+    assert b"response" == stream.receive()
+    assert 0 == stream._socket.acknowledgements  # type: ignore[attr-defined]  # a scripted one
 
 
 NOT_YET = [BlockingIOError(), ssl.SSLWantReadError(), ssl.SSLWantWriteError()]
@@ -188,7 +211,7 @@ def test_11_3_the_end_ends_the_wait_for_more() -> None:
 
 
 def test_11_3_the_end_comes_after_what_was_gathered(open_stream: Callable[..., NetworkStream]) -> None:
-    """Contract 11.3: the end of the stream is told after the octets before it, by a call of its own."""
+    """Contract 11.3: the end of the stream is reported after the octets before it, by a call of its own."""
     stream = open_stream(b"ab", b"", b"")
     assert b"ab" == receive(stream)
     assert b"" == receive(stream)
@@ -203,7 +226,7 @@ def test_an_error_comes_after_what_was_gathered(
     assert b"ab" == receive(stream)
     with pytest.raises(ConnectionResetError, match="reset"):
         read(stream)
-    assert b"cd" == receive(stream)  # it is told once
+    assert b"cd" == receive(stream)  # it is reported once
 
 
 def test_a_late_error_holds_no_room(open_stream: Callable[..., NetworkStream]) -> None:
@@ -264,7 +287,7 @@ def test_messages_of_tls_are_nothing_that_came(open_stream: Callable[..., Networ
 
 
 def test_fault_34_the_end_is_handed_out_once(open_stream: Callable[..., NetworkStream]) -> None:
-    """Fault 34: the end of the stream is told once; after it only being able to send wakes the worker."""
+    """Fault 34: the end of the stream is reported once; after it only being able to send wakes the worker."""
     stream = open_stream(BlockingIOError(), b"", BlockingIOError(), b"")
     taken: list[bytes] = []
     waits: list[int] = []

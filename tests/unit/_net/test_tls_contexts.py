@@ -386,7 +386,7 @@ def test_contexts_are_waited_for_at_the_end(slow: SlowLoading, ca_file: str) -> 
 
 
 def test_13_1_a_context_without_a_thread(monkeypatch: pytest.MonkeyPatch, ca_file: str) -> None:
-    """Where the system gives no more threads, a context is made by whoever needs it."""
+    """Where the system gives no more threads, a context is made by the worker that needs it."""
 
     def refuse(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

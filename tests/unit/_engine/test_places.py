@@ -1,0 +1,183 @@
+"""When idle connections make room for a request that waits on a new one."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from urlrequest._engine import places
+from urlrequest._engine.places import GRACE, MAX_SERVERS, NARROW_TIME, REST_TIME, STARVING_TIME, Wait, is_needed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PLACE = ("a.test", 80)
+
+
+class Stream:
+    def __init__(self) -> None:
+        self.descriptor = 7
+
+    def fileno(self) -> int:
+        return self.descriptor
+
+
+class World:
+    """The clock, the timer and the only pool."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.calls: dict[Any, tuple[float, Callable[[], object]]] = {}
+        self.idle = 0
+        self.has_threads = True
+
+    def call_at(self, when: float, key: Any, call: Callable[[], object]) -> None:
+        if not self.has_threads:
+            raise RuntimeError("can't start new thread")
+        self.calls[key] = (when, call)
+
+    def cancel(self, key: Any) -> None:
+        self.calls.pop(key, None)
+
+    def go_on(self, seconds: float) -> None:
+        """Let time pass, and make the calls that come due."""
+        end = self.now + seconds
+        while due := [key for key, (when, _) in self.calls.items() if when <= end]:
+            key = min(due, key=lambda key: self.calls[key][0])
+            when, call = self.calls.pop(key)
+            self.now = max(self.now, when)
+            call()
+        self.now = end
+
+    def close_at(self, place: Any) -> int:
+        assert PLACE == place
+        closed, self.idle = self.idle, 0
+        return closed
+
+
+@pytest.fixture(autouse=True)
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    world = World()
+    monkeypatch.setattr(places, "monotonic", lambda: world.now)
+    monkeypatch.setattr(places, "timer", world)
+    monkeypatch.setattr(places, "pools", weakref.WeakSet([world]))
+    monkeypatch.setattr(places, "waits", {})
+    monkeypatch.setattr(places, "_servers", {})
+    return world
+
+
+def answered(count: int) -> list[Stream]:
+    """Connections that a server has answered, all of them open."""
+    streams = [Stream() for _ in range(count)]
+    for stream in streams:
+        with Wait(PLACE) as wait:
+            wait.was_answered(stream)
+    return streams
+
+
+def test_place_1_idle_connection_makes_room(world: World) -> None:
+    """PLACE-1: a request that waits for longer than the grace has the idle connections closed."""
+    world.idle = 2
+    with Wait(PLACE):
+        world.go_on(GRACE - 0.01)
+        assert 2 == world.idle
+        world.go_on(0.01)
+        assert 0 == world.idle
+
+
+def test_place_1_what_becomes_idle_later(world: World) -> None:
+    """PLACE-1: a connection that becomes idle while a request waits too long is closed, if none takes it at once."""
+    with Wait(PLACE):
+        world.go_on(GRACE)
+        assert not is_needed(PLACE)
+        world.idle = 1
+        world.go_on(REST_TIME)
+
+    assert 0 == world.idle
+
+
+def test_place_1_used_again_and_again(world: World) -> None:
+    """PLACE-1: a connection that is never idle for long gives its place up all the same, but only now and then."""
+    with Wait(PLACE):
+        world.go_on(STARVING_TIME)
+        assert [True, False] == [is_needed(PLACE), is_needed(PLACE)]
+        world.go_on(STARVING_TIME)
+        assert is_needed(PLACE)
+
+
+def test_places_that_a_server_has(world: World) -> None:
+    """A server that has answered over three open connections has room for two and a new one: its response is slow."""
+    streams = answered(3)
+    streams[0].descriptor = -1
+    world.idle = 2
+    with Wait(PLACE):
+        world.go_on(STARVING_TIME - 0.01)
+        assert 2 == world.idle
+        assert not is_needed(PLACE)
+
+
+def test_place_1_places_that_a_server_had(world: World) -> None:
+    """PLACE-1: what a server once had it may have no more; the second look does not rely on it."""
+    streams = answered(3)
+    streams[0].descriptor = -1
+    world.idle = 2
+    with Wait(PLACE):
+        world.go_on(STARVING_TIME)
+
+    assert 0 == world.idle
+
+
+def test_nothing_is_closed_for_others(world: World) -> None:
+    """Without a request that waits there, every connection may be kept."""
+    with Wait(("b.test", 80)):
+        assert not is_needed(PLACE)
+
+
+def test_no_call_is_left(world: World) -> None:
+    """A request that was answered leaves nothing behind, however long it took."""
+    for seconds in (0, GRACE, 3 * STARVING_TIME):
+        with Wait(PLACE):
+            world.go_on(seconds)
+
+    assert {} == world.calls == places.waits
+
+
+@pytest.mark.parametrize(("closed", "after", "expected"), [(1, 0.1, True), (1, 3, False), (0, 0.1, False)])
+def test_narrow_servers(world: World, closed: int, after: float, expected: bool) -> None:
+    """A server that answers as soon as an idle connection was closed counts as narrow, for a while."""
+    world.idle = closed
+    with Wait(PLACE) as wait:
+        world.go_on(GRACE)
+        world.go_on(after)
+        wait.was_answered(Stream())
+
+    assert expected == places.is_narrow(PLACE)
+    world.go_on(NARROW_TIME)
+    assert not places.is_narrow(PLACE)
+
+
+def test_no_thread_for_the_timer(world: World) -> None:
+    """Where the system gives no thread, requests go on without."""
+    world.has_threads = False
+    with Wait(PLACE):
+        assert not is_needed(PLACE)
+
+
+def test_servers_are_bounded() -> None:
+    """Of many servers the latest are remembered."""
+    for number in range(MAX_SERVERS + 3):
+        with Wait((f"{number}.test", 80)) as wait:
+            wait.was_answered(Stream())
+
+    assert MAX_SERVERS == len(places._servers)
+
+
+def test_reset_after_fork() -> None:
+    """In a forked child nothing is known, and the lock is free."""
+    answered(1)
+    with Wait(PLACE), places._lock:
+        places.reset_after_fork()
+        assert {} == places.waits == places._servers
+        assert not places._lock.locked()

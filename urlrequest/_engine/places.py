@@ -1,0 +1,218 @@
+"""Places: idle connections make room for a request that waits on a new one.
+
+A server may have few places for connections: one, if it serves them one after the other, or some, if it is a small
+device. An idle connection may hold the place that a new one needs. Nobody says so: the new one connects, since the
+system of the server accepts it, and is never answered. So each request that waits on a new connection, until the head
+of its response has come, is noted here. After a grace the idle connections to the same host and port are closed,
+whatever pool they are in, and those that become idle then, too, unless another request takes them at once.
+
+A response may also take long because it takes long. How many connections a server has answered while they were open
+together shows how many places it has at least; as long as no more are needed, nothing is closed.
+
+Thread safety. `_lock` guards everything here; while it is held there are only assignments. Workers begin and end waits,
+the timer thread looks after them.
+
+Invariant:
+    PLACE-1  While a request waits on a new connection, the idle connections to its host and port are closed sooner or
+             later, however often others become idle, and whatever the server did before.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from functools import partial
+from time import monotonic
+
+from urlrequest._concurrency.timer import timer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+    from typing import Any, Protocol
+
+    from typing_extensions import Self
+
+    Place = tuple[str, int | None]  # host and port that a socket connects to
+
+    class IdleConnections(Protocol):
+        """As much of a pool as is needed here."""
+
+        def close_at(self, place: Place) -> int:
+            """Close the idle connections to a host and port; return how many they were."""
+            ...
+
+
+__all__ = ["Wait", "close_idle", "is_narrow", "is_needed", "pools", "reset_after_fork", "waits"]
+
+GRACE = 0.5  # seconds that a request waits on a new connection before others make room for it
+REST_TIME = 0.1  # seconds that a connection may be idle while a request waits for its place
+STARVING_TIME = 5.0  # seconds after which a connection makes room although it is used again and again
+PROMPT = 0.5  # seconds; a response that comes so soon after an idle connection was closed had waited for its place
+NARROW_TIME = 600.0  # seconds for which it is remembered that a server has few places
+MAX_SERVERS = 256  # of which something is remembered
+
+_lock = threading.Lock()
+_servers: dict[Place, _Server] = {}
+
+pools: weakref.WeakSet[IdleConnections] = weakref.WeakSet()
+"""All pools."""
+
+waits: dict[Place, list[Wait]] = {}
+"""The requests that wait on new connections; a place without any has no entry."""
+
+
+class _Server:
+    """What is known of the places of a server.
+
+    Attributes:
+        answered: Streams over which it has answered, open or closed.
+        places: How many of them were open at the same time, at most.
+        narrow_until: Until when it counts as one with few places.
+        relieved_at: When an idle connection was closed for a request that had to wait, last.
+    """
+
+    __slots__ = ("answered", "narrow_until", "places", "relieved_at")
+
+    def __init__(self) -> None:
+        self.answered: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.places = 0
+        self.narrow_until = 0.0
+        self.relieved_at = 0.0
+
+    def count_open(self) -> int:
+        return sum(stream.fileno() >= 0 for stream in self.answered)
+
+
+class Wait:
+    """A request that waits on a new connection, from before it connects until the head of its response has come.
+
+    Use it as a context manager, and call `was_answered()` at its end if it was.
+    """
+
+    __slots__ = ("_period", "_place", "since")
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._period = GRACE
+        self.since = monotonic()
+
+    def __enter__(self) -> Self:
+        with _lock:
+            waits.setdefault(self._place, []).append(self)
+        _call_at(self.since + self._period, self, self._look)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        with _lock:
+            others = waits.get(self._place, [])
+            if self in others:  # not in a forked child
+                others.remove(self)
+            if not others:
+                waits.pop(self._place, None)
+        timer.cancel(self)
+
+    def was_answered(self, stream: object) -> None:
+        """Remember of the server what this shows.
+
+        Args:
+            stream: What the response came over, with a `fileno()` that is -1 once it is closed.
+        """
+        now = monotonic()
+        with _lock:
+            server = _server(self._place)
+            server.answered.add(stream)
+            if server.places < len(server.answered):
+                server.places = max(server.places, server.count_open())
+            if now - server.relieved_at < PROMPT and now - self.since >= GRACE:
+                server.narrow_until = now + NARROW_TIME
+
+    def _look(self) -> None:
+        """Make room if it is needed; look again later, in case that does not help. On the timer thread."""
+        now = monotonic()
+        with _lock:
+            is_waiting = self in waits.get(self._place, ())
+            if now - self.since >= STARVING_TIME:
+                server = _server(self._place)
+                server.places = server.count_open()  # it may have been started anew, with fewer places
+        if is_waiting:
+            _make_room(self._place)
+            self._period = max(STARVING_TIME, 2 * self._period)
+            _call_at(self.since + self._period, self, self._look)
+            with _lock:
+                is_waiting = self in waits.get(self._place, ())
+            if not is_waiting:  # it ended before the call was there to be cancelled
+                timer.cancel(self)
+
+
+def _server(place: Place) -> _Server:
+    assert _lock.locked()
+    server = _servers.get(place)
+    if server is None:
+        if len(_servers) >= MAX_SERVERS:
+            del _servers[next(iter(_servers))]
+        server = _servers[place] = _Server()
+    return server
+
+
+def _call_at(when: float, key: Hashable, call: Callable[[], object]) -> None:
+    try:
+        timer.call_at(when, key, call)
+    except RuntimeError:
+        pass  # the system gives no thread; idle connections are closed when their time is up
+
+
+def _lacks_places(place: Place, age: float) -> bool:
+    """Whether a request has waited for so long, and the server is not known to have places for all."""
+    assert _lock.locked()
+    waiting = waits.get(place)
+    if not waiting or monotonic() - waiting[0].since < age:
+        return False
+    server = _server(place)
+    return server.count_open() + len(waiting) > server.places
+
+
+def _make_room(place: Place) -> None:
+    """Close the idle connections of a server that may have no place for a request that waits. On the timer thread."""
+    with _lock:
+        is_needed = _lacks_places(place, GRACE)
+    if is_needed and close_idle(place):
+        with _lock:
+            _server(place).relieved_at = monotonic()
+
+
+def is_needed(place: Place) -> bool:
+    """Whether a request needs the place of a connection that becomes idle now, so that it is not to be kept.
+
+    Else the connection is kept, but soon looked at, if a request waits: another one may take it before.
+    """
+    now = monotonic()
+    with _lock:
+        if place not in waits:
+            return False
+        is_starving = _lacks_places(place, STARVING_TIME) and now - _server(place).relieved_at >= STARVING_TIME
+        if is_starving:
+            _server(place).relieved_at = now
+            return True
+    _call_at(now + REST_TIME, place, partial(_make_room, place))
+    return False
+
+
+def is_narrow(place: Place) -> bool:
+    """Whether a server had no place for a request lately, as an idle connection held it."""
+    with _lock:
+        server = _servers.get(place)
+        return server is not None and server.narrow_until > monotonic()
+
+
+def close_idle(place: Place) -> int:
+    """Close the idle connections to a host and port, of all pools; return how many they were."""
+    return sum(pool.close_at(place) for pool in list(pools))
+
+
+def reset_after_fork() -> None:
+    """Start with nothing known, and with a free lock. In a forked child."""
+    global _lock
+    _lock = threading.Lock()
+    waits.clear()
+    _servers.clear()
