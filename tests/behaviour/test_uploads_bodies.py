@@ -818,7 +818,9 @@ def test_fault_49_each_request_may_have_interim_responses(server: Server, monkey
     server.play(*exchange * 3, read_request=False)
     with Session() as session:
         for _ in range(3):
-            request = session.request(server.url, req_body=bytes(size), req_headers={"Expect": None}, timeout=20)
+            request = session.request(
+                server.url, method="PUT", req_body=bytes(size), req_headers={"Expect": None}, timeout=20
+            )
             assert request.wait(timeout=20)
             assert (200, None) == (request.resp_status, request.error)
 

@@ -173,7 +173,7 @@ class Lines:
             self._stream.write(f"{self._name}: {text}\n")
             self._stream.flush()
         except (OSError, ValueError):
-            pass  # the stream is closed, which is no reason to give up the download
+            pass  # the stream is closed; the download goes on without it
 
 
 def _rate(size: int, seconds: float) -> str:

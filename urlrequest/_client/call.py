@@ -23,7 +23,8 @@ Invariants:
     CALL-1  Whatever `run()` of a subclass does, the request has an outcome when its worker has ended, and the worker
             goes on.
     CALL-2  A call refers to its request until the worker has ended and the outcome is delivered, and no longer. Then
-            the two are no reference cycle, and a finished request is freed at once, without the garbage collector.
+            the two are no reference cycle, and a finished request is freed at once, without the garbage collector; but
+            the traceback of an error refers to the frames that it came through, and so may keep its request.
             Worker and dispatch thread may end in either order. Each notes its own end first and then looks whether the
             other has ended, so the later one lets go of the request (both may, which does no harm). A thread that uses
             the call afterwards finds `_NOBODY`, a request without callbacks.
@@ -254,7 +255,8 @@ class Call:
     def fail_forked(self, thread: int) -> None:
         """Settle the request in a forked child, where no worker performs it, and `thread` is the only one."""
         if not self.mailbox.ends_for(thread):  # else its terminal callback is what forked, and goes on here
-            self.lifecycle, self.mailbox = Lifecycle(), Mailbox(self, default_queue)
+            self.lifecycle = Lifecycle()
+            self.mailbox.reset_after_fork(thread, default_queue)
             self._fail(OSError("the process was forked; the request goes on in the parent"))
         self._end()
 

@@ -1,4 +1,4 @@
-"""What is done at the end of the process, and in a child that it forks, each in one order.
+"""What happens at the end of the process, and in a child that it forks, each in a fixed order.
 
 At exit: cancel all requests, wait a little for their workers, wait for the TLS loaders, close the idle connections. In
 a child: reset resolver, TLS, timer, places, sessions and the default queue, then settle the requests, then reset the
@@ -51,7 +51,7 @@ def end_at_exit() -> None:
         call.join(max(0.0, until - monotonic()))
     _call_if_loaded("tls_contexts", "join_loaders", max(0.0, until - monotonic()))
     for session in list(sessions):
-        session.pool.close()  # or the interpreter would warn of idle sockets that nobody has closed
+        session.pool.close()  # or the interpreter would warn of idle sockets that were not closed
 
 
 def reset_after_fork() -> None:
@@ -70,7 +70,7 @@ def reset_after_fork() -> None:
 
 
 def _call_if_loaded(module: str, function: str, *arguments: Any) -> None:
-    """Call a function of a module of `_net` that only https loads; not where another thread is just importing it."""
+    """Call a function of a module of `_net` that only https loads, unless another thread is still importing it."""
     found = getattr(sys.modules.get(f"urlrequest._net.{module}"), function, None)
     if found is not None:
         found(*arguments)

@@ -44,7 +44,7 @@ def check_seconds(name: str, value: object) -> float | None:
         raise TypeError(f"{name} is {type(value).__name__}; a number of seconds or None is needed")
     if not value > 0:
         raise ValueError(f"{name} is {value}; a number of seconds above 0 is needed")
-    # An int may be too large for a float; it is as good as infinite.
+    # An int may be too large for a float; such a time never passes.
     return None if value > sys.float_info.max else float(value)
 
 

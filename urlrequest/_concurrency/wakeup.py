@@ -233,3 +233,4 @@ def reset_after_fork() -> None:
     drop_spare_wakers()
     for waker in list(_event_wakers):
         waker.reopen_after_fork()
+        waker.wake()  # once more, as the thread that has forked may not have noticed an earlier wake-up yet

@@ -106,6 +106,6 @@ def _has_zstd() -> bool:
         try:
             if find_spec(name) is not None:
                 return True
-        except (ImportError, ValueError):  # there is no `backports`; or a module without a spec was put there
+        except (ImportError, ValueError):  # there is no `backports`; or a test has put a module without a spec there
             continue
     return False

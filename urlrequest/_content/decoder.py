@@ -190,7 +190,7 @@ class _Stage:
             try:
                 yield from engine.feed(rest)
             except engine.error as error:
-                raise ContentDecodingError(f"the {self.name} coding is corrupt: {error}") from error
+                raise ContentDecodingError(f"the {self.name} encoding of the body is corrupt: {error}") from error
             if not engine.is_over:
                 return
             rest = engine.unused
@@ -233,7 +233,7 @@ class _DeflateStage(_Stage):
 class _BrotliStage(_Stage):
     def _begin(self, start: bytes) -> bytes:
         if self._ended:
-            raise ContentDecodingError("the br coding has bytes after its end")
+            raise ContentDecodingError("the br encoding of the body has bytes after its end")
         return super()._begin(start)
 
 
@@ -249,7 +249,7 @@ class Decoder:
     def __init__(self, field_value: str) -> None:
         names = codings_of(field_value)
         if len(names) > _MAX_CODINGS:
-            raise ContentDecodingError(f"the content has {len(names)} codings; {_MAX_CODINGS} are allowed")
+            raise ContentDecodingError(f"the body has {len(names)} content encodings; {_MAX_CODINGS} are allowed")
         self._stages, self._received = [_open_stage(name) for name in reversed(names)], 0
 
     def decode(self, piece: bytes | memoryview) -> Iterator[bytes]:
@@ -276,7 +276,9 @@ class Decoder:
         """
         for stage in self._stages:
             if not stage.is_complete():
-                raise ContentDecodingError(f"the {stage.name} coding is cut off after {self._received} bytes")
+                raise ContentDecodingError(
+                    f"the {stage.name} encoding of the body is cut off after {self._received} bytes"
+                )
         return iter(())
 
     def _run(self, stage: _Stage, pieces: Iterator[bytes | memoryview]) -> Iterator[bytes]:
@@ -289,7 +291,7 @@ class Decoder:
                     stage.produced += len(decoded)
                     # Against the bytes received, not those of the stage before: two stages multiply.
                     if stage.produced > max(_FREE_OUTPUT, _MAX_EXPANSION * self._received):
-                        what = f"the {stage.name} coding expands {self._received} bytes"
+                        what = f"the {stage.name} encoding of the body expands {self._received} bytes"
                         raise ContentTooLarge(f"{what} to {stage.produced} and more")
                     yield decoded
 
@@ -303,7 +305,7 @@ def _open_stage(name: str) -> _Stage:
         return _BrotliStage(name, partial(_Brotli, module))
     if name == "zstd" and (make := _find_zstd()) is not None:
         return _Stage(name, make)
-    raise ContentDecodingError(f"the content has a coding that has no decoder here: {name[:40]!r}")
+    raise ContentDecodingError(f"the body has a content encoding with no decoder here: {name[:40]!r}")
 
 
 @cache

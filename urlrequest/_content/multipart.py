@@ -120,7 +120,7 @@ def _check_regular(path: str) -> None:
         OSError: It is such a file, or not there.
     """
     mode = os.stat(path).st_mode
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # opening a folder fails anyway
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # to open a folder fails anyway
         raise OSError(errno.EINVAL, "files has a path that is not a regular file", path)
 
 

@@ -307,6 +307,27 @@ class Mailbox(QueueEntry):
             self._delivered += following.count
         return self._receiver.deliver_progress(self._current, most, until)
 
+    # In a forked child
+
+    def reset_after_fork(self, thread: int, queue: DispatchQueue) -> None:
+        """Start afresh for another outcome, to be delivered through `queue`. In a forked child.
+
+        Only `thread` lives on. If it has forked in a callback of this request, or of another one while it waited for
+        this one, it goes on with what it has of this mailbox: the turn, and its subscriptions. What other threads had
+        of it is gone.
+        """
+        self._move_to(queue)
+        self._subscriptions = [subscription for subscription in self._subscriptions if subscription.thread == thread]
+        for subscription in self._subscriptions:
+            subscription.reset_after_fork()
+        if self._owner != thread:
+            self._turn, self._owner = Lock(), None
+        self._runs.clear()
+        self._current.count = 0  # of a run that is being delivered, the callback on the stack is the last one
+        self._posted = self._delivered = 0
+        self._chunks_posted = self._chunks_delivered = self._bytes_posted = self._bytes_delivered = 0
+        self.is_ending = self.is_held_up = False
+
     # Waiting threads
 
     def subscribe(self, subscription: Subscription) -> None:
@@ -320,7 +341,7 @@ class Mailbox(QueueEntry):
         try:
             self._subscriptions.remove(subscription)
         except ValueError:
-            return  # Ctrl-C came first
+            pass  # Ctrl-C came before it had begun, or while it was being ended
         if self.is_over:
             self.dequeue()  # a program that only ever waits drains no queue, which would hold the request
         elif self.is_ready:
@@ -328,9 +349,13 @@ class Mailbox(QueueEntry):
 
 
 class Subscription(QueueEntry):
-    """The entry of a thread that waits for a request, in a queue of that thread's own."""
+    """The entry of a thread that waits for a request, in a queue of that thread's own.
 
-    __slots__ = ("_ended", "_mailbox")
+    Attributes:
+        thread: Ident of the thread, which makes the subscription itself.
+    """
+
+    __slots__ = ("_ended", "_mailbox", "thread")
 
     def __init__(self, mailbox: Mailbox, queue: DispatchQueue, ended: list[Mailbox]) -> None:
         """Make a subscription, for `Mailbox.subscribe()`.
@@ -341,6 +366,11 @@ class Subscription(QueueEntry):
         super().__init__(queue)
         self._mailbox = mailbox
         self._ended = ended
+        self.thread = threading.get_ident()
+
+    def reset_after_fork(self) -> None:
+        """Be in no queue. In a forked child: another thread may have been putting this in."""
+        self._move_to(self._queue)
 
     @property
     def pending_count(self) -> int:

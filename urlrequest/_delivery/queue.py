@@ -51,6 +51,11 @@ class QueueEntry:
         if self._queued.locked():
             self._queue.remove(self)
 
+    def _move_to(self, queue: DispatchQueue) -> None:
+        """Leave the queue, and belong to another one. In a forked child: a thread that is gone may hold `_queued`."""
+        self._queue.remove(self)
+        self._queue, self._queued = queue, Lock()
+
     if TYPE_CHECKING:
 
         @property

@@ -72,8 +72,13 @@ class Subscriber:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for mailbox, subscription in self.unfinished.items():
-            mailbox.unsubscribe(subscription)
+        try:
+            for mailbox, subscription in self.unfinished.items():
+                mailbox.unsubscribe(subscription)
+        except BaseException:  # Ctrl-C: a subscription that is left would keep the callbacks from all other threads
+            for mailbox, subscription in self.unfinished.items():
+                mailbox.unsubscribe(subscription)
+            raise
 
     def deliver(self, budget: float | None = MAX_SLICE) -> list[Mailbox]:
         """Run callbacks that are pending, for a while.

@@ -159,7 +159,7 @@ def _receive_content(
 
 
 def _receive_plain(response: ResponseLike, sink: Sink, meter: ProgressMeter, limit: SizeLimit) -> None:
-    piece = response.read_piece()  # as a rule what came along with the head
+    piece = response.read_piece()  # as a rule it came along with the head
     limit.add(len(piece))
     sink.write(piece)
     meter.count(len(piece))

@@ -1,4 +1,4 @@
-"""Headers: the header fields of a message as a dict, the way users see them."""
+"""Headers: the header fields of a message as a dict, for users."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def build_fields(
             raise ValueError("auth changed Content-Length or Transfer-Encoding, which say where the body ends")
     hosts = all_values(fields, "host")
     if len(hosts) != 1:
-        raise ValueError(f"req_headers has {len(hosts)} Host fields; a request has one (RFC 9112, section 3.2)")
+        raise ValueError(f"req_headers has {len(hosts)} Host headers; a request has one (RFC 9112, section 3.2)")
     return fields
 
 

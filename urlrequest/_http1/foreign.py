@@ -1,6 +1,6 @@
 """Connection classes that are not derived from ours: those of `http.client`, and others like them (contract 18.1).
 
-Such a connection blocks as long as it likes, so that a cancel or a deadline is noticed late; it cannot use other
+Such a connection blocks without end, so that a cancel or a deadline is noticed late; it cannot use other
 proxies than http ones; and it serves one request only. But its responses are counted like any other: a body that is cut
 off is an error here, too.
 
@@ -94,7 +94,7 @@ def _taken_parts(body: Body) -> Iterator[bytes]:
 
 
 class ForeignResponse:
-    """A response of somebody else's class, which frames the content itself; the bytes are counted here.
+    """A response of a class that is not ours, which finds the end of the content itself; the bytes are counted here.
 
     Attributes:
         wrapped: The response as the connection class made it.

@@ -145,7 +145,7 @@ class Response:
     def _read_head(self, interim: InterimResponses | None) -> ResponseHead:
         block = self._read_head_block(MAX_HEAD_SIZE if interim is None else interim.head_limit)
         head = parse_head(block)
-        if head.status >= 200:  # a final response, as nearly all are; they do not load what knows interim ones
+        if head.status >= 200:  # a final response, as nearly all are; `interim` is not loaded for them
             return head
         if interim is None:
             from .interim import InterimResponses

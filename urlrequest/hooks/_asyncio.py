@@ -47,7 +47,7 @@ class AsyncioHook(YieldingHook):
 
 
 class _WakeUp:
-    """One call of a hook's method. A loop that is closed drops the call, which is the only sign of its end."""
+    """One call of a hook's method. A loop that is closed drops the call, and nothing else shows that it has ended."""
 
     __slots__ = ("_call", "_hook")
 

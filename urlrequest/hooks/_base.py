@@ -113,7 +113,7 @@ class Hook(ABC):
         except Exception as error:  # noqa: BLE001 - each toolkit raises something else when it is gone
             is_first, self._is_lost = not self._is_lost, True
             if is_first:
-                what = "%s: the loop is gone (%s); callbacks wait for wait() or drain()"
+                what = "%s: the event loop is gone (%s); call wait() or urlrequest.drain() to run the callbacks"
                 log("WARNING", what, type(self).__name__, error)
             self.queue.forward_to(default_queue)
 
@@ -161,7 +161,7 @@ class YieldingHook(Hook):
     (measured: two budgets in asyncio and Qt, four in trio). So it pauses, and the loop serves them first.
     """
 
-    _is_pausing = False  # `_resume()` is on its way; belongs to the loop's thread
+    _is_pausing = False  # the loop will call `_resume()`; belongs to the loop's thread
 
     def _on_wakeup(self) -> None:
         """Run, unless it is pausing; for the loop to call after a wake-up."""

@@ -119,6 +119,64 @@ def test_fault_116_fork_during_a_request(server: Server) -> None:
     assert ("child\nparent\n", 0) == (output, process.returncode), errors
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_fault_116_fork_in_a_callback_of_another_request(server: Server) -> None:
+    """Fault 116: a thread that waits for several requests, and forks in a callback of one, waits in the child, too."""
+    server.play(hold())
+    script = """
+        import os, sys, warnings, urlrequest
+        warnings.simplefilter("ignore")  # a fork of a process with threads is what this is about
+        log = []
+        held = urlrequest.UrlRequest(sys.argv[1], on_error=lambda r, error: log.append(str(error)))
+        def fork(*_):
+            child.append(os.fork())
+            if child[0]:
+                held.cancel()
+        child = []
+        other = urlrequest.UrlRequest("http://127.0.0.1:1/", on_error=fork)
+        assert urlrequest.wait_all([held, other], timeout=20), "wait_all"
+        if not child[0]:
+            assert len(log) == 1 and "forked" in log[0], log
+            assert not urlrequest.drain() and [] == list(urlrequest.g_requests)
+            os._exit(0)
+        print(log, os.waitpid(child[0], 0)[1])
+    """
+    done = run_python(script, server.url)
+
+    assert ("[] 0\n", 0) == (done.stdout, done.returncode), done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.parametrize("callback", ["on_progress", "on_chunk"])
+def test_fault_116_fork_in_a_callback_of_the_same_request(server: Server, callback: str) -> None:
+    """Fault 116: a request in whose callback its thread forks has one outcome in the child, however it is delivered."""
+    server.play(send(HEAD + b"a" * 100_000))
+    script = """
+        import os, sys, warnings, urlrequest
+        warnings.simplefilter("ignore")  # a fork of a process with threads is what this is about
+        log, child = [], []
+        def fork(*_):
+            if not child:
+                child.append(os.fork())
+        def note(request, what=None):
+            log.append(what if what is None else type(what).__name__)
+        called = {sys.argv[2]: fork, "on_success": note, "on_error": note, "on_finish": note}
+        request = urlrequest.UrlRequest(sys.argv[1], **called)
+        assert request.wait(timeout=20), "wait"
+        for _ in range(3):
+            assert not urlrequest.drain()
+        print(log, flush=True)
+        if not child[0]:
+            os._exit(0)
+        os.waitpid(child[0], 0)
+    """
+    done = run_python(script, server.url, callback)
+
+    assert 0 == done.returncode, done.stderr
+    assert "['OSError', None]" in done.stdout
+    assert 2 == len(done.stdout.splitlines()), done.stderr
+
+
 @pytest.mark.skipif(not hasattr(os, "eventfd"), reason="wakers are sockets here")
 def test_fault_116_a_child_does_not_use_the_parents_wakers(server: Server) -> None:
     """Fault 116: a child must not use up a wake-up that is meant for the parent: it lets go of all wakers."""

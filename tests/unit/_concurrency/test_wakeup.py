@@ -188,6 +188,18 @@ def test_7_1_a_request_is_cancelled_while_its_thread_sleeps(server: Server) -> N
 
 
 @pytest.mark.skipif(not hasattr(os, "eventfd"), reason="Linux only")
+def test_fault_116_a_wake_up_is_not_lost_by_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fault 116: the thread that has forked may have been woken before, so that its next sleep ends at once."""
+    waker = wakeup.EventFdWaker()
+    monkeypatch.setattr(wakeup, "_event_wakers", [waker])
+    waker.wake()
+    wakeup.reset_after_fork()
+
+    assert waker.drain()
+    assert not waker.drain()
+
+
+@pytest.mark.skipif(not hasattr(os, "eventfd"), reason="Linux only")
 def test_fault_116_a_child_without_a_spare_descriptor_has_wakers_of_its_own() -> None:
     """Fault 116: they are the child's own even where no more descriptors may be opened, and lie where they lay."""
     import resource

@@ -153,7 +153,7 @@ def test_pieces_may_be_views() -> None:
 )
 def test_4_6_corrupt(codings: str, content: bytes, size: int) -> None:
     """Bad headers, blocks and checksums are errors, in any stage (fault 77)."""
-    with pytest.raises(ContentDecodingError, match=r"^the (gzip|deflate) coding is corrupt: "):
+    with pytest.raises(ContentDecodingError, match=r"^the (gzip|deflate) encoding of the body is corrupt: "):
         decode(codings, content, size)
 
 
@@ -178,7 +178,7 @@ def test_4_6_cut_off(codings: str, content: bytes) -> None:
     for _ in decoder.decode(content):
         pass
 
-    with pytest.raises(ContentDecodingError, match=f"coding is cut off after {len(content)} bytes"):
+    with pytest.raises(ContentDecodingError, match=f"encoding of the body is cut off after {len(content)} bytes"):
         decoder.finish()
 
 
@@ -189,8 +189,8 @@ def test_4_6_cut_off(codings: str, content: bytes) -> None:
         ("gzip;q=1", "no decoder here"),
         ("gzip deflate", "no decoder here"),
         ("x" * 10**6, "no decoder here"),
-        (", ".join(["gzip"] * 6), "has 6 codings; 5 are allowed"),
-        (", ".join(["gzip"] * 50), "has 50 codings"),
+        (", ".join(["gzip"] * 6), "has 6 content encodings; 5 are allowed"),
+        (", ".join(["gzip"] * 50), "has 50 content encodings"),
     ],
     ids=range(6),
 )
@@ -236,7 +236,7 @@ def test_17_6_bomb(codings: str) -> None:
         bomb = gzip.compress(bomb)
     tracemalloc.start()
     try:
-        with pytest.raises(ContentTooLarge, match=r"the gzip coding expands \d+ bytes to \d+ and more$"):
+        with pytest.raises(ContentTooLarge, match=r"the gzip encoding of the body expands \d+ bytes to \d+ and more$"):
             decoded_size(codings, bomb)
         assert tracemalloc.get_traced_memory()[1] < 4 * 2**20
     finally:
@@ -285,13 +285,13 @@ def test_4_6_brotli_errors(brotli: ModuleType, size: int) -> None:
     """Corrupt, cut off, going on after its end: errors, however it is cut into pieces."""
     packed = brotli.compress(TEXT)
 
-    with pytest.raises(ContentDecodingError, match="br coding is corrupt"):
+    with pytest.raises(ContentDecodingError, match="br encoding of the body is corrupt"):
         decode("br", b"\xff" * 50, size)
-    with pytest.raises(ContentDecodingError, match="br coding is cut off"):
+    with pytest.raises(ContentDecodingError, match="br encoding of the body is cut off"):
         decode("br", packed[:-1], size)
-    with pytest.raises(ContentDecodingError, match="br coding"):
+    with pytest.raises(ContentDecodingError, match="br encoding"):
         decode("br", packed + b"garbage", size)
-    with pytest.raises(ContentDecodingError, match="br coding"):
+    with pytest.raises(ContentDecodingError, match="br encoding"):
         decode("br", brotli.compress(bytes(2**20)) + b"garbage", size)
 
 
@@ -320,9 +320,9 @@ def test_4_6_zstd_errors(zstd: Callable[[bytes], bytes], size: int) -> None:
     reserved_block = b"\x28\xb5\x2f\xfd\x20\x05\x07\0\0" + bytes(9)
     large_window = b"\x28\xb5\x2f\xfd\x00\x80" + bytes(9)
     for wrong in (b"garbage" * 9, packed + b"garbage", reserved_block, large_window):
-        with pytest.raises(ContentDecodingError, match="zstd coding is corrupt"):
+        with pytest.raises(ContentDecodingError, match="zstd encoding of the body is corrupt"):
             decode("zstd", wrong, size)
-    with pytest.raises(ContentDecodingError, match="zstd coding is cut off"):
+    with pytest.raises(ContentDecodingError, match="zstd encoding of the body is cut off"):
         decode("zstd", packed[:-1], size)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from urlrequest._client.callbacks import Callbacks, run_progress
-from urlrequest._delivery.events import ProgressRun
+from urlrequest._delivery.events import ProgressRun, Success
 from urlrequest._delivery.lifecycle import Lifecycle
 from urlrequest._delivery.mailbox import MAX_PROGRESS, Mailbox, Subscription
 from urlrequest._delivery.queue import MAX_BATCH, DispatchQueue
@@ -641,3 +641,27 @@ def test_6_2_a_subscription_that_had_not_begun(desk: Desk) -> None:
     desk.queue.drain()
 
     assert ["end"] == desk.delivered
+
+
+def test_fault_116_a_mailbox_in_a_forked_child() -> None:
+    """Fault 116: what other threads had of it is gone; the thread that lives on delivers the new outcome, once."""
+    desk = Desk()
+    home = DispatchQueue(lambda: None)
+    mine, others = DispatchQueue(lambda: None), DispatchQueue(lambda: None)
+    kept = Subscription(desk.mailbox, mine, desk.ended)
+    lost = Subscription(desk.mailbox, others, [])
+    lost.thread = 0
+    desk.mailbox.enqueue()  # so the queue of its hook has it
+    desk.mailbox.subscribe(lost)
+    desk.mailbox.subscribe(kept)
+    assert desk.mailbox._turn.acquire(blocking=False)  # another thread delivers
+    assert kept._queued.acquire(blocking=False)  # and another one puts this in
+    desk.mailbox.post_progress(ProgressRun(0, 1, 5, 5))
+    desk.mailbox.reset_after_fork(threading.get_ident(), home)
+    desk.receiver.lifecycle.settle(Success())
+    desk.mailbox.announce()
+
+    assert not desk.queue.drain()
+    assert not home.drain()
+    assert not mine.drain()
+    assert (["end"], [desk.mailbox]) == (desk.receiver.delivered, desk.ended)

@@ -57,6 +57,29 @@ def test_6_1_false_when_time_runs_out(loop: Loop, delay: float | None) -> None:
     assert [("a", "end")] == loop.log
 
 
+@pytest.mark.parametrize("is_removed", [False, True], ids=["before", "within"])
+def test_6_2_an_interrupt_while_a_wait_ends(loop: Loop, monkeypatch: pytest.MonkeyPatch, *, is_removed: bool) -> None:
+    """Contract 6.2: Ctrl-C may come while a wait that timed out is being ended: others get all its requests' events."""
+    requests = [loop.request(name) for name in "ab"]
+    unsubscribe, interrupts = Mailbox.unsubscribe, [KeyboardInterrupt()]
+
+    def interrupted(mailbox: Mailbox, subscription: Subscription) -> None:
+        if interrupts:
+            if is_removed:
+                mailbox._subscriptions.remove(subscription)
+            for request in requests:
+                request.settle()
+            raise interrupts.pop()
+        unsubscribe(mailbox, subscription)
+
+    monkeypatch.setattr(Mailbox, "unsubscribe", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        wait_for([request.mailbox for request in requests], delay=0.5, timeout=0)
+    loop.queue.drain()
+
+    assert {("a", "end"), ("b", "end")} == set(loop.log)
+
+
 @pytest.mark.parametrize("timeout", [0, -1])
 def test_6_1_no_time_at_all(loop: Loop, timeout: float) -> None:
     """Contract 6.1: with no time, what is there is delivered, and the result says whether that was all."""

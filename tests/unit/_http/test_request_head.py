@@ -157,7 +157,7 @@ def test_host_cannot_be_left_out(given: Any) -> None:
 )
 def test_one_host(given: Any, auth: Any) -> None:
     """HEAD-1: two Host fields, or none, are an error, whichever argument they come from."""
-    with pytest.raises(ValueError, match=r"req_headers has [02] Host fields"):
+    with pytest.raises(ValueError, match=r"req_headers has [02] Host headers"):
         fields_of(given, auth=auth)
 
 

@@ -244,7 +244,8 @@ def test_8_6_a_lost_loop(server: Server, caplog: pytest.LogCaptureFixture) -> No
     requests = pending(hook, *[log.append] * 3)
 
     assert [("urlrequest", logging.WARNING)] == [(name, level) for name, level, _ in caplog.record_tuples]
-    assert "Loop: the loop is gone (the loop is closed); callbacks wait for wait() or drain()" in caplog.text
+    logged = "Loop: the event loop is gone (the loop is closed); call wait() or urlrequest.drain() to run the callbacks"
+    assert logged in caplog.text
     assert not urlrequest.drain()
     assert set(requests) == set(log)
     finished(server, on_finish=log.append, hook=hook).wait()
