@@ -15,6 +15,7 @@ disk) arrive unwrapped (contract 16.1).
     ├── ContentDecodingError       ValueError
     ├── ContentTooLarge            ValueError
     ├── ChecksumMismatch           ValueError
+    ├── UnexpectedContentType      ValueError
     ├── TooManyRedirects           RuntimeError
     ├── UnsafeRedirect             RuntimeError
     ├── RequestCancelled           RuntimeError
@@ -47,6 +48,7 @@ __all__ = [
     "ProxyError",
     "RequestCancelled",
     "TooManyRedirects",
+    "UnexpectedContentType",
     "UnsafeRedirect",
     "UnsupportedScheme",
     "UrlRequestError",
@@ -105,6 +107,10 @@ class ContentTooLarge(UrlRequestError, ValueError):
 
 class ChecksumMismatch(UrlRequestError, ValueError):
     """The body does not have the expected checksum (contract 12.4)."""
+
+
+class UnexpectedContentType(UrlRequestError, ValueError):
+    """A success is of another type than `expect_type` names (contract 12.5)."""
 
 
 class TooManyRedirects(UrlRequestError, RuntimeError):

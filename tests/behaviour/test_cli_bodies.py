@@ -54,6 +54,21 @@ def test_resume_continues(server: Server, tmp_path: Path) -> None:
     assert [path] == list(tmp_path.iterdir())
 
 
+def test_resume_says_why_it_starts_over(server: Server, tmp_path: Path) -> None:
+    """Contract 12.3: where the file has changed, a line says that the download starts over."""
+    path = tmp_path / "body.bin"
+    origin = Origin(BODY)
+    origin.sent = [4096]
+    server.route("/", origin)
+    run("--resume", "-o", str(path), server.url)
+    origin.fields = {"ETag": '"two"'}
+    done = run("--resume", "-o", str(path), server.url)
+
+    assert (0, BODY) == (done.returncode, path.read_bytes())
+    why = b"urlrequest: the download starts over: the server sent status 200 that does not continue the part\n"
+    assert why in done.stderr
+
+
 @needs_posix
 def test_resume_after_ctrl_c(server: Server, tmp_path: Path) -> None:
     """Ctrl-C keeps the part, too, and the line says how much it is."""

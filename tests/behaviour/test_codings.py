@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import sys
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from urlrequest.testing import Reply, Server, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 brotli = pytest.importorskip("brotli")
 
@@ -263,3 +265,57 @@ def test_17_6_bombs(server: Server, what: str) -> None:
     print(f"{what}: {len(packed)} octets, {error} after {float(seconds):.2f} s", file=sys.stderr)  # noqa: T201 - the figures
     assert ("NoneType" if what == "empty members" else "ContentTooLarge") == error
     assert float(seconds) < 15
+
+
+# Files (contract 4.8)
+
+PACKED = gzip.compress(b"content")
+FILES = [
+    # type, coding, name of the file, whether it is unpacked into the file, and in memory
+    ("text/html", "gzip", "page.html", True, True),
+    ("application/octet-stream", "gzip", "data", True, True),
+    ("application/gzip", "gzip", "data", False, False),
+    ("application/x-gzip", "x-gzip", "data.tar.gz", False, False),
+    ("application/x-tar+gzip", "gzip", "data", False, False),
+    ("application/x-tar", "x-gzip", "data.tar.gz", False, True),
+    ("text/html", "aws-chunked", "page.html", False, False),
+    ("text/html", "aws-chunked,gzip", "page.html", True, True),
+    ("text/html", "compress", "page.html", False, False),
+]
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize(("media_type", "coding", "name", "in_file", "in_memory"), FILES)
+def test_4_8_codings_nobody_asked_for(
+    server: Server, recorder: Any, tmp_path: Path, media_type: str, coding: str, name: str, in_file: bool,
+    in_memory: bool, resume: bool,
+) -> None:  # fmt: skip
+    """Contract 4.8: codings are undone in a file as in memory, except that which makes the file; so is `checksum`."""
+    fields = {"Content-Type": media_type, "Content-Encoding": coding}
+    server.respond("/", PACKED, headers=fields)
+    of_file, of_memory = (b"content" if is_unpacked else PACKED for is_unpacked in (in_file, in_memory))
+    first = recorder.run(
+        server.url, file_path=tmp_path / name, resume=resume, checksum="sha256:" + hashlib.sha256(of_file).hexdigest()
+    )
+    second = recorder.run(server.url, checksum="sha256:" + hashlib.sha256(of_memory).hexdigest())
+
+    assert (None, None) == (first.error, second.error)
+    assert (of_file, of_memory) == ((tmp_path / name).read_bytes(), second.content)
+    assert [name] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_4_8_corrupt_coding_of_a_file(server: Server, recorder: Any, tmp_path: Path) -> None:
+    """Contract 4.8: what does not decode is no file."""
+    server.respond("/", PACKED[:-3], headers={"Content-Encoding": "gzip"})
+    request = recorder.run(server.url, file_path=tmp_path / "file")
+
+    assert isinstance(request.error, errors.ContentDecodingError)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_4_8_own_accept_encoding(server: Server, recorder: Any, tmp_path: Path) -> None:
+    """Contract 4.8: who asks for a coding gets it, in a file, too."""
+    server.respond("/", PACKED, headers={"Content-Encoding": "gzip"})
+    recorder.run(server.url, file_path=tmp_path / "file", req_headers={"Accept-Encoding": "gzip"})
+
+    assert PACKED == (tmp_path / "file").read_bytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import hashlib
 import json
 import os
@@ -18,6 +19,7 @@ from support.files import OLD, make_target, names_beside, part_paths
 from support.programs import file_server
 from support.servers import Origin
 from urlrequest import defaults, errors
+from urlrequest._engine import exchange
 from urlrequest.testing import RecordedRequest, Reply, Server, send, signal, wait_for
 
 if TYPE_CHECKING:
@@ -316,9 +318,90 @@ def test_12_3_date_that_differs(download: Download, origin: Origin) -> None:
 def test_12_3_coded_content_is_not_continued(download: Download, origin: Origin) -> None:
     """Contract 12.3: a coding that was not asked for may come out differently the next time."""
     origin.fields["Content-Encoding"] = "gzip"
-    download.interrupt(origin)
+    origin.content = gzip.compress(CONTENT)
+    download.interrupt(origin, 100)
 
     download.assert_none_kept()
+
+
+# Two versions are never joined
+
+
+def test_12_3_date_beside_the_tag(download: Download, origin: Origin) -> None:
+    """Contract 12.3: an ETag that outlives the file (Tornado's does) joins nothing: its Last-Modified has changed."""
+    origin.fields = {"ETag": '"one"', **LONG_AGO}
+    download.interrupt(origin)
+    origin.content = CONTENT[::-1]
+    origin.fields["Last-Modified"] = "Sun, 06 Nov 1994 08:49:38 GMT"
+    download.run()
+
+    assert [("bytes=400-", '"one"'), (None, None)] == download.asked
+    download.assert_done(CONTENT[::-1])
+
+
+@pytest.mark.parametrize(
+    "fields", [{"ETag": 'W/"weak"'}, {"ETag": '"a"', **LONG_AGO, "Date": LONG_AGO["Last-Modified"]}, {}]
+)
+def test_12_3_checksum_proves_the_join(download: Download, origin: Origin, fields: dict[str, str]) -> None:
+    """Contract 12.3: without a validator to rely on, the rest is asked for where a checksum is given."""
+    origin.fields = dict(fields)
+    download.interrupt(origin, checksum=sha256(CONTENT))
+    download.assert_kept(CUT)
+    download.run(checksum=sha256(CONTENT))
+
+    assert [("bytes=400-", None)] == download.asked
+    download.assert_done()
+
+
+def test_12_3_checksum_disproves_the_join(download: Download, origin: Origin) -> None:
+    """Contract 12.3: when the checksum shows two versions, the same request asks for the whole."""
+    origin.fields = {}
+    new = CONTENT[::-1]
+    download.interrupt(origin, checksum=sha256(CONTENT))
+    origin.content = new
+    request = download.run(checksum=sha256(new))
+
+    assert request.error is None
+    assert [("bytes=400-", None), (None, None)] == download.asked
+    download.assert_done(new)
+
+
+def test_12_3_checksum_that_is_wrong_twice(download: Download, origin: Origin) -> None:
+    """Contract 12.4: a whole that has another checksum is the error, and is not asked for again."""
+    origin.fields = {}
+    download.interrupt(origin, checksum=sha256(b""))
+    request = download.run(checksum=sha256(b""))
+
+    assert isinstance(request.error, errors.ChecksumMismatch)
+    assert 2 == len(download.asked)
+    download.assert_none_kept()
+
+
+def test_12_3_unproven_part_without_a_checksum(download: Download, origin: Origin) -> None:
+    """Contract 12.3: a part without a validator is of no use to a request without a checksum."""
+    origin.fields = {}
+    download.interrupt(origin, checksum=sha256(CONTENT))
+    download.run()
+
+    assert [(None, None)] == download.asked
+    download.assert_done()
+
+
+def test_12_3_why_it_starts_over(download: Download, origin: Origin, caplog: pytest.LogCaptureFixture) -> None:
+    """Contract 12.3: why a download starts over, or will, is logged at DEBUG, without `debug`."""
+    caplog.set_level("DEBUG", "urlrequest")
+    origin.fields = {}
+    download.interrupt(origin)
+    origin.fields = {"ETag": '"one"'}
+    download.interrupt(origin)
+    origin.fields = {"ETag": '"two"'}
+    download.run()
+
+    said = [record.getMessage().partition(": ")[2] for record in caplog.records]
+    assert said == [
+        "the download cannot be continued later: the server sent no strong validator",
+        "the download starts over: the server sent status 200 that does not continue the part",
+    ]
 
 
 # What is found beside the target
@@ -669,6 +752,210 @@ def test_12_3_resume_needs_no_earlier_part(download: Download, origin: Origin) -
     download.run()
 
     assert [(None, None)] == download.asked
+    download.assert_done()
+
+
+# Types that are expected (contract 12.5)
+
+LOGIN = {"Content-Type": "text/html; charset=utf-8"}
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_12_5_login_page_is_no_download(download: Download, origin: Origin, resume: bool) -> None:
+    """Contract 12.5: a page of a captive portal is an error; file and part are untouched, and are continued later."""
+    download.interrupt(origin)
+    before = [download.part.read_bytes(), download.sidecar.read_bytes()]
+    download.server.route("/file", lambda _: Reply(200, b"<html>log in", LOGIN))
+    request = download.run(expect_type="application/zip", resume=resume)
+
+    assert isinstance(request.error, errors.UnexpectedContentType)
+    assert (200, LOGIN["Content-Type"]) == (request.resp_status, request.resp_headers["content-type"])
+    assert before == [download.part.read_bytes(), download.sidecar.read_bytes()]
+    origin.fields["Content-Type"] = "application/zip"
+    download.server.route("/file", origin)
+    download.run(expect_type=["image/*", "application/zip"])
+    download.assert_done()
+
+
+def test_12_5_without_a_file(recorder: Any, server: Server) -> None:
+    """Contract 12.5: in memory and with on_chunk as well; after redirects, and never for what is no success."""
+    server.route("/page", lambda _: Reply(200, b"page", LOGIN))
+    server.route("/gone", lambda _: Reply(404, b"page", LOGIN))
+    server.route("/away", lambda _: Reply(302, b"", {"Location": "/page"}))
+    server.route("/none", lambda _: Reply(204, b""))
+    pages = [
+        recorder.run(server.url + "/page", expect_type="application/json"),
+        recorder.run(server.url + "/page", expect_type="application/json", method="HEAD"),
+        recorder.run(server.url + "/page", expect_type="application/json", on_chunk=lambda *_: None),
+        recorder.run(server.url + "/away", expect_type="application/json", follow_redirects=True),
+    ]
+    others = [
+        recorder.run(server.url + "/page", expect_type="text/*"),
+        recorder.run(server.url + "/gone", expect_type="application/json"),
+        recorder.run(server.url + "/away", expect_type="application/json"),
+        recorder.run(server.url + "/none", expect_type="application/json"),
+    ]
+
+    assert [errors.UnexpectedContentType] * 4 == [type(request.error) for request in pages]
+    assert [(None, 200), (None, 404), (None, 302), (None, 204)] == [(each.error, each.resp_status) for each in others]
+
+
+@pytest.mark.parametrize(("given", "error"), [(5, TypeError), ("zip", ValueError), ([], ValueError)])
+def test_12_5_wrong_values(recorder: Any, server: Server, given: Any, error: type[Exception]) -> None:
+    """Contract 2.3, 12.5: what is no type arrives through on_error, and nothing is sent."""
+    request = recorder.run(server.url, expect_type=given)
+
+    assert isinstance(request.error, error)
+    assert 0 == server.connection_count
+
+
+# Parts that nobody asked for, and that somebody did (contract 12.6)
+
+PARTS = {
+    "206": (206, {"Content-Range": "bytes 0-4/1004"}),
+    "206 of all": (206, {"Content-Range": "bytes 0-4/5"}),
+    "206 without a range": (206, {}),
+    "multipart": (206, {"Content-Type": "multipart/byteranges; boundary=x"}),
+    "200": (200, {"Content-Range": "bytes 0-4/1004"}),
+    "200 in small letters": (200, {"content-range": "bytes 999-1003/1004"}),
+    "201": (201, {"Content-Range": "bytes 0-4/1004"}),
+}
+
+
+@pytest.mark.parametrize("where", ["memory", "chunks", "file", "resumed file"])
+@pytest.mark.parametrize("what", PARTS)
+def test_12_6_unasked_part(recorder: Any, server: Server, target: Path, what: str, where: str) -> None:
+    """Contract 12.6: a part is never taken for the whole, wherever it goes."""
+    status, fields = PARTS[what]
+    server.route("/", lambda _: Reply(status, b"whole", fields))
+    options: dict[str, Any] = {
+        "memory": {},
+        "chunks": {"on_chunk": lambda *_: None},
+        "file": {"file_path": target},
+        "resumed file": {"file_path": target, "resume": True},
+    }[where]
+    request = recorder.run(server.url, **options)
+
+    assert isinstance(request.error, errors.ProtocolError)
+    assert status == request.resp_status
+    assert ([target.name], OLD) == (names_beside(target), target.read_bytes())
+
+
+@pytest.mark.parametrize("to_file", [False, True])
+@pytest.mark.parametrize(("first", "last"), [("0", "9"), ("100", ""), ("1000", "2000"), ("", "7")])
+def test_12_6_range_of_the_users_own(tmp_path: Path, recorder: Any, first: str, last: str, to_file: bool) -> None:
+    """Contract 12.6: nginx sends the part that a Range header asks for, into memory or a file."""
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "file").write_bytes(CONTENT)
+    start, stop = (int(first), int(last) + 1 if last else None) if first else (-int(last), None)
+    options = {"file_path": tmp_path / "part"} if to_file else {}
+    with file_server(tmp_path / "www") as url:
+        request = recorder.run(url + "/file", req_headers={"Range": f"bytes={first}-{last}"}, **options)
+
+    assert (None, 206) == (request.error, request.resp_status)
+    assert CONTENT[start:stop] == ((tmp_path / "part").read_bytes() if to_file else request.content)
+
+
+def test_12_6_other_limits(recorder: Any, server: Server, target: Path) -> None:
+    """Contract 12.6: a part of other limits than the user's is an error, for a file and for memory."""
+    server.route("/", lambda _: Reply(206, b"part", {"Content-Range": "bytes 0-3/10"}))
+    for options in ({}, {"file_path": target}):
+        request = recorder.run(server.url, req_headers={"Range": "bytes=4-7"}, **options)
+        assert isinstance(request.error, errors.ProtocolError)
+        assert "'bytes=4-7' was requested" in str(request.error)
+
+    assert OLD == target.read_bytes()
+
+
+# Retries within one request
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "back_off", lambda _: 0.001)
+
+
+@pytest.mark.parametrize("checksum", [None, sha256(CONTENT)])
+@pytest.mark.usefixtures("no_pauses")
+def test_17_5_goes_on_within_the_request(download: Download, origin: Origin, checksum: str | None) -> None:
+    """Contract 17.5: with `resume`, each retry after a break in mid-body asks for the rest, and the file is whole."""
+    origin.sent = [CUT, 100, 1]
+    progress: list[int] = []
+    request = download.run(
+        retries=3, checksum=checksum, chunk_size=50, on_progress=lambda _, current, __: progress.append(current)
+    )
+
+    assert ("success", None, 206) == (download.recorder.terminal, request.error, request.resp_status)
+    download.assert_done()
+    assert [None, "bytes=400-", "bytes=500-", "bytes=501-"] == [ranges for ranges, _ in download.asked]
+    assert sorted(progress) == progress
+    assert (0, len(CONTENT)) == (progress[0], progress[-1])
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_17_5_retries_are_counted(download: Download, origin: Origin) -> None:
+    """Contract 17.5: a body that breaks off more often is the error, and its part is kept."""
+    origin.sent = [CUT, 100, 1]
+    request = download.run(retries=2)
+
+    assert isinstance(request.error, errors.IncompleteContent)
+    assert 3 == len(download.asked)
+    download.assert_kept(CUT + 101)
+
+
+@pytest.mark.parametrize("checksum", [None, sha256(CONTENT)])
+@pytest.mark.usefixtures("no_pauses")
+def test_17_5_starts_over_within_the_request(download: Download, origin: Origin, checksum: str | None) -> None:
+    """Contract 17.5: what cannot be continued is requested as a whole, whatever came before."""
+    origin.fields = {"ETag": 'W/"weak"'}
+    origin.sent = [CUT, 100]
+    request = download.run(retries=2, checksum=checksum)
+
+    assert request.error is None
+    download.assert_done()
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_17_5_changes_within_the_request(download: Download, origin: Origin) -> None:
+    """Contract 12.3, 17.5: another version between two attempts is downloaded from its beginning."""
+    origin.sent = [CUT]
+    answer = origin.__call__
+
+    def changing(request: Any) -> Any:
+        if request.header("Range"):
+            origin.content, origin.fields = CONTENT[::-1], {"ETag": '"two"'}
+        return answer(request)
+
+    download.server.route("/file", changing)
+    request = download.run(retries=1)
+
+    assert request.error is None
+    download.assert_done(CONTENT[::-1])
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_17_5_no_retry_without_resume(download: Download, origin: Origin) -> None:
+    """Contract 17.5: without `resume` a body that breaks off is the error, as what came of it is gone."""
+    origin.sent = [CUT]
+    request = download.run(retries=2, resume=False)
+
+    assert isinstance(request.error, errors.IncompleteContent)
+    download.assert_none_kept()
+
+
+def test_12_3_failed_last_step(download: Download, origin: Origin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 12.3: a file that cannot be put in place is kept as a part, of which the next request asks one byte."""
+    with monkeypatch.context() as patch:
+
+        def refuse(*_: object) -> None:
+            raise PermissionError(errno.EACCES, "in use")
+
+        patch.setattr("urlrequest._content.file_sink.os.replace", refuse)
+        assert isinstance(download.run().error, PermissionError)
+    download.assert_kept(len(CONTENT))
+    download.run()
+
+    assert ("bytes=1003-", '"one"') == download.asked[-1]
     download.assert_done()
 
 

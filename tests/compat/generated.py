@@ -61,12 +61,14 @@ def _of_statuses() -> list[Scenario]:
     made = []
     for status, progress, to_file in product(STATUSES, (False, True), (False, True)):
         body = b"" if status in EMPTY else BODY
-        octets = reply(status, body, "Location: /elsewhere", length=status not in EMPTY)
+        part = ["Content-Range: bytes 0-8/20"] if status == 206 else []
+        octets = reply(status, body, "Location: /elsewhere", *part, length=status not in EMPTY)
+        asked = {"req_headers": {"Range": "bytes=0-8"}} if part else {}
         made.append(
             Scenario(
                 f"status {status}{' progress' * progress}{' file' * to_file}",
                 (send(octets),),
-                options={"file_path": "{folder}/target"} if to_file else {},
+                options={"file_path": "{folder}/target", **asked} if to_file else asked,
                 progress=progress,
                 existing=b"old" if to_file else None,
                 body=body,

@@ -76,6 +76,8 @@ def extend() -> None:
     UrlRequest("example.com", files={"a": "path", "b": ("name", b"octets", "image/png")})
     UrlRequest("example.com", on_upload_progress=show_progress, on_chunk=lambda request, octets: print(octets))
     UrlRequest("example.com", file_path="file", resume=True, checksum="sha256:0")
+    UrlRequest("example.com", expect_type="image/*")
+    UrlRequest("example.com", expect_type=["application/zip", "application/octet-stream"])
 
 
 def read(request: UrlRequest) -> None:

@@ -121,11 +121,27 @@ def _fetch(arguments: Arguments) -> int:
             request.cancel()  # in case writing its body failed or was interrupted
 
 
+def _show_restarts() -> None:
+    """Print why a download starts over, which the library logs at DEBUG."""
+    import logging  # few runs continue a download
+
+    class Printer(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.levelno == logging.DEBUG:
+                print_error(record.getMessage().partition(": ")[2])  # without the name of the request
+
+    logger = logging.getLogger("urlrequest")
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(Printer())
+
+
 def _start(arguments: Arguments, output: Output, progress: Progress) -> UrlRequest:
     def write_piece(_: UrlRequest, octets: bytes) -> None:
         progress.end_sent()
         output.write(octets)
 
+    if arguments.is_resumed:
+        _show_restarts()
     warnings.simplefilter("ignore", InsecureRequestWarning)  # the option --insecure is explicit
     return (VerboseRequest if arguments.is_verbose else UrlRequest)(
         arguments.url,

@@ -376,6 +376,9 @@ class Call:
         if self.request.debug:
             self._log("%d %s", head.status, head.reason)
 
+    def download_noted(self, note: str) -> None:
+        self._log("the download %s", note)
+
     def progress_made(self, run: ProgressRun) -> None:
         self.mailbox.post_progress(run)
 

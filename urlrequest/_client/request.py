@@ -100,6 +100,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         max_size: int | None = None,
         resume: bool = False,
         checksum: str | None = None,
+        expect_type: Any = None,
         proxy_auth: Any = None,
     ) -> None:  # pyright: ignore[reportMissingSuperCall]  # see `ThreadFacade`
         """Make the request and start it.
@@ -152,6 +153,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
             max_size: The largest body, in bytes, decoded or not.
             resume: Keep what was received of a file when the request fails, and continue there the next time.
             checksum: The checksum that a 2xx body must have, as "sha256:<hex>", by any algorithm of hashlib.
+            expect_type: The media type that a 2xx response must have, or a list of them; "image/*" is any image.
             proxy_auth: Credentials for the proxy, in any form that `auth` takes.
         Raises:
             TypeError: A callback is not callable. Every other bad value arrives through on_error (contract 2.3).
@@ -168,7 +170,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         options = Options(  # by position, in the order of its fields: see there
             url, decode, ca_file, verify, chunk_size, req_body, req_headers, method, file_path, proxy_host, proxy_port,
             proxy_headers, user_agent, cookies, auth, client_cert, ssl_context, follow_redirects, retries, trust_env,
-            params, json, files, progress_interval, max_size, resume, checksum, proxy_auth,
+            params, json, files, progress_interval, max_size, resume, checksum, expect_type, proxy_auth,
         )  # fmt: skip
         call.submit(call.shared.complete(options).detached())
 

@@ -13,10 +13,38 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["accepted_codings", "find_brotli", "knows_codings"]
+__all__ = ["accepted_codings", "codings_of", "find_brotli", "is_packed_file", "knows_codings"]
 
 # Decoders for zstd; `compression.zstd` of the standard library needs the first, which some systems leave out.
 _ZSTD_MODULES = ("_zstd", "backports.zstd", "zstandard")
+
+
+# What stands in Content-Encoding and changes no byte: aws-chunked is how S3 was sent an upload.
+_NO_CODINGS = frozenset({"", "identity", "aws-chunked", "none", "binary", "utf-8"})
+
+# Types of files that are gzip by themselves; servers that know `.tar.gz` by its ending call it a coding as well.
+_GZIP_TYPES = frozenset(
+    {
+        "application/gzip",
+        "application/gzip-compressed",
+        "application/gzipped",
+        "application/tar+gzip",
+        "application/tgz",
+        "application/x-compressed-tar",
+        "application/x-gunzip",
+        "application/x-gzip",
+        "application/x-gzip-compressed",
+        "application/x-tar+gzip",
+        "application/x-tar-gz",
+        "application/x-tgz",
+        "gzip/document",
+    }
+)
+_PACKED_NAMES = {
+    "gzip": (".gz", ".gzip", ".tgz", ".svgz"),
+    "br": (".br", ".tbr"),
+    "zstd": (".zst", ".tzst"),
+}  # endings of files, by coding
 
 
 @cache
@@ -32,8 +60,29 @@ def accepted_codings() -> str:
 
 def knows_codings(field_value: str) -> bool:
     """Whether a Decoder can undo all codings of a Content-Encoding field."""
-    known = {*accepted_codings().split(", "), "x-gzip", "identity", ""}
-    return all(name.strip().lower() in known for name in field_value.split(","))
+    known = {*accepted_codings().split(", "), "x-gzip"}
+    return known.issuperset(codings_of(field_value))
+
+
+def codings_of(field_value: str) -> list[str]:
+    """The codings that a Content-Encoding field lists, in lower case; what changes no byte is left out."""
+    return [name for item in field_value.split(",") if (name := item.strip().lower()) not in _NO_CODINGS]
+
+
+def is_packed_file(codings: list[str], content_type: str | None, file_path: str | None) -> bool:
+    """Whether the only coding is what makes the file: a `.tar.gz` is not unpacked (contract 4.8).
+
+    Args:
+        content_type: The field's value, or None.
+        file_path: The file that the content is for, or None: then the type alone counts.
+    """
+    if len(codings) != 1:
+        return False
+    coding = codings[0].removeprefix("x-")
+    media_type = (content_type or "").partition(";")[0].strip().lower()
+    if coding == "gzip" and (media_type in _GZIP_TYPES or media_type.endswith("+gzip")):
+        return True
+    return file_path is not None and file_path.lower().endswith(_PACKED_NAMES.get(coding, ()))
 
 
 @cache

@@ -21,7 +21,7 @@ from importlib import import_module
 
 from urlrequest.errors import ContentDecodingError, ContentTooLarge
 
-from .codings import find_brotli
+from .codings import codings_of, find_brotli
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ class Decoder:
     """
 
     def __init__(self, field_value: str) -> None:
-        names = [name for item in field_value.split(",") if (name := item.strip().lower()) not in {"", "identity"}]
+        names = codings_of(field_value)
         if len(names) > _MAX_CODINGS:
             raise ContentDecodingError(f"the body has {len(names)} content encodings; {_MAX_CODINGS} are allowed")
         self._stages, self._received = [_open_stage(name) for name in reversed(names)], 0

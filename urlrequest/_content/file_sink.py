@@ -22,13 +22,17 @@ from .sinks import Sink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from typing_extensions import Self
 
     from urlrequest._http.response_head import ResponseHead
 
-__all__ = ["FileSink", "check_file_path", "replace_file"]
+__all__ = ["FileSink", "check_file_path", "replace_file", "try_call"]
+
+# The disk itself refuses. Any other error of a call that a download can do without is the file system's own matter.
+_DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EIO, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
 WRITE_SIZE = 1024 * 1024  # bytes gathered before they are written: a smaller size costs time (measured)
 
@@ -56,7 +60,12 @@ class FileSink(Sink):
 
     Attributes:
         offset: Bytes that are there already; see `ResumableFileSink`.
+        note: Why the download starts over, for the user, until it is told.
+        is_unproven: Bytes were joined that only the checksum can prove to be of one version.
     """
+
+    note = ""
+    is_unproven = False
 
     def __init__(self, path: str, checksum: str | None = None) -> None:
         """Create the temporary file, so that an unwritable folder is known before anything is sent.
@@ -90,6 +99,10 @@ class FileSink(Sink):
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         return os.open(self._temporary, flags, 0o666)
 
+    def go_on(self) -> bool:
+        """Prepare for another response after one that broke off; False: only a resumed download goes on."""
+        return False
+
     def range_fields(self) -> list[tuple[str, str]]:
         """Header fields that ask for the rest only, if there is a beginning; `offset` says how much that is."""
         return []
@@ -103,7 +116,7 @@ class FileSink(Sink):
         if hasattr(os, "fchmod"):
             if self._final_mode is None:
                 self._final_mode = stat.S_IMODE(os.fstat(self._descriptor).st_mode)
-            os.fchmod(self._descriptor, 0o600)
+            try_call(os.fchmod, self._descriptor, 0o600)
 
     def expect(self, length: int | None) -> None:
         """Refuse a body for which the disk has no space (contract 12.2).
@@ -111,11 +124,9 @@ class FileSink(Sink):
         Raises:
             OSError: ENOSPC.
         """
-        if length and hasattr(os, "fstatvfs"):
-            system = os.fstatvfs(self._descriptor)
-            free = system.f_bavail * system.f_frsize
-            if length > free:
-                raise OSError(errno.ENOSPC, f"the body has {length} bytes, the disk has {free} left", self._path)
+        free = _free_space(self._descriptor) if length else None
+        if length and free is not None and length > free:
+            raise OSError(errno.ENOSPC, f"the body has {length} bytes, the disk has {free} left", self._path)
         if not self._buffer:
             self._buffer = bytearray(WRITE_SIZE if length is None else max(1, min(WRITE_SIZE, length)))
             self._view = memoryview(self._buffer)
@@ -138,28 +149,42 @@ class FileSink(Sink):
                 self._digest.update(gathered)
         self._size = 0
 
+    def verify(self) -> None:
+        """Compare the checksum of the complete body.
+
+        Raises:
+            OSError: The disk refused it. ChecksumMismatch: It is not what was wanted.
+        """
+        self._flush()
+        if self._checksum is not None and self._digest is not None:
+            compare_digest(self._digest, self._checksum)
+
+    def start_over(self) -> None:
+        """Give up what is here; see `ResumableFileSink`."""
+
     def commit(self) -> None:
         """Put the complete body in the file's place.
 
         Raises:
             OSError: The disk refused it; the old file is still there. ChecksumMismatch: It is not what was wanted.
         """
-        self._flush()
-        if self._checksum is not None and self._digest is not None:
-            compare_digest(self._digest, self._checksum)
+        self.verify()
         if defaults.fsync:
-            os.fsync(self._descriptor)
+            try_call(os.fsync, self._descriptor)
         if self._final_mode is not None and hasattr(os, "fchmod"):
-            os.fchmod(self._descriptor, self._final_mode)
+            try_call(os.fchmod, self._descriptor, self._final_mode)
         self._put_in_place()
         if defaults.fsync:
             _sync_folder(os.path.dirname(self._path))
 
     def _put_in_place(self) -> None:
-        descriptor, self._descriptor = self._descriptor, -1
-        os.close(descriptor)  # a full disk may be reported only here
+        self._close()
         replace_file(self._temporary, self._path)
         self._temporary = ""
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        os.close(descriptor)  # a full disk may be reported only here
 
     def _remove(self) -> None:
         if self._descriptor >= 0:
@@ -178,6 +203,33 @@ class FileSink(Sink):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._remove()
+
+
+def try_call(function: Callable[..., object], *arguments: object) -> None:
+    """Make a system call that a download can do without: FUSE, CIFS and the drives of WSL refuse some.
+
+    Raises:
+        OSError: The disk is full or broken.
+    """
+    try:
+        function(*arguments)
+    except OSError as error:
+        if error.errno in _DISK_ERRNOS:
+            raise
+
+
+def _free_space(descriptor: int) -> int | None:
+    """Bytes that are free on the disk of a file; None: the file system does not say, or says what cannot be."""
+    if not hasattr(os, "fstatvfs"):
+        return None
+    try:
+        system = os.fstatvfs(descriptor)
+    except OSError:
+        return None
+    # Some report zeros for all figures, or more free blocks than there are.
+    if system.f_frsize <= 0 or not 0 <= system.f_bavail <= system.f_blocks or system.f_blocks <= 0:
+        return None
+    return system.f_bavail * system.f_frsize
 
 
 def _sync_folder(folder: str) -> None:

@@ -8,8 +8,8 @@ what the sidecar describes. Runs on the worker.
 Invariants:
     PART-1  The sidecar is written before the first byte of the representation that it describes, and the part file is
             emptied before that. Without a sidecar, or with one that cannot be read, a part file is worthless.
-    PART-2  Bytes are appended only from a 206 whose range begins where the part file ends, of the same total length and
-            validator.
+    PART-2  Bytes are appended only from a 206 whose range begins where the part file ends, of the same total length,
+            validator and Last-Modified. Without a validator, only where a checksum is to be compared at the end.
     PART-3  One request at a time uses the part file: it holds the system's lock on it from before it reads the sidecar
             until after both files are gone. The lock ends with the process, too.
     PART-4  What cannot become the wanted file is not kept: a wrong checksum, too large, broken framing.
@@ -30,7 +30,9 @@ from urlrequest._http.framing import content_length
 from urlrequest._http.ranges import content_range, strong_validator
 from urlrequest.errors import ChecksumMismatch, ContentTooLarge, IncompleteContent, ProtocolError
 
-from .file_sink import FileSink
+from .checksum import new_digest
+from .codings import codings_of
+from .file_sink import FileSink, try_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,9 +55,10 @@ class _Sidecar(NamedTuple):
     """What the sidecar says about the part file."""
 
     url: str
-    validator: str
+    validator: str  # what If-Range compares; "": there is none, and only a checksum proves the join
     total: int | None
     mode: int
+    modified: str  # the Last-Modified beside it, or ""
 
 
 class ResumableFileSink(FileSink):
@@ -87,6 +90,7 @@ class ResumableFileSink(FileSink):
                     continue  # the request that had it before has put it in the target's place meanwhile
                 self._sidecar = self._read_sidecar(os.fstat(descriptor).st_size)
                 if self._sidecar is None and os.fstat(descriptor).st_size:
+                    self.note = "starts over: the part that is here is of something else"
                     _unlink_locked(descriptor, part)  # the next attempt creates it, with the mode of new files
                     descriptor = -1
                     continue
@@ -102,7 +106,20 @@ class ResumableFileSink(FileSink):
 
     # What to request, and whether the response fits
 
+    def start_over(self) -> None:
+        """Give up a part that has turned out to be of another version."""
+        self._empty()
+        self.note = "starts over: the part was of another version, as the checksum shows"
+
+    def go_on(self) -> bool:
+        """Prepare for another request for the rest, or for the whole, after a response that broke off."""
+        if self._sidecar is None:
+            self._size = 0  # nothing says what these bytes belong to
+        self._flush()
+        return True
+
     def range_fields(self) -> list[tuple[str, str]]:
+        self.offset = 0
         if self._sidecar is None:
             return []
         size = os.fstat(self._descriptor).st_size
@@ -110,7 +127,8 @@ class ResumableFileSink(FileSink):
         self.offset = size - 1 if size == self._sidecar.total else size
         if not self.offset:
             return []
-        return [("Range", f"bytes={self.offset}-"), ("If-Range", self._sidecar.validator)]
+        asked = [("Range", f"bytes={self.offset}-")]
+        return [*asked, ("If-Range", self._sidecar.validator)] if self._sidecar.validator else asked
 
     def accepts(self, head: ResponseHead) -> bool:
         if head.status == 204:
@@ -119,7 +137,10 @@ class ResumableFileSink(FileSink):
         if self.offset:
             if head.status == 206 and self._fits(head):
                 self._continue()
+                self.is_unproven = self._sidecar is not None and not self._sidecar.validator
                 return True
+            if 200 <= head.status < 300 or head.status == 416:
+                self.note = f"starts over: the server sent status {head.status} that does not continue the part"
             # A range can also come as a whole body (seen in the wild): 200 with a Content-Range.
             if head.status in {206, 416} or (200 <= head.status < 300 and "Content-Range" in head.headers):
                 self._empty()
@@ -134,7 +155,7 @@ class ResumableFileSink(FileSink):
     def _fits(self, head: ResponseHead) -> bool:
         """Whether a 206 continues the part file, to the very end (RFC 9110, sections 14.4 and 15.3.7)."""
         known, sent = self._sidecar, content_range(head)
-        if known is None or sent is None or "Content-Encoding" in head.headers:
+        if known is None or sent is None or codings_of(head.headers.get("Content-Encoding", "")):
             return False
         total = sent.total if known.total is None else known.total
         if total is None or sent.total not in {None, total}:
@@ -142,6 +163,11 @@ class ResumableFileSink(FileSink):
         length = content_length(head)
         is_rest = sent.first == self.offset and sent.last + 1 == total and length in {None, total - self.offset}
         self._total = total
+        # Some servers keep an ETag while the file changes (seen in the wild).
+        if known.modified and head.headers.get("Last-Modified", known.modified) != known.modified:
+            return False
+        if not known.validator:
+            return is_rest
         # A 206 repeats the ETag; it may leave out other fields (RFC 9110, section 15.3.7).
         if known.validator.startswith('"'):
             return is_rest and head.headers.get("ETag") == known.validator
@@ -150,7 +176,8 @@ class ResumableFileSink(FileSink):
     def _continue(self) -> None:
         os.ftruncate(self._descriptor, self.offset)
         os.lseek(self._descriptor, 0, os.SEEK_SET)
-        if self._digest is not None:
+        if self._checksum is not None:
+            self._digest = new_digest(self._checksum)
             while piece := os.read(self._descriptor, READ_SIZE):
                 self._digest.update(piece)
                 self._check()
@@ -158,7 +185,9 @@ class ResumableFileSink(FileSink):
 
     def _empty(self) -> None:
         """Start over: what is here is of no use."""
-        self.offset, self._total = 0, None
+        self.offset, self._total, self.is_unproven = 0, None, False
+        if self._checksum is not None:
+            self._digest = new_digest(self._checksum)
         os.ftruncate(self._descriptor, 0)
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         self._drop_sidecar()
@@ -180,24 +209,30 @@ class ResumableFileSink(FileSink):
             finally:
                 os.close(descriptor)
             said = json.loads(text)
-            sidecar = _Sidecar(said["url"], said["validator"], said["total"], said["mode"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            sidecar = _Sidecar(said["url"], said["validator"], said["total"], said["mode"], said.get("modified", ""))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
-        is_well_formed = all(map(isinstance, sidecar, (str, str, int | None, int)))
-        if not is_well_formed or sidecar.url != self._url:
+        is_well_formed = all(map(isinstance, sidecar, (str, str, int | None, int, str)))
+        if not is_well_formed or sidecar.url != self._url or not (sidecar.validator or self._checksum):
             return None
         is_possible = size and (sidecar.total is None or size <= sidecar.total)
         return sidecar if is_possible else None
 
     def _write_sidecar(self, head: ResponseHead) -> None:
         validator = strong_validator(head)
-        if validator is None or "Content-Encoding" in head.headers or head.status != 200:
+        if validator is None and self._checksum is not None:
+            validator = ""
+        if validator is None:
+            self.note = "cannot be continued later: the server sent no strong validator"
+            return
+        if codings_of(head.headers.get("Content-Encoding", "")) or head.status != 200:
             return
         import json  # as above
 
         self._total = content_length(head)
         mode = 0o666 if self._final_mode is None else self._final_mode
-        sidecar = _Sidecar(self._url, validator, self._total, mode)
+        modified = head.headers.get("Last-Modified", "")
+        sidecar = _Sidecar(self._url, validator, self._total, mode, modified)
         text = json.dumps(sidecar._asdict()).encode()
         try:
             # If this ends halfway, the sidecar is cut off, and so it is not JSON.
@@ -240,15 +275,36 @@ class ResumableFileSink(FileSink):
 
     def _put_in_place(self) -> None:
         if sys.platform == "win32":  # where an open file cannot be renamed or removed
-            super()._put_in_place()
-            self._drop_sidecar()
+            self._replace_or_keep(None)
             return
         lock_holder = os.dup(self._descriptor)  # PART-3
         try:
-            super()._put_in_place()
-            self._drop_sidecar()
+            self._replace_or_keep(lock_holder)
         finally:
             os.close(lock_holder)
+
+    def _replace_or_keep(self, descriptor: int | None) -> None:
+        """Put the file in place; if that fails, keep the complete part file, so that no byte is downloaded again.
+
+        Args:
+            descriptor: The part file, or None where it cannot be open now.
+        """
+        try:
+            super()._put_in_place()
+        except OSError:
+            if self._is_sound and self._sidecar is not None:
+                self._temporary = ""  # it stays
+                if descriptor is not None:  # with the mode of the old file it might not be opened again
+                    try_call(os.fchmod, descriptor, 0o600)
+            else:
+                self._drop_sidecar()
+            raise
+        self._drop_sidecar()
+
+    def _close(self) -> None:
+        self._is_sound = False  # unless the system has taken all bytes
+        super()._close()
+        self._is_sound = True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -284,14 +340,22 @@ def _open_part(path: str) -> int:
     """Open the part file and lock it. Since its name is predictable, links are not followed.
 
     Raises:
-        BlockingIOError: Another request uses it. OSError: It cannot be opened, or is not one of ours.
+        BlockingIOError: Another request uses it. OSError: It cannot be opened, is not one of ours, or cannot be locked.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o666)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o666)
+        is_new = True
+    except FileExistsError:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o666)
+        is_new = False
     try:
         _check_owner(descriptor, path)
         _lock(descriptor)
-    except BaseException:
+    except BaseException as error:
         os.close(descriptor)
+        if is_new and not isinstance(error, BlockingIOError):
+            with suppress(OSError):  # nobody can use it here: it would lie there for ever
+                os.unlink(path)
         raise
     return descriptor
 

@@ -26,7 +26,7 @@ from urlrequest._http.retry import back_off, is_end, is_worth_retrying, may_repe
 from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
 from urlrequest._http1.response_reader import Response
 from urlrequest._net.connect import check_keepalive
-from urlrequest.errors import ProtocolError
+from urlrequest.errors import IncompleteContent, ProtocolError
 
 from .places import Wait, close_idle
 from .plan import request_line_and_fields
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from .observer import Shared
     from .plan import PreparedRequest
 
-__all__ = ["Exchange", "Lease", "send_request"]
+__all__ = ["Exchange", "Lease", "pause_after_break", "send_request"]
 
 MAX_DISCARDED = 16 * 1024  # bytes of a body that nobody wants and that are read to keep the connection
 MAX_REFUSED = 64 * 1024  # bytes of a body after whose refusal the connection is kept
@@ -358,6 +358,20 @@ def _attempt_or_pause(
     with suppress(OSError, http.client.HTTPException), exchange:
         exchange.discard_body()
     return pause, False
+
+
+def pause_after_break(error: Exception, number: int, scope: CancelScope) -> float:
+    """Return how many seconds to wait before the rest of a body is asked for, after it has broken off.
+
+    Args:
+        number: How often that has happened to the request.
+    Raises:
+        Exception: The error, where it is no break of the connection, or there is no time for the pause.
+    """
+    pause = back_off(number)
+    if not (is_worth_retrying(error) or isinstance(error, IncompleteContent)) or not _has_time_for(pause, scope):
+        raise error
+    return pause
 
 
 def _has_time_for(pause: float, scope: CancelScope) -> bool:

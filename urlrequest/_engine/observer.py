@@ -71,6 +71,9 @@ class Observer(ProgressObserver, Protocol):
     def head_received(self, head: ResponseHead) -> None:
         """Of the final response, before its body is read."""
 
+    def download_noted(self, note: str) -> None:
+        """Why a download starts over, or will."""
+
     def chunk_received(self, chunk: bytes) -> None:
         """A piece of the body; blocks while too many wait to be delivered."""
 

@@ -8,7 +8,7 @@ from operator import is_
 __all__ = ["PLAIN", "Options"]
 
 _CONTAINERS = (
-    "req_body", "req_headers", "proxy_headers", "cookies", "params", "json", "files",
+    "req_body", "req_headers", "proxy_headers", "cookies", "params", "json", "files", "expect_type",
     "session_headers", "session_cookies",
 )  # fmt: skip
 
@@ -22,7 +22,8 @@ class Options(
             # ... and these are the very objects that they are by default: see `is_plain`.
             "req_body", "req_headers", "method", "file_path", "proxy_host", "proxy_port", "proxy_headers",
             "user_agent", "cookies", "auth", "client_cert", "ssl_context", "follow_redirects", "retries", "trust_env",
-            "params", "json", "files", "progress_interval", "max_size", "resume", "checksum", "proxy_auth",
+            "params", "json", "files", "progress_interval", "max_size", "resume", "checksum",
+            "expect_type", "proxy_auth",
             "base_url", "session_headers", "session_cookies",  # these the session adds: see `Session.complete()`
         ],
         defaults=(None, None, None),
@@ -46,7 +47,7 @@ class Options(
         """The same with containers of our own: the user may change theirs while the request runs."""
         if (
             self.req_body is self.req_headers is self.proxy_headers is self.cookies is self.params is self.json
-            is self.files is self.session_headers is self.session_cookies is None
+            is self.files is self.expect_type is self.session_headers is self.session_cookies is None
         ):  # fmt: skip
             return self
         copies = {name: value.copy() for name in _CONTAINERS if isinstance(value := getattr(self, name), dict | list)}

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from urlrequest._http.fields import field_names, without
+from urlrequest._http.fields import field_names, first_value, without
 from urlrequest._http.retry import may_repeat
-from urlrequest.errors import TooManyRedirects
+from urlrequest.errors import ChecksumMismatch, ProtocolError, TooManyRedirects, UnexpectedContentType
 
-from .exchange import send_request
+from .exchange import pause_after_break, send_request
 from .prepare import prepare_redirected, prepare_request
 from .receive import receive
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from urlrequest._delivery.events import Answer
     from urlrequest._http.redirect import NextRequest
     from urlrequest._http.response_head import ResponseHead
+    from urlrequest._http1.response_reader import ResponseLike
     from urlrequest._net.cancel_scope import CancelScope
 
     from .observer import Observer, Shared
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["perform"]
 
+RANGE_FIELD = frozenset({"Content-Range", "content-range", "CONTENT-RANGE"})  # as servers spell it
 # Statuses by which a server refuses a field of the request that is the library's own idea, not the user's: 417 (RFC
 # 9110, section 10.1.1) and 406, which some servers send for an Accept-Encoding. Range is up to `ResumableFileSink`.
 REFUSED_FIELDS = {417: "expect", 406: "accept-encoding"}
@@ -71,7 +73,7 @@ def _follow(
     observer: Observer,
 ) -> Answer:
     """Go from hop to hop, and receive the final response."""
-    hops = 0
+    hops = breaks = 0
     while True:
         observer.request_prepared(prepared)
         with send_request(prepared, shared, scope) as exchange:
@@ -80,14 +82,30 @@ def _follow(
             refused = REFUSED_FIELDS.get(head.status)
             if refused is not None and not _can_leave_out(refused, prepared):
                 refused = None
-            if following is None and refused is None and (file is None or file.accepts(head)):
-                return receive(exchange.response, prepared, file, options, scope, observer)
-            exchange.discard_body()
+            # Written out here, as most requests and responses have nothing to check.
+            if (
+                prepared.expected_types or head.status == 206 or not RANGE_FIELD.isdisjoint(head.headers)
+            ) and following is None:
+                _check_success(prepared, head, file, observer)
+            pause = 0.0
+            if following is None and refused is None and (file is None or _accepts(file, head, observer)):
+                outcome = _receive_or_go_on(exchange.response, prepared, file, options, scope, observer, breaks + 1)
+                if not isinstance(outcome, float | int):
+                    return outcome
+                pause = outcome
+            else:
+                exchange.discard_body()
         if refused is not None:
             prepared = prepared.replace(fields=without(prepared.fields, {refused}))
             continue
-        if following is None:  # the server cannot send the rest of the file, so all of it is requested
-            prepared = prepared.replace(fields=without(prepared.fields, {"range", "if-range"}))
+        if following is None:  # the rest of the file is asked for, or all of it where the rest is not to be had
+            assert file is not None, "any other response was received"
+            if pause:
+                breaks += 1
+                prepared = prepared.replace(retries=prepared.retries - 1)
+                scope.pause(pause)
+            rest = file.range_fields()
+            prepared = prepared.replace(fields=[*without(prepared.fields, {"range", "if-range"}), *rest])
             continue
         if hops == prepared.redirect_limit:
             raise TooManyRedirects(f"{prepared.target} redirects again, after {hops} redirects; no more are allowed")
@@ -96,6 +114,69 @@ def _follow(
 
         observer.redirect_followed(Hop(prepared.target.url, head.status, head.headers))
         prepared = prepare_redirected(prepared, following, options, observer.connection_class(following.target.scheme))
+
+
+def _receive_or_go_on(
+    response: ResponseLike,
+    prepared: PreparedRequest,
+    file: FileSink | None,
+    options: Options,
+    scope: CancelScope,
+    observer: Observer,
+    number: int,
+) -> Answer | float:
+    """Receive the final response; or find that a resumed download has to send another request.
+
+    Args:
+        number: Of the break, if the content breaks off.
+    Returns:
+        The answer; or seconds to wait before the rest is requested, above 0; or 0.0: the whole is requested at once.
+    """
+    try:
+        return receive(response, prepared, file, options, scope, observer)
+    except ChecksumMismatch:
+        if file is None or not file.is_unproven:
+            raise
+        file.start_over()
+        return 0.0
+    except Exception as error:
+        if file is None or response.is_complete or not prepared.retries:
+            raise
+        pause = pause_after_break(error, number, scope)
+        if not file.go_on():
+            raise
+        return pause
+
+
+def _check_success(prepared: PreparedRequest, head: ResponseHead, file: FileSink | None, observer: Observer) -> None:
+    """Refuse a success that is not what was asked for, before it changes anything: a login page, or a part.
+
+    Raises:
+        UnexpectedContentType, ProtocolError: It is refused.
+    """
+    if not 200 <= head.status < 300 or head.status == 204:
+        return
+    from urlrequest._http.media_type import check_content_type  # few responses come here
+    from urlrequest._http.ranges import check_completeness
+
+    try:
+        if prepared.expected_types:
+            check_content_type(head, prepared.expected_types)
+        # What answers a Range of ours, the file itself judges.
+        if prepared.method != "HEAD" and (file is None or not file.offset):
+            check_completeness(head, first_value(prepared.fields, "range"))
+    except (UnexpectedContentType, ProtocolError):
+        observer.head_received(head)
+        raise
+
+
+def _accepts(file: FileSink, head: ResponseHead, observer: Observer) -> bool:
+    """Whether the file can take the response; and tell why, where a download starts over."""
+    is_accepted = file.accepts(head)
+    if file.note:
+        observer.download_noted(file.note)
+        file.note = ""
+    return is_accepted
 
 
 def _can_leave_out(name: str, prepared: PreparedRequest) -> bool:

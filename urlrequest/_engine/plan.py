@@ -31,12 +31,13 @@ class PreparedRequest(Record):
         route: Which connection it needs.
         chunk_size: Bytes between progress events; None: the whole body is one chunk.
         file_path: Where the body of the response goes, or None.
-        decodes_content: Content codings are undone; False where the user asked for one, or wants a file.
+        decodes_content: Content codings are undone; False where the user asked for one.
         redirect_limit: How many redirects are followed.
         retries: How often the request is tried again.
         progress_interval: The shortest time between progress events, in seconds, or None.
         max_size: The largest body of a response, in bytes, or None.
         is_resumed: A partial download is kept, and continued.
+        expected_types: The types that a success may have, as of `check_media_ranges()`; empty: any.
         checksum: What the body of the response must have, as "sha256:<hex>", or None.
         own_fields: Names of the fields, in lower case, that are the library's own idea and are left out where a server
             refuses the request because of them.
@@ -45,9 +46,9 @@ class PreparedRequest(Record):
     """
 
     __slots__ = (
-        "body", "checksum", "chunk_size", "decodes_content", "fields", "file_path", "is_resumed", "max_size",
-        "method", "own_fields", "progress_interval", "redirect_limit", "responder", "retries", "route", "secrets",
-        "target",
+        "body", "checksum", "chunk_size", "decodes_content", "expected_types", "fields", "file_path", "is_resumed",
+        "max_size", "method", "own_fields", "progress_interval", "redirect_limit", "responder", "retries", "route",
+        "secrets", "target",
     )  # fmt: skip
 
     def __init__(
@@ -67,6 +68,7 @@ class PreparedRequest(Record):
         max_size: int | None,
         is_resumed: bool,
         checksum: str | None,
+        expected_types: tuple[str, ...],
         own_fields: frozenset[str],
         secrets: frozenset[str],
         responder: Responder | None,
@@ -85,6 +87,7 @@ class PreparedRequest(Record):
         self.max_size = max_size
         self.is_resumed = is_resumed
         self.checksum = checksum
+        self.expected_types = expected_types
         self.own_fields = own_fields
         self.secrets = secrets
         self.responder = responder

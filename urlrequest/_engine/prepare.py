@@ -93,13 +93,14 @@ def _combine(
         route=_make_route(options, target, connection_class, tls),
         chunk_size=_check_chunk_size(options.chunk_size),
         file_path=file_path,
-        decodes_content=file_path is None and "accept-encoding" not in named,
+        decodes_content="accept-encoding" not in named,
         redirect_limit=_check_redirects(options.follow_redirects),
         retries=_check_count("retries", options.retries) or 0,
         progress_interval=check_seconds("progress_interval", options.progress_interval),
         max_size=_check_count("max_size", options.max_size),
         is_resumed=bool(options.resume) and file_path is not None and method == "GET" and "range" not in named,
         checksum=_check_checksum(options.checksum),
+        expected_types=_check_expect_type(options.expect_type),
         own_fields=_OWN_FIELDS - named,
         secrets=CREDENTIAL_FIELDS.union(secrets),
         responder=responder,
@@ -228,6 +229,14 @@ def _check_checksum(checksum: object) -> str | None:
     from urlrequest._content.checksum import check_checksum  # as in _make_body()
 
     return check_checksum(checksum)
+
+
+def _check_expect_type(expect_type: object) -> tuple[str, ...]:
+    if expect_type is None:
+        return ()
+    from urlrequest._http.media_type import check_media_ranges  # as in _make_body()
+
+    return check_media_ranges(expect_type)
 
 
 def _check_redirects(follow_redirects: object) -> int:

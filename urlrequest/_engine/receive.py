@@ -10,7 +10,7 @@ Invariants:
 
 from __future__ import annotations
 
-from urlrequest._content.codings import knows_codings
+from urlrequest._content.codings import codings_of, is_packed_file, knows_codings
 from urlrequest._content.sinks import MemorySink
 from urlrequest._content.text import decode_text
 from urlrequest._delivery.events import answer_class
@@ -82,6 +82,8 @@ def _receive_file(
     _receive_content(response, file, prepared, observer, file.offset)
     scope.check()
     if _has_content(response, prepared):
+        if file.is_unproven:  # if it is wrong, the whole is requested
+            file.verify()
         if not observer.begin_commit():
             raise RequestCancelled("the request was cancelled")
         file.commit()
@@ -119,8 +121,13 @@ def _verify(content: bytes, checksum: str) -> None:
 
 def _is_coded(response: ResponseLike, prepared: PreparedRequest) -> bool:
     """Whether there are content codings to undo."""
-    codings = response.head.headers.get("Content-Encoding")
-    return bool(codings) and prepared.decodes_content and knows_codings(codings)
+    field_value = response.head.headers.get("Content-Encoding")
+    if not field_value or not prepared.decodes_content or not knows_codings(field_value):
+        return False
+    codings = codings_of(field_value)
+    is_success = 200 <= response.head.status < 300
+    file_path = prepared.file_path if is_success else None
+    return bool(codings) and not is_packed_file(codings, response.head.headers.get("Content-Type"), file_path)
 
 
 def _receive_content(

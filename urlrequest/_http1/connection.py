@@ -186,8 +186,8 @@ class HTTPConnection(http.client.HTTPConnection):
     ) -> None:
         """Send a request, as `http.client` does.
 
-        If the server responds before all was sent, sending ends, and `getresponse()` reads the response (contract
-        10.5).
+        If the server refuses the request before all was sent, sending ends, and `getresponse()` reads the response
+        (contract 10.5).
 
         Raises:
             OSError: The connection cannot be opened.
@@ -213,6 +213,8 @@ class HTTPConnection(http.client.HTTPConnection):
 
                 self._interim = InterimResponses(stream.peer, expects_continue=self.expects_continue)
                 self.is_intact = send_with_body(stream, head, body, headers, self._interim)
+                if not self.is_intact:
+                    stream.give_up_sending()
         except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
             # The server may have responded before it closed (measured: an early 413 can still be read then).
             self.is_intact, self._send_error = False, error
@@ -234,6 +236,8 @@ class HTTPConnection(http.client.HTTPConnection):
                 raise self._send_error from None
             raise
         self.scope.timings[Phase.FIRST_OCTET] = monotonic() - began
+        if not self.is_intact and response.ends_with_connection:
+            self.sock.end_sending()  # the server may read all of the request before it closes
         if self._has_client_state:
             self._reset_client_state()
         return response

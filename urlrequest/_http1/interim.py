@@ -1,13 +1,16 @@
 """InterimResponses: the responses with a status of 1xx that precede the final one (RFC 9110, section 15.2).
 
-A server may send them while the request is still being sent, or after it. The sender passes over them and goes on; it
-stops only for the final response, which then lies in `unread`, where the reader begins. Both ask `pass_over()`.
+A server may send them while the request is still being sent, or after it. The sender passes over them and goes on. The
+final response may begin that early, too. One below 300 is no reason to stop: the server sends the rest of it while it
+reads the request, or afterwards, so the sender goes on and keeps what comes (contract 10.5). A refusal ends the
+sending (RFC 9112, section 9.5). Either lies in `unread` then, where the reader begins. Both ask `pass_over()`.
 
 Runs on the worker; the object belongs to one request.
 
 Invariants:
     INTERIM-1  Sender and reader take the same bytes for interim responses: a whole head that `parse_head()` accepts,
-               and that `pass_over()` counts. Whatever else comes ends the sending, and the reader judges it.
+               and that `pass_over()` counts. Whatever else comes, except a whole head of 2xx, ends the sending, and
+               the reader judges it.
     INTERIM-2  The limits hold for a request: interim responses that came while it was being sent count for the reader.
 """
 
@@ -16,17 +19,18 @@ from __future__ import annotations
 from time import monotonic
 
 from urlrequest._http.response_head import END_OF_HEAD, MAX_HEAD_SIZE, parse_head
-from urlrequest.errors import ProtocolError
+from urlrequest.errors import ContentTooLarge, ProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from urlrequest._http.response_head import ResponseHead
     from urlrequest._net.stream import NetworkStream
 
-__all__ = ["CONTINUE_TIME", "MAX_INTERIM", "InterimResponses"]
+__all__ = ["CONTINUE_TIME", "MAX_EARLY_SIZE", "MAX_INTERIM", "InterimResponses"]
 
 MAX_INTERIM = 16  # interim responses to one request
 CONTINUE_TIME = 1.0  # seconds to wait for 100 Continue; then the body is sent all the same
+MAX_EARLY_SIZE = 64 * 1024 * 1024  # bytes of a final response that are kept in memory while the request is being sent
 
 
 class InterimResponses:
@@ -34,7 +38,6 @@ class InterimResponses:
 
     Attributes:
         head_limit: How large the next head may be, in bytes: the limit is for all heads of a request together.
-        unread: Bytes that came while the request was being sent and that are no whole interim response.
         has_continue: A 100 Continue was among them: the server wants the body.
         is_overdue: No 100 Continue came in time, when it was waited for.
     """
@@ -48,8 +51,10 @@ class InterimResponses:
         self._continue_time = CONTINUE_TIME if expects_continue else 0.0
         self.is_overdue = False
         self.head_limit = MAX_HEAD_SIZE
-        self.unread = b""
         self.has_continue = False
+        self._begun = b""  # the beginning of a head
+        self._early: list[bytes] = []  # the final response, from its head on
+        self._early_size = 0
         self._peer = peer
         self._count = 0
 
@@ -71,41 +76,72 @@ class InterimResponses:
         self.has_continue = self.has_continue or head.status == 100
         return True
 
+    @property
+    def unread(self) -> bytes:
+        """Bytes that came while the request was being sent and that are no whole interim response."""
+        return b"".join(self._early) if self._early else self._begun
+
+    @property
+    def has_final(self) -> bool:
+        """Whether the whole head of a final response below 300 has come."""
+        return bool(self._early)
+
     def receive(self, octets: bytes) -> bool:
         """Take in what came while the request was being sent; b"": the server will send no more.
 
         Returns:
-            Whether to stop sending: what lies in `unread` has begun to be something else than an interim response.
+            Whether to stop sending: what lies in `unread` refuses the request, or is no response, or is all that comes.
+        Raises:
+            ContentTooLarge: So much of the final response has come that it cannot be kept.
         """
-        searched = max(0, len(self.unread) - 3)
-        self.unread += octets
-        while (end := END_OF_HEAD.search(self.unread, searched)) is not None:
-            if not self._can_pass_over(self.unread[: end.end()]):
+        if self._early:
+            self._keep(octets)
+            return not octets
+        searched = max(0, len(self._begun) - 3)
+        self._begun += octets
+        while (end := END_OF_HEAD.search(self._begun, searched)) is not None:
+            head = self._parse(self._begun[: end.end()])
+            if head is None or head.status == 101 or head.status >= 300:
                 return True
-            self.unread, searched = self.unread[end.end() :], 0
-        if not octets or len(self.unread) > self.head_limit:
-            return bool(self.unread)
-        # The beginning of "HTTP/1.1 1", as far as it has come.
-        is_http = b"HTTP/1.".startswith(self.unread[:7]) and self.unread[8:9] in b" \t"
-        return not (is_http and b"1".startswith(self.unread[9:].lstrip(b" \t")[:1]))
+            if head.status >= 200:
+                self._keep(self._begun)
+                return not octets
+            self._begun, searched = self._begun[end.end() :], 0
+        if not octets or len(self._begun) > self.head_limit:
+            return bool(self._begun)
+        # The beginning of "HTTP/1.1 1" or "HTTP/1.1 2", as far as it has come.
+        is_http = b"HTTP/1.".startswith(self._begun[:7]) and self._begun[8:9] in b" \t"
+        return not (is_http and self._begun[9:].lstrip(b" \t")[:1] in {b"", b"1", b"2"})
 
-    def _can_pass_over(self, block: bytes) -> bool:
+    def _parse(self, block: bytes) -> ResponseHead | None:
+        """Return the head, passed over if it is interim; None: the reader will raise an error about it."""
+        if len(block) > self.head_limit:
+            return None
         try:
-            return len(block) <= self.head_limit and self.pass_over(parse_head(block), len(block))
+            head = parse_head(block)
+            self.pass_over(head, len(block))
         except ProtocolError:
-            return False  # the reader begins with the same bytes, and raises the same error
+            return None  # the reader begins with the same bytes, and raises the same error
+        return head
+
+    def _keep(self, octets: bytes) -> None:
+        self._early.append(octets)
+        self._early_size += len(octets)
+        if self._early_size > MAX_EARLY_SIZE:
+            raise ContentTooLarge(f"{self._peer} sent more than {MAX_EARLY_SIZE} bytes before the request was sent")
 
     def await_continue(self, stream: NetworkStream) -> bool:
         """Wait for 100 Continue, but not for long: many servers never send it (RFC 9110, section 10.1.1).
 
         Returns:
-            Whether to send the body; False: the final response has come instead, or the end of the connection.
+            Whether to send the body; False: a refusal has come instead, or the end of the connection. A final response
+            below 300 is none: some servers begin it before they ask for the body (measured: uvicorn).
         Raises:
             OSError: The connection broke. RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.
         """
         until = monotonic() + self._continue_time
-        while self.unread or not self.has_continue:
-            octets = stream.receive() if self.unread else stream.receive_until(until)
+        while not self.has_final and (self._begun or not self.has_continue):
+            octets = stream.receive() if self._begun else stream.receive_until(until)
             if octets is None:
                 self.is_overdue = True
                 return True

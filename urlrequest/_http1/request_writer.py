@@ -37,7 +37,7 @@ def send_with_body(stream: NetworkStream, head: bytes, body: Body, fields: Field
     Args:
         interim: Takes in what the server sends meanwhile.
     Returns:
-        Whether all of it was sent; False: the final response has come before that.
+        Whether all of it was sent; False: the server has refused it before that, or sends no more.
     Raises:
         IncompleteContent: The body is not as long as its Content-Length says. OSError: The connection broke.
         RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.

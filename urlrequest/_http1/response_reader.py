@@ -184,6 +184,11 @@ class Response:
         return self.is_complete and self._framing.keeps_alive and not self.has_leftover
 
     @property
+    def ends_with_connection(self) -> bool:
+        """Whether nothing but the end of the connection ends the content."""
+        return self._left is None and not self._framing.is_chunked
+
+    @property
     def has_leftover(self) -> bool:
         """Whether bytes have come after those that were read."""
         return self._at < len(self._rest)

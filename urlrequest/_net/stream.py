@@ -31,6 +31,7 @@ SEND_SIZE = 256 * 1024  # bytes passed to the system at a time
 RECEIVE_SIZE = 64 * 1024  # bytes asked for when the caller does not say how many
 QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux
 GATHER_SIZE = 512 * 1024  # bytes; `receive_into()` gathers no more
+REFUSED_TIME = 1.0  # seconds without a byte, after which a request that was refused is given up
 GATHER_TIME = 0.001  # seconds since `receive_into()` returned last; it waits for more until then
 
 
@@ -55,6 +56,7 @@ class NetworkStream:
         self._is_tls = hasattr(sock, "pending")  # such a socket may hold bytes that the system does not know of
         self._expects_silence = False  # a request has just been sent: the response cannot be here yet
         self._late_error: OSError | None = None  # came after bytes that had to be returned first
+        self._gives_up_at: float | None = None  # when to end the sending side, on `time.monotonic()`
         self._returned_at = 0.0  # when `receive_into()` returned last
 
     def fileno(self) -> int:
@@ -118,6 +120,29 @@ class NetworkStream:
         self.has_received = self.has_received or bool(octets)
         self._has_peer_finished = not octets  # it may still read; if not, the next send raises the error
         return octets
+
+    def give_up_sending(self) -> None:
+        """Send nothing more; when the peer is silent for a second, tell it so.
+
+        Not at once: many servers drop the rest of their response when they find the end of what the client sends
+        (asyncio closes such a connection by default).
+        """
+        timeout = self.scope.timeout
+        self._gives_up_at = monotonic() + (REFUSED_TIME if timeout is None else min(REFUSED_TIME, timeout / 2))
+
+    def end_sending(self) -> None:
+        """Close the sending side: a server that reads a request to its end finds it (RFC 9112, section 9.5).
+
+        Over TLS without close_notify, since a record may have been sent in part.
+        """
+        self._gives_up_at = None
+        with suppress(OSError):  # the peer has closed already
+            shut_down = getattr(self._socket, "end_sending", None)
+            if shut_down is not None:
+                shut_down()
+            else:
+                # The method of SSLSocket would also end the receiving.
+                socket.socket.shutdown(self._socket, socket.SHUT_WR)
 
     # Receiving
 
@@ -232,6 +257,14 @@ class NetworkStream:
         descriptor = self._socket.fileno()
         until = self.scope.step_end()
         while True:
+            if self._gives_up_at is not None:
+                ready = self.scope.wait({descriptor: wanted}, self._gives_up_at, "", is_pause=True)
+                if ready:
+                    self.give_up_sending()
+                    return ready[descriptor]
+                if monotonic() < self._gives_up_at:
+                    continue
+                self.end_sending()
             ready = self.scope.wait({descriptor: wanted}, until, f"{what} {self.peer}")
             if ready:
                 return ready[descriptor]

@@ -11,6 +11,7 @@ Invariant:
 
 from __future__ import annotations
 
+import socket
 import ssl
 
 TYPE_CHECKING = False
@@ -60,6 +61,10 @@ class TlsInTls:
 
     def close(self) -> None:
         self._outer.close()
+
+    def end_sending(self) -> None:
+        """Close the sending side of the connection, and of nothing else."""
+        socket.socket.shutdown(self._outer, socket.SHUT_WR)
 
     def do_handshake(self) -> None:
         """Go on with the handshake.

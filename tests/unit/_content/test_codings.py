@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from urlrequest._content.codings import accepted_codings, find_brotli, knows_codings
+from urlrequest._content.codings import accepted_codings, codings_of, find_brotli, is_packed_file, knows_codings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,3 +46,62 @@ def test_brotli_without_a_limit_is_not_used(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "brotlicffi", None)
 
     assert "br" not in accepted_codings().split(", ")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("", []),
+        ("aws-chunked", []),
+        ("aws-chunked, GZIP", ["gzip"]),
+        ("UTF-8", []),
+        ("none,identity, binary", []),
+        (" br ,x-gzip", ["br", "x-gzip"]),
+        ("compress", ["compress"]),
+    ],
+)
+def test_4_8_what_is_no_coding(given: str, expected: list[str]) -> None:
+    """Contract 4.8: aws-chunked is how S3 was sent an upload; identity and its like change no byte either."""
+    assert expected == codings_of(given)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip"])
+@pytest.mark.parametrize(
+    ("content_type", "expected"),
+    [
+        ("application/gzip", True),
+        ("application/x-gzip; a=b", True),
+        ("Application/X-Tar+GZip", True),
+        ("application/x-tgz", True),
+        ("application/x-compressed-tar", True),
+        ("application/vnd.some+gzip", True),
+        ("application/x-tar", False),
+        ("application/octet-stream", False),
+        ("text/html", False),
+        (None, False),
+    ],
+)
+def test_4_8_files_that_are_gzip(coding: str, content_type: str | None, expected: bool) -> None:
+    """Contract 4.8: the coding of such a type is the file itself, as in browsers; with and without a file."""
+    assert expected is is_packed_file([coding], content_type, None)
+    assert expected is is_packed_file([coding], content_type, "a.tar")
+    assert is_packed_file([coding], content_type, "a.tar.GZ")
+    assert not is_packed_file([coding, coding], content_type, "a.tar.gz")
+    assert not is_packed_file(["br"], content_type, None)
+
+
+@pytest.mark.parametrize(
+    ("coding", "name", "expected"),
+    [
+        ("gzip", "a.tgz", True),
+        ("gzip", "a.svgz", True),
+        ("gzip", "a.br", False),
+        ("br", "a.js.br", True),
+        ("zstd", "a.tar.zst", True),
+        ("deflate", "a.gz", False),
+        ("gzip", "gz", False),
+    ],
+)
+def test_4_8_names_of_packed_files(coding: str, name: str, expected: bool) -> None:
+    """Contract 4.8: the name of the file says whether it is to be packed, where it ends in the coding's own ending."""
+    assert expected is is_packed_file([coding], "application/octet-stream", name)

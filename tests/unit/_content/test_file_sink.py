@@ -7,6 +7,7 @@ import sys
 import threading
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from support.bodies import fill, pattern
 from support.files import names_in
 from urlrequest._content import file_sink
 from urlrequest._content.file_sink import WRITE_SIZE, FileSink, check_file_path
+from urlrequest._defaults import defaults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -182,7 +184,7 @@ class Fault:
         ("close", errno.EDQUOT, 0),
         ("replace", errno.EACCES, 0),
         ("replace", errno.ENOENT, 0),
-        pytest.param("fchmod", errno.EPERM, 1, marks=posix),
+        pytest.param("fchmod", errno.EIO, 1, marks=posix),
     ],
 )
 def test_file_1_faults_leave_nothing(
@@ -208,11 +210,67 @@ def test_file_1_faults_leave_nothing(
 @pytest.mark.no_leaks
 def test_file_1_fault_while_it_is_made(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """FILE-1: a neighbour that cannot be hidden is removed again."""
-    Fault(monkeypatch, "fchmod", errno.EPERM)
-    with pytest.raises(PermissionError):
+    Fault(monkeypatch, "fchmod", errno.EIO)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
         FileSink(str(folder / "f"))
 
     assert [] == names_in(folder)
+
+
+ODD = [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENOTTY, errno.EACCES]
+
+
+@posix
+@pytest.mark.no_leaks
+@pytest.mark.parametrize("existing", [True, False])
+@pytest.mark.parametrize("code", ODD, ids=[errno.errorcode[code] for code in ODD])
+@pytest.mark.parametrize("call", ["fchmod", "fstatvfs", "fsync"])
+def test_12_1_calls_that_the_file_system_does_not_know(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int, existing: bool
+) -> None:
+    """Contract 12.1: modes, free space and fsync are not worth a download: FUSE, CIFS and WSL drives refuse them."""
+    if existing:
+        (folder / "f").write_bytes(b"old")
+    monkeypatch.setattr(defaults, "fsync", True)
+    fault = Fault(monkeypatch, call, code)
+    save(folder / "f", pattern(10_000), 10_000)
+
+    assert fault.calls
+    assert (pattern(10_000), ["f"]) == ((folder / "f").read_bytes(), names_in(folder))
+
+
+@posix
+@pytest.mark.parametrize("call", ["fchmod", "fsync"])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS])
+def test_fault_92_the_disk_itself_refuses(folder: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int) -> None:
+    """Fault 92: a full or broken disk is an error, whichever call reports it."""
+    monkeypatch.setattr(defaults, "fsync", True)
+    Fault(monkeypatch, call, code)
+    with pytest.raises(OSError) as caught:  # noqa: PT011 - its number is looked at
+        save(folder / "f", b"x")
+
+    assert (code, []) == (caught.value.errno, names_in(folder))
+
+
+@posix
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"f_blocks": 0, "f_bavail": 0, "f_frsize": 4096},
+        {"f_blocks": 0, "f_bavail": 0, "f_frsize": 0},
+        {"f_blocks": 10, "f_bavail": 5, "f_frsize": 0},
+        {"f_blocks": 10, "f_bavail": 11, "f_frsize": 1},
+        {"f_blocks": 10, "f_bavail": -1, "f_frsize": 1},
+        {"f_blocks": -1, "f_bavail": -1, "f_frsize": -1},
+    ],
+    ids=count(),
+)
+def test_12_2_free_space_that_cannot_be(folder: Path, monkeypatch: pytest.MonkeyPatch, figures: dict[str, int]) -> None:
+    """Contract 12.2: figures that contradict themselves say nothing about the space: some file systems report zeros."""
+    monkeypatch.setattr(file_sink.os, "fstatvfs", lambda _: SimpleNamespace(**figures))
+    save(folder / "f", pattern(10_000), 10_000)
+
+    assert pattern(10_000) == (folder / "f").read_bytes()
 
 
 def test_file_1_short_writes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -278,3 +278,130 @@ def test_12_3_folder_that_is_gone(tmp_path: Path) -> None:
         folder.rmdir()
 
     assert [] == names_in(tmp_path)
+
+
+# File systems that do not know a call
+
+
+ODD = [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENOLCK]
+
+
+@pytest.mark.parametrize("code", ODD, ids=[errno.errorcode[code] for code in ODD])
+def test_12_3_file_system_without_locks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: int) -> None:
+    """Contract 12.3: where a file cannot be locked there is no part file, and none is left lying about."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(OSError, match="locked|" + os.strerror(code)):
+        make(tmp_path / "target")
+
+    assert [] == names_in(tmp_path)
+
+
+def test_12_3_file_system_with_owners_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Contract 12.3: where files belong to somebody else from the beginning, none is left lying about."""
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(PermissionError):
+        make(tmp_path / "target")
+
+    assert [] == names_in(tmp_path)
+
+
+def test_12_3_part_file_of_somebody_else_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Contract 12.3: a part file that was there is not touched by who may not use it."""
+    begin(tmp_path / "target", CONTENT[:50])
+    before = names_in(tmp_path)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(PermissionError):
+        make(tmp_path / "target")
+
+    assert before == names_in(tmp_path)
+
+
+@pytest.mark.parametrize("code", ODD, ids=[errno.errorcode[code] for code in ODD])
+def test_12_3_modes_that_cannot_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: int) -> None:
+    """Contract 12.3: a file system without modes keeps no download from being continued."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fchmod", refuse)
+    begin(tmp_path / "target", CONTENT[:50])
+    finish(tmp_path / "target", 50)
+
+    assert (CONTENT, ["target"]) == ((tmp_path / "target").read_bytes(), names_in(tmp_path))
+
+
+def finish(path: Path, offset: int) -> None:
+    """Continue a part file of so many bytes to its end."""
+    with make(path) as sink:
+        assert ("Range", f"bytes={offset}-") in sink.range_fields()
+        assert sink.accepts(rest(offset))
+        sink.expect(200 - offset)
+        sink.write(CONTENT[offset:])
+        sink.commit()
+
+
+# The last step fails
+
+
+@pytest.mark.parametrize("mode", [None, 0o400, 0o644])
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EPERM, errno.EBUSY, errno.EXDEV])
+def test_12_3_replace_that_fails_keeps_the_part(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: int, mode: int | None
+) -> None:
+    """Contract 12.3: when the file cannot be put in place, all of it stays, and the next request asks for one byte."""
+    path = tmp_path / "target"
+    if mode is not None:
+        path.write_bytes(b"old")
+        path.chmod(mode)
+    with monkeypatch.context() as patch:
+
+        def refuse(*_: object) -> None:
+            raise OSError(code, os.strerror(code))
+
+        patch.setattr(file_sink.os, "replace", refuse)
+        with make(path) as sink:
+            sink.accepts(head())
+            sink.expect(200)
+            sink.write(CONTENT)
+            with pytest.raises(OSError) as caught:  # noqa: PT011 - its number is looked at
+                sink.commit()
+    assert code == caught.value.errno
+    (part,) = tmp_path.glob("*.part")
+    assert (CONTENT, 0o600) == (part.read_bytes(), part.stat().st_mode & 0o777)
+    assert part.with_name(part.name + ".json").exists()
+    finish(path, 199)
+
+    assert (CONTENT, ["target"]) == (path.read_bytes(), names_in(tmp_path))
+    if mode is not None:
+        assert mode == path.stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize("call", ["close", "replace"])
+def test_12_3_last_step_that_fails_leaves_nothing_useless(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, call: str
+) -> None:
+    """Contract 12.3: bytes that the disk may not have, or that no sidecar describes, are removed, with the sidecar."""
+    real = getattr(os, call)
+    with make(tmp_path / "target") as sink:
+        sink.accepts(head() if call == "close" else head(ETag='W/"weak"'))
+        sink.expect(200)
+        sink.write(CONTENT)
+        descriptor = sink._descriptor
+
+        def refuse(*arguments: Any) -> None:
+            if call == "close":
+                real(*arguments)
+                if arguments != (descriptor,):
+                    return
+            raise OSError(errno.EDQUOT, "full")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(file_sink.os, call, refuse)
+            with pytest.raises(OSError, match="full"):
+                sink.commit()
+
+    assert [] == names_in(tmp_path)

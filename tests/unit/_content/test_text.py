@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from urlrequest._content import text
 from urlrequest._content.text import decode_text, find_charset, is_json, parse_json
 
 
@@ -288,3 +289,78 @@ def test_11_6_json_among_several_types() -> None:
     """Contract 11.6: this decides about JSON too."""
     assert is_json("text/html, application/json")
     assert not is_json("application/json, text/html")
+
+
+# Labels of the Encoding Standard
+
+
+@pytest.mark.parametrize(
+    ("label", "octets", "expected"),
+    [
+        ("gb2312", "\u9555".encode("gbk"), "\u9555"),
+        ("gb2312", "\U0001f600".encode("gb18030"), "\U0001f600"),
+        ("GBK", "\u4e02".encode("gb18030"), "\u4e02"),
+        ("Shift_JIS", "\u2460\uff5e".encode("cp932"), "\u2460\uff5e"),
+        ("windows-31j", "\u2460".encode("cp932"), "\u2460"),
+        ("x-sjis", "\u2460".encode("cp932"), "\u2460"),
+        ("euc-kr", "\ub620".encode("cp949"), "\ub620"),
+        ("ks_c_5601-1987", "\ub620".encode("cp949"), "\ub620"),
+        ("big5", "\u55ba".encode("big5hkscs"), "\u55ba"),
+        ("iso-8859-1", b"\x80\x93\xe9", "\u20ac\u201c\xe9"),
+        ("latin1", bytes(range(0xA0, 0x100)), bytes(range(0xA0, 0x100)).decode("latin-1")),
+        ("us-ascii", b"caf\xe9", "caf\xe9"),
+        ("iso-8859-1", b"\x81\x8d\x8f\x90\x9d", "\x81\x8d\x8f\x90\x9d"),
+        ("windows-1253", b"\x81\xe1", "\x81\u03b1"),
+        ("windows-1253", b"\xaa", b"\xaa"),
+        ("iso-8859-9", b"\x80\xfd", "\u20ac\u0131"),
+        ("tis-620", b"\x80\xa1", "\u20ac\u0e01"),
+        ("x-cp1251", b"\xcf", "\u041f"),
+        ("unicode-1-1-utf-8", b"\xc3\xa9", "\xe9"),
+        ("utf-16", "a".encode("utf-16-le"), "a"),
+        ("unicodefffe", "a".encode("utf-16-be"), "a"),
+        ("x-mac-roman", b"\x8e", "\xe9"),
+        ("iso-8859-8-i", b"\xe0", "\u05d0"),
+        ("koi8-ru", b"\xa4", "\u0454"),
+        ("cp437", b"\x80", "\xc7"),
+        ("utf-32le", "a".encode("utf-32-le"), "a"),
+    ],
+)
+def test_4_1_labels_of_the_web(label: str, octets: bytes, expected: str | bytes) -> None:
+    """Contract 4.1: a charset means what the WHATWG Encoding Standard says; of other names, what Python says."""
+    assert expected == decode_text(octets, f"text/plain; charset={label}")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "utf-7", "unicode_escape", "raw_unicode_escape", "punycode", "idna", "undefined", "charmap", "mbcs", "oem",
+        "rot13", "hex", "base64", "zlib", "bz2", "uu", "quopri", "hz", "hz-gb-2312", "iso-2022-kr", "palmos",
+        "utf_8 ", "x" * 50, "../a", "martian",
+    ],
+)  # fmt: skip
+def test_4_1_names_that_are_no_charset(name: str) -> None:
+    """Contract 4.1: codecs that only Python has, and those in which markup can be hidden, decode nothing."""
+    given = b"+ADw-script+AD4-"
+    assert decode_text(given, f"text/plain; charset={name}") in (given, given.decode() if name == "utf_8 " else given)
+
+
+def test_4_1_every_label_has_a_codec() -> None:
+    """Contract 4.1: each label of the table leads to a codec that is here, and to one alone."""
+    labels = [label for labels in text._LABELS.values() for label in labels.split()]
+
+    assert len(labels) == len(set(labels)) == len(text._codecs_of_labels())
+    assert all(codecs.lookup(codec) for codec in text._LABELS)
+    assert labels == [label.lower() for label in labels]
+
+
+@pytest.mark.parametrize("codec", sorted(text._WITH_GAPS))
+def test_4_1_gaps_of_windows_codecs(codec: str) -> None:
+    """Contract 4.1: with the gaps filled, the table agrees with the codec, and all bytes below 0xA0 decode."""
+    for octet in range(256):
+        single = bytes([octet])
+        decoded = decode_text(single, f"text/plain; charset={codec.replace('cp', 'windows-')}")
+        if octet < 0xA0 or single.decode(codec, "ignore"):
+            assert isinstance(decoded, str)
+            assert decoded[0] == (single.decode(codec, "ignore") or chr(octet))
+        else:
+            assert isinstance(decoded, bytes)

@@ -54,6 +54,9 @@ class Observer:
     def progress_made(self, run: Any) -> None:
         self.notes.append(("progress", run.first, run.total, run.is_upload))
 
+    def download_noted(self, note: str) -> None:
+        raise AssertionError(note)
+
     def begin_commit(self) -> bool:
         self.notes.append("commit")
         return True

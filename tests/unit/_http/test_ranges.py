@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from urlrequest._http.headers import Headers
-from urlrequest._http.ranges import content_range, strong_validator
+from urlrequest._http.ranges import check_completeness, content_range, strong_validator
 from urlrequest._http.response_head import ResponseHead, parse_head
+from urlrequest.errors import ProtocolError
 
 
 def head(**fields: str) -> ResponseHead:
@@ -99,3 +100,103 @@ def test_11_6_repeated_fields() -> None:
     assert strong_validator(parsed('ETag: "a"', 'ETag: "b"')) is None
     assert (0, 4, 9) == content_range(parsed("Content-Range: bytes 0-4/9", "Content-Range: bytes 0-4/9"))
     assert content_range(parsed("Content-Range: bytes 0-4/9", "Content-Range: bytes 0-5/9")) is None
+
+
+@pytest.mark.parametrize(("seconds", "is_strong"), [(0, False), (1, False), (59, False), (60, True), (-5, False)])
+def test_12_3_young_tag(seconds: int, is_strong: bool) -> None:
+    """Contract 12.3: by the server's own Date, a representation younger than a minute may change under its ETag."""
+    date = f"Sun, 06 Nov 1994 08:{50 + seconds // 60}:{seconds % 60:02} GMT"
+    modified = "Sun, 06 Nov 1994 08:50:00 GMT"
+
+    assert ('"a"' if is_strong else None) == strong_validator(head(ETag='"a"', Last_Modified=modified, Date=date))
+    assert '"a"' == strong_validator(head(ETag='"a"', Date=date))
+    assert '"a"' == strong_validator(head(ETag='"a"', Last_Modified=modified))
+
+
+def test_12_3_tag_without_quotes() -> None:
+    """Contract 12.3: what has no quotes is no ETag (RFC 9110, section 8.8.3), and the date beside it counts."""
+    dates = {"Last_Modified": "Sun, 06 Nov 1994 08:49:37 GMT", "Date": "Sun, 06 Nov 1994 09:49:37 GMT"}
+
+    assert dates["Last_Modified"] == strong_validator(head(ETag="a", **dates))
+
+
+# Whether a part is what was asked for
+
+
+def is_complete(asked: str | None, said: str | None, status: int = 206, length: int | None = None, **more: str) -> bool:
+    fields = [] if said is None else [("Content-Range", said)]
+    fields += [] if length is None else [("Content-Length", str(length))]
+    fields += [(name.replace("_", "-"), value) for name, value in more.items()]
+    try:
+        check_completeness(ResponseHead("1.1", status, "", Headers(fields)), asked)
+    except ProtocolError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("said", [None, "bytes 0-9/10", "bytes 0-4/10", "bytes */10", "nonsense"])
+def test_12_6_a_part_that_nobody_asked_for(said: str | None) -> None:
+    """Contract 12.6: 206 answers a Range (RFC 9110, section 15.3.7); without one it is an error, whatever it says."""
+    assert not is_complete(None, said, length=5)
+    assert not is_complete(None, None, Content_Type="multipart/byteranges; boundary=x")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "expected"),
+    [
+        ("bytes=0-4", "bytes 0-4/10", True),
+        ("Bytes = 0-4", "bytes 0-4/*", True),
+        ("bytes=0-4", "bytes 0-3/10", False),
+        ("bytes=0-4", "bytes 0-5/10", False),
+        ("bytes=0-4", "bytes 1-4/10", False),
+        ("bytes=0-4", "bytes 0-2/3", True),
+        ("bytes=0-4", "bytes 0-2/*", False),
+        ("bytes=2-", "bytes 2-9/10", True),
+        ("bytes=2-", "bytes 2-8/10", False),
+        ("bytes=2-", "bytes 2-8/*", True),
+        ("bytes=2-", "bytes 0-9/10", False),
+        ("bytes=-3", "bytes 7-9/10", True),
+        ("bytes=-30", "bytes 0-9/10", True),
+        ("bytes=-3", "bytes 6-9/10", False),
+        ("bytes=-3", "bytes 7-8/10", False),
+        ("bytes=0-4", None, False),
+        ("bytes=0-4", "bytes */10", False),
+        ("bytes=0-1,4-5", "bytes 0-5/10", True),
+        ("bytes=0-1,4-5", None, True),
+        ("lines=0-4", "lines 0-4/10", True),
+    ],
+)
+def test_12_6_the_part_that_was_asked_for(asked: str, said: str | None, expected: bool) -> None:
+    """Contract 12.6 (RFC 9110, section 14.2): the limits are those of the request, cut at the end of the whole."""
+    assert expected is is_complete(asked, said)
+
+
+def test_12_6_lengths_of_parts() -> None:
+    """Contract 12.6: a part has as many bytes as its limits say; several come only where several were asked for."""
+    assert is_complete("bytes=0-4", "bytes 0-4/10", length=5)
+    assert not is_complete("bytes=0-4", "bytes 0-4/10", length=4)
+    assert not is_complete("bytes=0-4", None, Content_Type="multipart/byteranges; boundary=x")
+    assert is_complete("bytes=0-1,4-5", None, Content_Type="multipart/byteranges; boundary=x")
+
+
+@pytest.mark.parametrize("asked", [None, "bytes=0-4"])
+@pytest.mark.parametrize(
+    ("said", "length", "expected"),
+    [
+        (None, 5, True),
+        ("bytes 0-9/10", 10, True),
+        ("bytes 0-9/*", 10, True),
+        ("bytes 0-9/10", 5, False),
+        ("bytes 0-9/10", None, False),
+        ("bytes 0-4/10", 5, False),
+        ("bytes 5-9/10", 5, False),
+        ("bytes */10", 10, False),
+        ("bytes", 10, False),
+        ("0-14/*", 100, True),
+        ("items 0-14/200", 100, True),
+    ],
+)
+def test_12_6_range_of_a_200(asked: str | None, said: str | None, length: int | None, expected: bool) -> None:
+    """Contract 12.6: a range of bytes in any other success must be the whole; other units number something else."""
+    assert expected is is_complete(asked, said, 200, length)
+    assert expected is is_complete(asked, said, 201, length)

@@ -117,6 +117,27 @@ def test_10_5_anything_else_stops_the_sending(name: str, octets: bytes) -> None:
     assert interim.unread
 
 
+@pytest.mark.parametrize("status", [200, 201, 206, 299])
+def test_10_5_success_does_not_stop_the_sending(status: int) -> None:
+    """Contract 10.5: a final response below 300 lies there for the reader, and the sending goes on until the end."""
+    octets = CONTINUE + b"HTTP/1.1 %d x\r\nContent-Length: 3\r\n\r\nabc" % status
+    for size in (1, 7, 25, len(octets)):
+        interim = InterimResponses("peer:80")
+        assert not any(interim.receive(octets[place : place + size]) for place in range(0, len(octets), size))
+        assert (octets[len(CONTINUE) :], True) == (interim.unread, interim.has_final)
+        assert status == outcome(interim=interim)[0]
+        assert interim.receive(b"")
+
+
+@pytest.mark.parametrize("status", [101, 300, 304, 307, 400, 503, 999])
+def test_10_5_a_refusal_stops_the_sending(status: int) -> None:
+    """Contract 10.5: 300 and above is a refusal; 101 is another protocol."""
+    interim = InterimResponses("peer:80")
+
+    assert interim.receive(b"HTTP/1.1 %d x\r\n\r\n" % status)
+    assert not interim.has_final
+
+
 def test_a_four_digit_number_is_no_status() -> None:
     """Contract 11: "HTTP/1.1 1000 x" ends the sending and is a ProtocolError, as it is when nothing is being sent."""
     interim = InterimResponses("peer:80")

@@ -302,3 +302,31 @@ def test_fault_34_the_end_is_handed_out_once(open_stream: Callable[..., NetworkS
     assert stream.send_all(b"request", lambda octets: bool(taken.append(octets)))
     assert [b""] == taken
     assert [READ | WRITE, WRITE] == waits
+
+
+def test_10_5_the_sending_side_ends_after_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 10.5: a peer that is silent after it refused finds the end; what comes until then is returned."""
+    monkeypatch.setattr(stream_module, "REFUSED_TIME", 0.0)
+    near, far = socket.socketpair()
+    with far:
+        near.setblocking(False)
+        stream = NetworkStream(near, CancelScope(), "peer:80")
+        stream.send_all(b"request")
+        stream.give_up_sending()
+        thread = threading.Thread(target=lambda: far.sendall(far.recv(100) + far.recv(100) + b"!"))
+        thread.start()
+
+        assert b"request!" == stream.receive()
+        thread.join()
+        stream.close()
+
+
+def test_10_5_the_end_for_a_peer_that_has_gone() -> None:
+    """Contract 10.5: the sending side of a connection that is closed already is not worth an error."""
+    near, far = socket.socketpair()
+    stream = NetworkStream(near, CancelScope(), "peer:80")
+    far.close()
+    stream.end_sending()
+    stream.end_sending()
+    stream.close()
+    stream.end_sending()
