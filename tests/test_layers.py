@@ -28,7 +28,10 @@ PAGE = ROOT / "docs" / "development" / "architecture.md"
 PICTURE = ROOT / "docs" / "pictures" / "wings.svg"
 
 # What only https needs.
-TLS = [f"urlrequest._net.{module}" for module in ("tls_contexts", "tls_handshake", "tls_in_tls", "tls_sessions")]
+TLS = [
+    f"urlrequest._net.{module}"
+    for module in ("tls_contexts", "tls_errors", "tls_handshake", "tls_in_memory", "tls_sessions")
+]
 
 # What importing the package must not bring along (contract 1.3).
 HEAVY = [

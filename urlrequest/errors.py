@@ -130,4 +130,4 @@ class HookError(UrlRequestError, RuntimeError):
 
 
 class InsecureRequestWarning(UserWarning):
-    """A request was made with `verify=False` (contract 13.2)."""
+    """A request was made with `verify=False` and without `fingerprint` (contract 13.2)."""

@@ -90,7 +90,9 @@ def client(server: Server) -> Iterator[HTTPConnection]:
 
 @pytest.fixture
 def trust(ca_file: str) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=ca_file)
+    context = ssl.create_default_context(cafile=ca_file)
+    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)  # Debian 12's Python sets it: it hides a cut
+    return context
 
 
 def secure(server: Server, context: ssl.SSLContext) -> ssl.SSLSocket:
@@ -668,7 +670,8 @@ def test_close_without_notify(tls_server: Server, trust: ssl.SSLContext) -> None
         sock.sendall(REQUEST)
         assert b"half" == sock.recv(10)
         tls_server.wait("cut")
-        with pytest.raises(ssl.SSLEOFError):
+        # A plain SSLError in Python 3.11.2, else SSLEOFError.
+        with pytest.raises(ssl.SSLError, match=r"EOF occurred|unexpected eof"):
             sock.recv(10)
 
 

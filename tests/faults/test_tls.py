@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import http.client
 import itertools
+import os
 import shutil
 import socket
 import ssl
 import subprocess
 import threading
 import warnings
+from http.client import RemoteDisconnected
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,10 +22,12 @@ import trustme
 from faults.rows import Target, assert_ended
 from support.certificates import context_of
 from support.messages import chunked, reply
+from support.programs import program
+from urlrequest import HTTPConnection, Session, UrlRequest
 from urlrequest._net import tls_contexts
 from urlrequest._net.tls_settings import TlsSettings
-from urlrequest.errors import InsecureRequestWarning
-from urlrequest.testing import Reply, Server, close, close_without_notify, hold, reset, send, trickle
+from urlrequest.errors import IncompleteContent, InsecureRequestWarning, ProtocolError
+from urlrequest.testing import Reply, Server, close, close_without_notify, hold, receive, reset, send, trickle, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -172,44 +178,175 @@ def test_fault_19_broken_handshake(
     target.assert_untouched()
 
 
+@pytest.mark.parametrize(
+    ("steps", "error", "says"),
+    [
+        (
+            (send(reply(status="400 Bad Request")),),
+            ssl.SSLError,
+            "port {} does not speak TLS: perhaps",
+        ),
+        ((send(b"SSH-2.0-OpenSSH_9.2\r\n"),), ssl.SSLError, "port {} does not speak TLS: perhaps"),
+        ((close(),), (ssl.SSLError, ConnectionError), "if port {} does not speak TLS, the URL must begin with http://"),
+    ],
+    ids=["plain-http", "another-protocol", "close"],
+)
+def test_fault_20_tls_to_a_plain_port(server: Server, recorder: Any, steps: Any, error: Any, says: str) -> None:
+    """Fault 20, contract 16.3: the error names the host, keeps OpenSSL's words, and hints at http."""
+    server.play(*steps, read_request=False)
+    request = recorder.run(server.url.replace("http:", "https:"), timeout=PATIENCE)
+
+    assert isinstance(request.error, error)
+    assert "the TLS handshake with 127.0.0.1 failed: " in str(request.error)
+    assert says.format(server.port) in str(request.error)
+    assert "wrong version number" in str(request.error) or steps[0].name == "close()"
+
+
+def test_fault_20_an_alert_of_tls_for_plain_http(server: Server, recorder: Any) -> None:
+    """Fault 20, contract 16.3: a server that answers plain HTTP in TLS is known by that."""
+    server.play(send(b"\x15\x03\x01\x00\x02\x02\x46"))
+    request = recorder.run(server.url, timeout=PATIENCE)
+
+    assert isinstance(request.error, ProtocolError)
+    assert f"127.0.0.1:{server.port} does not speak HTTP/1" in str(request.error)
+    assert "it speaks TLS: the URL must begin with https://" in str(request.error)
+
+
+def test_16_3_no_hint_after_a_response(server: Server) -> None:
+    """Contract 16.3: a server that has spoken HTTP on the connection before is not suspected of TLS."""
+    octets = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+    server.play(receive(), send(octets), receive(), close(), read_request=False)
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+    connection.request("GET", "/")
+    assert b"hello" == connection.getresponse().read()
+    connection.request("GET", "/")
+    with pytest.raises(ConnectionError) as caught:
+        connection.getresponse()
+    connection.close()
+
+    assert "TLS" not in str(caught.value)
+
+
+def test_16_3_what_a_bad_certificate_was_checked_against(
+    tls_server: Server, recorder: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Contract 16.1, 16.3: the error of an unknown authority names the host, and the file or variable that decides."""
+    other = tmp_path / "other.pem"
+    trustme.CA().cert_pem.write_to_path(str(other))
+    named = recorder.run(tls_server.url, ca_file=other)
+    monkeypatch.setenv("SSL_CERT_FILE", str(other))
+    found = recorder.run(tls_server.url)
+
+    assert [ssl.SSLCertVerificationError] * 2 == [type(named.error), type(found.error)]
+    for request, name in ((named, "ca_file"), (found, "SSL_CERT_FILE")):
+        assert "the TLS handshake with 127.0.0.1 failed: [SSL: CERTIFICATE_VERIFY_FAILED]" in str(request.error)
+        assert f"trusted are only the certificates in {name} {other}" in str(request.error)
+        assert "unable to get local issuer certificate" == request.error.verify_message
+
+
 def test_fault_20_http_to_a_tls_port(tls_server: Server, recorder: Any) -> None:
-    """Fault 20: plain HTTP to a server that speaks TLS is an error."""
+    """Fault 20, contract 16.3: plain HTTP to a server that speaks TLS is an error that hints at https."""
     request = recorder.run(tls_server.url.replace("https:", "http:"), timeout=PATIENCE)
 
     assert "error" == recorder.terminal
     assert isinstance(request.error, (ConnectionError, ssl.SSLError)) or "HTTP/1" in str(request.error)
+    assert f"127.0.0.1:{tls_server.port}" in str(request.error)
+    assert "the URL must begin with https://" in str(request.error)
     assert [] == tls_server.requests
 
 
 ENDS = [
-    ("21-no-length", OK + b"\r\nhello", False),
-    ("21-sized", reply(length=20), False),
-    ("21-chunked", chunked(b"5\r\nhello\r\n"), False),
-    ("21-head", OK, False),
-    ("22-sized", reply(), True),
-    ("22-chunked", chunked(b"5\r\nhello\r\n0\r\n\r\n"), True),
+    ("21-no-length", OK + b"\r\nhello", IncompleteContent),
+    ("21-no-length-no-body", OK + b"\r\n", IncompleteContent),
+    ("21-sized", reply(length=20), IncompleteContent),
+    ("21-chunked", chunked(b"5\r\nhello\r\n"), IncompleteContent),
+    ("21-within-a-chunk", chunked(b"9\r\nhello"), IncompleteContent),
+    ("21-head", OK, ssl.SSLEOFError),
+    ("21-nothing", b"", RemoteDisconnected),
+    ("22-sized", reply(), None),
+    ("22-chunked", chunked(b"5\r\nhello\r\n0\r\n\r\n"), None),
 ]
+IGNORE = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
 
 
-@pytest.mark.parametrize(("row", "octets", "is_complete"), ENDS, ids=[row[0] for row in ENDS])
+def hiding_context(ca_file: str) -> ssl.SSLContext:
+    """A context of the user's, with the option that Debian 12's Python sets in all of them: it hides a cut."""
+    context = ssl.create_default_context(cafile=ca_file)
+    context.options |= IGNORE
+    return context
+
+
+@pytest.fixture(params=["ca_file", "ssl_context"])
+def trusting(request: pytest.FixtureRequest, ca_file: str) -> Iterator[dict[str, Any]]:
+    """The options of a request to `tls_server`: with a context of the library's, and with one of the user's."""
+    if request.param == "ca_file":
+        yield {"ca_file": ca_file}
+        return
+    context = hiding_context(ca_file)
+    yield {"ssl_context": context}
+    assert context.options & IGNORE == IGNORE  # nothing of the user's is changed (contract 2.4)
+
+
+@pytest.mark.parametrize(("row", "octets", "error"), ENDS, ids=[row[0] for row in ENDS])
 def test_fault_21_end_without_notice(
-    tls_server: Server, recorder: Any, ca_file: str, target: Target, row: str, octets: bytes, is_complete: bool
+    tls_server: Server, recorder: Any, trusting: Any, target: Target, row: str, octets: bytes, error: Any
 ) -> None:
     """Faults 21 and 22, contract 11.3: a TLS connection that ends without notice (close_notify) is cut off.
 
-    A body that is complete by its own framing needs no notice.
+    That is one type of error on every Python, whatever class it has for it, and with a context of the user's too. A
+    body that is complete by its own framing needs no notice.
     """
-    tls_server.play(send(octets), close_without_notify())
-    request = recorder.run(tls_server.url, ca_file=ca_file, file_path=target.path)
+    tls_server.play(*([send(octets)] if octets else []), close_without_notify())
+    request = recorder.run(tls_server.url, file_path=target.path, **trusting)
 
     assert_ended(request)
-    if is_complete:
+    if error is None:
         assert "success" == recorder.terminal
         target.assert_replaced(b"hello")
     else:
-        assert "error" == recorder.terminal
-        assert isinstance(request.error, (ssl.SSLError, ConnectionError)) or "closed" in str(request.error)
+        assert ("error", error) == (recorder.terminal, type(request.error))
+        assert f"127.0.0.1:{tls_server.port}" in str(request.error)
         target.assert_untouched()
+
+
+@pytest.mark.parametrize("octets", [OK + b"\r\nhello", reply(length=20), chunked(b"9\r\nhello")])
+def test_fault_21_reset(tls_server: Server, recorder: Any, trusting: Any, target: Target, octets: bytes) -> None:
+    """Fault 21, contract 11.3: a reset is a cut as well; over TLS not every Python tells one from the other."""
+    tls_server.play(send(octets), wait_for("received"), reset())
+    request = recorder.run(
+        tls_server.url,
+        file_path=target.path,
+        chunk_size=1,
+        on_progress=lambda *_: tls_server.signal("received"),
+        **trusting,
+    )
+
+    assert ("error", IncompleteContent) == (recorder.terminal, type(request.error))
+    assert_ended(request)
+    target.assert_untouched()
+
+
+@pytest.mark.parametrize("octets", [OK + b"\r\nhello", reply(length=20), chunked(b"5\r\nhello\r\n")])
+def test_18_1_a_cut_and_http_clients_own_class(
+    tls_server: Server, recorder: Any, ca_file: str, target: Target, octets: bytes
+) -> None:
+    """Contract 18.1, 11.3, fault 21: http.client asks for cuts to be hidden; our contexts report them to it, too."""
+    foreign = type("Foreign", (UrlRequest,), {"get_connection_for_scheme": lambda *_: http.client.HTTPSConnection})
+    tls_server.play(send(octets), close_without_notify())
+    request = recorder.run(tls_server.url, cls=foreign, file_path=target.path, ca_file=ca_file)
+
+    assert ("error", IncompleteContent) == (recorder.terminal, type(request.error))
+    target.assert_untouched()
+
+
+@pytest.mark.parametrize("size", [0, 300_000])
+def test_13_3_a_context_that_hides_cuts_serves(tls_server: Server, recorder: Any, ca_file: str, size: int) -> None:
+    """Contract 13.3: with such a context everything else is as with another: uploads, long bodies, kept connections."""
+    content = bytes(range(256)) * (size // 256)
+    context = hiding_context(ca_file)
+    tls_server.route("/", lambda request: Reply(body=request.body, headers={"Content-Type": "image/png"}))
+    for _ in range(2):
+        assert content == recorder.run(tls_server.url, req_body=content, ssl_context=context).result
 
 
 def test_fault_21_end_with_notice(tls_server: Server, recorder: Any, ca_file: str) -> None:
@@ -217,6 +354,128 @@ def test_fault_21_end_with_notice(tls_server: Server, recorder: Any, ca_file: st
     tls_server.play(send(OK + b"\r\nhello"))
 
     assert "hello" == recorder.run(tls_server.url, ca_file=ca_file).result
+
+
+@pytest.mark.parametrize("verify", ["ca.pem", "", 0, 1, []])
+def test_13_2_verify_is_a_bool(listener: socket.socket, recorder: Any, verify: Any) -> None:
+    """Contract 13.2: a path as verify, as other libraries have it, is a TypeError that names ca_file."""
+    request = recorder.run(url_of(listener), verify=verify)
+
+    assert ("error", TypeError) == (recorder.terminal, type(request.error))
+    assert "ca_file" in str(request.error)
+    assert b"" == octets_sent_to(listener)
+
+
+def fingerprint_of(certificate: trustme.LeafCert) -> str:
+    der = ssl.PEM_cert_to_DER_cert(certificate.cert_chain_pems[0].bytes().decode())
+    return f"sha256:{hashlib.sha256(der).hexdigest()}"
+
+
+PINS = [
+    ({}, True, "success"),
+    ({}, False, "error"),
+    ({"verify": False}, True, "success"),
+    ({"verify": False}, False, "error"),
+    ({"ca_file": None}, True, "error"),  # the chain is checked as well, unless verify=False
+    ({"ssl_context": "own", "verify": False, "ca_file": None}, True, "success"),
+    ({"ssl_context": "own"}, False, "error"),
+]
+
+
+@pytest.mark.filterwarnings("error::urlrequest.errors.InsecureRequestWarning")
+@pytest.mark.parametrize(("more", "is_right", "outcome"), PINS)
+def test_13_4_fingerprint(
+    authority: trustme.CA, ca_file: str, recorder: Any, more: dict[str, Any], is_right: bool, outcome: str
+) -> None:
+    """Contract 13.4: with a fingerprint only that certificate is accepted, beside the chain or instead of it.
+
+    Nothing of the request is sent to another server, and there is no warning: the certificate has been checked.
+    """
+    certificate = authority.issue_cert("127.0.0.1")
+    expected = fingerprint_of(certificate if is_right else authority.issue_cert("127.0.0.1"))
+    options = {"ca_file": ca_file, **more}
+    if "ssl_context" in options:
+        options["ssl_context"] = ssl.create_default_context(cafile=ca_file)
+    with Server(tls=context_of(certificate)) as server:
+        server.respond("/", "hello")
+        request = recorder.run(server.url, fingerprint=expected, **options)
+
+        assert outcome == recorder.terminal
+        assert (outcome == "success") is bool(server.requests)
+    if not is_right:
+        assert isinstance(request.error, ssl.SSLCertVerificationError)
+        assert f"has the fingerprint {fingerprint_of(certificate)}, not the expected {expected}" in str(request.error)
+        assert str(request.error) == request.error.verify_message
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_13_4_a_resumed_session_is_checked(authority: trustme.CA, ca_file: str, recorder: Any, version: Any) -> None:
+    """Contract 13.4: the certificate counts that the session was agreed on with; no resumption gets round the check."""
+    certificate = authority.issue_cert("127.0.0.1")
+    context = context_of(certificate)
+    context.minimum_version = context.maximum_version = version
+    own = ssl.create_default_context(cafile=ca_file)
+    with Server(tls=context) as server:
+        server.respond("/", "hello", headers={"Connection": "close"})
+        unpinned = recorder.run(server.url, ssl_context=own)
+        pinned = recorder.run(server.url, ssl_context=own, fingerprint=fingerprint_of(certificate))
+        wrong = recorder.run(server.url, ssl_context=own, fingerprint="sha256:" + "00" * 32)
+
+        assert ("hello", "hello") == (unpinned.result, pinned.result)
+        assert isinstance(wrong.error, ssl.SSLCertVerificationError)
+    assert context.session_stats()["hits"] >= 1
+
+
+def test_13_4_fingerprint_of_a_session(authority: trustme.CA, ca_file: str, recorder: Any) -> None:
+    """Contract 13.3, 13.4: a session's fingerprint is its requests'; a connection without it serves none of them."""
+    certificate = authority.issue_cert("127.0.0.1")
+    with Server(tls=context_of(certificate)) as server, Session(ca_file=ca_file) as session:
+        server.respond("/", "hello")
+        assert "hello" == recorder.run(server.url, session=session).result
+        session.fingerprint = "sha256:" + "00" * 32
+        assert isinstance(recorder.run(server.url, session=session).error, ssl.SSLCertVerificationError)
+        right = recorder.run(server.url, session=session, fingerprint=fingerprint_of(certificate))
+
+        assert "hello" == right.result
+
+
+def test_13_4_a_class_that_cannot_check(listener: socket.socket, recorder: Any) -> None:
+    """Contract 13.4: where a foreign connection class makes the handshake, a fingerprint is an error, never ignored."""
+    foreign = type("Foreign", (UrlRequest,), {"get_connection_for_scheme": lambda *_: http.client.HTTPSConnection})
+    request = recorder.run(url_of(listener), cls=foreign, fingerprint="sha256:" + "00" * 32)
+
+    assert isinstance(request.error, ValueError)
+    assert "fingerprint" in str(request.error)
+    assert b"" == octets_sent_to(listener)
+
+
+def chain_with_an_intermediate(authority: trustme.CA) -> tuple[ssl.SSLContext, list[bytes]]:
+    """A server below an intermediate authority; the leaf and the intermediate as PEM."""
+    leaf = authority.create_child_ca().issue_cert("127.0.0.1")
+    return context_of(leaf), [pem.bytes() for pem in leaf.cert_chain_pems]
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["leaf", "intermediate"])
+def test_13_1_partial_chains(authority: trustme.CA, recorder: Any, tmp_path: Path, number: int) -> None:
+    """Contract 13.1: the server's own certificate, or an intermediate authority, is trusted when ca_file names it."""
+    context, pems = chain_with_an_intermediate(authority)
+    path = tmp_path / "named.pem"
+    path.write_bytes(pems[number])
+    with Server(tls=context) as server:
+        server.play(send(reply()))
+
+        assert "hello" == recorder.run(server.url, ca_file=path).result
+
+
+def test_13_1_a_named_leaf_is_for_its_host(authority: trustme.CA, recorder: Any, tmp_path: Path) -> None:
+    """Contract 13.1: a certificate that is trusted by name is still checked for the host."""
+    leaf = authority.issue_cert("other.test")
+    path = tmp_path / "leaf.pem"
+    leaf.cert_chain_pems[0].write_to_path(str(path))
+    with Server(tls=context_of(leaf)) as server:
+        request = recorder.run(server.url, ca_file=path)
+
+    assert isinstance(request.error, ssl.SSLCertVerificationError)
 
 
 @pytest.mark.parametrize("trusts", [True, None])
@@ -291,6 +550,23 @@ def test_13_1_folder_of_roots(
     tls_server.play(send(reply()))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
 
+    assert "hello" == recorder.run(tls_server.url).result
+
+
+def test_13_1_folders_of_roots(
+    monkeypatch: pytest.MonkeyPatch, tls_server: Server, recorder: Any, authority: trustme.CA, tmp_path: Path
+) -> None:
+    """Contract 13.1: SSL_CERT_DIR may list folders, of which some are missing; ca_file may be such a folder."""
+    empty, hashed = tmp_path / "empty", tmp_path / "hashed"
+    empty.mkdir()
+    hashed.mkdir()
+    authority.cert_pem.write_to_path(str(hashed / "authority.pem"))
+    subprocess.run([program("openssl"), "rehash", str(hashed)], check=True)
+    tls_server.respond("/", "hello")
+
+    assert "hello" == recorder.run(tls_server.url, ca_file=hashed).result
+    assert isinstance(recorder.run(tls_server.url, ca_file=empty).error, ssl.SSLCertVerificationError)
+    monkeypatch.setenv("SSL_CERT_DIR", os.pathsep.join(map(str, (tmp_path / "missing", empty, hashed))))
     assert "hello" == recorder.run(tls_server.url).result
 
 
@@ -446,22 +722,43 @@ def test_13_3_client_certificate_is_demanded(demanding: ssl.SSLContext, recorder
         assert isinstance(request.error, (ssl.SSLError, ConnectionError))
 
 
-def test_13_3_encrypted_key_is_refused(
-    authority: trustme.CA, listener: socket.socket, recorder: Any, ca_file: str, tmp_path: Path
-) -> None:
-    """Contract 13.3: a key with a password is an error, never a question on the terminal."""
+@pytest.fixture
+def encrypted(authority: trustme.CA, tmp_path: Path) -> Path:
+    """A client certificate and its key in one file; the key has the pass phrase "secret"."""
     certificate = authority.issue_cert("client@example.test")
     key, both = tmp_path / "key.pem", tmp_path / "both.pem"
     certificate.private_key_pem.write_to_path(str(key))
-    command = ["openssl", "pkcs8", "-topk8", "-in", str(key), "-passout", "pass:secret"]
-    done = subprocess.run(command, capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip("no openssl command")
-    both.write_bytes(done.stdout + certificate.cert_chain_pems[0].bytes())
-    request = recorder.run(url_of(listener), ca_file=ca_file, client_cert=str(both))
+    command = [program("openssl"), "pkcs8", "-topk8", "-in", str(key), "-passout", "pass:secret"]
+    both.write_bytes(
+        subprocess.run(command, capture_output=True, check=True).stdout + certificate.cert_chain_pems[0].bytes()
+    )
+    return both
 
-    assert isinstance(request.error, (ValueError, ssl.SSLError))
+
+@pytest.mark.parametrize("password", [None, "guess"])
+def test_13_3_encrypted_key_is_refused(
+    listener: socket.socket, recorder: Any, ca_file: str, encrypted: Path, password: str | None
+) -> None:
+    """Contract 13.3: a key without its pass phrase is an error, never a question on the terminal."""
+    client_cert = encrypted if password is None else (encrypted, encrypted, password)
+    request = recorder.run(url_of(listener), ca_file=ca_file, client_cert=client_cert)
+
+    assert isinstance(request.error, ValueError if password is None else ssl.SSLError)
+    assert "client_cert" in str(request.error)
     assert b"" == octets_sent_to(listener)
+
+
+@pytest.mark.parametrize("password", ["secret", b"secret"], ids=["str", "bytes"])
+@pytest.mark.parametrize("has_key_path", [True, False])
+def test_13_3_encrypted_key_with_its_pass_phrase(
+    demanding: ssl.SSLContext, recorder: Any, ca_file: str, encrypted: Path, password: str | bytes, has_key_path: bool
+) -> None:
+    """Contract 13.3: client_cert may be (certificate, key, password)."""
+    client_cert = (encrypted, encrypted if has_key_path else None, password)
+    with Server(tls=demanding) as server:
+        server.respond("/", "hello")
+
+        assert "hello" == recorder.run(server.url, ca_file=ca_file, client_cert=client_cert).result
 
 
 def test_13_3_ssl_context(tls_server: Server, recorder: Any, authority: trustme.CA) -> None:

@@ -53,6 +53,7 @@ def construct() -> None:
     UrlRequest("example.com", file_path=Path("file"), ca_file=Path("ca.pem"), verify=None)
     UrlRequest("example.com", client_cert="client.pem", ssl_context=ssl.create_default_context())
     UrlRequest("example.com", client_cert=("client.pem", "client.key"))
+    UrlRequest("example.com", client_cert=("client.pem", None, "pass phrase"), fingerprint="sha256:0")
     UrlRequest("example.com", proxy_host="proxy", proxy_port=3128, proxy_headers={"A": "b"}, user_agent="")
 
 
@@ -133,6 +134,7 @@ def share() -> None:
         keep(session.cookies)
     Session(cookies=CookieStore())
     Session(cookies={"a": "b"})
+    Session(ca_file="folder", fingerprint="sha256:0").close()
 
 
 def keep(store: CookieStore) -> None:

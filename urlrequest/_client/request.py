@@ -86,6 +86,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         deadline: float | None = None,
         client_cert: Any = None,
         ssl_context: Any = None,
+        fingerprint: str | None = None,
         hook: Hook | None = None,
         session: Shared | None = None,
         follow_redirects: bool | int | None = None,
@@ -121,8 +122,8 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
             decode: Parse a body of type application/json.
             debug: Log what happens on the logger `urlrequest`, at DEBUG.
             file_path: Put a complete 2xx body there instead of in `result`; the file appears at once and only then.
-            ca_file: Trust the certificates in this file only.
-            verify: False: check no certificate at all.
+            ca_file: Trust the certificates in this file, or in this folder of hashed ones, only.
+            verify: False: check no certificate at all, but for `fingerprint`.
             proxy_host: An HTTP proxy; its userinfo is sent to it.
             proxy_port: The proxy's port, 80 when None.
             proxy_headers: Headers for the proxy alone.
@@ -133,8 +134,10 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
             auth: (user, password), an object that has both as attributes, a callable that may change the headers, or an
                 object that answers challenges, such as `DigestAuth`.
             deadline: The longest time for the whole request, in seconds; None: no limit.
-            client_cert: The path of a certificate with its key, or the paths of both.
-            ssl_context: Use this instead of all other TLS options.
+            client_cert: The path of a certificate with its key, the paths of both, or these and the pass phrase of the
+                key.
+            ssl_context: Use this instead of all other TLS options but `fingerprint`.
+            fingerprint: The server's certificate must be the one with this fingerprint, "sha256:<hex>".
             hook: The event loop whose thread runs the callbacks; None: the installed or the detected one.
             session: The `Session` whose connections, cookies, limits and settings to use; None: those that all requests
                 without a session share.
@@ -169,8 +172,8 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         call = self._urlrequest_call = Call(self, session, hook, timeout, deadline)
         options = Options(  # by position, in the order of its fields: see there
             url, decode, ca_file, verify, chunk_size, req_body, req_headers, method, file_path, proxy_host, proxy_port,
-            proxy_headers, user_agent, cookies, auth, client_cert, ssl_context, follow_redirects, retries, trust_env,
-            params, json, files, progress_interval, max_size, resume, checksum, expect_type, proxy_auth,
+            proxy_headers, user_agent, cookies, auth, client_cert, ssl_context, fingerprint, follow_redirects, retries,
+            trust_env, params, json, files, progress_interval, max_size, resume, checksum, expect_type, proxy_auth,
         )  # fmt: skip
         call.submit(call.shared.complete(options).detached())
 

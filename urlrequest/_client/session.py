@@ -31,6 +31,7 @@ _SETTINGS = {  # options that a session sets for its requests, and the value of 
     "ca_file": None,
     "client_cert": None,
     "ssl_context": None,
+    "fingerprint": None,
     "proxy_host": None,
     "proxy_port": None,
     "proxy_headers": None,
@@ -53,7 +54,7 @@ class Session(Shared):
         base_url: What a request's URL is relative to.
         headers: Headers for every request.
         timeout, deadline, follow_redirects, retries, hook, user_agent, auth: As the parameters of `UrlRequest`.
-        ca_file, verify, client_cert, ssl_context: As the parameters of `UrlRequest`.
+        ca_file, verify, client_cert, ssl_context, fingerprint: As the parameters of `UrlRequest`.
         proxy_host, proxy_port, proxy_headers, proxy_auth, trust_env: As the parameters of `UrlRequest`.
         tcp_keepalive: As the parameter.
     """
@@ -70,6 +71,7 @@ class Session(Shared):
         client_cert: Any = None,
         *,
         ssl_context: Any = None,
+        fingerprint: str | None = None,
         proxy_host: str | None = None,
         proxy_port: int | None = None,
         proxy_headers: Any = None,
@@ -100,6 +102,7 @@ class Session(Shared):
         """
         self.base_url, self.headers, self.timeout, self.deadline = base_url, headers, timeout, deadline
         self.ca_file, self.verify, self.client_cert, self.ssl_context = ca_file, verify, client_cert, ssl_context
+        self.fingerprint = fingerprint
         self.proxy_host, self.proxy_port, self.proxy_headers = proxy_host, proxy_port, proxy_headers
         self.trust_env, self.follow_redirects, self.retries = trust_env, follow_redirects, retries
         self.hook, self.user_agent, self.auth, self.proxy_auth = hook, user_agent, auth, proxy_auth

@@ -21,8 +21,8 @@ class Options(
             "url", "decode", "ca_file", "verify", "chunk_size",
             # ... and these are the very objects that they are by default: see `is_plain`.
             "req_body", "req_headers", "method", "file_path", "proxy_host", "proxy_port", "proxy_headers",
-            "user_agent", "cookies", "auth", "client_cert", "ssl_context", "follow_redirects", "retries", "trust_env",
-            "params", "json", "files", "progress_interval", "max_size", "resume", "checksum",
+            "user_agent", "cookies", "auth", "client_cert", "ssl_context", "fingerprint", "follow_redirects", "retries",
+            "trust_env", "params", "json", "files", "progress_interval", "max_size", "resume", "checksum",
             "expect_type", "proxy_auth",
             "base_url", "session_headers", "session_cookies",  # these the session adds: see `Session.complete()`
         ],

@@ -267,13 +267,15 @@ def _tls_settings(options: Options, connection_class: type) -> TlsSettings:
     Reading certificates takes longer than all that comes until they are needed; so the module that every https request
     needs, and the one that most responses need, are imported meanwhile.
     """
-    settings = check_tls(options.ca_file, options.verify, options.client_cert, options.ssl_context)
+    settings = check_tls(options.ca_file, options.verify, options.client_cert, options.ssl_context, options.fingerprint)
     if issubclass(connection_class, HTTPSConnection):
         from urlrequest._net.tls_contexts import prefetch_context  # plain http needs none of it
 
         if prefetch_context(settings):
             import_module("urlrequest._net.tls_handshake")
             import_module("json")
+    elif settings.fingerprint is not None:
+        raise ValueError(f"fingerprint cannot be checked by {connection_class.__name__}, which is no HTTPSConnection")
     return settings
 
 
@@ -293,7 +295,7 @@ def _choose_proxy(options: Options, target: Target) -> Proxy | None:
     )
     if proxy is None or proxy.scheme != "https":
         return proxy
-    # The certificate of client_cert is for the origin, not for the proxy.
+    # The certificate of client_cert is for the origin, not for the proxy; the fingerprint is that of the origin's.
     return proxy.replace(tls=check_tls(options.ca_file, options.verify, None, options.ssl_context))
 
 

@@ -66,6 +66,7 @@ class HTTPConnection(http.client.HTTPConnection):
         self.sent_method = ""
         self._interim: InterimResponses | None = None  # to the present request, if it has a body
         self._send_error: OSError | None = None
+        self._speaks_http = False  # whether the peer has responded on this connection
         self._has_client_state = False  # whether http.client itself keeps the state of an exchange
 
     # Opening
@@ -96,9 +97,8 @@ class HTTPConnection(http.client.HTTPConnection):
         """Return the socket, or a TLS socket over it if the scheme needs TLS."""
         return sock
 
-    def _await_context(self) -> ssl.SSLContext | None:
-        """Return the TLS context, loaded, if the scheme needs TLS."""
-        return None
+    def _await_context(self) -> None:
+        """Wait until the TLS context is loaded, if the scheme needs TLS."""
 
     def connect(self) -> None:
         """Open the connection, through a proxy if one is set."""
@@ -140,11 +140,11 @@ class HTTPConnection(http.client.HTTPConnection):
 
     def _secure_proxy(self, sock: socket.socket, settings: TlsSettings) -> Any:
         """Make the TLS handshake with the proxy."""
-        from urlrequest._net.tls_contexts import context_for, warn_if_insecure  # plain http needs none of it
+        from urlrequest._net.tls_contexts import lazy_context, warn_if_insecure  # plain http needs none of it
         from urlrequest._net.tls_handshake import secure
 
         warn_if_insecure(settings, self.host)
-        return secure(sock, self.host, self.port, context_for(settings), self.scope)
+        return secure(sock, self.host, self.port, lazy_context(settings), self.scope)
 
     def _open_tunnel(self, sock: socket.socket, host: str, port: int, headers: Any, dialogue: Dialogue | None) -> bool:
         """Make the proxy connect to the origin; False: the proxy has asked for credentials, and closes."""
@@ -231,16 +231,30 @@ class HTTPConnection(http.client.HTTPConnection):
         began = monotonic()
         try:
             response = Response(self.sock, self.sent_method, self._interim)
-        except (OSError, http.client.HTTPException):
+        except (OSError, http.client.HTTPException) as error:
             if self._send_error is not None:
-                raise self._send_error from None
+                raise self._explain(self._send_error) from None
+            self._explain(error)
             raise
+        self._speaks_http = True
         self.scope.timings[Phase.FIRST_OCTET] = monotonic() - began
         if not self.is_intact and response.ends_with_connection:
             self.sock.end_sending()  # the server may read all of the request before it closes
         if self._has_client_state:
             self._reset_client_state()
         return response
+
+    def _explain(self, error: Exception) -> Exception:
+        """Return an error of the exchange, with a hint if it may mean that the server speaks TLS.
+
+        Most servers that do so close or reset a connection on which something else comes first.
+        """
+        is_tcp = type(self).open_socket is HTTPConnection.open_socket
+        if isinstance(error, ConnectionError) and is_tcp and not self._speaks_http and not self.has_received:
+            from urlrequest._net.tls_errors import add_text  # few exchanges fail
+
+            add_text(error, f"; if {self.peer} speaks TLS, the URL must begin with https://")
+        return error
 
     def putrequest(self, method: str, url: str, *arguments: Any, **options: Any) -> None:
         """Begin to send a request step by step, as with `http.client`."""
@@ -307,21 +321,28 @@ class HTTPSConnection(HTTPConnection):
         self._context = context
         self._session_key: Hashable | None = None  # of the TLS session, until it has been kept
 
-    def _await_context(self) -> ssl.SSLContext:
-        if self._context is not None:
-            return self._context
+    def _lazy_context(self) -> LazyContext:
         from urlrequest._net.tls_contexts import lazy_context  # plain http needs none of it
 
-        return (self.lazy_context or lazy_context(TlsSettings())).get()
+        if self._context is None:
+            return self.lazy_context or lazy_context(TlsSettings())
+        fingerprint = None if self.lazy_context is None else self.lazy_context.settings.fingerprint
+        return lazy_context(TlsSettings(ssl_context=self._context, fingerprint=fingerprint))
+
+    def _await_context(self) -> None:
+        self._lazy_context().get()
+
+    def _explain(self, error: Exception) -> Exception:
+        return error
 
     def secure_socket(self, sock: socket.socket) -> socket.socket:
         from urlrequest._net.tls_handshake import secure
         from urlrequest._net.tls_sessions import session_key
 
-        context = self._await_context()
+        lazy = self._lazy_context()
         host, port = (self.host, self.port) if self._tunnel is None else self._tunnel[:2]
-        secured: socket.socket = secure(sock, host, port, context, self.scope)
-        self._session_key = session_key(context, host, port)
+        secured: socket.socket = secure(sock, host, port, lazy, self.scope)
+        self._session_key = session_key(lazy.get(), host, port)
         return secured
 
     def getresponse(self) -> Response:  # type: ignore[override]  # as in the base class

@@ -10,6 +10,8 @@ Runs on the worker. Loaded by the first request that has such a connection.
 from __future__ import annotations
 
 import http.client
+import ssl
+from contextlib import suppress
 
 from urlrequest._http.fields import without
 from urlrequest._http.framing import body_framing
@@ -122,11 +124,27 @@ class ForeignResponse:
         return len(piece)
 
     def _read(self, size: int) -> bytes:
+        try:
+            return self._read_counted(size)
+        except BaseException:
+            # Of a connection that serves one request only the response holds the socket.
+            with suppress(Exception):
+                self.wrapped.close()
+            raise
+
+    def _read_counted(self, size: int) -> bytes:
         read = getattr(self.wrapped, "read1", self.wrapped.read)  # read1() returns what is there
         try:
             piece: bytes = read(size)
         except http.client.IncompleteRead as error:
             raise IncompleteContent(f"the body ended early: {error}") from error
+        except ssl.SSLError as error:
+            from urlrequest._net.tls_errors import is_cut  # few connections break
+
+            if not is_cut(error):
+                raise
+            received = f"after {self._received} bytes"
+            raise IncompleteContent(f"the body ended {received}; TLS ended without notice (close_notify)") from error
         self._received += len(piece)
         # http.client takes a cut connection for the end of the body (measured: read(n) raises nothing), so only the
         # count can tell.

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import http.client
 import re
+import ssl
 
 from urlrequest._http.framing import Framing, body_framing
 from urlrequest._http.response_head import END_OF_HEAD, MAX_HEAD_SIZE, ResponseHead, parse_head
@@ -63,6 +64,7 @@ PIECE_SIZE = 256 * 1024  # bytes read at a time
 DIRECT_SIZE = 64 * 1024  # bytes; at least so many of a chunk are received straight into their place
 
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
+_TLS_RECORD = re.compile(rb"[\x15\x16]\x03[\x00-\x04]")  # an alert or a message of a handshake
 _LINE = re.compile(rb"[^\r\n]*\r?\n")
 
 
@@ -88,6 +90,7 @@ class Response:
         framing = body_framing(self.head, method)
         self.expected = framing.length
         self._framing: Framing = framing
+        self._received = 0  # bytes of content of unknown length
         self._left = framing.length  # bytes of content that are still to be read; None: that is not known
         self.is_complete = framing.length == 0
 
@@ -163,12 +166,16 @@ class Response:
         searched = 0
         while (end := END_OF_HEAD.search(octets, searched)) is None:
             if not b"HTTP/1.".startswith(octets[:7]):
-                raise ProtocolError(f"{self._stream.peer} does not speak HTTP/1: it sent {octets[:30]!r}")
+                hint = "; it speaks TLS: the URL must begin with https://" if _TLS_RECORD.match(octets) else ""
+                raise ProtocolError(f"{self._stream.peer} does not speak HTTP/1: it sent {octets[:30]!r}{hint}")
             if len(octets) > limit:
                 raise ProtocolError(f"{self._stream.peer} sent a head of more than {MAX_HEAD_SIZE} bytes")
             searched = max(0, len(octets) - 3)
             more = self._stream.receive()
             if not more:
+                if self._stream.cut is not None:
+                    # A copy: the stream's own would hold this frame by its traceback, and so the stream.
+                    raise ssl.SSLEOFError(*self._stream.cut.args)
                 received = f"after {len(octets)} bytes"
                 raise ProtocolError(f"{self._stream.peer} closed the connection within the head, {received}")
             octets += more
@@ -230,6 +237,10 @@ class Response:
 
     def _count(self, received: int) -> None:
         if self._left is None:
+            self._received += received
+            if received == 0 and self._stream.cut is not None:
+                # Anyone on the way can cut a connection; only the peer can say close_notify (RFC 9112, section 9.8).
+                raise self._cut_off(f"{self._received} bytes of a body without a length")
             self.is_complete = received == 0  # the content ends with the stream (RFC 9112, section 6.3)
             return
         self._left -= received
@@ -238,7 +249,13 @@ class Response:
         self.is_complete = self._left == 0
 
     def _cut_off(self, progress: str) -> IncompleteContent:
-        return IncompleteContent(f"{self._stream.peer} closed the connection within the body, after {progress}")
+        cut = self._stream.cut
+        notice = "" if cut is None else "; TLS ended without notice (close_notify)"
+        error = IncompleteContent(
+            f"{self._stream.peer} closed the connection within the body, after {progress}{notice}"
+        )
+        error.__cause__ = cut
+        return error
 
     def _read_chunk_into(self, room: memoryview) -> int:
         if not self._chunk_left and not self._begin_chunk():

@@ -7,6 +7,8 @@ Invariants:
     STREAM-1  No byte that was received is lost: an error or the end of the stream that follows bytes is reported by
               the next call, after those bytes were returned.
     STREAM-2  A call returns as soon as there are bytes. It waits for more only without TLS, and for 1 ms at most.
+    STREAM-3  Over TLS the stream has ended as the peer says (close_notify) or was cut; then `cut` is set before b"" is
+              returned. It is the same on every Python and OpenSSL, whose errors for a cut differ.
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ class NetworkStream:
         peer: Host and port, for messages.
         has_received: Whether any byte has come since this was set to False, which the connection does for each request.
         has_acknowledged: The system was asked to acknowledge what has come, since this was set to False likewise.
+        cut: Why the stream ended, if it was cut: only TLS tells that from an end. None: it was not.
     """
 
     def __init__(self, sock: socket.socket, scope: CancelScope, peer: str) -> None:
@@ -52,6 +55,7 @@ class NetworkStream:
         self.peer = peer
         self._has_peer_finished = False
         self.has_received = self.has_acknowledged = False
+        self.cut: ssl.SSLEOFError | None = None
         self._socket = sock
         self._is_tls = hasattr(sock, "pending")  # such a socket may hold bytes that the system does not know of
         self._expects_silence = False  # a request has just been sent: the response cannot be here yet
@@ -117,6 +121,9 @@ class NetworkStream:
             octets = self._socket.recv(RECEIVE_SIZE)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return None
+        except OSError as error:
+            self._end(error)
+            octets = b""
         self.has_received = self.has_received or bool(octets)
         self._has_peer_finished = not octets  # it may still read; if not, the next send raises the error
         return octets
@@ -150,7 +157,7 @@ class NetworkStream:
         """Return the next bytes, as soon as there are any; b"" at the end of the stream.
 
         Raises:
-            OSError: The connection broke; over TLS also when it ended without notice (close_notify).
+            OSError: The connection broke; over TLS that is an end, see `cut`.
             RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.
         """
         if self._expects_silence:
@@ -161,7 +168,8 @@ class NetworkStream:
         else:
             self.scope.check()
         if self._late_error is not None:
-            self._raise_late_error()
+            self._end_late()
+            return b""
         while True:
             try:
                 octets = self._socket.recv(size)
@@ -169,6 +177,9 @@ class NetworkStream:
                 self._wait_for_rest()
             except ssl.SSLWantWriteError:
                 self._wait(WRITE, "receiving from")
+            except OSError as error:
+                self._end(error)
+                return b""
             else:
                 if octets:  # the end of the stream is no byte
                     self.has_received = True
@@ -182,7 +193,8 @@ class NetworkStream:
         """
         self.scope.check()
         if self._late_error is not None:
-            self._raise_late_error()
+            self._end_late()
+            return 0
         while True:
             try:
                 received = self._socket.recv_into(room)
@@ -191,6 +203,9 @@ class NetworkStream:
                 self._wait_for_rest()
             except ssl.SSLWantWriteError:
                 self._wait(WRITE, "receiving from")
+            except OSError as error:
+                self._end(error)
+                return 0
         if received:
             received = self._gather(room, received)
         self._returned_at = monotonic()
@@ -247,11 +262,21 @@ class NetworkStream:
         with suppress(OSError):  # Windows has no such option, and other systems refuse it once the peer has gone
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, octets)
 
-    def _raise_late_error(self) -> None:
-        """Raise the error that came after bytes which were returned first: most systems report it only once."""
+    def _end_late(self) -> None:
+        """As `_end()`, of the error that came after bytes which were returned first: most systems report it once."""
         error, self._late_error = self._late_error, None
         assert error is not None, "the caller has looked"
-        raise error
+        self._end(error)
+
+    def _end(self, error: OSError) -> None:
+        """Note that TLS was cut, if that is what an error from receiving means; else raise it (STREAM-3)."""
+        if not self._is_tls:
+            raise error
+        from .tls_errors import cut_error, is_cut, receive_error  # few connections break
+
+        if not is_cut(error):
+            raise receive_error(error, self.peer)
+        self.cut = cut_error(error, f"the TLS connection to {self.peer}")
 
     def _wait(self, wanted: int, what: str) -> int:
         descriptor = self._socket.fileno()
@@ -278,6 +303,9 @@ class NetworkStream:
                 wanted = READ
             except ssl.SSLWantWriteError:
                 wanted = WRITE
+            except OSError as error:
+                self._end(error)
+                return b""
             else:
                 self.has_received = self.has_received or bool(octets)
                 return octets

@@ -11,8 +11,10 @@ same context wait for the one that began. Only workers and the loading threads t
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
+import sys
 import threading
 import warnings
 from contextlib import contextmanager, suppress
@@ -22,19 +24,24 @@ from urlrequest.errors import InsecureRequestWarning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Callable, Hashable, Iterator
 
-    from .tls_settings import TlsSettings
+    from .tls_settings import ClientCert, TlsSettings
 
 __all__ = [
+    "OP_IGNORE_UNEXPECTED_EOF",
     "LazyContext",
     "context_for",
+    "described_trust",
     "join_loaders",
     "lazy_context",
     "prefetch_context",
     "reset_after_fork",
     "warn_if_insecure",
 ]
+
+# Takes a connection that is cut for one that has ended. Not there where Python's OpenSSL always reports a cut.
+OP_IGNORE_UNEXPECTED_EOF: int = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
 
 MAX_CONTEXTS = 32  # contexts; a program that makes a new certificate file for each request must not fill the memory
 
@@ -48,6 +55,7 @@ class LazyContext:
 
     Attributes:
         key: What the context is made from. Equal keys have equal contexts.
+        settings: The options that it is for.
         context: The context once it has been loaded, else None.
         thread: The thread that loads it ahead, or has done so; None: there is none.
     """
@@ -55,7 +63,7 @@ class LazyContext:
     def __init__(self, key: Hashable, settings: TlsSettings) -> None:
         self.key = key
         self.context = settings.ssl_context
-        self._settings = settings
+        self.settings = settings
         self._loading = threading.Lock()
         self.thread: threading.Thread | None = None
 
@@ -86,7 +94,7 @@ class LazyContext:
         """
         with self._loading:
             if self.context is None:
-                self.context = _load_context(self._settings)
+                self.context = _load_context(self.settings)
             return self.context
 
 
@@ -94,12 +102,12 @@ def lazy_context(settings: TlsSettings) -> LazyContext:
     """Return the one LazyContext of these settings, or a new one after a certificate file has changed.
 
     Raises:
-        OSError: A certificate file is missing.
+        OSError: A certificate file is missing; the message names the option or the variable.
     """
     if settings.ssl_context is not None:
         return LazyContext(settings, settings)
-    files = (*_root_files(settings), *_as_tuple(settings.client_cert))
-    key = (settings, files, tuple([os.stat(file).st_mtime_ns if file else 0 for file in files]))
+    files = _files(settings)
+    key = (settings, *files, *[_modified(*file) for file in files])
     known = _contexts.get(key)
     if known is None:
         for oldest in list(_contexts)[: 1 - MAX_CONTEXTS]:
@@ -152,76 +160,168 @@ def reset_after_fork() -> None:
     _prefetched.clear()
 
 
-def _root_files(settings: TlsSettings) -> tuple[str | None, ...]:
-    """The files and folders whose times tell whether the trusted certificates have changed."""
-    if not settings.verify:
-        return ()
-    return _environment() if settings.ca_file is None else (settings.ca_file,)
+def _files(settings: TlsSettings) -> list[tuple[str, str]]:
+    """The files and folders that a context is made from, each behind the option or the variable that names it."""
+    files = []
+    if settings.verify and settings.ca_file is not None:
+        files.append(("ca_file", settings.ca_file))
+    elif settings.verify:
+        file, folders = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+        if file:
+            files.append(("SSL_CERT_FILE", file))
+        if folders:
+            files += [("SSL_CERT_DIR", folder) for folder in folders.split(os.pathsep) if folder]
+    if settings.client_cert is not None:
+        certificate, key, _ = _client_cert(settings.client_cert)
+        files += [("client_cert", certificate), ("client_cert", key or certificate)]
+    return files
 
 
-def _as_tuple(client_cert: str | tuple[str, ...] | None) -> tuple[str, ...]:
-    if client_cert is None:
-        return ()
-    return (client_cert,) if isinstance(client_cert, str) else client_cert
+def _client_cert(client_cert: ClientCert) -> tuple[str, str | None, bytes | None]:
+    """The paths of certificate and key, and the pass phrase of the key; None where there is none."""
+    if isinstance(client_cert, str):
+        return client_cert, None, None
+    if len(client_cert) == 2:
+        return *client_cert, None
+    return client_cert
 
 
-def _environment() -> tuple[str | None, str | None]:
-    return os.environ.get("SSL_CERT_FILE") or None, os.environ.get("SSL_CERT_DIR") or None
+def _modified(name: str, path: str) -> int | None:
+    """When a file or folder has changed last; None for a folder of SSL_CERT_DIR that is not there.
+
+    Raises:
+        OSError: It cannot be looked at.
+    """
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError as error:
+        if name == "SSL_CERT_DIR":
+            return None  # the variable is a list for many programs, and OpenSSL skips such a folder, too
+        from .tls_errors import unreadable  # as in _naming()
+
+        raise unreadable(name, path, error) from None
 
 
 def _load_context(settings: TlsSettings) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.sslsocket_class = _StrictSocket
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
+    # Debian 12's Python 3.11.2 sets this, and takes a connection that is cut for one that has ended (contract 11.3).
+    context.options &= ~OP_IGNORE_UNEXPECTED_EOF
+    # A server may ask for the client's certificate once it knows the path (RFC 8446, section 4.6.2), as Apache does.
+    context.post_handshake_auth = True
     # A certificate names its hosts in subjectAltName; the common name no longer counts (RFC 9110, section 4.3.4).
     context.hostname_checks_common_name = False
     # Python 3.13 refuses private authorities without key identifiers; all versions shall judge alike (contract 13.1).
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    # Whoever is named is trusted: an intermediate authority, or the server's own certificate (contract 13.1).
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if settings.verify:
-        _load_roots(context, settings.ca_file)
+        _load_roots(context, settings)
     else:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if settings.client_cert is not None:
-        certificate, *key = _as_tuple(settings.client_cert)
-        with _naming("client_cert", certificate):
-            context.load_cert_chain(certificate, key[0] if key else None, password=_refuse_password)
+        _load_client_cert(context, settings.client_cert)
+    _log_keys(context)
     return context
 
 
-def _load_roots(context: ssl.SSLContext, ca_file: str | None) -> None:
-    """Trust `ca_file` alone; else what the environment names, alone; else the platform's store and certifi's."""
-    if ca_file is not None:
-        with _naming("ca_file", ca_file):
-            context.load_verify_locations(cafile=ca_file)
-        return
-    file, folder = _environment()
-    if file or folder:
-        context.load_verify_locations(cafile=file, capath=folder)
-        return
-    context.load_default_certs()
-    import certifi  # only https without a ca_file needs it
+class _StrictSocket(ssl.SSLSocket):
+    """An SSLSocket that reports a cut connection, also when http.client makes it, which asks for the opposite."""
 
-    context.load_verify_locations(cafile=certifi.where())
+    @property
+    def suppress_ragged_eofs(self) -> bool:
+        return False
+
+    @suppress_ragged_eofs.setter
+    def suppress_ragged_eofs(self, _: bool) -> None:
+        """Ignore what the constructor was told."""
+
+
+def _load_roots(context: ssl.SSLContext, settings: TlsSettings) -> None:
+    """Trust `ca_file` alone; else what the environment names, alone; else the platform's store and certifi's."""
+    named = [file for file in _files(settings) if file[0] != "client_cert"]
+    if not named:
+        context.load_default_certs()
+        import certifi  # only https without a ca_file needs it
+
+        context.load_verify_locations(cafile=certifi.where())
+        return
+    has_loaded = False
+    for name, path in named:
+        if name == "SSL_CERT_DIR" and not os.path.isdir(path):
+            continue
+        with _naming(name, path):
+            if name == "SSL_CERT_DIR" or (name == "ca_file" and os.path.isdir(path)):
+                context.load_verify_locations(capath=path)
+            else:
+                context.load_verify_locations(cafile=path)
+        has_loaded = True
+    if not has_loaded:
+        folders = os.environ.get("SSL_CERT_DIR")
+        raise FileNotFoundError(errno.ENOENT, "SSL_CERT_DIR names no folder that is there", folders)
+
+
+def _load_client_cert(context: ssl.SSLContext, client_cert: ClientCert) -> None:
+    certificate, key, password = _client_cert(client_cert)
+    is_asked = False
+
+    def pass_phrase() -> bytes:
+        nonlocal is_asked
+        is_asked = True
+        if password is None:
+            # Without this, OpenSSL would ask on the terminal, and the worker would wait for ever.
+            raise ValueError("the key of client_cert is encrypted; pass (certificate, key, password)")
+        return password
+
+    with _naming("client_cert", certificate, key or certificate, was_asked=lambda: is_asked):
+        context.load_cert_chain(certificate, key, password=pass_phrase)
+
+
+def _log_keys(context: ssl.SSLContext) -> None:
+    """Let the connections be read by Wireshark and its like, where SSLKEYLOGFILE asks for it, as Python's own do."""
+    path = os.environ.get("SSLKEYLOGFILE")
+    if path and not sys.flags.ignore_environment:
+        with _naming("SSLKEYLOGFILE", path):
+            context.keylog_filename = path
 
 
 @contextmanager
-def _naming(option: str, path: str) -> Iterator[None]:
-    """Put the option and the path into OpenSSL's error about a file, which names neither (contract 16.3)."""
+def _naming(name: str, *paths: str, was_asked: Callable[[], bool] = bool) -> Iterator[None]:
+    """Put the option or variable and the paths into an error about files, which may name neither (contract 16.3).
+
+    Args:
+        was_asked: Whether OpenSSL has asked for a pass phrase: then an error means that it was a wrong one.
+    """
     try:
         yield
     except ssl.SSLError as error:
-        raise ssl.SSLError(error.errno, f"{option} {path} cannot be used: {error.strerror}") from error
+        from .tls_errors import unusable  # few programs have such an error
+
+        raise unusable(name, paths, error, is_pass_phrase_wrong=was_asked()) from None
+    except OSError as error:
+        from .tls_errors import unreadable
+
+        raise unreadable(name, ", ".join(paths), error) from None
 
 
-def _refuse_password() -> str:
-    # Without this, OpenSSL would ask for the password on the terminal, and the worker would wait for ever.
-    raise ValueError("the key of client_cert is encrypted; pass an ssl_context that has loaded it")
+def described_trust(settings: TlsSettings) -> str:
+    """What the certificates of servers are checked against, for messages."""
+    if settings.ssl_context is not None:
+        return "the certificates in ssl_context"
+    named = [f"{name} {path}" for name, path in _files(settings) if name != "client_cert"]
+    if named:
+        return f"only the certificates in {', '.join(named)}"
+    return "the certificates of the platform and of certifi; ca_file names others"
 
 
 def warn_if_insecure(settings: TlsSettings, host: str) -> None:
-    """Warn, once per host, that its certificate is not checked (contract 13.2)."""
-    if settings.verify or settings.ssl_context is not None or host in _warned_hosts:
+    """Warn, once per host, that its certificate is not checked (contract 13.2); by its fingerprint it is."""
+    if settings.verify or settings.ssl_context is not None or settings.fingerprint is not None:
+        return
+    if host in _warned_hosts:
         return
     _warned_hosts.add(host)
     warnings.warn(f"verify=False: the certificate of {host} is not checked", InsecureRequestWarning, stacklevel=2)

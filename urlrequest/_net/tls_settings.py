@@ -10,21 +10,32 @@ import os
 import ssl
 from functools import lru_cache
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    # A path; the paths of certificate and key; or these (None: the key is with the certificate) and a pass phrase.
+    ClientCert = str | tuple[str, str] | tuple[str, str | None, bytes]
+
 __all__ = ["TlsSettings", "check_tls"]
 
 MAX_SETTINGS = 32  # values; a program that passes a new file with each request must not fill the memory
+SHA256_SIZE = 64  # hexadecimal digits
 
 
 class TlsSettings:
-    """The TLS options of a request (contract 13). Connections with different settings are never shared."""
+    """The TLS options of a request (contract 13). Connections with different settings are never shared.
 
-    __slots__ = ("_all", "ca_file", "client_cert", "ssl_context", "verify")
+    Attributes:
+        fingerprint: The SHA-256 of the server's certificate as lower-case hexadecimal digits, or None.
+    """
+
+    __slots__ = ("_all", "ca_file", "client_cert", "fingerprint", "ssl_context", "verify")
 
     def __init__(
         self,
         ca_file: str | None = None,
-        client_cert: str | tuple[str, ...] | None = None,
+        client_cert: ClientCert | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        fingerprint: str | None = None,
         *,
         verify: bool = True,
     ) -> None:
@@ -32,7 +43,8 @@ class TlsSettings:
         self.verify = verify
         self.client_cert = client_cert
         self.ssl_context = ssl_context
-        self._all = (ca_file, verify, client_cert, ssl_context)
+        self.fingerprint = fingerprint
+        self._all = (ca_file, verify, client_cert, ssl_context, fingerprint)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, TlsSettings) and self._all == other._all
@@ -46,32 +58,61 @@ class TlsSettings:
 _known_settings = lru_cache(maxsize=MAX_SETTINGS)(TlsSettings)
 
 
-def check_tls(ca_file: object, verify: object, client_cert: object, ssl_context: object) -> TlsSettings:
+def check_tls(
+    ca_file: object, verify: object, client_cert: object, ssl_context: object, fingerprint: object = None
+) -> TlsSettings:
     """Return the settings that the user's options mean.
 
     Raises:
-        TypeError: An option has the wrong type; the message names it.
+        TypeError: An option has the wrong type; the message names it. ValueError: `fingerprint` is none.
     """
     if ca_file is not None:
         ca_file = _check_path("ca_file", ca_file)
     if client_cert is not None:
         client_cert = _check_client_cert(client_cert)
+    if fingerprint is not None:
+        fingerprint = _check_fingerprint(fingerprint)
     if ssl_context is not None and not isinstance(ssl_context, ssl.SSLContext):
         raise TypeError(f"ssl_context is {type(ssl_context).__name__}; an ssl.SSLContext is needed")
-    has_checks = verify is None or bool(verify)
+    if verify is None:
+        verify = True
+    elif verify is not True and verify is not False:
+        # What is merely true or false is refused: requests takes a path here, and "" would turn all checks off.
+        raise TypeError(f"verify is {type(verify).__name__}; True or False is needed (ca_file is for a path)")
     if ssl_context is not None:
         # Not from the cache, which would keep the user's context alive.
-        return TlsSettings(ca_file, client_cert, ssl_context, verify=has_checks)
-    return _known_settings(ca_file, client_cert, verify=has_checks)
+        return TlsSettings(ca_file, client_cert, ssl_context, fingerprint, verify=verify)
+    return _known_settings(ca_file, client_cert, None, fingerprint, verify=verify)
 
 
-def _check_client_cert(client_cert: object) -> str | tuple[str, ...]:
-    """One path, or those of the certificate and of its key."""
+def _check_client_cert(client_cert: object) -> ClientCert:
+    """One path; those of the certificate and of its key; or these and the pass phrase of the key."""
     if not isinstance(client_cert, tuple | list):
         return _check_path("client_cert", client_cert)
-    if len(client_cert) != 2:
-        raise TypeError(f"client_cert has {len(client_cert)} items; a path or (certificate, key) is needed")
-    return tuple(_check_path("client_cert", part) for part in client_cert)
+    if len(client_cert) not in {2, 3}:
+        raise TypeError(
+            f"client_cert has {len(client_cert)} items; a path, (certificate, key) or (certificate, key, password) "
+            "is needed"
+        )
+    certificate = _check_path("client_cert", client_cert[0])
+    if len(client_cert) == 2:
+        return certificate, _check_path("client_cert", client_cert[1])
+    _, key, password = client_cert
+    if not isinstance(password, str | bytes):
+        raise TypeError(f"the password of client_cert is {type(password).__name__}; str or bytes is needed")
+    key = None if key is None else _check_path("client_cert", key)
+    return certificate, key, password.encode() if isinstance(password, str) else password
+
+
+def _check_fingerprint(fingerprint: object) -> str:
+    """The hexadecimal digits alone, in lower case; openssl prints them in upper case with colons between."""
+    if not isinstance(fingerprint, str):
+        raise TypeError(f'fingerprint is {type(fingerprint).__name__}; text such as "sha256:9f86d0..." is needed')
+    name, _, text = fingerprint.strip().partition(":")
+    digits = text.replace(":", "").strip().lower()
+    if name.lower() != "sha256" or len(digits) != SHA256_SIZE or set(digits) - set("0123456789abcdef"):
+        raise ValueError(f'fingerprint is {fingerprint[:80]!r}; "sha256:" and {SHA256_SIZE} hex digits are needed')
+    return digits
 
 
 def _check_path(name: str, value: object) -> str:

@@ -18,6 +18,7 @@ class Stream:
     """Stands for a NetworkStream: gives pieces one by one, then the end."""
 
     peer = "peer:80"
+    cut = None
 
     def __init__(self, *pieces: bytes) -> None:
         self.pieces = list(filter(None, pieces))

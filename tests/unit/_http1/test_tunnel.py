@@ -14,6 +14,7 @@ class Stream:
     """Stands for a NetworkStream to a proxy."""
 
     peer = "proxy:8080"
+    cut = None
 
     def __init__(self, *pieces: bytes) -> None:
         self.pieces = list(pieces)

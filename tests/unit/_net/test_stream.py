@@ -222,11 +222,79 @@ def test_an_error_comes_after_what_was_gathered(
     open_stream: Callable[..., NetworkStream], read: Callable[[NetworkStream], bytes]
 ) -> None:
     """Octets that came before a reset are not lost, and the reset is not either, however the next are read."""
-    stream = open_stream(b"ab", ConnectionResetError("reset"), b"cd", BlockingIOError())
+    stream = open_stream(b"ab", ConnectionResetError("reset"), b"cd", BlockingIOError(), is_tls=False)
     assert b"ab" == receive(stream)
     with pytest.raises(ConnectionResetError, match="reset"):
         read(stream)
-    assert b"cd" == receive(stream)  # it is reported once
+    assert b"cd" == receive(stream, 2)  # it is reported once
+
+
+def plain_error() -> ssl.SSLError:
+    """What Python 3.11.2 raises when TLS is cut."""
+    error = ssl.SSLError(1, "[SSL: UNEXPECTED_EOF_WHILE_READING] unexpected eof while reading")
+    error.reason = "UNEXPECTED_EOF_WHILE_READING"
+    return error
+
+
+CUTS = {
+    "3.11.7": ssl.SSLEOFError(8, "EOF occurred"),
+    "3.11.2": plain_error(),
+    "3.13": ConnectionResetError(104, "reset"),
+}
+READS: dict[str, Callable[[NetworkStream], bytes | None]] = {
+    "into": receive,
+    "new": NetworkStream.receive,
+    "until": lambda stream: stream.receive_until(0.0),
+    "meanwhile": NetworkStream._receive_meanwhile,
+}
+
+
+@pytest.mark.parametrize("error", CUTS.values(), ids=CUTS)
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+def test_11_3_a_cut_of_tls(
+    open_stream: Callable[..., NetworkStream], read: Callable[[NetworkStream], bytes | None], error: OSError
+) -> None:
+    """STREAM-3: whatever error an interpreter has for a cut, the stream ends, and says by one type that it was cut."""
+    stream = open_stream(error)
+
+    assert stream.cut is None
+    assert b"" == read(stream)
+    assert ssl.SSLEOFError is type(stream.cut)
+    assert "the TLS connection to host:80 ended without notice (close_notify)" in str(stream.cut)
+
+
+@pytest.mark.parametrize("error", CUTS.values(), ids=CUTS)
+@pytest.mark.parametrize("read", [receive, NetworkStream.receive], ids=["into", "new"])
+def test_11_3_a_cut_of_tls_after_bytes(
+    open_stream: Callable[..., NetworkStream], read: Callable[[NetworkStream], bytes], error: OSError
+) -> None:
+    """STREAM-1, STREAM-3: bytes that came before a cut are not lost, and the cut is not either."""
+    stream = open_stream(b"ab", error)
+
+    assert b"ab" == receive(stream)
+    assert stream.cut is None
+    assert b"" == read(stream)
+    assert stream.cut is not None
+
+
+def test_11_3_an_end_of_tls_is_no_cut(open_stream: Callable[..., NetworkStream]) -> None:
+    """STREAM-3: after close_notify nothing was cut."""
+    stream = open_stream(b"")
+
+    assert b"" == receive(stream)
+    assert stream.cut is None
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+def test_16_3_other_errors_of_tls_name_the_peer(
+    open_stream: Callable[..., NetworkStream], read: Callable[[NetworkStream], bytes | None]
+) -> None:
+    """Contract 16.1, 16.3: what is no cut stays the error that it is, and says from whom."""
+    error = ssl.SSLError(1, "[SSL: SSLV3_ALERT_BAD_RECORD_MAC] bad record mac")
+    with pytest.raises(ssl.SSLError, match=r"receiving from host:80: \[SSL: SSLV3_ALERT_BAD_RECORD_MAC\]") as caught:
+        read(open_stream(error))
+
+    assert error is caught.value
 
 
 def test_a_late_error_holds_no_room(open_stream: Callable[..., NetworkStream]) -> None:

@@ -12,10 +12,14 @@ from typing import Any
 import certifi
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 from urlrequest._net import tls_contexts
 from urlrequest._net.tls_contexts import (
     context_for,
+    described_trust,
     join_loaders,
     lazy_context,
     prefetch_context,
@@ -24,6 +28,8 @@ from urlrequest._net.tls_contexts import (
 )
 from urlrequest._net.tls_settings import TlsSettings, check_tls
 from urlrequest.errors import InsecureRequestWarning
+
+IGNORE = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0x80)
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +85,20 @@ def test_13_1_contexts_check_everything() -> None:
     assert context.check_hostname
     assert not context.hostname_checks_common_name
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+    assert context.verify_flags & ssl.VERIFY_X509_PARTIAL_CHAIN
+    assert context.post_handshake_auth
+
+
+@pytest.mark.parametrize("settings", [TlsSettings(), TlsSettings(verify=False)], ids=count())
+def test_11_3_contexts_hide_no_cut(monkeypatch: pytest.MonkeyPatch, settings: TlsSettings) -> None:
+    """Contract 11.3: the option that hides a cut, which Debian 12's Python sets in every context, is cleared."""
+    monkeypatch.setattr(ssl.SSLContext, "set_alpn_protocols", lambda context, _: add_option(context))
+
+    assert not context_for(settings).options & IGNORE
+
+
+def add_option(context: ssl.SSLContext) -> None:
+    context.options |= IGNORE
 
 
 @pytest.mark.parametrize("ca_file", [None, "given"])
@@ -116,7 +136,49 @@ def test_13_1_environment_alone(
         monkeypatch.setenv(name, values[name])
     context_for(TlsSettings())
 
-    assert [tuple(values[name] if name in names else None for name in values)] == calls
+    told = {"SSL_CERT_FILE": (ca_file, None), "SSL_CERT_DIR": (None, str(tmp_path))}
+    assert [told[name] for name in names] == calls
+
+
+def test_13_1_a_list_of_folders(calls: list[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Contract 13.1: SSL_CERT_DIR is a list; folders that are not there are skipped, and seen once they are."""
+    first, second, missing = tmp_path / "first", tmp_path / "second", tmp_path / "missing"
+    for folder in (first, second):
+        folder.mkdir()
+    monkeypatch.setenv("SSL_CERT_DIR", os.pathsep.join(map(str, (first, missing, "", second))))
+    before = context_for(TlsSettings())
+
+    assert [(None, str(first)), (None, str(second))] == calls
+    missing.mkdir()
+    assert before is not context_for(TlsSettings())
+
+
+def test_13_1_no_folder_at_all(monkeypatch: pytest.MonkeyPatch, ca_file: str, tmp_path: Path) -> None:
+    """Contract 13.1, 16.3: where no folder of SSL_CERT_DIR is there, nothing would be trusted: that is an error."""
+    monkeypatch.setenv("SSL_CERT_DIR", os.pathsep.join((str(tmp_path / "one"), str(tmp_path / "two"))))
+    with pytest.raises(FileNotFoundError, match=r"SSL_CERT_DIR names no folder that is there: .*one"):
+        context_for(TlsSettings())
+    monkeypatch.setenv("SSL_CERT_FILE", ca_file)
+
+    assert context_for(TlsSettings())
+
+
+def test_13_1_ca_file_may_be_a_folder(calls: list[Any], tmp_path: Path) -> None:
+    """Contract 13.1: a folder whose files are named by the hash of their subjects serves as ca_file."""
+    context_for(TlsSettings(str(tmp_path)))
+
+    assert [(None, str(tmp_path))] == calls
+
+
+def test_13_1_keys_are_logged_where_the_environment_asks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Contract 13.1: SSLKEYLOGFILE works as with the contexts that Python makes; an error names it."""
+    log = tmp_path / "keys.log"
+    monkeypatch.setenv("SSLKEYLOGFILE", str(log))
+
+    assert str(log) == context_for(TlsSettings(verify=False)).keylog_filename
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "missing" / "keys.log"))
+    with pytest.raises(FileNotFoundError, match=r"SSLKEYLOGFILE cannot be opened.*missing"):
+        context_for(TlsSettings())
 
 
 def test_13_1_an_empty_variable_is_none(calls: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,9 +283,9 @@ def test_16_1_files_that_cannot_be_used(settings: TlsSettings, error: type[Excep
     assert [] == [lazy for lazy in tls_contexts._contexts.values() if lazy.context is not None]
 
 
-def test_13_3_an_encrypted_key_asks_nobody(client_cert: tuple[str, str]) -> None:
-    """Contract 13.3: an encrypted key is an error, no question on the terminal."""
-    serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
+@pytest.fixture
+def encrypted(client_cert: tuple[str, str]) -> tuple[str, str]:
+    """A certificate and its key, which has the pass phrase "secret"."""
     key = serialization.load_pem_private_key(Path(client_cert[1]).read_bytes(), None)
     Path(client_cert[1]).write_bytes(
         key.private_bytes(
@@ -232,8 +294,98 @@ def test_13_3_an_encrypted_key_asks_nobody(client_cert: tuple[str, str]) -> None
             serialization.BestAvailableEncryption(b"secret"),
         )
     )
-    with pytest.raises(ValueError, match="key of client_cert is encrypted"):
-        context_for(TlsSettings(client_cert=client_cert))
+    return client_cert
+
+
+def test_13_3_an_encrypted_key_asks_nobody(encrypted: tuple[str, str]) -> None:
+    """Contract 13.3: an encrypted key without a pass phrase is an error, no question on the terminal."""
+    with pytest.raises(ValueError, match=r"key of client_cert is encrypted; pass \(certificate, key, password\)"):
+        context_for(TlsSettings(client_cert=encrypted))
+
+
+def test_13_3_a_pass_phrase(encrypted: tuple[str, str], tmp_path: Path) -> None:
+    """Contract 13.3: with its pass phrase an encrypted key is read, from a file of its own or with the certificate."""
+    both = tmp_path / "both.pem"
+    both.write_bytes(b"".join(Path(path).read_bytes() for path in encrypted))
+
+    assert context_for(TlsSettings(client_cert=(*encrypted, b"secret")))
+    assert context_for(TlsSettings(client_cert=(str(both), None, b"secret")))
+
+
+def test_16_3_a_wrong_pass_phrase(encrypted: tuple[str, str]) -> None:
+    """Contract 16.3: OpenSSL says "PEM lib" only; the error says what is wrong, names the files, and no pass phrase."""
+    with pytest.raises(ssl.SSLError, match=r"client_cert .*client\.key cannot be used: the password") as caught:
+        context_for(TlsSettings(client_cert=(*encrypted, b"guess")))
+
+    assert "guess" not in str(caught.value)
+
+
+def test_13_3_pkcs_12(client_cert: tuple[str, str], tmp_path: Path) -> None:
+    """Contract 13.3, 16.3: Python cannot read a PKCS#12 file; the error says so, and how to convert it."""
+    path = tmp_path / "client.p12"
+    key = serialization.load_pem_private_key(Path(client_cert[1]).read_bytes(), None)
+    certificate = x509.load_pem_x509_certificate(Path(client_cert[0]).read_bytes())
+    encryption = serialization.BestAvailableEncryption(b"secret")
+    path.write_bytes(pkcs12.serialize_key_and_certificates(b"me", key, certificate, None, encryption))  # type: ignore[arg-type]  # a key of RSA or EC
+    for given in (str(path), (str(path), str(path), b"secret")):
+        with pytest.raises(ssl.SSLError, match=rf"PKCS#12.*openssl pkcs12 -in {path} -out client.pem"):
+            context_for(TlsSettings(client_cert=given))
+
+
+FAULTY = [
+    (b"", "is empty"),
+    (b"hello", "holds no PEM text"),
+    (b"0\x82\x01\x00der", "is in DER form, not PEM; `openssl x509 -inform der"),
+]
+
+
+@pytest.mark.parametrize("option", ["ca_file", "client_cert"])
+@pytest.mark.parametrize(("content", "says"), FAULTY, ids=count())
+def test_16_3_what_is_wrong_with_a_file(tmp_path: Path, option: str, content: bytes, says: str) -> None:
+    """Contract 16.3: the error of a certificate file names the option and the file, and says what is wrong with it."""
+    path = tmp_path / "bad.pem"
+    path.write_bytes(content)
+    with pytest.raises(ssl.SSLError, match=f"^{option} {path} cannot be used: {path} {says}"):
+        context_for(check_tls(**{"ca_file": None, "client_cert": None, option: path}, verify=None, ssl_context=None))
+
+
+def test_16_3_a_certificate_without_its_key(client_cert: tuple[str, str]) -> None:
+    """Contract 16.3: a client certificate without a key says that one is missing."""
+    with pytest.raises(ssl.SSLError, match=r"there is no private key in it; client_cert=\(certificate, key\)"):
+        context_for(TlsSettings(client_cert=client_cert[0]))
+
+
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "ca_file", "client_cert"])
+def test_16_3_a_missing_file_and_who_names_it(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Contract 16.1, 16.3: a file that is not there is FileNotFoundError; the message says who names it."""
+    if name == "SSL_CERT_FILE":
+        monkeypatch.setenv(name, "/nowhere.pem")
+    options = {} if name == "SSL_CERT_FILE" else {name: "/nowhere.pem"}
+    with pytest.raises(FileNotFoundError, match=f"{name} cannot be opened: .*: '/nowhere.pem'") as caught:
+        context_for(TlsSettings(**options))  # type: ignore[arg-type]  # a path
+
+    assert "/nowhere.pem" == caught.value.filename
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (TlsSettings(), "the certificates of the platform and of certifi; ca_file names others"),
+        (TlsSettings("ca.pem", "me.pem"), "only the certificates in ca_file ca.pem"),
+        (TlsSettings(ssl_context=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)), "the certificates in ssl_context"),
+    ],
+    ids=count(),
+)
+def test_16_3_what_is_trusted(settings: TlsSettings, says: str) -> None:
+    """Contract 16.3: messages say what a certificate was checked against."""
+    assert says == described_trust(settings)
+
+
+def test_16_3_what_the_environment_trusts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 16.3: a variable that decides what is trusted is named."""
+    monkeypatch.setenv("SSL_CERT_FILE", "some.pem")
+
+    assert "only the certificates in SSL_CERT_FILE some.pem" == described_trust(TlsSettings())
 
 
 def test_threads_may_ask_at_once(ca_file: str) -> None:
@@ -269,10 +421,16 @@ def test_13_2_one_warning_per_host() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [TlsSettings(), TlsSettings(verify=False, ssl_context=ssl.create_default_context())], ids=count()
+    "settings",
+    [
+        TlsSettings(),
+        TlsSettings(verify=False, ssl_context=ssl.create_default_context()),
+        TlsSettings(verify=False, fingerprint="00" * 32),
+    ],
+    ids=count(),
 )
 def test_13_2_no_warning_without_cause(settings: TlsSettings) -> None:
-    """Contract 13.2: who checks, or brings a context, is not warned."""
+    """Contract 13.2, 13.4: who checks, by the chain or by a fingerprint, or brings a context, is not warned."""
     warn_if_insecure(settings, "a.test")
 
 

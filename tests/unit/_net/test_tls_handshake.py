@@ -10,9 +10,9 @@ import pytest
 
 from urlrequest._net import tls_sessions
 from urlrequest._net.cancel_scope import CancelScope, Phase
-from urlrequest._net.tls_contexts import context_for
+from urlrequest._net.tls_contexts import LazyContext, lazy_context
 from urlrequest._net.tls_handshake import secure
-from urlrequest._net.tls_in_tls import TlsInTls
+from urlrequest._net.tls_in_memory import TlsInMemory
 from urlrequest._net.tls_settings import TlsSettings
 from urlrequest.errors import RequestCancelled
 
@@ -40,8 +40,13 @@ def scope() -> Iterator[CancelScope]:
 
 
 @pytest.fixture
-def context(ca_file: str) -> ssl.SSLContext:
-    return context_for(TlsSettings(ca_file))
+def context(ca_file: str) -> LazyContext:
+    return lazy_context(TlsSettings(ca_file))
+
+
+def own(context: ssl.SSLContext) -> LazyContext:
+    """A context of the user's."""
+    return lazy_context(TlsSettings(ssl_context=context))
 
 
 class TlsServer(threading.Thread):
@@ -77,7 +82,7 @@ def greeting(tls: Any, scope: CancelScope) -> bytes:
 def test_13_1_handshake(
     pair: tuple[socket.socket, socket.socket],
     scope: CancelScope,
-    context: ssl.SSLContext,
+    context: LazyContext,
     server_context: ssl.SSLContext,
     host: str,
 ) -> None:
@@ -103,18 +108,18 @@ def test_13_1_the_interface_is_no_part_of_the_name(
             raise ssl.SSLError(1, "enough")
 
     with pytest.raises(ssl.SSLError, match="enough"):
-        secure(pair[0], "fe80::1%eth0", 443, Context(ssl.PROTOCOL_TLS_CLIENT), scope)
+        secure(pair[0], "fe80::1%eth0", 443, own(Context(ssl.PROTOCOL_TLS_CLIENT)), scope)
     assert ["fe80::1"] == names
 
 
 def test_13_1_another_name_is_refused(
     pair: tuple[socket.socket, socket.socket],
     scope: CancelScope,
-    context: ssl.SSLContext,
+    context: LazyContext,
     server_context: ssl.SSLContext,
 ) -> None:
     """Contract 13.1: a certificate for another name is an error, a kept session is dropped, the socket is closed."""
-    key = tls_sessions.session_key(context, "other.test", 443)
+    key = tls_sessions.session_key(context.get(), "other.test", 443)
     server = TlsServer(pair[1], server_context)
     with pytest.raises(ssl.SSLCertVerificationError):
         secure(pair[0], "other.test", 443, context, scope)
@@ -125,7 +130,7 @@ def test_13_1_another_name_is_refused(
 
 
 def test_7_2_cancel_during_the_handshake(
-    pair: tuple[socket.socket, socket.socket], scope: CancelScope, context: ssl.SSLContext
+    pair: tuple[socket.socket, socket.socket], scope: CancelScope, context: LazyContext
 ) -> None:
     """Contract 7.2: a server that says nothing does not hold up a cancelled request."""
     canceller = threading.Thread(target=lambda: (pair[1].recv(1), scope.cancel()))
@@ -135,7 +140,7 @@ def test_7_2_cancel_during_the_handshake(
     canceller.join(PATIENCE)
 
 
-def test_15_1_timeout_of_the_handshake(pair: tuple[socket.socket, socket.socket], context: ssl.SSLContext) -> None:
+def test_15_1_timeout_of_the_handshake(pair: tuple[socket.socket, socket.socket], context: LazyContext) -> None:
     """Contract 15.1: the handshake takes no longer than `timeout`, and the error says with whom."""
     scope = CancelScope(timeout=0.02)
     with pytest.raises(TimeoutError, match=r"the TLS handshake with localhost took longer than 0.02 s"):
@@ -144,11 +149,11 @@ def test_15_1_timeout_of_the_handshake(pair: tuple[socket.socket, socket.socket]
 
 
 @pytest.mark.no_leaks
-def test_a_peer_that_has_gone_before(scope: CancelScope, context: ssl.SSLContext) -> None:
+def test_a_peer_that_has_gone_before(scope: CancelScope, context: LazyContext) -> None:
     """A socket whose peer has gone already is a connection error, and its descriptor is not lost."""
     with socket.socket() as sock:
         sock.setblocking(False)
-        with pytest.raises(ConnectionResetError, match="the TLS handshake with localhost: "):
+        with pytest.raises(ConnectionResetError, match="the TLS handshake with localhost failed: "):
             secure(sock, "localhost", 443, context, scope)
         assert sock.fileno() >= 0  # it is the caller's
 
@@ -156,7 +161,7 @@ def test_a_peer_that_has_gone_before(scope: CancelScope, context: ssl.SSLContext
 def test_tls_inside_tls(
     pair: tuple[socket.socket, socket.socket],
     scope: CancelScope,
-    context: ssl.SSLContext,
+    context: LazyContext,
     server_context: ssl.SSLContext,
 ) -> None:
     """A socket that is TLS itself carries a second layer, up to the server behind the first."""
@@ -182,7 +187,7 @@ def test_tls_inside_tls(
     server.start()
     outer = secure(pair[0], "localhost", 8443, context, scope)
     inner = secure(outer, "127.0.0.1", 443, context, scope)
-    assert isinstance(inner, TlsInTls)
+    assert isinstance(inner, TlsInMemory)
     assert b"hello" == greeting(inner, scope)
     inner.close()
     server.join(PATIENCE)

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import select
+import socket
 import ssl
+import threading
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from urlrequest._net.tls_contexts import context_for
-from urlrequest._net.tls_in_tls import TlsInTls
+from urlrequest._net.tls_in_memory import TlsInMemory
 from urlrequest._net.tls_settings import TlsSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Outer:
@@ -58,10 +64,10 @@ def outer(server_context: ssl.SSLContext) -> Outer:
 
 
 @pytest.fixture
-def tls(outer: Outer, ca_file: str) -> TlsInTls:
+def tls(outer: Outer, ca_file: str) -> TlsInMemory:
     """A connection whose handshake is done."""
     sock: Any = outer
-    tls = TlsInTls(sock, "localhost", context_for(TlsSettings(ca_file)), None)
+    tls = TlsInMemory(sock, "localhost", context_for(TlsSettings(ca_file)), None)
     has_ended = False
     while not has_ended:
         with suppress(ssl.SSLWantReadError):
@@ -72,7 +78,7 @@ def tls(outer: Outer, ca_file: str) -> TlsInTls:
     return tls
 
 
-def test_there_and_back(tls: TlsInTls, outer: Outer) -> None:
+def test_there_and_back(tls: TlsInMemory, outer: Outer) -> None:
     """Bytes go through both layers, in both directions."""
     assert 5 == tls.send(memoryview(b"hello"))
     assert b"hello" == outer.received()
@@ -86,8 +92,8 @@ def test_there_and_back(tls: TlsInTls, outer: Outer) -> None:
 
 
 @pytest.mark.parametrize("room", [0, 1, 1000, 20_000])
-def test_what_was_sent_is_with_the_system(tls: TlsInTls, outer: Outer, room: int) -> None:
-    """NESTED-1: send() raises until the system has taken everything, and nothing is lost or sent twice."""
+def test_what_was_sent_is_with_the_system(tls: TlsInMemory, outer: Outer, room: int) -> None:
+    """MEMORY-1: send() raises until the system has taken everything, and nothing is lost or sent twice."""
     octets = bytes(range(256)) * 200
     outer.room = room
     raised = 0
@@ -104,7 +110,7 @@ def test_what_was_sent_is_with_the_system(tls: TlsInTls, outer: Outer, room: int
     assert octets == outer.received()
 
 
-def test_a_large_send_is_taken_in_part(tls: TlsInTls, outer: Outer) -> None:
+def test_a_large_send_is_taken_in_part(tls: TlsInMemory, outer: Outer) -> None:
     """One call encrypts 64 KiB at most, so that the memory for it stays small."""
     octets = bytes(200_000)
 
@@ -112,7 +118,7 @@ def test_a_large_send_is_taken_in_part(tls: TlsInTls, outer: Outer) -> None:
     assert octets[:65536] == outer.received()
 
 
-def test_bytes_that_are_here_are_known(tls: TlsInTls, outer: Outer) -> None:
+def test_bytes_that_are_here_are_known(tls: TlsInMemory, outer: Outer) -> None:
     """What was received and not read is pending, as the system does not know of it."""
     outer.server.write(b"hello")
     assert b"h" == tls.recv(1)
@@ -120,7 +126,7 @@ def test_bytes_that_are_here_are_known(tls: TlsInTls, outer: Outer) -> None:
     assert 4 == tls.pending()
 
 
-def test_11_3_an_end_without_notice_is_an_error(tls: TlsInTls, outer: Outer) -> None:
+def test_11_3_an_end_without_notice_is_an_error(tls: TlsInMemory, outer: Outer) -> None:
     """Contract 11.3: an outer connection that ends is no end of the inner one, which would announce it."""
     outer.is_shut = True
 
@@ -128,9 +134,72 @@ def test_11_3_an_end_without_notice_is_an_error(tls: TlsInTls, outer: Outer) -> 
         tls.recv(1)
 
 
-def test_11_3_an_end_with_notice(tls: TlsInTls, outer: Outer) -> None:
+def test_11_3_an_end_with_notice(tls: TlsInMemory, outer: Outer) -> None:
     """Contract 11.3: the inner peer's close_notify is the end of the stream."""
     with suppress(ssl.SSLWantReadError):
         outer.server.unwrap()
 
     assert b"" == tls.recv(1)
+
+
+IGNORE = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
+
+
+@pytest.fixture
+def plain(server_context: ssl.SSLContext, ca_file: str) -> Iterator[tuple[TlsInMemory, ssl.SSLSocket]]:
+    """A connection over a plain socket, with a context that hides cuts; and the server's side."""
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    context = ssl.create_default_context(cafile=ca_file)
+    context.options |= IGNORE
+    tls = TlsInMemory(near, "localhost", context, None)
+    sides: list[ssl.SSLSocket] = []
+    server = threading.Thread(target=lambda: sides.append(server_context.wrap_socket(far, server_side=True)))
+    server.start()
+    while True:
+        try:
+            tls.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            select.select([near], [], [], 10)
+    server.join(10)
+    with sides[0]:
+        yield tls, sides[0]
+    tls.close()
+
+
+def test_over_a_plain_socket(plain: tuple[TlsInMemory, ssl.SSLSocket]) -> None:
+    """A plain socket that would block counts as one of TLS that wants to read or write."""
+    tls, server = plain
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.recv(1)
+    server.sendall(b"hello")
+    assert b"hello" == tls.recv(10)
+    assert 0 == tls.pending()
+    with pytest.raises(ssl.SSLWantWriteError):
+        tls.send(memoryview(bytes(65536)))
+
+
+def test_11_3_a_cut_is_seen_whatever_the_context_hides(plain: tuple[TlsInMemory, ssl.SSLSocket]) -> None:
+    """MEMORY-2, contract 11.3: with the option that hides a cut, the end of the socket is still none of TLS."""
+    tls, server = plain
+    server.sendall(b"hello")
+    server.close()  # without close_notify
+
+    assert b"hello" == tls.recv(10)
+    with pytest.raises(ssl.SSLEOFError):
+        tls.recv(10)
+
+
+def test_11_3_an_end_over_a_plain_socket(plain: tuple[TlsInMemory, ssl.SSLSocket]) -> None:
+    """MEMORY-2: close_notify is the end, although the end of the socket comes right behind it."""
+    tls, server = plain
+    server.sendall(b"hello")
+    server.setblocking(False)
+    with suppress(OSError):
+        server.unwrap()
+    server.close()
+
+    assert b"hello" == tls.recv(10)
+    assert b"" == tls.recv(10)
