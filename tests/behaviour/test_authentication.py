@@ -388,7 +388,7 @@ class HandshakeServer:
 
 
 def test_10_9_handshake_of_a_connection(server: Server, session: Session) -> None:
-    """Contract 10.9: all answers go over one connection, on the worker; the connection serves its `auth` only."""
+    """Contract 10.9, security 36: all answers go over one connection, on the worker; it serves its `auth` only."""
     auth = Handshake()
     server.route("/", HandshakeServer())
     first = get(session, server.url, auth=auth)
