@@ -401,6 +401,18 @@ def test_10_9_handshake_of_a_connection(server: Server, session: Session) -> Non
     assert threading.get_ident() not in auth.threads
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "HEAD"])
+def test_10_9_handshake_with_a_body(server: Server, session: Session, method: str) -> None:
+    """Contract 10.9: methods that may not be repeated, and bodies that were refused, do not end the handshake."""
+    server.route("/", HandshakeServer())
+    body = None if method == "HEAD" else b"x" * 100_000
+    request = get(session, server.url, auth=Handshake(), req_body=body, method=method)
+
+    assert 200 == request.resp_status
+    assert [0, 0, 0] == [each.connection for each in server.requests]
+    assert [body or b""] * 3 == [each.body for each in server.requests]
+
+
 def test_10_9_handshakes_at_once(server: Server, session: Session) -> None:
     """Contract 10.9: handshakes of several requests do not get into each other's way."""
     session.auth = Handshake()

@@ -404,11 +404,12 @@ def _attempt(prepared: PreparedRequest, shared: Shared, scope: CancelScope, *, i
                 response = _send_with_body(lease, sent, target, fields, may_repeat=can_repeat)
             if store is not None:
                 store.store(prepared.target, response.head)
-            is_last = says_close(fields) or (sent.body is not None and _is_refused(sent.body, response))
+            is_last = says_close(fields)
+            is_refused = sent.body is not None and _is_refused(sent.body, response)
             if dialogues is None or not dialogues.answer(response.head, lease.peer_certificate):
-                return Exchange(lease, response, is_last=is_last)
+                return Exchange(lease, response, is_last=is_last or is_refused)
             # A server may close the connection without saying so; and after HEAD a body may still come (POOL-4).
-            is_safe = can_repeat and prepared.method != "HEAD"
+            is_safe = can_repeat and prepared.method != "HEAD" and not is_refused
             lease.go_on(response, may_stay=not is_last and (is_safe or dialogues.need_connection))
             scope.check()
     except BaseException as error:
