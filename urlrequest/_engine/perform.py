@@ -73,40 +73,12 @@ def _follow(
     observer: Observer,
 ) -> Answer:
     """Go from hop to hop, and receive the final response."""
-    hops = breaks = 0
+    hops = 0
     while True:
-        observer.request_prepared(prepared)
-        with send_request(prepared, shared, scope) as exchange:
-            head = exchange.response.head
-            following = _find_redirect(prepared, head) if prepared.redirect_limit else None
-            refused = REFUSED_FIELDS.get(head.status)
-            if refused is not None and not _can_leave_out(refused, prepared):
-                refused = None
-            # Written out here, as most requests and responses have nothing to check.
-            if (
-                prepared.expected_types or head.status == 206 or not RANGE_FIELD.isdisjoint(head.headers)
-            ) and following is None:
-                _check_success(prepared, head, file, observer)
-            pause = 0.0
-            if following is None and refused is None and (file is None or _accepts(file, head, observer)):
-                outcome = _receive_or_go_on(exchange.response, prepared, file, options, scope, observer, breaks + 1)
-                if not isinstance(outcome, float | int):
-                    return outcome
-                pause = outcome
-            else:
-                exchange.discard_body()
-        if refused is not None:
-            prepared = prepared.replace(fields=without(prepared.fields, {refused}))
-            continue
-        if following is None:  # the rest of the file is asked for, or all of it where the rest is not to be had
-            assert file is not None, "any other response was received"
-            if pause:
-                breaks += 1
-                prepared = prepared.replace(retries=prepared.retries - 1)
-                scope.pause(pause)
-            rest = file.range_fields()
-            prepared = prepared.replace(fields=[*without(prepared.fields, {"range", "if-range"}), *rest])
-            continue
+        outcome = _make_hop(prepared, file, options, shared, scope, observer)
+        if not isinstance(outcome, tuple):
+            return outcome
+        prepared, following, head = outcome
         if hops == prepared.redirect_limit:
             raise TooManyRedirects(f"{prepared.target} redirects again, after {hops} redirects; no more are allowed")
         hops += 1
@@ -116,36 +88,78 @@ def _follow(
         prepared = prepare_redirected(prepared, following, options, observer.connection_class(following.target.scheme))
 
 
-def _receive_or_go_on(
-    response: ResponseLike,
+def _make_hop(
     prepared: PreparedRequest,
     file: FileSink | None,
     options: Options,
+    shared: Shared,
     scope: CancelScope,
     observer: Observer,
-    number: int,
-) -> Answer | float:
-    """Receive the final response; or find that a resumed download has to send another request.
+) -> Answer | tuple[PreparedRequest, NextRequest, ResponseHead]:
+    """Send a request until its response is final, or redirects.
+
+    It is sent again without a field of the library's own that the server refuses; and for the rest of a file, or for
+    all of it, where the response is not what can be joined or breaks off.
+
+    Returns:
+        The final response; or the request as it was sent last, what the redirect leads to, and the redirect's head.
+    """
+    breaks = 0
+    while True:
+        observer.request_prepared(prepared)
+        with send_request(prepared, shared, scope) as exchange:
+            head = exchange.response.head
+            following = _find_redirect(prepared, head) if prepared.redirect_limit else None
+            if following is not None:
+                exchange.discard_body()
+                return prepared, following, head
+            again = _without_refused(prepared, head) if head.status in REFUSED_FIELDS else None
+            if again is not None:
+                exchange.discard_body()
+                prepared = again
+                continue
+            # Written out here, as most requests and responses have nothing to check.
+            if prepared.expected_types or head.status == 206 or not RANGE_FIELD.isdisjoint(head.headers):
+                _check_success(prepared, head, file, observer)
+            if file is None:
+                return receive(exchange.response, prepared, None, options, scope, observer)
+            pause = 0.0
+            if _accepts(file, head, observer):
+                try:
+                    return receive(exchange.response, prepared, file, options, scope, observer)
+                except Exception as error:  # noqa: BLE001 - `_recover()` raises what is not mended
+                    breaks += 1
+                    pause = _recover(error, exchange.response, prepared, file, scope, breaks)
+            else:
+                exchange.discard_body()
+        if pause:
+            prepared = prepared.replace(retries=prepared.retries - 1)
+            scope.pause(pause)
+        rest = file.range_fields()  # none: all of the file is asked for
+        prepared = prepared.replace(fields=[*without(prepared.fields, {"range", "if-range"}), *rest])
+
+
+def _recover(
+    error: Exception, response: ResponseLike, prepared: PreparedRequest, file: FileSink, scope: CancelScope, number: int
+) -> float:
+    """Make a file ready for another request, after an error while it was received.
 
     Args:
-        number: Of the break, if the content breaks off.
+        number: How many errors there have been.
     Returns:
-        The answer; or seconds to wait before the rest is requested, above 0; or 0.0: the whole is requested at once.
+        Seconds to wait before the rest is requested, above 0; or 0.0: the whole is requested at once.
+    Raises:
+        Exception: The error, where another request cannot help.
     """
-    try:
-        return receive(response, prepared, file, options, scope, observer)
-    except ChecksumMismatch:
-        if file is None or not file.is_unproven:
-            raise
+    if isinstance(error, ChecksumMismatch) and file.is_unproven:
         file.start_over()
         return 0.0
-    except Exception as error:
-        if file is None or response.is_complete or not prepared.retries:
-            raise
-        pause = pause_after_break(error, number, scope)
-        if not file.go_on():
-            raise
-        return pause
+    if isinstance(error, ChecksumMismatch) or response.is_complete or not prepared.retries:
+        raise error
+    pause = pause_after_break(error, number, scope)
+    if not file.go_on():
+        raise error
+    return pause
 
 
 def _check_success(prepared: PreparedRequest, head: ResponseHead, file: FileSink | None, observer: Observer) -> None:
@@ -179,20 +193,20 @@ def _accepts(file: FileSink, head: ResponseHead, observer: Observer) -> bool:
     return is_accepted
 
 
-def _can_leave_out(name: str, prepared: PreparedRequest) -> bool:
-    """Whether the request may be sent again without a field of the library's own.
+def _without_refused(prepared: PreparedRequest, head: ResponseHead) -> PreparedRequest | None:
+    """The request without the field that the server refuses; None where that is the user's, or cannot be left out.
 
     A server that refuses an expectation has not acted on the request; for other fields it may have.
-
-    Args:
-        name: Of the field, in lower case.
     """
+    name = REFUSED_FIELDS[head.status]
     if name not in prepared.own_fields or name not in field_names(prepared.fields):
-        return False
+        return None
     body = prepared.body
     if name == "expect":
-        return body is None or body.is_replayable or not body.is_begun
-    return may_repeat(prepared.method, body)
+        can_repeat = body is None or body.is_replayable or not body.is_begun
+    else:
+        can_repeat = may_repeat(prepared.method, body)
+    return prepared.replace(fields=without(prepared.fields, {name})) if can_repeat else None
 
 
 def _open_file(path: str, prepared: PreparedRequest, scope: CancelScope) -> FileSink:
