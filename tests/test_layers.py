@@ -30,7 +30,7 @@ PICTURE = ROOT / "docs" / "pictures" / "wings.svg"
 # What only https needs.
 TLS = [
     f"urlrequest._net.{module}"
-    for module in ("tls_contexts", "tls_errors", "tls_handshake", "tls_in_memory", "tls_sessions")
+    for module in ("tls_contexts", "tls_errors", "tls_handshake", "tls_in_memory", "tls_sessions", "tls_settings")
 ]
 
 # What importing the package must not bring along (contract 1.3).

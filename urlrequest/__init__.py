@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from . import errors, hooks, testing
     from ._client.cookie_store import Cookie, CookieStore
+    from ._client.session import Session
     from ._engine.netrc_auth import NetrcAuth
     from ._http.digest import DigestAuth
     from ._public import (
         Headers,
         HTTPConnection,
         HTTPSConnection,
-        Session,
         UrlRequest,
         UrlRequestBase,
         UrlRequestUrllib,
@@ -65,11 +65,12 @@ __all__ = [
 ]
 
 _PACKAGES = {"errors", "hooks", "testing"}
-_RARE = {  # name -> module
+_APART = {  # names that many programs do not use, and their modules
     "Cookie": "._client.cookie_store",
     "CookieStore": "._client.cookie_store",
     "DigestAuth": "._http.digest",
     "NetrcAuth": "._engine.netrc_auth",
+    "Session": "._client.session",
 }
 
 
@@ -81,8 +82,8 @@ def __getattr__(name: str) -> Any:
 
     if name in _PACKAGES:  # programs that do not use them do not load them
         return import_module(f".{name}", __name__)
-    if name in _RARE:  # likewise
-        found = getattr(import_module(_RARE[name], __name__), name)
+    if name in _APART:
+        found = getattr(import_module(_APART[name], __name__), name)
         found.__module__ = __name__  # where users find it
         return found
     public = import_module("._public", __name__)

@@ -15,7 +15,6 @@ from urlrequest._http.request_head import build_fields, check_method
 from urlrequest._http.target import Target, parse_target, percent_encode
 from urlrequest._http1.connection import HTTPSConnection
 from urlrequest._net.route import Route
-from urlrequest._net.tls_settings import check_tls
 from urlrequest._version import __version__
 from urlrequest.errors import UnsafeRedirect
 
@@ -267,9 +266,11 @@ def _tls_settings(options: Options, connection_class: type) -> TlsSettings:
     Reading certificates takes longer than all that comes until they are needed; so the module that every https request
     needs, and the one that most responses need, are imported meanwhile.
     """
+    from urlrequest._net.tls_settings import check_tls  # plain http needs none of it
+
     settings = check_tls(options.ca_file, options.verify, options.client_cert, options.ssl_context, options.fingerprint)
     if issubclass(connection_class, HTTPSConnection):
-        from urlrequest._net.tls_contexts import prefetch_context  # plain http needs none of it
+        from urlrequest._net.tls_contexts import prefetch_context
 
         if prefetch_context(settings):
             import_module("urlrequest._net.tls_handshake")
@@ -296,6 +297,8 @@ def _choose_proxy(options: Options, target: Target) -> Proxy | None:
     if proxy is None or proxy.scheme != "https":
         return proxy
     # The certificate of client_cert is for the origin, not for the proxy; the fingerprint is that of the origin's.
+    from urlrequest._net.tls_settings import check_tls  # as in _tls_settings()
+
     return proxy.replace(tls=check_tls(options.ca_file, options.verify, None, options.ssl_context))
 
 

@@ -17,7 +17,6 @@ from urlrequest._http.target import bracketed
 from urlrequest._net.cancel_scope import CancelScope, Phase
 from urlrequest._net.connect import connect_socket, connect_to_host, watch_peer
 from urlrequest._net.stream import NetworkStream
-from urlrequest._net.tls_settings import TlsSettings
 
 from .response_reader import Response
 
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from urlrequest._http.challenges import Dialogue
     from urlrequest._net.route import Proxy
     from urlrequest._net.tls_contexts import LazyContext
+    from urlrequest._net.tls_settings import TlsSettings
 
     from .interim import InterimResponses
 
@@ -323,6 +323,7 @@ class HTTPSConnection(HTTPConnection):
 
     def _lazy_context(self) -> LazyContext:
         from urlrequest._net.tls_contexts import lazy_context  # plain http needs none of it
+        from urlrequest._net.tls_settings import TlsSettings
 
         if self._context is None:
             return self.lazy_context or lazy_context(TlsSettings())
