@@ -9,7 +9,7 @@ import shutil
 import signal as signals
 import sys
 import threading
-from time import perf_counter
+from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -55,6 +55,8 @@ def content(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     with (folder / "file").open("wb") as file:
         for _ in range(request.param):
             file.write(source.randbytes(MEGABYTE))
+    long_ago = time() - 600  # a validator of less than a minute is not trusted
+    os.utime(folder / "file", (long_ago, long_ago))
     for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
         parent.chmod(parent.stat().st_mode | 0o011)
     yield folder / "file"
