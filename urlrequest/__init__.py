@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from . import errors, hooks, testing
     from ._client.cookie_store import Cookie, CookieStore
-    from ._client.session import Session
     from ._engine.netrc_auth import NetrcAuth
     from ._http.digest import DigestAuth
     from ._public import (
         Headers,
         HTTPConnection,
         HTTPSConnection,
+        Session,
         UrlRequest,
         UrlRequestBase,
         UrlRequestUrllib,
@@ -70,7 +70,6 @@ _APART = {  # names that many programs do not use, and their modules
     "CookieStore": "._client.cookie_store",
     "DigestAuth": "._http.digest",
     "NetrcAuth": "._engine.netrc_auth",
-    "Session": "._client.session",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ._client import exit_and_fork
 from ._client.active import as_completed, cancel_all, g_requests, wait_all
 from ._client.request import UrlRequest
+from ._client.session import Session
 from ._defaults import defaults
 from ._delivery.queue import default_queue
 from ._http.headers import Headers
@@ -15,6 +16,7 @@ __all__ = [
     "HTTPConnection",
     "HTTPSConnection",
     "Headers",
+    "Session",
     "UrlRequest",
     "UrlRequestBase",
     "UrlRequestUrllib",
@@ -48,7 +50,7 @@ def drain(budget: float | None = None) -> bool:
 
 # Tracebacks, pickles and help() name the place where users find a name, not the module that holds it.
 for _public in (
-    UrlRequest, Headers, HTTPConnection, HTTPSConnection,
+    UrlRequest, Session, Headers, HTTPConnection, HTTPSConnection,
     as_completed, cancel_all, drain, install, uninstall, wait_all,
 ):  # fmt: skip
     _public.__module__ = "urlrequest"

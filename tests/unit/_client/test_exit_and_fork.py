@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import urlrequest
 from support.children import run_python, start_python
 from support.messages import head
 from urlrequest.testing import hold, send, signal
@@ -200,3 +201,18 @@ def test_fault_116_a_child_does_not_use_the_parents_wakers(server: Server) -> No
         output, _ = process.communicate("go\n", timeout=50)
 
     assert "0\n" == output
+
+
+@pytest.mark.parametrize("name", sorted(urlrequest.__all__))
+def test_fault_117_no_name_leads_to_requests_without_the_exit(name: str) -> None:
+    """Fault 117: whichever name a program uses first, what makes requests comes with the handlers of exit and fork."""
+    script = f"""
+        import atexit, sys
+        registered = []
+        atexit.register = lambda function: registered.append(function.__name__)
+        from urlrequest import {name}
+        print("urlrequest._client.call" in sys.modules, "end_at_exit" in registered)
+    """
+    makes_requests, is_registered = run_python(script).stdout.split()
+
+    assert makes_requests == is_registered
