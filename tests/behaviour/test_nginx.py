@@ -10,7 +10,7 @@ import os
 import re
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,17 +91,27 @@ def status_of(name: str) -> int:
     return int(found[1])
 
 
+def count_sockets() -> int:
+    """The sockets that this process has open."""
+    count = 0
+    for descriptor in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            count += os.readlink(f"/proc/self/fd/{descriptor}").startswith("socket:")
+    return count
+
+
 class Watch:
-    """The most threads while something goes on."""
+    """The most threads, and the most sockets, while something goes on."""
 
     def __init__(self) -> None:
-        self.most = 0
+        self.most = self.most_sockets = 0
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._look, name="watch")
 
     def _look(self) -> None:
         while not self._end.wait(0.005):
             self.most = max(self.most, status_of("Threads"))
+            self.most_sockets = max(self.most_sockets, count_sockets())
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -155,7 +165,7 @@ def test_17_9_many_at_once(nginx: Nginx, ca_file: str, count: int, is_tls: bool)
     import resource
 
     gc.collect()
-    threads, memory = status_of("Threads"), status_of("VmRSS")
+    threads, memory, sockets = status_of("Threads"), status_of("VmRSS"), count_sockets()
     began = time.monotonic()
     with Watch() as watch, Session(nginx.tls_url if is_tls else nginx.url, ca_file=ca_file) as session:
         requests = [session.request("/hello") for _ in range(count)]
@@ -175,7 +185,8 @@ def test_17_9_many_at_once(nginx: Nginx, ca_file: str, count: int, is_tls: bool)
     )
 
     assert {"hello"} == {request.result for request in requests}
-    assert len(connections) <= 64
+    assert watch.most_sockets - sockets <= 64
+    assert len(connections) < count // 4  # on a slow machine some are closed to make room for others
     assert watch.most - threads <= 64 + 4
 
 

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     class IdleConnections(Protocol):
         """As much of a pool as is needed here."""
 
-        def close_at(self, place: Place) -> int:
-            """Close the idle connections to a host and port; return how many they were."""
+        def close_at(self, place: Place, idle_time: float = 0.0) -> int:
+            """Close the connections to a host and port that have been idle for so long; return how many they were."""
             ...
 
 
@@ -173,10 +173,14 @@ def _lacks_places(place: Place, age: float) -> bool:
 
 
 def _make_room(place: Place) -> None:
-    """Close the idle connections of a server that may have no place for a request that waits. On the timer thread."""
+    """Close the idle connections of a server that may have no place for a request that waits. On the timer thread.
+
+    One that became idle just now is left alone: many requests may be about to take it. It was noted when it became idle
+    (`is_needed()`), so its own turn comes.
+    """
     with _lock:
         is_needed = _lacks_places(place, GRACE)
-    if is_needed and close_idle(place):
+    if is_needed and close_idle(place, REST_TIME):
         with _lock:
             _server(place).relieved_at = monotonic()
 
@@ -205,9 +209,9 @@ def is_narrow(place: Place) -> bool:
         return server is not None and server.narrow_until > monotonic()
 
 
-def close_idle(place: Place) -> int:
-    """Close the idle connections to a host and port, of all pools; return how many they were."""
-    return sum(pool.close_at(place) for pool in list(pools))
+def close_idle(place: Place, idle_time: float = 0.0) -> int:
+    """Close the connections to a host and port that have been idle for so many seconds; return how many they were."""
+    return sum(pool.close_at(place, idle_time) for pool in list(pools))
 
 
 def reset_after_fork() -> None:

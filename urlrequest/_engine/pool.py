@@ -341,13 +341,19 @@ class Pool:
         if has_more:
             self._set_timer(now)
 
-    def close_at(self, place: Place) -> int:
-        """Close the idle connections to a host and port; return how many they were. Any thread."""
+    def close_at(self, place: Place, idle_time: float = 0.0) -> int:
+        """Close the idle connections to a host and port; return how many they were. Any thread.
+
+        Args:
+            idle_time: Only those that have been idle for so long, in seconds.
+        """
+        since = suspend_clock() - idle_time
         with self._lock:
             meant: list[HTTPConnection] = []
             for stack in self._idle.values():
-                meant += [connection for connection in stack if (connection.host, connection.port) == place]
-                stack[:] = [connection for connection in stack if (connection.host, connection.port) != place]
+                at_place = [connection for connection in stack if (connection.host, connection.port) == place]
+                meant += [connection for connection in at_place if connection.idle_since <= since]
+                stack[:] = [connection for connection in stack if connection not in meant]
             self._count -= len(meant)
         _close(meant)
         return len(meant)

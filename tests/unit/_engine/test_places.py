@@ -31,6 +31,7 @@ class World:
         self.now = 1000.0
         self.calls: dict[Any, tuple[float, Callable[[], object]]] = {}
         self.idle = 0
+        self.idle_since = 0.0
         self.has_threads = True
 
     def call_at(self, when: float, key: Any, call: Callable[[], object]) -> None:
@@ -51,8 +52,10 @@ class World:
             call()
         self.now = end
 
-    def close_at(self, place: Any) -> int:
+    def close_at(self, place: Any, idle_time: float = 0.0) -> int:
         assert PLACE == place
+        if self.now - self.idle_since < idle_time:
+            return 0
         closed, self.idle = self.idle, 0
         return closed
 
@@ -93,6 +96,19 @@ def test_place_1_what_becomes_idle_later(world: World) -> None:
         world.go_on(GRACE)
         assert not is_needed(PLACE)
         world.idle = 1
+        world.go_on(REST_TIME)
+
+    assert 0 == world.idle
+
+
+def test_place_1_what_became_idle_just_now(world: World) -> None:
+    """PLACE-1: a connection put back a moment ago is closed once it has rested: others may be about to take it."""
+    with Wait(PLACE):
+        world.go_on(GRACE - 0.01)
+        world.idle, world.idle_since = 1, world.now
+        assert not is_needed(PLACE)
+        world.go_on(0.01)
+        assert 1 == world.idle
         world.go_on(REST_TIME)
 
     assert 0 == world.idle

@@ -154,6 +154,21 @@ def test_17_10_no_idle_time() -> None:
     assert not one.is_open
 
 
+def test_17_10_those_that_have_rested_make_room(clock: Clock) -> None:
+    """Of the connections to a host and port, those are closed that have been idle for so long; others stay."""
+    pool, elsewhere = Pool(), Connection()
+    elsewhere.host = "b.test"
+    rested, fresh = connections(2)
+    pool.put("elsewhere", elsewhere, 60)
+    pool.put("key", rested, 60)
+    clock.now += 1
+    pool.put("key", fresh, 60)
+
+    assert 1 == pool.close_at(("a.test", 80), 1.0)
+    assert [False, True, True] == [connection.is_open for connection in (rested, fresh, elsewhere)]
+    assert 2 == len(pool)
+
+
 def test_17_10_readable_idle_connection_is_dead() -> None:
     """Security G42: one that has something to read, or was closed, is passed over for the next."""
     pool, (good, bad) = Pool(), connections(2)
