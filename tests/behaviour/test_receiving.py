@@ -45,7 +45,9 @@ TYPES: list[tuple[str | None, bytes, Any]] = [
     (None, b"\xff", b"\xff"),
     ("image/png", b"hello", b"hello"),
     ("image/svg+xml", b"<svg/>", "<svg/>"),
-    ("application/octet-stream", b"hello", b"hello"),
+    ("application/octet-stream", b"hello", "hello"),
+    ("application/octet-stream", b"\xff", b"\xff"),
+    ("audio/x-mpegurl", b"#EXTM3U", "#EXTM3U"),
     ("application/zip", b"hello", b"hello"),
     ("text/html", b"", ""),
 ]

@@ -39,6 +39,9 @@ CONTENTS: dict[str, tuple[str | None, bytes]] = {
     "png": ("image/png", b"\x89PNG\r\n"),
     "png in ASCII": ("image/png", b"abc"),
     "octet-stream in ASCII": ("application/octet-stream", b"abc"),
+    "octet-stream utf-8": ("binary/octet-stream", "caf\u00e9".encode()),
+    "octet-stream": ("application/octet-stream", b"\xff\xfe"),
+    "playlist": ("audio/x-mpegurl", b"#EXTM3U"),
     "zip": ("application/zip", b"PK\x03\x04"),
     "empty png": ("image/png", b""),
     "json object": ("application/json", b'{"a": [1, null, "caf\xc3\xa9"]}'),
@@ -50,6 +53,8 @@ CONTENTS: dict[str, tuple[str | None, bytes]] = {
     "json with a BOM": ("application/json", b"\xef\xbb\xbf{}"),
     "json utf-16": ("application/json", '{"a": 1}'.encode("utf-16")),
     "json that does not decode": ("application/json", b"\xff{}"),
+    "json utf-8 that says latin-1": ("application/json; charset=iso-8859-1", b'"caf\xc3\xa9"'),
+    "json latin-1": ("application/json; charset=iso-8859-1", b'"caf\xe9"'),
     "+json": ("application/vnd.api+json", b'{"a": 1}'),
 }
 

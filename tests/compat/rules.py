@@ -11,7 +11,7 @@ import re
 
 __all__ = ["result_by_type", "result_of"]
 
-BINARY = re.compile(r"(image/(?!svg)|audio/|video/|font/|application/(octet-stream|zip|pdf|wasm)\b)")
+BINARY = re.compile(r"(image/(?!svg)|audio/(?!x-mpegurl)|video/|font/|application/(zip|pdf|wasm)\b)")
 
 # Longer ones first. These codecs drop the mark.
 MARKS = {
@@ -42,18 +42,26 @@ def result_of(body: bytes, content_type: str | None, *, decode: bool) -> object:
             pass  # 4.2: the text.
     if BINARY.match(kind):
         return bytes(body)
-    charset = re.search(r'charset="?([^";]+)', kind)
+    if "octet-stream" in kind:
+        return _decode(body, "utf-8-sig")
+    found = re.search(r'charset="?([^";]+)', kind)
+    charset = found[1] if found else "utf-8"
     for mark, encoding in MARKS.items():
         if body.startswith(mark):
             return _decode(body, encoding)
-    return _decode(body, charset[1] if charset else "utf-8")
+    if kind.partition(";")[0] == "application/json":
+        text = _decode(body, "utf-8", charset)
+        return _parse(text) if decode else text
+    return _decode(body, charset, "utf-8")
 
 
-def _decode(body: bytes, charset: str) -> str | bytes:
-    try:
-        return body.decode(charset)
-    except (ValueError, LookupError):
-        return body
+def _decode(body: bytes, *charsets: str) -> str | bytes:
+    for charset in charsets:
+        try:
+            return body.decode(charset)
+        except (ValueError, LookupError):
+            continue
+    return body
 
 
 def _parse(text: str | bytes) -> object:

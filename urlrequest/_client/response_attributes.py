@@ -6,7 +6,7 @@ are set before `is_finished`, those of the response's head before the first on_p
 
 from __future__ import annotations
 
-from urlrequest._content.text import decode_text, parse_json
+from urlrequest._content.text import decode_text, parse_json_body
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +94,8 @@ class ResponseAttributes:
         content = self._urlrequest_call.content
         if content is None:
             raise ValueError("the request has no body yet, or ended without one")
-        return parse_json(content)
+        head = self._urlrequest_call.resp_head
+        return parse_json_body(content, None if head is None else head.headers.get("Content-Type"))
 
     @property
     def resp_status(self) -> int | None:

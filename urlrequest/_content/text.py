@@ -3,9 +3,10 @@
 Pure functions, run on the worker. Whatever a server sends, `decode_text` returns, and `parse_json` returns or raises
 ValueError. `find_charset` is the one reader of a charset; requests use it too.
 
-The encoding of a text is that of its byte order mark; else, for JSON, the one that the zeros among its first bytes
-show; else the charset of its type; else UTF-8. A charset means what the Encoding Standard of the WHATWG says, as in
-browsers: `iso-8859-1` is windows-1252, `gb2312` is GB 18030, `shift_jis` is windows-31j. A charset that it does not
+The encoding of a text is that of its byte order mark. Without one it is the first of these that decodes the text: the
+charset of its type, UTF-8. For JSON it is the one that the zeros among its first bytes show, else UTF-8, else the
+charset (RFC 8259, section 11: JSON has no charset). A charset means what the Encoding Standard of the WHATWG says, as
+in browsers: `iso-8859-1` is windows-1252, `gb2312` is GB 18030, `shift_jis` is windows-31j. A charset that it does not
 know is a codec of Python, if it is one for text.
 """
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from json import JSONDecoder
     from typing import Any
 
-__all__ = ["decode_text", "find_charset", "is_json", "parse_json"]
+__all__ = ["decode_text", "find_charset", "is_json", "parse_json", "parse_json_body"]
 
 # The longer mark first: that of UTF-32-LE begins with that of UTF-16-LE. These codecs drop the mark.
 _MARKS = (
@@ -33,6 +34,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _ANY_MARK = tuple(mark for mark, _ in _MARKS)
+_UTF_8_WITH_MARK = "utf-8-sig"  # or without one
 
 _CHARSET = r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,39}"
 # Codecs of Python that are not charsets: punycode, for one, takes quadratic time; `mbcs` and `oem` are what the system
@@ -102,7 +104,27 @@ _PARAMETER = r';[ \t]*([^;="\s]*)[ \t]*(?:=[ \t]*("(?:[^"\\]|\\.)*"|[^;]*))?'
 # One of several types in a list: up to a comma that is not within quotes.
 _ONE_TYPE = r'(?:"(?:[^"\\]|\\.)*"?|[^,"])+'
 
-_BINARY_TYPES = frozenset({"binary/octet-stream", "model/gltf-binary"})
+# "Unknown", says a server by this; Amazon S3 says it with the type `binary`. Beside a leading `x-`.
+_UNKNOWN_TYPES = frozenset({"application/octet-stream", "binary/octet-stream"})
+_BINARY_TYPES = frozenset({"model/gltf-binary"})
+# Playlists, and images in the syntax of C; with or without a leading `x-`.
+_TEXT_TYPES = frozenset(
+    {
+        "audio/m3u",
+        "audio/mpegurl",
+        "audio/ms-wax",
+        "audio/pls",
+        "audio/scpls",
+        "image/xbitmap",
+        "image/xpixmap",
+        "image/xpm",
+        "video/mpegurl",
+        "video/ms-asx",
+        "video/ms-wmx",
+        "video/ms-wvx",
+        "video/vnd.mpegurl",
+    }
+)
 _BINARY_KINDS = frozenset({"image", "audio", "video", "font"})
 # Below `application/`, with or without a leading `x-`.
 _BINARY_SUBTYPES = frozenset(
@@ -135,7 +157,6 @@ _BINARY_SUBTYPES = frozenset(
         "msdownload",
         "msgpack",
         "msword",
-        "octet-stream",
         "ogg",
         "pdf",
         "pkcs12",
@@ -192,21 +213,25 @@ def decode_text(content: bytes, content_type: str | None) -> str | bytes:
         content: The whole body, content codings undone.
         content_type: The field's value; None: there is no such field, and the body is text if it decodes as UTF-8.
     """
-    kind = _kind_of(content_type)
-    encoding = None if kind.is_binary else _find_encoding(content, kind)
-    if encoding is None:
-        return content
+    for encoding in _find_encodings(content, _kind_of(content_type)):
+        try:
+            return content.decode(encoding)
+        except (LookupError, ValueError):
+            text = _decode_gaps(content, encoding)
+            if text is not None:
+                return text
+    return content
+
+
+def _decode_gaps(content: bytes, encoding: str) -> str | None:
+    """Decode with a codec of Windows whose gaps are filled; None where it has none, or this does not help."""
+    if encoding not in _WITH_GAPS:
+        return None
+    table: Any = _table(encoding)  # typeshed does not know that a str will do
     try:
-        return content.decode(encoding)
-    except (LookupError, ValueError):
-        pass
-    try:
-        if encoding not in _WITH_GAPS:
-            return content
-        table: Any = _table(encoding)  # typeshed does not know that a str will do
         return codecs.charmap_decode(content, "strict", table)[0]
     except ValueError:
-        return content
+        return None
 
 
 @cache
@@ -255,6 +280,16 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError("the JSON text nests too deeply") from None
 
 
+def parse_json_body(content: bytes, content_type: str | None) -> Any:
+    """Parse a body as JSON, whatever its type is; of that, only the charset counts (contract 4.4).
+
+    Raises:
+        ValueError: As `parse_json()`.
+    """
+    charset = find_charset(content_type)
+    return parse_json(decode_text(content, f"application/json;charset={charset}" if charset else "application/json"))
+
+
 @cache
 def _json_decoder() -> JSONDecoder:
     from json import JSONDecoder  # here, since some programs only download files
@@ -263,17 +298,32 @@ def _json_decoder() -> JSONDecoder:
 
 
 class _Kind:
-    """What a Content-Type says."""
+    """What a Content-Type says.
 
-    __slots__ = ("encoding", "is_binary", "is_json")
+    Attributes:
+        encodings: The codecs to try, in this order; none: the type is binary.
+        has_mark: Whether the body may begin with a byte order mark of any Unicode encoding.
+    """
+
+    __slots__ = ("encodings", "has_mark", "is_json")
 
     def __init__(self, content_type: str) -> None:
         if "," in content_type:
             content_type = _last_type(content_type)
         media_type = content_type.partition(";")[0].strip().lower()
-        self.is_binary = _is_binary(media_type)
         self.is_json = media_type == "application/json"
-        self.encoding = _find_codec(find_charset(content_type))  # None: its charset is unknown here
+        is_unknown = _without_x(media_type) in _UNKNOWN_TYPES
+        self.has_mark = not is_unknown and not _is_binary(media_type)
+        self.encodings: tuple[str, ...] = (_UTF_8_WITH_MARK,) if is_unknown else ()
+        if self.has_mark:
+            self.encodings = self._text_encodings(find_charset(content_type))
+
+    def _text_encodings(self, charset: str | None) -> tuple[str, ...]:
+        codec = _find_codec(charset) or "utf-8"
+        if codec == "utf-8":
+            return (codec,)
+        # UTF-8 would decode the escapes of ISO-2022-JP, which decodes no UTF-8 beyond ASCII.
+        return ("utf-8", codec) if self.is_json and codec != "iso2022_jp" else (codec, "utf-8")
 
 
 def _last_type(content_type: str) -> str:
@@ -305,9 +355,9 @@ _cached_kind = lru_cache(maxsize=128)(_Kind)
 
 
 def _find_codec(charset: str | None) -> str | None:
-    """The name of the codec for a charset; utf-8 where there is none, None where the charset is unknown."""
+    """The name of the codec for a charset; None where there is none, or the charset is unknown."""
     if charset is None:
-        return "utf-8"
+        return None
     codec = _codecs_of_labels().get(charset.lower())
     if codec is not None:
         return codec
@@ -321,14 +371,19 @@ def _find_codec(charset: str | None) -> str | None:
     return None if name in _NOT_CHARSETS else charset
 
 
+def _without_x(media_type: str) -> str:
+    kind, _, subtype = media_type.partition("/")
+    return f"{kind}/{subtype.removeprefix('x-')}"
+
+
 def _is_binary(media_type: str) -> bool:
     kind, _, subtype = media_type.partition("/")
-    if kind in _BINARY_KINDS:
-        return media_type != "image/svg+xml"
-    if kind != "application":
-        return media_type in _BINARY_TYPES
     if subtype.endswith(_TEXT_ENDINGS):
         return False
+    if kind in _BINARY_KINDS:
+        return _without_x(media_type) not in _TEXT_TYPES
+    if kind != "application":
+        return media_type in _BINARY_TYPES
     return (
         subtype.removeprefix("x-") in _BINARY_SUBTYPES
         or subtype.startswith(_BINARY_BEGINNINGS)
@@ -336,15 +391,13 @@ def _is_binary(media_type: str) -> bool:
     )
 
 
-def _find_encoding(content: bytes, kind: _Kind) -> str | None:
-    """The name of the codec for a text, or None where the charset is unknown."""
-    if content.startswith(_ANY_MARK):
-        return next(encoding for mark, encoding in _MARKS if content.startswith(mark))
+def _find_encodings(content: bytes, kind: _Kind) -> tuple[str, ...]:
+    """The codecs for a text, in the order in which to try them."""
+    if kind.has_mark and content.startswith(_ANY_MARK):
+        return (next(encoding for mark, encoding in _MARKS if content.startswith(mark)),)
     # JSON text has no zero characters: zero bytes show its encoding, whatever the charset says.
     if kind.is_json and b"\0" in content[:4]:
         import json  # here, as in parse_json()
 
-        encoding = json.detect_encoding(content)
-        if encoding != "utf-8":
-            return encoding
-    return kind.encoding
+        return (json.detect_encoding(content), *kind.encodings)
+    return kind.encodings
