@@ -20,10 +20,9 @@ if TYPE_CHECKING:
     from ._client.cookie_store import Cookie, CookieStore
     from ._engine.netrc_auth import NetrcAuth
     from ._http.digest import DigestAuth
+    from ._http.headers import Headers
+    from ._http1.connection import HTTPConnection, HTTPSConnection
     from ._public import (
-        Headers,
-        HTTPConnection,
-        HTTPSConnection,
         Session,
         UrlRequest,
         UrlRequestBase,
@@ -69,6 +68,9 @@ _APART = {  # names that many programs do not use, and their modules
     "Cookie": "._client.cookie_store",
     "CookieStore": "._client.cookie_store",
     "DigestAuth": "._http.digest",
+    "HTTPConnection": "._http1.connection",
+    "HTTPSConnection": "._http1.connection",
+    "Headers": "._http.headers",
     "NetrcAuth": "._engine.netrc_auth",
 }
 
@@ -82,9 +84,7 @@ def __getattr__(name: str) -> Any:
     if name in _PACKAGES:  # programs that do not use them do not load them
         return import_module(f".{name}", __name__)
     if name in _APART:
-        found = getattr(import_module(_APART[name], __name__), name)
-        found.__module__ = __name__  # where users find it
-        return found
+        return getattr(import_module(_APART[name], __name__), name)
     public = import_module("._public", __name__)
     globals().update({known: getattr(public, known) for known in public.__all__})
     return globals()[name]

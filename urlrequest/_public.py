@@ -8,14 +8,9 @@ from ._client.request import UrlRequest
 from ._client.session import Session
 from ._defaults import defaults
 from ._delivery.queue import default_queue
-from ._http.headers import Headers
-from ._http1.connection import HTTPConnection, HTTPSConnection
 from .hooks import install, uninstall
 
 __all__ = [
-    "HTTPConnection",
-    "HTTPSConnection",
-    "Headers",
     "Session",
     "UrlRequest",
     "UrlRequestBase",
@@ -50,7 +45,6 @@ def drain(budget: float | None = None) -> bool:
 
 # Tracebacks, pickles and help() name the place where users find a name, not the module that holds it.
 for _public in (
-    UrlRequest, Session, Headers, HTTPConnection, HTTPSConnection,
-    as_completed, cancel_all, drain, install, uninstall, wait_all,
+    UrlRequest, Session, as_completed, cancel_all, drain, install, uninstall, wait_all,
 ):  # fmt: skip
     _public.__module__ = "urlrequest"

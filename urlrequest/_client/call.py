@@ -42,8 +42,6 @@ from urlrequest._delivery.events import Error, Failure, Outcome, ProgressRun, Re
 from urlrequest._delivery.lifecycle import Lifecycle
 from urlrequest._delivery.mailbox import Mailbox
 from urlrequest._delivery.queue import DispatchQueue, default_queue
-from urlrequest._engine.perform import perform
-from urlrequest._engine.prepare import find_target
 from urlrequest._log import log, report
 from urlrequest._net.cancel_scope import CancelScope, Phase
 from urlrequest.errors import DeadlineExceeded, InvalidURL
@@ -181,6 +179,11 @@ class Call:
 
     def submit(self, options: Options) -> None:
         """Give the request to a worker, or put it into the queue for one. Once, on the caller's thread."""
+        # A program that imports a name may make no request, so the first request loads the engine. It does so on this
+        # thread: a child that is forked while a worker imports never gets the lock of that import.
+        import urlrequest._engine.perform  # noqa: F401 - the worker uses it
+        from urlrequest._engine.prepare import find_target
+
         self.options = options
         active_calls[self] = self.request
         try:
@@ -297,6 +300,8 @@ class Call:
             self._settle(Error(error=self.argument_error))
             return
         assert self.options is not None, "options are kept until the request has run"
+        from urlrequest._engine.perform import perform  # loaded by `submit()`
+
         try:
             self._settle(perform(self.options, self.shared, self.scope, self))
         except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too end the request, with on_error

@@ -150,3 +150,6 @@ def _write_private(path: str, octets: bytes) -> None:
         with suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+CookieStore.__module__ = "urlrequest"  # where users find it

@@ -20,7 +20,6 @@ from urlrequest._concurrency import wakeup
 from urlrequest._concurrency.timer import timer
 from urlrequest._delivery.queue import default_queue
 from urlrequest._engine import places
-from urlrequest._net import resolver
 
 from .active import cancel_all
 from .call import active_calls
@@ -65,7 +64,7 @@ def _end_threads(running: list[Call]) -> None:
 
 def reset_after_fork() -> None:
     """Reset everything that belongs to threads, which a fork does not copy; settle the parent's requests here."""
-    resolver.reset_after_fork()
+    _call_if_loaded("resolver", "reset_after_fork")
     _call_if_loaded("tls_sessions", "reset_after_fork")
     _call_if_loaded("tls_contexts", "reset_after_fork")
     timer.reset_after_fork()
@@ -79,7 +78,7 @@ def reset_after_fork() -> None:
 
 
 def _call_if_loaded(module: str, function: str, *arguments: Any) -> None:
-    """Call a function of a module of `_net` that only https loads, unless another thread is still importing it."""
+    """Call a function of a module of `_net` that only requests load, unless another thread is still importing it."""
     found = getattr(sys.modules.get(f"urlrequest._net.{module}"), function, None)
     if found is not None:
         found(*arguments)

@@ -11,10 +11,7 @@ from __future__ import annotations
 
 from itertools import count
 
-from urlrequest._content.text import is_json, parse_json
 from urlrequest._engine.options import Options
-from urlrequest._engine.prepare import find_target
-from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
 from urlrequest.errors import InvalidURL, RequestCancelled, UnsupportedScheme
 
 from .call import Call
@@ -178,6 +175,8 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         call.submit(call.shared.complete(options).detached())
 
     def __repr__(self) -> str:
+        from urlrequest._engine.prepare import find_target
+
         call = self._urlrequest_call
         try:
             url = find_target(self.url, call.shared.base_url).url
@@ -243,6 +242,8 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         Raises:
             UnsupportedScheme: There is no class for the scheme.
         """
+        from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
+
         if scheme == "http":
             return HTTPConnection
         if scheme == "https":
@@ -258,6 +259,8 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
             result: The text; bytes where the type is binary or the text does not decode (contract 4.1).
             resp: The response, with the interface of `http.client.HTTPResponse`.
         """
+        from urlrequest._content.text import is_json, parse_json
+
         if is_json(resp.getheader("Content-Type")):
             try:
                 return parse_json(result)

@@ -6,8 +6,6 @@ are set before `is_finished`, those of the response's head before the first on_p
 
 from __future__ import annotations
 
-from urlrequest._content.text import decode_text, parse_json_body
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -82,6 +80,8 @@ class ResponseAttributes:
         if content is None:
             return None
         head = self._urlrequest_call.resp_head
+        from urlrequest._content.text import decode_text
+
         text = decode_text(content, None if head is None else head.headers.get("Content-Type"))
         return text if isinstance(text, str) else content.decode("utf-8", "replace")
 
@@ -94,6 +94,8 @@ class ResponseAttributes:
         content = self._urlrequest_call.content
         if content is None:
             raise ValueError("the request has no body yet, or ended without one")
+        from urlrequest._content.text import parse_json_body
+
         head = self._urlrequest_call.resp_head
         return parse_json_body(content, None if head is None else head.headers.get("Content-Type"))
 

@@ -61,3 +61,6 @@ def _describe(error: Exception) -> str:
     if message.startswith("~/.netrc"):  # who owns it, and who may read it
         return message
     return f"{getattr(error, 'filename', None)}, line {getattr(error, 'lineno', None)}, is not in the form of netrc"
+
+
+NetrcAuth.__module__ = "urlrequest"  # where users find it

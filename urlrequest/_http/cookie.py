@@ -303,3 +303,6 @@ def _check_expiry(expires: object) -> int | None:
     if isinstance(expires, float) and not isfinite(expires):
         raise ValueError("the cookie's expires is no point in time")
     return min(int(expires), MAX_TIME)
+
+
+Cookie.__module__ = "urlrequest"  # where users find it

@@ -272,3 +272,6 @@ def _digest(algorithm: str, pieces: Iterable[bytes | memoryview]) -> bytes:
     for piece in pieces:
         state.update(piece)
     return state.hexdigest().encode()
+
+
+DigestAuth.__module__ = "urlrequest"  # where users find it

@@ -208,3 +208,6 @@ def pairs_of(fields: Any) -> Iterable[Any]:
     if isinstance(fields, Headers):
         return fields.fields()
     return fields.items() if hasattr(fields, "items") else fields  # type: ignore[no-any-return]  # whatever the user has
+
+
+Headers.__module__ = "urlrequest"  # where users find it

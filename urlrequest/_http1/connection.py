@@ -360,3 +360,7 @@ def _is_body(body: object) -> bool:
     from urlrequest._content.body import Body  # most requests have none
 
     return isinstance(body, Body)
+
+
+HTTPConnection.__module__ = "urlrequest"  # where users find it
+HTTPSConnection.__module__ = "urlrequest"  # where users find it
