@@ -13,7 +13,6 @@ import pytest
 
 import urlrequest
 from support.children import output_of, run_python
-from urlrequest.hooks._detect import MODULES as HOOK_MODULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +25,8 @@ MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for p
 
 PAGE = ROOT / "docs" / "development" / "architecture.md"
 PICTURE = ROOT / "docs" / "pictures" / "wings.svg"
+
+HOOK_MODULES = {path.stem for path in (PACKAGE / "hooks").glob("_*.py")} - {"__init__", "_classes", "_detect"}
 
 # What only https needs.
 TLS = [
@@ -87,7 +88,7 @@ HEAVY = [
     "urlrequest._net.socks",
     *TLS,
     "urlrequest.testing",
-    *(f"urlrequest.hooks.{module}" for module in HOOK_MODULES.values()),
+    *(f"urlrequest.hooks.{module}" for module in sorted(HOOK_MODULES)),
 ]
 
 MOST_FUNCTION_LINES = 60
@@ -268,9 +269,7 @@ TESTED_ELSEWHERE = {
     },
     "tests/behaviour/test_demo.py": {"_cli.demo"},
     "tests/behaviour/test_testing_server.py": {module for module in MODULES if module.startswith("testing.")},
-    "tests/hooks, on the real loops": {
-        f"hooks.{module}" for module in {*HOOK_MODULES.values(), "_tk_wakeup"} - {"_base"}
-    },
+    "tests/hooks, on the real loops": {f"hooks.{module}" for module in HOOK_MODULES - {"_base"}},
     "tests/unit/test_public.py": {"__init__", "hooks.__init__"},
     "type checkers": {"_engine.observer"},
     "the tests of what uses them": {"errors", "_defaults", "_version"},

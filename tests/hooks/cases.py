@@ -166,6 +166,23 @@ def two_hundred_at_once(w: World) -> None:
     assert w.all_on(w.thread)
 
 
+@case("quick")
+def three_thousand_deliveries(w: World) -> None:
+    """8.4: as many wake-ups, one after the other, and the process lives on."""
+    left = 3000
+
+    def more(*_: object) -> None:
+        nonlocal left
+        left -= 1
+        if left:
+            UrlRequest("http://a b/", on_error=more)
+        else:
+            w.loop.stop()
+
+    w.run(more, finishes=0)
+    assert 0 == left
+
+
 @case()
 def progress_flood(w: World) -> None:
     """8.5: 100,000 progress events, and a frame timer that goes on ticking."""

@@ -87,6 +87,7 @@ class Loop(ABC):
 NO_NESTING = {"nesting": "runs no loop inside a callback"}
 ONE_LOOP = {"another": "has one loop per process"}
 SAME_THREAD_ONLY = {"other_thread_detection": "is found on its own thread only"}
+FRAMES_ONLY = {"quick": "delivers once a frame"}
 FRAME_LOOP = {"detection": "has no loop that could be found: the program calls the hook"}
 
 
@@ -261,6 +262,7 @@ class TkPoll(Tk):
 
     title = "tk polling"
     slow = 0.06
+    lacks = Tk.lacks | FRAMES_ONLY
 
     def begin(self) -> None:
         super().begin()
@@ -484,7 +486,7 @@ class Kivy(Loop):
     title = "Kivy"
     modules = ("kivy.base",)
     slow = 1 / 60
-    lacks = ONE_LOOP | NO_NESTING | {"restart": "the end of an app is the end of its loop"}
+    lacks = ONE_LOOP | NO_NESTING | FRAMES_ONLY | {"restart": "the end of an app is the end of its loop"}
     environment = {  # noqa: RUF012 - never written
         "KIVY_NO_ARGS": "1",
         "KIVY_NO_CONSOLELOG": "1",
@@ -523,7 +525,7 @@ class Frames(Loop):
     """A loop that the program has written itself."""
 
     is_detected = False
-    lacks = ONE_LOOP | FRAME_LOOP
+    lacks = ONE_LOOP | FRAME_LOOP | FRAMES_ONLY
     pause: ClassVar[float] = 0.001
 
     def begin(self) -> None:

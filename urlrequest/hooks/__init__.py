@@ -6,9 +6,10 @@ needed: so importing this package imports no toolkit, and a program without an e
 
 from __future__ import annotations
 
-from ._detect import MODULES, hook_class, install, uninstall
+from ._classes import HOOK_CLASSES, hook_class
 from ._detect import check_hook as check_hook
 from ._detect import current_hook as current_hook
+from ._detect import install, uninstall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +43,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in MODULES:
+    if name in HOOK_CLASSES:
         return hook_class(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

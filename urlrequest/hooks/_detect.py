@@ -10,30 +10,18 @@ from __future__ import annotations
 
 import sys
 from functools import cache
-from importlib import import_module
 
 from urlrequest._defaults import defaults
 from urlrequest._log import log
+
+from ._classes import hook_class
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._base import Hook
 
-__all__ = ["MODULES", "check_hook", "current_hook", "detect_hook", "hook_class", "install", "uninstall"]
+__all__ = ["check_hook", "current_hook", "detect_hook", "install", "uninstall"]
 
-# The module of each hook, imported when the hook is first needed.
-MODULES = {
-    "AsyncioHook": "_asyncio",
-    "GLibHook": "_glib",
-    "Hook": "_base",
-    "KivyHook": "_kivy",
-    "ManualHook": "_manual",
-    "PygameHook": "_pygame",
-    "QtHook": "_qt",
-    "TkHook": "_tk",
-    "TrioHook": "_trio",
-    "WxHook": "_wx",
-}
 # A module that is imported wherever such an event loop can be. Loops of this thread come first, then those of the
 # process; GLib is last, since other toolkits on Linux run on top of it.
 DETECTORS = (
@@ -101,17 +89,24 @@ def detect_hook() -> Hook | None:
         if module in loaded:
             try:
                 hook = hook_class(name).detect()
-            except Exception:  # noqa: BLE001 - another thread may still be importing it; no request may fail because of that
-                log("DEBUG", "%s.detect() failed", name, exc_info=True)
+            except Exception as error:  # noqa: BLE001 - another thread may still be importing it; no request may fail because of that
+                _report_failure(name, error)
                 continue
             if hook is not None:
                 return hook
     return None
 
 
+def _report_failure(name: str, error: Exception) -> None:
+    """Log that a hook could not be looked for; at WARNING where the program was built without a module of ours."""
+    if isinstance(error, ModuleNotFoundError) and str(error.name).startswith("urlrequest."):
+        _warn_missing(name, str(error.name))
+    else:
+        log("DEBUG", "%s.detect() failed", name, exc_info=True)
+
+
 @cache
-def hook_class(name: str) -> type[Hook]:
-    """Import a hook's module, and return the class."""
-    found: type[Hook] = getattr(import_module(f".{MODULES[name]}", __package__), name)
-    found.__module__ = "urlrequest.hooks"  # where users find it
-    return found
+def _warn_missing(name: str, module: str) -> None:
+    """Log it, once."""
+    what = "%s is not used, because the module %s is missing; include the whole package urlrequest in the program"
+    log("WARNING", what, name, module)
