@@ -85,6 +85,7 @@ HEAVY = [
     "urlrequest._http1.request_writer",
     "urlrequest._http1.tunnel",
     "urlrequest._http.redirect",
+    "urlrequest._net.low_speed",
     "urlrequest._net.socks",
     *TLS,
     "urlrequest.testing",

@@ -10,6 +10,7 @@ disk) arrive unwrapped (contract 16.1).
     ├── ProxyError                 OSError
     ├── AuthenticationError        RuntimeError
     ├── DeadlineExceeded           TimeoutError
+    ├── TransferTooSlow            TimeoutError
     ├── ProtocolError              http.client.HTTPException
     │   └── IncompleteContent
     ├── ContentDecodingError       ValueError
@@ -48,6 +49,7 @@ __all__ = [
     "ProxyError",
     "RequestCancelled",
     "TooManyRedirects",
+    "TransferTooSlow",
     "UnexpectedContentType",
     "UnsafeRedirect",
     "UnsupportedScheme",
@@ -87,6 +89,10 @@ class AuthenticationError(UrlRequestError, RuntimeError):
 
 class DeadlineExceeded(UrlRequestError, TimeoutError):
     """The request's `deadline` passed before it was complete (contract 15.2)."""
+
+
+class TransferTooSlow(UrlRequestError, TimeoutError):
+    """Fewer bytes per second were sent or received than `low_speed` allows (contract 15.6)."""
 
 
 class ProtocolError(UrlRequestError, HTTPException):

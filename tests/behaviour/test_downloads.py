@@ -428,6 +428,41 @@ def test_12_3_credentials_are_not_written_down(download: Download, origin: Origi
     assert b"secret" not in download.sidecar.read_bytes()
 
 
+@pytest.mark.parametrize(("key", "is_continued"), [("report", True), ("other", False), (None, False)])
+def test_12_3_urls_that_change(download: Download, origin: Origin, key: str | None, is_continued: bool) -> None:
+    """Contract 12.3: with the same `resume_key`, a URL that is signed anew continues the part."""
+    download.interrupt(origin, path="/file?signature=secret1", resume_key="report")
+    kept = download.sidecar.read_text("utf-8")
+    request = download.run("/file?signature=secret2", resume_key=key)
+
+    assert b"" == request.result
+    assert CONTENT == download.target.read_bytes()
+    assert (f"bytes={CUT}-" if is_continued else None) == download.server.requests[0].header("Range")
+    assert "report" in kept
+    assert "secret1" not in kept
+
+
+def test_12_3_a_key_and_a_version(download: Download, origin: Origin) -> None:
+    """Contract 12.3: a key does not join two versions: the validator decides, as it does for one URL."""
+    download.interrupt(origin, path="/file?1", resume_key="report")
+    origin.content, origin.fields["ETag"] = CONTENT[::-1], '"two"'
+    download.run("/file?2", resume_key="report")
+
+    assert CONTENT[::-1] == download.target.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("key", "error"), [("", ValueError), (b"key", TypeError), (7, TypeError), ("k" * 8193, ValueError)]
+)
+def test_12_3_what_is_no_key(download: Download, origin: Origin, key: Any, error: type[Exception]) -> None:
+    """Contract 2.3, 12.3: any other key is an error that names the option, and nothing is sent."""
+    request = download.run(resume_key=key)
+
+    assert isinstance(request.error, error)
+    assert "resume_key" in str(request.error)
+    assert [] == download.server.requests
+
+
 def test_12_3_part_that_is_complete(download: Download, origin: Origin) -> None:
     """Contract 12.3: a part that is whole but was not put in its place is asked of its last octet, and then is."""
     download.interrupt(origin)

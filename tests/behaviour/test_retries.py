@@ -280,3 +280,49 @@ def test_17_5_bad_numbers(server: Server, value: Any) -> None:
 
     assert isinstance(request.error, TypeError | ValueError)
     assert 0 == server.connection_count
+
+
+def test_17_5_statuses_of_the_users(server: Server) -> None:
+    """Contract 17.5: `retry_statuses` takes the place of the usual ones."""
+    server.route("/", failing(1, 520))
+    server.route("/usual", failing(1, 503))
+
+    assert 200 == run(server.url, retry_statuses={520}).resp_status
+    assert 503 == run(f"{server.url}/usual", retry_statuses={520}).resp_status
+    assert 3 == len(server.requests)
+
+
+def test_17_5_methods_of_the_users(server: Server) -> None:
+    """Contract 17.5: `retry_methods` takes the place of the usual ones, for statuses and for errors."""
+    server.route("/", failing(1))
+    server.route("/get", failing(1))
+
+    assert b"body" == run(server.url, req_body=b"body", retry_methods=["post"]).content
+    assert 503 == run(f"{server.url}/get", retry_methods=["post"]).resp_status
+    server.play(reset())
+    assert 200 == run(server.url, method="PATCH", retry_methods=("PATCH",)).resp_status
+    assert ["POST", "POST", "GET", "PATCH", "PATCH"] == [request.method for request in server.requests]
+
+
+def test_17_5_the_longest_retry_after(server: Server, pauses: list[float]) -> None:
+    """Contract 17.5: more than `max_retry_after` counts as so much; a session sets it, and what is tried again."""
+    server.route("/", failing(2, 429, Retry_After="3000"))
+    with Session(max_retry_after=PAUSE, retries=3, retry_statuses=[429]) as session:
+        request = session.request(server.url, timeout=20)
+        assert request.wait(timeout=20)
+
+    assert 200 == request.resp_status
+    assert [PAUSE, PAUSE] == pauses
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("retry_statuses", 503), ("retry_methods", "GET"), ("max_retry_after", 0), ("max_retry_after", "1")],
+)
+def test_17_5_what_is_no_rule(server: Server, option: str, value: Any) -> None:
+    """Contract 2.3, 17.5: a value that cannot be used is an error that names the option, and nothing is sent."""
+    error = run(server.url, **{option: value}).error
+
+    assert isinstance(error, (TypeError, ValueError))
+    assert option in str(error)
+    assert 0 == server.connection_count

@@ -78,6 +78,9 @@ def extend() -> None:
     UrlRequest("example.com", on_upload_progress=show_progress, on_chunk=lambda request, octets: print(octets))
     UrlRequest("example.com", file_path="file", resume=True, checksum="sha256:0")
     UrlRequest("example.com", expect_type="image/*")
+    UrlRequest("example.com", file_path="file", resume=True, resume_key="report", low_speed=(1000, 30))
+    UrlRequest("example.com", retries=1, retry_statuses={429}, retry_methods=["POST"], max_retry_after=20)
+    Session(address_family="IPv4", low_speed=(1000, 2.5), retry_statuses=[], retry_methods=(), max_retry_after=2.5)
     UrlRequest("example.com", expect_type=["application/zip", "application/octet-stream"])
 
 

@@ -21,7 +21,7 @@ from .thread_facade import ThreadFacade
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Collection, Generator
     from typing import Any
 
     from urlrequest.hooks import Hook
@@ -100,6 +100,12 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         checksum: str | None = None,
         expect_type: Any = None,
         proxy_auth: Any = None,
+        address_family: str | None = None,
+        low_speed: tuple[float, float] | None = None,
+        retry_statuses: Collection[int] | None = None,
+        retry_methods: Collection[str] | None = None,
+        max_retry_after: float | None = None,
+        resume_key: str | None = None,
     ) -> None:  # pyright: ignore[reportMissingSuperCall]  # see `ThreadFacade`
         """Make the request and start it.
 
@@ -155,6 +161,16 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
             checksum: The checksum that a 2xx body must have, as "sha256:<hex>", by any algorithm of hashlib.
             expect_type: The media type that a 2xx response must have, or a list of them; "image/*" is any image.
             proxy_auth: Credentials for the proxy, in any form that `auth` takes.
+            address_family: "IPv4" or "IPv6": connect to such addresses only; "any". None: as in the session.
+            low_speed: (bytes per second, seconds): give up when fewer bytes were sent or received for so long. None: as
+                in the session.
+            retry_statuses: Statuses after which a request is tried again; None: as in the session, or 408, 429, 500,
+                502, 503 and 504.
+            retry_methods: Methods of requests that are tried again; None: as in the session, or the idempotent ones.
+            max_retry_after: The longest time that a server may ask for by Retry-After, in seconds; more counts as so
+                much. None: as in the session, or 3600.
+            resume_key: Stands for the URL where a download is continued: for URLs that change from one attempt to the
+                next.
         Raises:
             TypeError: A callback is not callable. Every other bad value arrives through on_error (contract 2.3).
         """
@@ -171,6 +187,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
             url, decode, ca_file, verify, chunk_size, req_body, req_headers, method, file_path, proxy_host, proxy_port,
             proxy_headers, user_agent, cookies, auth, client_cert, ssl_context, fingerprint, follow_redirects, retries,
             trust_env, params, json, files, progress_interval, max_size, resume, checksum, expect_type, proxy_auth,
+            address_family, low_speed, retry_statuses, retry_methods, max_retry_after, resume_key,
         )  # fmt: skip
         call.submit(call.shared.complete(options).detached())
 

@@ -14,6 +14,7 @@ from .shared import MAX_REQUESTS, Shared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from types import TracebackType
     from typing import Any
 
@@ -41,6 +42,11 @@ _SETTINGS = {  # options that a session sets for its requests, and the value of 
     "user_agent": None,
     "auth": None,
     "proxy_auth": None,
+    "address_family": None,
+    "low_speed": None,
+    "retry_statuses": None,
+    "retry_methods": None,
+    "max_retry_after": None,
 }
 
 
@@ -54,6 +60,7 @@ class Session(Shared):
         base_url: What a request's URL is relative to.
         headers: Headers for every request.
         timeout, deadline, follow_redirects, retries, hook, user_agent, auth: As the parameters of `UrlRequest`.
+        retry_statuses, retry_methods, max_retry_after, address_family, low_speed: As the parameters of `UrlRequest`.
         ca_file, verify, client_cert, ssl_context, fingerprint: As the parameters of `UrlRequest`.
         proxy_host, proxy_port, proxy_headers, proxy_auth, trust_env: As the parameters of `UrlRequest`.
         tcp_keepalive: As the parameter.
@@ -86,6 +93,11 @@ class Session(Shared):
         max_per_host: int | None = None,
         max_idle: int | None = None,
         tcp_keepalive: float | None = None,
+        address_family: str | None = None,
+        low_speed: tuple[float, float] | None = None,
+        retry_statuses: Collection[int] | None = None,
+        retry_methods: Collection[str] | None = None,
+        max_retry_after: float | None = None,
     ) -> None:
         """Make a session; it opens nothing yet.
 
@@ -106,7 +118,9 @@ class Session(Shared):
         self.proxy_host, self.proxy_port, self.proxy_headers = proxy_host, proxy_port, proxy_headers
         self.trust_env, self.follow_redirects, self.retries = trust_env, follow_redirects, retries
         self.hook, self.user_agent, self.auth, self.proxy_auth = hook, user_agent, auth, proxy_auth
-        self.tcp_keepalive = tcp_keepalive
+        self.tcp_keepalive, self.address_family, self.low_speed = tcp_keepalive, address_family, low_speed
+        self.retry_statuses, self.retry_methods = retry_statuses, retry_methods
+        self.max_retry_after = max_retry_after
         from .cookie_store import CookieStore  # here, since requests without a session keep no cookies
 
         given = _as_store(cookies)

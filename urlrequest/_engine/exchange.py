@@ -22,7 +22,7 @@ from contextlib import suppress
 
 from urlrequest._defaults import defaults
 from urlrequest._http.framing import idle_time, says_close
-from urlrequest._http.retry import back_off, is_end, is_worth_retrying, may_repeat, retry_after, wants_retry
+from urlrequest._http.retry import back_off, is_end, is_worth_retrying, may_repeat, may_retry, retry_after
 from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
 from urlrequest._http1.response_reader import Response
 from urlrequest._net.connect import check_keepalive
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from urlrequest._http.challenges import Responder
     from urlrequest._http.fields import Fields
     from urlrequest._http.response_head import ResponseHead
+    from urlrequest._http.retry import RetryRule
     from urlrequest._http1.response_reader import ResponseLike
     from urlrequest._net.cancel_scope import CancelScope
     from urlrequest._net.route import Route
@@ -251,7 +252,7 @@ def _pool_key(route: Route) -> Hashable:
     # The key of a context has the settings in it, and the state of the certificate files.
     context = None if route.tls is None else lazy_context(route.tls).key
     proxy_context = None if proxy_tls is None else lazy_context(proxy_tls).key
-    return route.connection_class, route.host, route.port, context, route.proxy, proxy_context
+    return route.connection_class, route.host, route.port, context, route.proxy, proxy_context, route.family
 
 
 def open_connection(route: Route, scope: CancelScope, tcp_keepalive: float | None = None) -> Any:
@@ -282,6 +283,7 @@ def open_connection(route: Route, scope: CancelScope, tcp_keepalive: float | Non
 def _set_up(connection: HTTPConnection, route: Route, scope: CancelScope) -> None:
     """Give a connection of ours what it needs to connect."""
     connection.scope = scope
+    connection.address_family = route.family
     if route.tls is not None and isinstance(connection, HTTPSConnection):
         from urlrequest._net.tls_contexts import lazy_context, warn_if_insecure  # plain http needs none of it
 
@@ -302,7 +304,7 @@ def send_request(prepared: PreparedRequest, shared: Shared, scope: CancelScope) 
     """
     if not prepared.retries:
         return _attempt(prepared, shared, scope)
-    if not may_repeat(prepared.method, prepared.body):
+    if not may_retry(prepared.method, prepared.body, prepared.retry_rule):
         return _attempt_once(prepared, shared, scope)
     is_new = False
     for number in range(1, prepared.retries + 1):
@@ -340,17 +342,18 @@ def _attempt_or_pause(
         The exchange; or seconds to wait before the next attempt, where that is worth it and there is time for it, and
         whether that attempt needs a new connection.
     """
+    rule = prepared.retry_rule
     try:
         exchange = _attempt(prepared, shared, scope, is_new=is_new)
     except Exception as error:
         pause = back_off(number)
-        if is_worth_retrying(error) and _has_time_for(pause, scope):
+        if is_worth_retrying(error, rule) and _has_time_for(pause, scope):
             return pause, True
         raise
     head = exchange.response.head
-    if not wants_retry(head):
+    if head.status not in rule.statuses:
         return exchange
-    asked = retry_after(head)
+    asked = retry_after(head, rule.longest_pause)
     pause = back_off(number) if asked is None else asked
     if not _has_time_for(pause, scope):
         return exchange
@@ -360,16 +363,18 @@ def _attempt_or_pause(
     return pause, False
 
 
-def pause_after_break(error: Exception, number: int, scope: CancelScope) -> float:
+def pause_after_break(error: Exception, number: int, rule: RetryRule, scope: CancelScope) -> float:
     """Return how many seconds to wait before the rest of a body is asked for, after it has broken off.
 
     Args:
         number: How often that has happened to the request.
+        rule: What is tried again.
     Raises:
         Exception: The error, where it is no break of the connection, or there is no time for the pause.
     """
     pause = back_off(number)
-    if not (is_worth_retrying(error) or isinstance(error, IncompleteContent)) or not _has_time_for(pause, scope):
+    is_passing = is_worth_retrying(error, rule) or isinstance(error, IncompleteContent)
+    if not is_passing or not _has_time_for(pause, scope):
         raise error
     return pause
 

@@ -8,8 +8,8 @@ from operator import is_
 __all__ = ["PLAIN", "Options"]
 
 _CONTAINERS = (
-    "req_body", "req_headers", "proxy_headers", "cookies", "params", "json", "files", "expect_type",
-    "session_headers", "session_cookies",
+    "req_body", "req_headers", "proxy_headers", "cookies", "params", "json", "files", "expect_type", "retry_statuses",
+    "retry_methods", "session_headers", "session_cookies",
 )  # fmt: skip
 
 
@@ -23,7 +23,8 @@ class Options(
             "req_body", "req_headers", "method", "file_path", "proxy_host", "proxy_port", "proxy_headers",
             "user_agent", "cookies", "auth", "client_cert", "ssl_context", "fingerprint", "follow_redirects", "retries",
             "trust_env", "params", "json", "files", "progress_interval", "max_size", "resume", "checksum",
-            "expect_type", "proxy_auth",
+            "expect_type", "proxy_auth", "address_family", "low_speed", "retry_statuses", "retry_methods",
+            "max_retry_after", "resume_key",
             "base_url", "session_headers", "session_cookies",  # these the session adds: see `Session.complete()`
         ],
         defaults=(None, None, None),
@@ -47,10 +48,13 @@ class Options(
         """The same with containers of our own: the user may change theirs while the request runs."""
         if (
             self.req_body is self.req_headers is self.proxy_headers is self.cookies is self.params is self.json
-            is self.files is self.expect_type is self.session_headers is self.session_cookies is None
+            is self.files is self.expect_type is self.retry_statuses is self.retry_methods
+            is self.session_headers is self.session_cookies is None
         ):  # fmt: skip
             return self
-        copies = {name: value.copy() for name in _CONTAINERS if isinstance(value := getattr(self, name), dict | list)}
+        copies = {
+            name: value.copy() for name in _CONTAINERS if isinstance(value := getattr(self, name), dict | list | set)
+        }
         return self._replace(**copies) if copies else self
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from urlrequest._http.fields import field_names, first_value, without
-from urlrequest._http.retry import may_repeat
+from urlrequest._http.retry import may_repeat, may_retry
 from urlrequest.errors import ChecksumMismatch, ProtocolError, TooManyRedirects, UnexpectedContentType
 
 from .exchange import pause_after_break, send_request
@@ -57,6 +57,10 @@ def perform(options: Options, shared: Shared, scope: CancelScope, observer: Obse
         from .progress import UploadMeter  # few requests report how far their sending is
 
         prepared.body.on_sent = UploadMeter(prepared.body.length, prepared.progress_interval, observer).report
+    if prepared.low_speed is not None:
+        from urlrequest._net.low_speed import SpeedLimit  # as above
+
+        scope.speed = SpeedLimit(*prepared.low_speed)
     if prepared.file_path is None:
         return _follow(prepared, None, options, shared, scope, observer)
     with _open_file(prepared.file_path, prepared, scope) as file:
@@ -154,9 +158,10 @@ def _recover(
     if isinstance(error, ChecksumMismatch) and file.is_unproven:
         file.start_over()
         return 0.0
-    if isinstance(error, ChecksumMismatch) or response.is_complete or not prepared.retries:
+    can_retry = prepared.retries and may_retry(prepared.method, prepared.body, prepared.retry_rule)
+    if isinstance(error, ChecksumMismatch) or response.is_complete or not can_retry:
         raise error
-    pause = pause_after_break(error, number, scope)
+    pause = pause_after_break(error, number, prepared.retry_rule, scope)
     if not file.go_on():
         raise error
     return pause
@@ -215,7 +220,8 @@ def _open_file(path: str, prepared: PreparedRequest, scope: CancelScope) -> File
         from urlrequest._content.resumable_file import ResumableFileSink  # few requests continue a download
 
         with suppress(OSError):  # the other sink reports what is wrong with the path itself
-            return ResumableFileSink(path, prepared.checksum, prepared.target.url, scope.check)
+            key = prepared.resume_key or prepared.target.url
+            return ResumableFileSink(path, prepared.checksum, key, scope.check)
     from urlrequest._content.file_sink import FileSink  # most requests write no file
 
     return FileSink(path, prepared.checksum)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from urlrequest._content.body import Body
     from urlrequest._http.challenges import Responder
     from urlrequest._http.fields import Fields
+    from urlrequest._http.retry import RetryRule
     from urlrequest._http.target import Target
     from urlrequest._net.route import Route
 
@@ -34,9 +35,12 @@ class PreparedRequest(Record):
         decodes_content: Content codings are undone; False where the user asked for one.
         redirect_limit: How many redirects are followed.
         retries: How often the request is tried again.
+        retry_rule: What is tried again, and how long a server may make it wait.
+        low_speed: Bytes per second, and for how many seconds fewer may be transferred; or None.
         progress_interval: The shortest time between progress events, in seconds, or None.
         max_size: The largest body of a response, in bytes, or None.
         is_resumed: A partial download is kept, and continued.
+        resume_key: What stands for the URL there; None: the URL itself.
         expected_types: The types that a success may have, as of `check_media_ranges()`; empty: any.
         checksum: What the body of the response must have, as "sha256:<hex>", or None.
         own_fields: Names of the fields, in lower case, that are the library's own idea and are left out where a server
@@ -47,8 +51,8 @@ class PreparedRequest(Record):
 
     __slots__ = (
         "body", "checksum", "chunk_size", "decodes_content", "expected_types", "fields", "file_path", "is_resumed",
-        "max_size", "method", "own_fields", "progress_interval", "redirect_limit", "responder", "retries", "route",
-        "secrets", "target",
+        "low_speed", "max_size", "method", "own_fields", "progress_interval", "redirect_limit", "responder",
+        "resume_key", "retries", "retry_rule", "route", "secrets", "target",
     )  # fmt: skip
 
     def __init__(
@@ -64,9 +68,12 @@ class PreparedRequest(Record):
         decodes_content: bool,
         redirect_limit: int,
         retries: int,
+        retry_rule: RetryRule,
+        low_speed: tuple[float, float] | None,
         progress_interval: float | None,
         max_size: int | None,
         is_resumed: bool,
+        resume_key: str | None,
         checksum: str | None,
         expected_types: tuple[str, ...],
         own_fields: frozenset[str],
@@ -83,9 +90,12 @@ class PreparedRequest(Record):
         self.decodes_content = decodes_content
         self.redirect_limit = redirect_limit
         self.retries = retries
+        self.retry_rule = retry_rule
+        self.low_speed = low_speed
         self.progress_interval = progress_interval
         self.max_size = max_size
         self.is_resumed = is_resumed
+        self.resume_key = resume_key
         self.checksum = checksum
         self.expected_types = expected_types
         self.own_fields = own_fields

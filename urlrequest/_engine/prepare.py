@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from functools import lru_cache
 from importlib import import_module
+from math import inf
 
 from urlrequest._concurrency.deadline import check_seconds
 from urlrequest._content.codings import accepted_codings
 from urlrequest._http.fields import cookie_text, field_names, first_value, join_cookies, read_fields, without
 from urlrequest._http.request_head import build_fields, check_method
+from urlrequest._http.retry import DEFAULT_RULE, MAX_RETRY_AFTER, check_retry_rule
 from urlrequest._http.target import Target, parse_target, percent_encode
-from urlrequest._http1.connection import HTTPSConnection
+from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
 from urlrequest._net.route import Route
 from urlrequest._version import __version__
 from urlrequest.errors import UnsafeRedirect
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from urlrequest._http.challenges import Responder
     from urlrequest._http.fields import Fields
     from urlrequest._http.redirect import NextRequest
+    from urlrequest._http.retry import RetryRule
     from urlrequest._net.route import Proxy
     from urlrequest._net.tls_settings import TlsSettings
 
@@ -40,6 +43,7 @@ __all__ = ["find_target", "prepare_redirected", "prepare_request"]
 USER_AGENT = f"urlrequest/{__version__}"
 MAX_REDIRECTS = 20  # redirects, of follow_redirects=True
 _OWN_FIELDS = frozenset({"accept-encoding", "expect"})  # unless the user names them
+MAX_RESUME_KEY = 8192  # characters; it stands in a small file
 MAX_CACHED_PATH = 2048  # characters; a request with a longer path is prepared each time
 
 
@@ -95,9 +99,12 @@ def _combine(
         decodes_content="accept-encoding" not in named,
         redirect_limit=_check_redirects(options.follow_redirects),
         retries=_check_count("retries", options.retries) or 0,
+        retry_rule=_check_retry_rule(options),
+        low_speed=_check_low_speed(options.low_speed),
         progress_interval=check_seconds("progress_interval", options.progress_interval),
         max_size=_check_count("max_size", options.max_size),
         is_resumed=bool(options.resume) and file_path is not None and method == "GET" and "range" not in named,
+        resume_key=_check_resume_key(options.resume_key),
         checksum=_check_checksum(options.checksum),
         expected_types=_check_expect_type(options.expect_type),
         own_fields=_OWN_FIELDS - named,
@@ -238,6 +245,33 @@ def _check_expect_type(expect_type: object) -> tuple[str, ...]:
     return check_media_ranges(expect_type)
 
 
+def _check_resume_key(resume_key: object) -> str | None:
+    if resume_key is None:
+        return None
+    if not isinstance(resume_key, str):
+        raise TypeError(f"resume_key is {type(resume_key).__name__}; text is needed")
+    if not 0 < len(resume_key) <= MAX_RESUME_KEY:
+        raise ValueError(f"resume_key has {len(resume_key)} characters; 1 to {MAX_RESUME_KEY} are needed")
+    return resume_key
+
+
+def _check_retry_rule(options: Options) -> RetryRule:
+    if options.retry_statuses is options.retry_methods is options.max_retry_after is None:
+        return DEFAULT_RULE
+    longest: float | None = MAX_RETRY_AFTER
+    if options.max_retry_after is not None:
+        longest = check_seconds("max_retry_after", options.max_retry_after)
+    return check_retry_rule(options.retry_statuses, options.retry_methods, inf if longest is None else longest)
+
+
+def _check_low_speed(low_speed: object) -> tuple[float, float] | None:
+    if low_speed is None:
+        return None
+    from urlrequest._net.low_speed import check_low_speed  # as in _make_body()
+
+    return check_low_speed(low_speed)
+
+
 def _check_redirects(follow_redirects: object) -> int:
     if isinstance(follow_redirects, bool):
         return MAX_REDIRECTS if follow_redirects else 0
@@ -257,7 +291,16 @@ def _check_count(name: str, value: object) -> int | None:
 def _make_route(options: Options, target: Target, connection_class: type, tls: TlsSettings | None) -> Route:
     _, host, port = target.origin
     proxy = _choose_proxy(options, target) if target.scheme in {"http", "https"} else None
-    return Route(connection_class, host, port, tls, proxy)
+    if options.address_family is None:
+        return Route(connection_class, host, port, tls, proxy)
+    from urlrequest._net.connect import check_address_family  # loaded; few requests need it
+
+    family = check_address_family(options.address_family)
+    if family and not issubclass(connection_class, HTTPConnection):
+        raise ValueError(
+            f"address_family cannot be kept by {connection_class.__name__}, which is no urlrequest.HTTPConnection"
+        )
+    return Route(connection_class, host, port, tls, proxy, family)
 
 
 def _tls_settings(options: Options, connection_class: type) -> TlsSettings:

@@ -49,6 +49,7 @@ class HTTPConnection(http.client.HTTPConnection):
     idle_since = idle_until = 0.0  # when it became idle, and until when it is kept, on `suspend_clock()`
     expects_continue = True  # a 100 Continue is waited for; False: the server sent none before
     tcp_keepalive = 0.0  # seconds of silence after which the system asks whether the peer is there; 0: never
+    address_family = 0  # AF_INET or AF_INET6, if only such addresses may be connected to
     after = ""  # why the last response had no body, for the pool
 
     def __init__(self, host: str, port: int | None = None, timeout: float | None = None, **options: Any) -> None:
@@ -79,7 +80,7 @@ class HTTPConnection(http.client.HTTPConnection):
         Raises:
             OSError: The socket cannot be connected.
         """
-        return connect_to_host(self.host, self.port, self.scope)
+        return connect_to_host(self.host, self.port, self.scope, self.address_family)
 
     def connect_socket(self, sock: socket.socket, address: Any) -> None:
         """Connect a socket of any address family. Call this from `open_socket()`.
@@ -203,7 +204,10 @@ class HTTPConnection(http.client.HTTPConnection):
             self.connect()
         stream: NetworkStream = self.sock  # pyright: ignore[reportAssignmentType]  # connect() has made it
         began = monotonic()
+        speed = self.scope.speed
         try:
+            if speed is not None:
+                speed.begin()
             head = encode_head(method, url, headers)
             if body is None:
                 self.is_intact = stream.send_all(head)
@@ -229,13 +233,18 @@ class HTTPConnection(http.client.HTTPConnection):
         if self.sock is None:
             raise http.client.ResponseNotReady("no request was sent")
         began = monotonic()
+        speed = self.scope.speed
         try:
+            if speed is not None:
+                speed.pause()  # the server may think for as long as `timeout` allows
             response = Response(self.sock, self.sent_method, self._interim)
         except (OSError, http.client.HTTPException) as error:
             if self._send_error is not None:
                 raise self._explain(self._send_error) from None
             self._explain(error)
             raise
+        if speed is not None:
+            speed.begin()
         self._speaks_http = True
         self.scope.timings[Phase.FIRST_OCTET] = monotonic() - began
         if not self.is_intact and response.ends_with_connection:

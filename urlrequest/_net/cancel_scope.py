@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from urlrequest._concurrency.wakeup import DescriptorWaker
 
+    from .low_speed import SpeedLimit
+
 __all__ = ["READ", "WRITE", "CancelScope", "Phase", "Timings", "is_ready"]
 
 READ, WRITE = 1, 2
@@ -66,15 +68,17 @@ class CancelScope:
         deadline: When the whole request must be complete (contract 15.2).
         is_cancelled: Whether `cancel()` was called.
         timeout: The longest single step, in seconds; None: no limit (contract 15.1).
+        speed: How slow a transfer may be (contract 15.6); None: as slow as it likes.
         timings: How long each phase took.
     """
 
-    __slots__ = ("_waker", "deadline", "is_cancelled", "timeout", "timings")
+    __slots__ = ("_waker", "deadline", "is_cancelled", "speed", "timeout", "timings")
 
     def __init__(self, timeout: float | None = None, deadline: Deadline | None = None) -> None:
         self.timeout = timeout
         self.deadline = NO_DEADLINE if deadline is None else deadline
         self.is_cancelled = False
+        self.speed: SpeedLimit | None = None
         self.timings = Timings()
         self._waker: DescriptorWaker | None = None
 
@@ -142,6 +146,24 @@ class CancelScope:
         self.check()
         if not ready and not is_pause and until is not None and monotonic() >= until:
             raise TimeoutError(f"{what} took longer than {self.timeout:g} s")
+        return ready
+
+    def wait_for_transfer(self, interest: Mapping[int, int], until: float | None, what: str) -> dict[int, int]:
+        """Wait as `wait()` does, for bytes of a transfer that must not be slower than `speed`.
+
+        Raises:
+            TransferTooSlow: It is. Exception: As `wait()`.
+        """
+        speed = self.speed
+        left = None if speed is None else speed.left
+        if speed is None or left is None:
+            return self.wait(interest, until, what)
+        began = monotonic()
+        is_sooner = until is None or began + left < until
+        ready = self.wait(interest, began + left if is_sooner else until, what, is_pause=is_sooner)
+        speed.add_wait(monotonic() - began)
+        if not ready:
+            speed.check(what)
         return ready
 
     def pause(self, seconds: float) -> None:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from time import monotonic
 
 from .cancel_scope import WRITE, CancelScope, Phase
-from .resolver import resolve
+from .resolver import FAMILY_NAMES, resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from .resolver import Address
 
-__all__ = ["check_keepalive", "connect_socket", "connect_to_host", "watch_peer"]
+__all__ = ["check_address_family", "check_keepalive", "connect_socket", "connect_to_host", "watch_peer"]
 
 MAX_KEEPALIVE = 32767  # seconds; Linux takes no more
 PROBES = 3  # unanswered questions of the system after which a peer counts as gone
@@ -35,16 +35,18 @@ ATTEMPT_DELAY = 0.25  # seconds until the next address is tried (RFC 8305, secti
 _IN_PROGRESS = {0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY, getattr(errno, "WSAEWOULDBLOCK", 0)}
 
 
-def connect_to_host(host: str, port: int, scope: CancelScope) -> socket.socket:
+def connect_to_host(host: str, port: int, scope: CancelScope, family: int = 0) -> socket.socket:
     """Connect to a host over TCP; a new address is tried every 250 ms until one connects (contract 15.3; RFC 8305).
 
     The scope's timeout holds for the whole race, not for each address. Small packets are sent at once (TCP_NODELAY).
 
+    Args:
+        family: AF_INET or AF_INET6, for addresses of that family alone; 0: of any.
     Raises:
         OSError: All addresses failed. It is the error of the first; its attribute `errors` has the others.
         RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.
     """
-    addresses = resolve(host, port, scope)
+    addresses = resolve(host, port, scope, family)
     began = monotonic()
     sock = _Race(f"{host}:{port}", addresses, scope).run()
     scope.timings[Phase.CONNECT] = monotonic() - began
@@ -54,6 +56,20 @@ def connect_to_host(host: str, port: int, scope: CancelScope) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def check_address_family(name: object) -> int:
+    """Return AF_INET for "IPv4", AF_INET6 for "IPv6", and 0 for "any", in any letters.
+
+    Raises:
+        TypeError, ValueError: It is none of them.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f'address_family is {type(name).__name__}; "any", "IPv4" or "IPv6" is needed')
+    families = {"any": 0} | {known.lower(): family for family, known in FAMILY_NAMES.items()}
+    if name.lower() not in families:
+        raise ValueError(f'address_family is {name[:40]!r}; "any", "IPv4" or "IPv6" is needed')
+    return families[name.lower()]
 
 
 def check_keepalive(seconds: object) -> float:

@@ -31,15 +31,16 @@ if TYPE_CHECKING:
 
     Address = tuple[int, int, int, str, Any]  # as of socket.getaddrinfo()
 
-__all__ = ["resolve"]
+__all__ = ["FAMILY_NAMES", "resolve"]
 
 MAX_THREADS = 16  # resolver threads
 MAX_ATTEMPTS = 4  # of them for one host at a time, so that a name that hangs leaves some to the others
+FAMILY_NAMES: dict[int, str] = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6"}
 PATIENCE = 1.0  # seconds that a request shares an attempt of another one that does not end
 
 
 class _Lookup:
-    """One host and port being looked up, shared by all requests that need it meanwhile.
+    """One host and port being looked up, for one address family or any; shared by all requests that need it meanwhile.
 
     Attributes:
         scopes: Of the requests that wait for it.
@@ -48,9 +49,10 @@ class _Lookup:
         addresses, error: The result, once `is_done`.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, family: int) -> None:
         self.host = host
         self.port = port
+        self.family = family
         self.scopes: list[CancelScope] = []
         self.attempts = 0
         self.began = monotonic()
@@ -65,25 +67,29 @@ class _Lookup:
     def ask(self) -> tuple[Sequence[Address], Exception | None]:
         """Ask the system; return addresses, or an error."""
         try:
-            return socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM), None
+            return socket.getaddrinfo(self.host, self.port, family=self.family, type=socket.SOCK_STREAM), None
         except Exception as error:  # noqa: BLE001 - whatever the system raises is raised again to the requests
             return [], error
 
 
 _lock = threading.Lock()
-_lookups: dict[tuple[str, int], _Lookup] = {}  # all that are not done
+_lookups: dict[tuple[str, int, int], _Lookup] = {}  # all that are not done
 _waiting: deque[_Lookup] = deque()  # attempts that no thread has begun
 _thread_count = 0
 
 
-def resolve(host: str, port: int, scope: CancelScope) -> Sequence[Address]:
+def resolve(host: str, port: int, scope: CancelScope, family: int = 0) -> Sequence[Address]:
     """Return the addresses of a host, in the system's order of preference (RFC 6724). Worker only.
 
+    Args:
+        family: AF_INET or AF_INET6, for addresses of that family alone; 0: of any.
     Raises:
         OSError: `socket.gaierror`, from the system's resolver.
         RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.
     """
     is_literal = is_ip_literal(host)
+    if is_literal and family:
+        _check_family(host, family)
     if is_literal and "%" not in host:
         return [_address_of(host, port)]
     # getaddrinfo() imports this anyway; if no descriptor is left then, the import fails there once and for all.
@@ -93,7 +99,7 @@ def resolve(host: str, port: int, scope: CancelScope) -> Sequence[Address]:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     began, until = monotonic(), scope.step_end()
     scope.arm()  # before the look-up can be done: else its wake-up could come before the first wait, and be lost
-    lookup, has_asked = _join_lookup(host, port, scope)
+    lookup, has_asked = _join_lookup(host, port, family, scope)
     try:
         while not lookup.is_done:
             again = None if has_asked else lookup.began + PATIENCE
@@ -108,10 +114,10 @@ def resolve(host: str, port: int, scope: CancelScope) -> Sequence[Address]:
                 _waiting.remove(lookup)
                 lookup.attempts -= 1
                 if not lookup.attempts and not lookup.is_done:
-                    del _lookups[host, port]
+                    del _lookups[host, port, family]
     scope.timings[Phase.DNS] = monotonic() - began
     if lookup.error is not None:
-        raise _with_host(lookup.error, host) from lookup.error
+        raise _with_host(lookup.error, host, family) from lookup.error
     return lookup.addresses
 
 
@@ -132,24 +138,35 @@ def _address_of(literal: str, port: int) -> Address:
     return socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (literal, port)
 
 
-def _with_host(error: Exception, host: str) -> Exception:
+def _check_family(literal: str, family: int) -> None:
+    """Refuse an address of the other family.
+
+    Raises:
+        socket.gaierror: It is one, as the system's resolver would say of a name that has such addresses only.
+    """
+    if family != (socket.AF_INET6 if ":" in literal else socket.AF_INET):
+        raise socket.gaierror(socket.EAI_NONAME, f"connecting to {literal}: it is no {FAMILY_NAMES[family]} address")
+
+
+def _with_host(error: Exception, host: str, family: int) -> Exception:
     """The error of the system's resolver, with the name that it was about."""
     if isinstance(error, socket.gaierror):
-        return socket.gaierror(error.errno, f"resolving {host}: {error.strerror}")
+        wanted = f" (address_family is {FAMILY_NAMES[family]})" if family else ""
+        return socket.gaierror(error.errno, f"resolving {host}: {error.strerror}{wanted}")
     return error
 
 
-def _join_lookup(host: str, port: int, scope: CancelScope) -> tuple[_Lookup, bool]:
+def _join_lookup(host: str, port: int, family: int, scope: CancelScope) -> tuple[_Lookup, bool]:
     """Add a request to the look-up of its host; begin one if there is none.
 
     Returns:
         The look-up, and whether the system is being asked for this request.
     """
     with _lock:
-        lookup = _lookups.get((host, port))
+        lookup = _lookups.get((host, port, family))
         must_ask = lookup is None or lookup.is_overdue()
         if lookup is None:
-            lookup = _lookups[host, port] = _Lookup(host, port)
+            lookup = _lookups[host, port, family] = _Lookup(host, port, family)
         lookup.scopes.append(scope)
         needs_thread = must_ask and _add_attempt(lookup)
     if needs_thread:
@@ -217,8 +234,9 @@ def _complete(lookup: _Lookup, addresses: Sequence[Address], error: Exception | 
         lookup.attempts -= 1
         if lookup.is_done or (error is not None and lookup.attempts):
             return
-        if _lookups.get((lookup.host, lookup.port)) is lookup:  # not in a forked child
-            del _lookups[lookup.host, lookup.port]
+        key = lookup.host, lookup.port, lookup.family
+        if _lookups.get(key) is lookup:  # not in a forked child
+            del _lookups[key]
         lookup.addresses, lookup.error = addresses, error
         lookup.is_done = True
         scopes = list(lookup.scopes)

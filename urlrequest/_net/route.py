@@ -60,9 +60,10 @@ class Route(Record):
         host, port: Of the origin; port is None where neither the URL nor its scheme has one.
         tls: How to check the certificate of the origin; None: no TLS.
         proxy: What the connection goes through, or None.
+        family: Of the addresses that the socket may connect to: AF_INET or AF_INET6; 0: any.
     """
 
-    __slots__ = ("connection_class", "host", "port", "proxy", "tls")
+    __slots__ = ("connection_class", "family", "host", "port", "proxy", "tls")
 
     def __init__(
         self,
@@ -71,17 +72,19 @@ class Route(Record):
         port: int | None,
         tls: TlsSettings | None = None,
         proxy: Proxy | None = None,
+        family: int = 0,
     ) -> None:
         self.connection_class = connection_class
         self.host = host
         self.port = port
         self.tls = tls
         self.proxy = proxy
+        self.family = family
 
     @property
     def key(self) -> Hashable:
         """All parts, for looking connections up."""
-        return self.connection_class, self.host, self.port, self.tls, self.proxy
+        return self.connection_class, self.host, self.port, self.tls, self.proxy, self.family
 
     @property
     def first_stop(self) -> tuple[str, int | None]:

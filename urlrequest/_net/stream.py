@@ -99,6 +99,8 @@ class NetworkStream:
             except ssl.SSLWantReadError:
                 wanted = READ
             else:
+                if self.scope.speed is not None:
+                    self.scope.speed.count(sent)
                 if sent == len(rest):
                     break
                 rest = memoryview(rest)[sent:]
@@ -167,10 +169,7 @@ class NetworkStream:
                 self._wait(READ, "waiting for a response from")
         else:
             self.scope.check()
-        if self._late_error is not None:
-            self._end_late()
-            return b""
-        while True:
+        while self._late_error is None:
             try:
                 octets = self._socket.recv(size)
             except (BlockingIOError, ssl.SSLWantReadError):
@@ -183,7 +182,11 @@ class NetworkStream:
             else:
                 if octets:  # the end of the stream is no byte
                     self.has_received = True
+                    if self.scope.speed is not None:
+                        self.scope.speed.count(len(octets))
                 return octets
+        self._end_late()
+        return b""
 
     def receive_into(self, room: memoryview) -> int:
         """Receive the next bytes into `room`, and return their number; 0 at the end of the stream.
@@ -208,6 +211,8 @@ class NetworkStream:
                 return 0
         if received:
             received = self._gather(room, received)
+            if self.scope.speed is not None:
+                self.scope.speed.count(received)
         self._returned_at = monotonic()
         return received
 
@@ -290,7 +295,11 @@ class NetworkStream:
                 if monotonic() < self._gives_up_at:
                     continue
                 self.end_sending()
-            ready = self.scope.wait({descriptor: wanted}, until, f"{what} {self.peer}")
+            step = f"{what} {self.peer}"
+            if self.scope.speed is None:
+                ready = self.scope.wait({descriptor: wanted}, until, step)
+            else:
+                ready = self.scope.wait_for_transfer({descriptor: wanted}, until, step)
             if ready:
                 return ready[descriptor]
 

@@ -22,6 +22,11 @@ SETTINGS: dict[str, Any] = {
     "retries": 2,
     "user_agent": "me",
     "auth": ("user", "password"),
+    "address_family": "IPv6",
+    "low_speed": (1000, 30),
+    "retry_statuses": {429},
+    "retry_methods": ["GET"],
+    "max_retry_after": 20,
 }
 
 

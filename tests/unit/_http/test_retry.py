@@ -1,18 +1,29 @@
 from __future__ import annotations
 
 import errno
+import math
 import socket
 import ssl
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from http.client import RemoteDisconnected
+from typing import Any
 
 import pytest
 
 from urlrequest._content.body import make_body
 from urlrequest._http import retry
 from urlrequest._http.response_head import ResponseHead, parse_head
-from urlrequest._http.retry import back_off, is_worth_retrying, may_repeat, retry_after, wants_retry
+from urlrequest._http.retry import (
+    DEFAULT_RULE,
+    RetryRule,
+    back_off,
+    check_retry_rule,
+    is_worth_retrying,
+    may_repeat,
+    may_retry,
+    retry_after,
+)
 from urlrequest.errors import (
     DeadlineExceeded,
     IncompleteContent,
@@ -81,13 +92,13 @@ def test_17_5_errors_that_stay(error: Exception) -> None:
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_17_5_statuses_that_may_pass(status: int) -> None:
     """These six, as the contract has them."""
-    assert wants_retry(head(status))
+    assert status in DEFAULT_RULE.statuses
 
 
 @pytest.mark.parametrize("status", [200, 301, 400, 401, 404, 407, 409, 413, 501, 505, 599])
 def test_17_5_statuses_that_stay(status: int) -> None:
     """No other status is tried again."""
-    assert not wants_retry(head(status))
+    assert status not in DEFAULT_RULE.statuses
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"])
@@ -147,3 +158,49 @@ def test_17_5_retry_after_date() -> None:
 def test_17_5_no_retry_after() -> None:
     """Without the field there is no time to wait."""
     assert retry_after(head()) is None
+
+
+def test_17_5_retry_after_limit() -> None:
+    """Contract 17.5: more than the longest time counts as that time; of several, each."""
+    assert 20.0 == retry_after(head(after="999999"), 20.0)
+    assert 7.0 == retry_after(head(after="7"), 20.0)
+    assert 999999.0 == retry_after(head(after="999999"), math.inf)
+
+
+def test_17_5_a_rule_of_the_users() -> None:
+    """Contract 17.5: what is given takes the place of what is usual, and nothing else does."""
+    usual = RetryRule()
+
+    assert usual == DEFAULT_RULE == check_retry_rule(None, None, 3600.0)
+    assert RetryRule(frozenset({429})) == check_retry_rule([429, 429], None, 3600.0)
+    assert RetryRule(methods=frozenset({"POST", "GET"})) == check_retry_rule(None, ("post", "GET"), 3600.0)
+    assert RetryRule(frozenset(), frozenset(), 1.0) == check_retry_rule([], set(), 1.0)
+
+
+def test_17_5_methods_of_the_users() -> None:
+    """Contract 17.5: a method is tried again if the rule names it, and the body can be sent again."""
+    rule = check_retry_rule(None, ["POST"], 1.0)
+
+    assert may_retry("POST", make_body(b"body", None), rule)
+    assert not may_retry("POST", make_body(iter([b"body"]), None), rule)
+    assert not may_retry("GET", None, rule)
+
+
+def test_17_5_statuses_of_proxies() -> None:
+    """Contract 17.5: the status with which a proxy refuses a tunnel counts by the same rule."""
+    assert is_worth_retrying(ProxyError("busy", status=520), check_retry_rule({520}, None, 1.0))
+    assert not is_worth_retrying(ProxyError("busy", status=503), check_retry_rule({520}, None, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("statuses", "methods", "error"),
+    [
+        (503, None, TypeError), ("429", None, TypeError), (["503"], None, TypeError), ([True], None, TypeError),
+        ([100], None, ValueError), ([1000], None, ValueError), ([-1], None, ValueError),
+        (None, "POST", TypeError), (None, [b"POST"], TypeError), (None, ["A B"], ValueError), (None, [""], ValueError),
+    ],
+)  # fmt: skip
+def test_17_5_rules_that_are_none(statuses: Any, methods: Any, error: type[Exception]) -> None:
+    """Contract 2.3, 17.5: what is no collection of statuses or methods is an error that names the option."""
+    with pytest.raises(error, match=r"retry_statuses|retry_methods"):
+        check_retry_rule(statuses, methods, 1.0)

@@ -11,7 +11,14 @@ import pytest
 from urlrequest._concurrency.deadline import Deadline
 from urlrequest._net import connect
 from urlrequest._net.cancel_scope import CancelScope, Phase
-from urlrequest._net.connect import _interleaved, check_keepalive, connect_socket, connect_to_host, watch_peer
+from urlrequest._net.connect import (
+    _interleaved,
+    check_address_family,
+    check_keepalive,
+    connect_socket,
+    connect_to_host,
+    watch_peer,
+)
 from urlrequest.errors import DeadlineExceeded, RequestCancelled
 
 if TYPE_CHECKING:
@@ -62,8 +69,8 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Address]]:
     """What names resolve to."""
     found: dict[str, list[Address]] = {}
 
-    def look_up(host: str, port: int, scope: CancelScope) -> list[Address]:
-        return found[host]
+    def look_up(host: str, port: int, scope: CancelScope, family: int) -> list[Address]:
+        return [address for address in found[host] if family in {0, address[0]}]
 
     monkeypatch.setattr(connect, "resolve", look_up)
     return found
@@ -354,3 +361,34 @@ def test_15_4_bad_values(value: object, error: type[Exception]) -> None:
     """Contract 2.3, 15.4: what is no number of seconds is an error that names the setting."""
     with pytest.raises(error, match="tcp_keepalive is"):
         check_keepalive(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        ("any", 0),
+        ("IPv4", socket.AF_INET),
+        ("ipv4", socket.AF_INET),
+        ("IPv6", socket.AF_INET6),
+        ("IPV6", socket.AF_INET6),
+    ],
+)
+def test_15_5_address_families(name: str, family: int) -> None:
+    """Contract 15.5: the three names, in any letters."""
+    assert family == check_address_family(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "error"), [("", ValueError), ("inet", ValueError), (4, TypeError), (socket.AF_INET, TypeError)]
+)
+def test_15_5_no_address_families(name: Any, error: type[Exception]) -> None:
+    """Contract 2.3, 15.5: anything else is an error that names the option and its values."""
+    with pytest.raises(error, match=r'address_family .*"any", "IPv4" or "IPv6"'):
+        check_address_family(name)
+
+
+def test_15_5_connects_to_one_family(listener: socket.socket, names: dict[str, list[Address]]) -> None:
+    """Contract 15.5: addresses of the other family are not tried."""
+    names["h"] = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 9, 0, 0)), address_of(listener)]
+    with connect_to_host("h", 80, CancelScope(), socket.AF_INET) as sock:
+        assert socket.AF_INET == sock.family

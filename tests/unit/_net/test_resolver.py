@@ -84,7 +84,7 @@ class Asker(threading.Thread):
 
 def waiting(host: str) -> int:
     """How many requests wait for a name."""
-    lookup = resolver._lookups.get((host, 80))
+    lookup = resolver._lookups.get((host, 80, 0))
     return 0 if lookup is None else len(lookup.scopes)
 
 
@@ -269,7 +269,7 @@ def test_15_1_attempts_are_bounded(hanging: Callable[[int], HangingOnce], monkey
     for _ in range(MAX_ATTEMPTS):
         assert system.asked.acquire(timeout=PATIENCE)
     wait_until(lambda: waiting("h.test") == 10)
-    assert MAX_ATTEMPTS == resolver._thread_count == resolver._lookups["h.test", 80].attempts
+    assert MAX_ATTEMPTS == resolver._thread_count == resolver._lookups["h.test", 80, 0].attempts
     monkeypatch.setattr(resolver, "PATIENCE", 1000.0)  # no asker takes the place of an attempt that fails
     system.go.set()
 
@@ -386,3 +386,45 @@ def test_forget(system: System) -> None:
     resolver._lookups.update(lookups)
     system.go.set()
     asker.result()
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_15_5_names_of_one_family(system: System, monkeypatch: pytest.MonkeyPatch, family: int) -> None:
+    """Contract 15.5: the system is asked for addresses of that family only, apart from what others ask."""
+    asked: list[Any] = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments, **options: asked.append((arguments, options)) or [1])
+
+    assert [1] == resolve("h.test", 80, CancelScope(), family)
+    assert [(("h.test", 80), {"family": family, "type": socket.SOCK_STREAM})] == asked
+
+
+def test_15_5_a_look_up_is_shared_within_a_family(system: System) -> None:
+    """Contract 15.5: a request that wants IPv4 does not wait for a look-up of both, which IPv6 may hold up."""
+    any_family = Asker("h.test")
+    system.wait_until(lambda: 1 == len(system.asked))
+    one = threading.Thread(target=resolve, args=("h.test", 80, CancelScope(), socket.AF_INET), daemon=True)
+    one.start()
+    system.wait_until(lambda: 2 == len(system.asked))
+    system.go.set()
+    one.join(PATIENCE)
+
+    assert [(*ADDRESS[:4], ("address of h.test", 80))] == any_family.result()
+
+
+@pytest.mark.parametrize(
+    ("host", "family", "name"),
+    [("127.0.0.1", socket.AF_INET6, "IPv6"), ("::1", socket.AF_INET, "IPv4"), ("fe80::1%1", socket.AF_INET, "IPv4")],
+)
+def test_15_5_an_address_of_the_other_family(host: str, family: int, name: str) -> None:
+    """Contract 15.5: an address of the other family is an error that says so, and no other one is looked for."""
+    with pytest.raises(socket.gaierror, match=f"{host}: it is no {name} address"):
+        resolve(host, 80, CancelScope(), family)
+
+
+def test_15_5_a_name_without_such_addresses(system: System) -> None:
+    """Contract 15.5: the error of the system's resolver says which family was asked for."""
+    system.errors["h.test"] = socket.gaierror(socket.EAI_NONAME, "no address")
+    system.go.set()
+
+    with pytest.raises(socket.gaierror, match=r"resolving h.test: no address \(address_family is IPv6\)"):
+        resolve("h.test", 80, CancelScope(), socket.AF_INET6)
