@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,26 @@ def run_trio(main: Callable[[], Awaitable[Any]]) -> Any:
 
 
 each_loop = pytest.mark.parametrize("run", [run_asyncio, run_trio], ids=["asyncio", "trio"])
+
+
+@each_loop
+def test_8_9_context_of_the_maker(server: Server, run: Any) -> None:
+    """Contract 8.9: the loop and `await` both run callbacks in the context in which the request was made."""
+    server.respond("/", "hello")
+    user = contextvars.ContextVar("user", default="nobody")
+    seen: list[str] = []
+
+    async def main() -> None:
+        user.set("Ada")
+        first = UrlRequest(server.url, on_finish=lambda _: seen.append(user.get()))
+        second = UrlRequest(server.url, on_finish=lambda _: seen.append(user.get()))
+        user.set("Grace")
+        await first
+        await second
+
+    run(main)
+
+    assert ["Ada", "Ada"] == seen
 
 
 @each_loop

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import gc
 import logging
 import threading
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 import urlrequest
+from support.children import output_of
 from support.messages import reply
 from support.waiting import is_collected
 from urlrequest import UrlRequest
@@ -437,3 +439,77 @@ def test_3_5_a_lock_of_the_user_is_no_deadlock(server: Server, recorder: Any) ->
     recorder.run(server.url, on_success=hand_over, on_progress=hand_over)
 
     assert "cancel" == recorder.terminal
+
+
+def test_8_9_context_of_the_maker(server: Server) -> None:
+    """Contract 8.9: wait() runs callbacks in the context where the request was made, and what they set stays there."""
+    server.play(send(reply(b"a" * 20)))
+    user = contextvars.ContextVar("user", default="nobody")
+    seen: list[str] = []
+
+    def progress(request: UrlRequest, current: int, total: int) -> None:
+        seen.append(user.get())
+        user.set(f"progress {current}")
+
+    user.set("Ada")
+    request = UrlRequest(
+        server.url, on_progress=progress, chunk_size=10, on_finish=lambda _: seen.append(f"finish, {user.get()}")
+    )
+    user.set("Grace")
+    assert request.wait(timeout=20)
+
+    assert ["Ada", "progress 0", "progress 10", "progress 20", "finish, progress 20"] == seen
+    assert "Grace" == user.get()
+
+
+def test_8_9_wait_inside_a_callback(server: Server) -> None:
+    """Contract 8.9, 6.3: a callback that waits for its own request runs the others in a copy of the context."""
+    server.play(send(reply(b"a" * 20)))
+    user = contextvars.ContextVar("user", default="nobody")
+    seen: list[str] = []
+
+    def progress(request: UrlRequest, current: int, total: int) -> None:
+        if not current:
+            user.set("Grace")
+            request.wait(timeout=20)
+            seen.append(user.get())
+
+    def finish(_: UrlRequest) -> None:
+        seen.append(user.get())
+        user.set("nobody else")
+
+    request = UrlRequest(server.url, on_progress=progress, on_finish=finish)
+    assert request.wait(timeout=20)
+
+    assert ["Grace", "Grace"] == seen
+
+
+def test_8_9_nothing_is_kept(server: Server) -> None:
+    """Contract 8.9, 3.7: a finished request keeps nothing that a context variable refers to."""
+    server.respond("/", "hello")
+    page = contextvars.ContextVar[Any]("page")
+
+    class Page: ...
+
+    def visit() -> weakref.ref[Page]:
+        page.set(Page())
+        requests.append(UrlRequest(server.url, on_finish=lambda _: None))
+        requests[0].wait(timeout=20)
+        return weakref.ref(page.get())
+
+    requests: list[UrlRequest] = []
+    found = contextvars.copy_context().run(visit)
+
+    assert requests[0].is_finished
+    assert is_collected(found)
+
+
+def test_8_9_no_module_for_programs_without_variables() -> None:
+    """Contract 8.9: a program that uses no context variables does not load contextvars for it."""
+    script = """
+import sys
+from urlrequest import UrlRequest
+UrlRequest("http://a b/", on_error=print).wait()
+print("contextvars" in sys.modules or "_contextvars" in sys.modules)
+"""
+    assert "False" == output_of(script).splitlines()[-1]

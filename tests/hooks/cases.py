@@ -153,6 +153,28 @@ def callbacks_are_released(w: World) -> None:
     assert _becomes(lambda: not any(reference() for reference in found))
 
 
+@case()
+def context_of_the_maker(w: World) -> None:
+    """8.9: callbacks see the context variables as they were where the request was made."""
+    import contextvars
+
+    user = contextvars.ContextVar("user", default="nobody")
+    seen: list[str] = []
+
+    def see(*_: object) -> None:
+        seen.append(user.get())
+
+    def first() -> None:
+        for name in ("Ada", "Grace"):
+            user.set(name)
+            w.get("/text", on_progress=see, on_success=see, on_finish=see)
+        user.set("somebody else")
+
+    w.run(lambda: contextvars.copy_context().run(first), finishes=2)
+    assert {"Ada", "Grace"} == set(seen)
+    assert seen.count("Ada") == seen.count("Grace") >= 3
+
+
 # Many
 
 

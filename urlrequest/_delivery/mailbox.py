@@ -17,10 +17,14 @@ Invariants:
     MAILBOX-2  While a thread waits for a request, only waiting threads deliver its events (contract 6.3).
     MAILBOX-3  Undelivered progress events are at most `MAX_PROGRESS`; beyond it the newest replaces the last (contract
                5.4).
+    MAILBOX-4  Callbacks run in a copy of the context in which the request was made (contract 8.9). The holder of the
+               turn enters it. A thread that delivers inside a callback of the same request enters a copy of the copy,
+               as a context cannot be entered twice. A program that has not loaded contextvars has no context variables.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
 from threading import Lock
 
@@ -30,6 +34,7 @@ from .queue import MAX_BATCH, QueueEntry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from contextvars import Context
     from typing import Any, Protocol
 
     from .queue import DispatchQueue
@@ -94,6 +99,7 @@ class Mailbox(QueueEntry):
         "_bytes_posted",
         "_chunks_delivered",
         "_chunks_posted",
+        "_context",
         "_current",
         "_delivered",
         "_owner",
@@ -110,6 +116,10 @@ class Mailbox(QueueEntry):
     def __init__(self, receiver: Receiver, queue: DispatchQueue) -> None:
         super().__init__(queue)
         self._receiver = receiver
+        variables = sys.modules.get(
+            "_contextvars"
+        )  # contextvars itself would take longer to load than most modules here
+        self._context: Context | None = None if variables is None else variables.copy_context()
         # Lists, not deques: they are short as a rule, and an empty deque takes more memory than the rest of a mailbox.
         self._subscriptions: list[Subscription] = []  # of the threads that wait
         self._runs: list[ProgressRun | Chunk] = []
@@ -248,8 +258,11 @@ class Mailbox(QueueEntry):
             if not self._turn.acquire(blocking=False):
                 return 0
             self._owner = thread
+        context = self._context
         try:
-            return self._run(most, until)
+            if context is None:
+                return self._run(most, until)
+            return (context.copy() if is_nested else context).run(self._run, most, until)
         finally:
             if not is_nested:
                 self._owner = None
@@ -291,6 +304,7 @@ class Mailbox(QueueEntry):
         """
         self.is_over = True
         self._receiver = _DETACHED
+        self._context = None  # nor keep what its variables refer to
 
     def _run_next(self, most: int, until: float | None) -> int:
         if not self._current.count:
@@ -322,6 +336,8 @@ class Mailbox(QueueEntry):
             subscription.reset_after_fork()
         if self._owner != thread:
             self._turn, self._owner = Lock(), None
+            if self._context is not None:
+                self._context = self._context.copy()  # another thread may have been in it
         self._runs.clear()
         self._current.count = 0  # of a run that is being delivered, the callback on the stack is the last one
         self._posted = self._delivered = 0
