@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import re
+import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from docutils import nodes
 
 import urlrequest
 
@@ -15,7 +20,9 @@ author = "The urlrequest authors"
 copyright = "2026, The urlrequest authors"  # noqa: A001 - Sphinx's name
 version = release = urlrequest.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
+copybutton_prompt_text = ">>> |\\.\\.\\. |\\$ "  # what stands before the code is not copied
+copybutton_prompt_is_regexp = True
 exclude_patterns = ["_build", "examples"]
 default_role = "code"  # docstrings write `wait()`, as Markdown does
 smartquotes = False  # '' is the empty text, not a closing quotation mark
@@ -35,11 +42,6 @@ autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
 
 nitpick_ignore_regex = [
-    # The standard library's pages are not part of this build, which needs no network to look them up.
-    (
-        r"py:.*",
-        r"(abc|asyncio|collections|concurrent|contextlib|http|io|logging|os|pathlib|socket|ssl|threading|tkinter|types|typing)\b.*",
-    ),
     # Names that stand for types in signatures only: pages refer to what is public by its full name.
     (r"py:.*", r"urlrequest\.(\w+\.)?_.*"),
     (r"py:class", r"_?[A-Z]\w*"),
@@ -68,8 +70,37 @@ def keep_colons(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines
         lines[:0] = ["..", ""]  # an empty comment, which has no colon
 
 
+def link_to_python(app: Sphinx, env: Any, node: nodes.Element, content: nodes.TextElement) -> nodes.Element | None:
+    """Link names of the standard library to its documentation, without fetching its index: a build needs no network."""
+    target = node["reftarget"]
+    if node.get("refdomain") != "py":
+        return None
+    module = page_of(target)
+    if module is None:
+        return None
+    url = f"https://docs.python.org/3/library/{module}.html#{target}"
+    return nodes.reference("", "", content, internal=False, refuri=url)
+
+
+def page_of(name: str) -> str | None:
+    """The page of the standard library that describes a name; None: it is of no such page."""
+    if isinstance(getattr(builtins, name, None), type):
+        return "exceptions" if issubclass(getattr(builtins, name), BaseException) else "stdtypes"
+    if name.split(".", maxsplit=1)[0] not in sys.stdlib_module_names:
+        return None
+    module = name
+    while True:
+        try:
+            import_module(module)
+        except ImportError:
+            module = module.rpartition(".")[0]
+        else:
+            return module
+
+
 def setup(app: Sphinx) -> None:
     """Connect the functions above."""
+    app.connect("missing-reference", link_to_python)
     app.connect("autodoc-process-bases", show_public_bases)
     app.connect("autodoc-process-docstring", drop_rule_numbers, priority=300)
     app.connect("autodoc-process-docstring", keep_colons, priority=400)  # before napoleon, at 500

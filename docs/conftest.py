@@ -33,12 +33,17 @@ REPORT = bytes(range(250)) * 400
 resolve = socket.getaddrinfo
 
 
+def json_reply(value: object, status: int = 200) -> Reply:
+    return Reply(status, json.dumps(value), {"Content-Type": "application/json"})
+
+
 class Site:
     """The servers behind the hosts of the pages; they respond alike over http, over https and through the proxy."""
 
     def __init__(self, tls: ssl.SSLContext) -> None:
         self.tls = tls
         self.closing = threading.Event()
+        self.polls = 0
         self.http, self.https, self.proxy = self.serve(), self.serve(tls), self.serve()
 
     def serve(self, tls: ssl.SSLContext | None = None) -> Server:
@@ -53,6 +58,10 @@ class Site:
             "Welcome, Ada",
             headers=[*text.items(), ("Set-Cookie", "sid=made-up"), ("Set-Cookie", "csrf=token")],
         )
+        server.route("/pages", self.show_page)
+        device = {"device_code": "made-up", "user_code": "ABCD", "interval": 0.01}
+        server.route("/device", lambda _: json_reply(device))
+        server.route("/device-token", self.grant_token)
         server.route("/account", self.show_account)
         server.route("/items", self.describe)
         server.route("/status", self.demand_digest)
@@ -63,7 +72,19 @@ class Site:
 
     def describe(self, request: RecordedRequest) -> Reply:
         told = {"method": request.method, "type": request.header("Content-Type"), "body": request.body.decode()}
-        return Reply(201, json.dumps(told), {"Content-Type": "application/json"})
+        return json_reply(told, status=201)
+
+    def show_page(self, request: RecordedRequest) -> Reply:
+        number = int(request.target.rpartition("=")[2])
+        next_page = f"pages?number={number + 1}" if number < 3 else None
+        return json_reply({"items": list(["ab", "cd", "e"][number - 1]), "next": next_page})
+
+    def grant_token(self, request: RecordedRequest) -> Reply:
+        """Grant it the second time, as after somebody has typed the code."""
+        self.polls += 1
+        if self.polls == 1:
+            return json_reply({"error": "authorization_pending"}, status=400)
+        return json_reply({"access_token": "made-up-token"})
 
     def show_account(self, request: RecordedRequest) -> Reply:
         known = (request.header("Cookie") or "").startswith("sid=made-up")
