@@ -7,7 +7,7 @@ from ._client.active import as_completed, cancel_all, g_requests, wait_all
 from ._client.request import UrlRequest
 from ._client.session import Session
 from ._defaults import defaults
-from ._delivery.queue import default_queue
+from ._delivery.queue import drain_thread
 from .hooks import install, uninstall
 
 __all__ = [
@@ -31,7 +31,10 @@ exit_and_fork.register()
 
 
 def drain(budget: float | None = None) -> bool:
-    """Run pending callbacks of requests without a hook, on this thread; for programs with their own main loop.
+    """Run pending callbacks on this thread; for programs with their own main loop (contract 8.3).
+
+    They are those of requests without a hook, and of requests whose event loop was found and belongs to this thread, in
+    case it does not run: a hidden Tk root, a stopped asyncio loop.
 
     Args:
         budget: Time to spend, in seconds; at least one event is delivered. None: all that is pending now.
@@ -40,7 +43,7 @@ def drain(budget: float | None = None) -> bool:
     Raises:
         BaseException: What a callback raised; the other events stay pending.
     """
-    return default_queue.drain(budget)
+    return drain_thread(budget)
 
 
 # Tracebacks, pickles and help() name the place where users find a name, not the module that holds it.

@@ -826,6 +826,38 @@ def stopped_and_run_again(w: World) -> None:
     assert w.all_on(w.thread)
 
 
+@case("restart", "detection")
+def drained_while_it_stands_still(w: World) -> None:
+    """8.3: where a loop that was found does not run, `drain()` on its thread delivers; the loop can run again."""
+    made: list[UrlRequest] = []
+
+    def first() -> None:
+        made.extend(w.get("/gate", chunk_size=1) for _ in range(3))
+        w.loop.later(0.01, w.loop.stop)
+
+    w.run(first, finishes=0)
+    w.gate.set()
+    for request in made:
+        request.join()
+    assert [] == w.notes
+    in_thread(urlrequest.drain)
+    assert [] == w.notes
+    assert _becomes(lambda: (urlrequest.drain(0.0), len(w.of("finish")) == 3)[1])
+    assert w.all_on(w.thread)
+    w.run(lambda: w.get("/text"))
+    assert 4 == len(w.of("finish"))
+    assert [] == w.warnings()
+
+
+@case("early_detection", "detection")
+def drained_before_it_runs(w: World) -> None:
+    """8.3: so it is where the loop has not begun yet: a hidden root, an application object without exec()."""
+    w.get("/text").join()
+    assert [] == w.notes
+    assert _becomes(lambda: (urlrequest.drain(0.004), bool(w.of("finish")))[1])
+    assert w.all_on(w.thread)
+
+
 @case()
 def run_many_times(w: World) -> None:
     """Loops begun and ended, one after the other, as tests do it: each delivers its own requests."""

@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from threading import Lock
+from threading import Lock, get_ident
 from time import monotonic
+from weakref import ref
 
 from urlrequest._concurrency.sync import AtomicFlag
 
@@ -27,7 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MAX_BATCH", "DispatchQueue", "QueueEntry", "default_queue"]
+__all__ = ["MAX_BATCH", "DispatchQueue", "QueueEntry", "default_queue", "drain_thread"]
 
 MAX_BATCH = 64  # events of one request before the next one's turn
 
@@ -73,7 +74,12 @@ class DispatchQueue:
 
     Guarantees: `push()` is safe from any thread and from signal handlers, and calls `wakeup` at most once until the
     next `drain()`. No entry that was pushed is lost, whatever a callback raises.
+
+    Attributes:
+        thread: Ident of the thread of a loop that was detected, whose `urlrequest.drain()` serves this queue too.
     """
+
+    thread: int | None = None
 
     def __init__(self, wakeup: Callable[[], None]) -> None:
         self._ready: deque[QueueEntry] = deque()
@@ -109,6 +115,13 @@ class DispatchQueue:
             BaseException: What a callback raised; the other events stay pending.
         """
         self._is_armed.clear()
+        return self.serve(budget)
+
+    def serve(self, budget: float | None = None) -> bool:
+        """Do what `drain()` does, but not instead of the loop that was woken: its wake-up is still on its way.
+
+        So a program that drains the queue of a loop that stands still piles up no wake-ups in it.
+        """
         if not self._ready:
             return False
         try:
@@ -142,6 +155,15 @@ class DispatchQueue:
             self._wakeup()
         return True
 
+    def serve_on(self, thread: int) -> None:
+        """Let `urlrequest.drain()` serve this queue on a thread, besides its loop, which may stand still there."""
+        self.thread = thread
+        _detected.append(ref(self, _detected.remove))
+
+    def expect_wakeup(self) -> None:
+        """Call the wake-up for the next event that is pushed: the last one did not arrive."""
+        self._is_armed.clear()
+
     @property
     def has_pending(self) -> bool:
         """Whether something waits for a drain."""
@@ -166,3 +188,20 @@ class DispatchQueue:
 
 default_queue = DispatchQueue(lambda: None)
 """The queue of requests without a hook, and of hooks whose loop is gone: `urlrequest.drain()` drains it."""
+
+_detected: list[ref[DispatchQueue]] = []  # the queues of loops that were detected; single operations are atomic
+
+
+def drain_thread(budget: float | None = None) -> bool:
+    """Run pending callbacks of requests without a hook, and of the loops that were detected on this thread.
+
+    Arguments, result and errors are those of `DispatchQueue.drain()`.
+    """
+    until, thread = None if budget is None else monotonic() + budget, get_ident()
+    has_more = default_queue.drain(budget)
+    for find in tuple(_detected):
+        queue = find()
+        if queue is not None and queue.thread == thread:
+            left = None if until is None else max(0.0, until - monotonic())
+            has_more = queue.serve(left) or has_more
+    return has_more

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 from ._base import PAUSE_MS, YieldingHook
@@ -33,6 +34,9 @@ class AsyncioHook(YieldingHook):
         loop = asyncio._get_running_loop()  # noqa: SLF001 - get_running_loop() raises where there is none: ten times slower
         return None if loop is None else cls._of(loop) or cls(loop)
 
+    def _home(self) -> int:
+        return get_ident()
+
     def wakeup(self) -> None:
         """Make the loop call `run()`; RuntimeError when it is closed."""
         self._loop.call_soon_threadsafe(_WakeUp(self, self._on_wakeup))
@@ -61,4 +65,4 @@ class _WakeUp:
 
     def __del__(self) -> None:
         if self._hook is not None:
-            self._hook._on_loop_end()  # noqa: SLF001 - a part of the hook
+            self._hook._on_drop()  # noqa: SLF001 - a part of the hook

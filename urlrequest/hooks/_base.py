@@ -6,13 +6,16 @@ and `drain()` are called on the loop's thread.
 Invariants:
     HOOK-1  A hook keeps no loop alive, and `_hooks` keeps a hook as long as its loop lives: all requests of a loop
             share one hook, and none is left when the loop is gone.
-    HOOK-2  A loop that is gone is noticed because a wake-up fails, or because the loop reports its end while a wake-up
-            is on its way. It is logged once, and the events go to `default_queue`.
+    HOOK-2  A loop that is gone is noticed because a wake-up fails or is dropped, or because the loop reports its end
+            while a wake-up is on its way. It is logged once, and the events go to `default_queue`.
+    HOOK-3  A loop that stands still keeps what it is given. So `urlrequest.drain()` serves the hook of a detected loop,
+            too, on the loop's thread.
 """
 
 from __future__ import annotations
 
 import sys
+import threading
 from abc import ABC, abstractmethod
 from importlib import import_module
 from weakref import WeakKeyDictionary, WeakMethod, ref
@@ -111,11 +114,19 @@ class Hook(ABC):
         try:
             self.wakeup()
         except Exception as error:  # noqa: BLE001 - each toolkit raises something else when it is gone
-            is_first, self._is_lost = not self._is_lost, True
-            if is_first:
-                what = "%s: the event loop is gone (%s); call wait() or urlrequest.drain() to run the callbacks"
-                log("WARNING", what, type(self).__name__, error)
-            self.queue.forward_to(default_queue)
+            self._lose(error)
+
+    def _lose(self, reason: object) -> None:
+        """Give the events, present and future, to `default_queue`: the loop is gone (HOOK-2)."""
+        is_first, self._is_lost = not self._is_lost, True
+        if is_first:
+            what = "%s: the event loop is gone (%s); call wait() or urlrequest.drain() to run the callbacks"
+            log("WARNING", what, type(self).__name__, reason)
+        self.queue.forward_to(default_queue)
+
+    def _home(self) -> int:
+        """Ident of the thread that the loop runs on, for a hook that this thread has detected."""
+        return threading.main_thread().ident or 0
 
     # For the hooks of loops that are objects
 
@@ -152,6 +163,15 @@ class Hook(ABC):
         """Try a wake-up, which fails if the loop is gone, in case events wait for one that was lost (HOOK-2)."""
         if self.queue.has_pending:
             self._wake()
+        else:
+            self.queue.expect_wakeup()
+
+    def _on_drop(self) -> None:
+        """Note that the loop has dropped a wake-up, which ends it: another one could be dropped in the same way."""
+        if self.queue.has_pending:
+            self._lose("it drops its calls")
+        else:
+            self.queue.expect_wakeup()
 
 
 class YieldingHook(Hook):

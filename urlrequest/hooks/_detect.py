@@ -93,6 +93,8 @@ def detect_hook() -> Hook | None:
                 _report_failure(name, error)
                 continue
             if hook is not None:
+                if hook.queue.thread is None:
+                    hook.queue.serve_on(hook._home())  # noqa: SLF001 - of the same wing
                 return hook
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import get_ident
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -40,6 +41,10 @@ class GLibHook(Hook):
         context = contexts.get_thread_default() or contexts.default()
         hook = _hooks.get(hash(context))
         return cls(context) if hook is None or hook.is_lost else hook
+
+    def _home(self) -> int:
+        is_own = self._context != self._glib.MainContext.default()
+        return get_ident() if is_own else super()._home()
 
     def wakeup(self) -> None:
         """Add an idle source that calls `run()` once."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from functools import cache
+from threading import get_ident
 from typing import Any
 
 from urlrequest.errors import HookError
@@ -55,6 +56,10 @@ class QtHook(YieldingHook):
         """Return the hook of the application, if there is one."""
         _, application = _find_application()
         return None if application is None else cls._of(application) or cls()
+
+    def _home(self) -> int:
+        is_here = self._core.QThread.currentThread() == self._loop.thread()
+        return get_ident() if is_here else super()._home()
 
     def wakeup(self) -> None:
         """Post the event; HookError when the application is gone."""

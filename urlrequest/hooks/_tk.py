@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 import tkinter as tk
+from threading import get_ident
 from typing import Any, ClassVar
 
 from urlrequest._concurrency.wakeup import LockWaker, new_waker
@@ -55,6 +56,7 @@ class TkHook(YieldingHook):
         except RuntimeError as error:
             raise HookError(f"a TkHook must be made on the thread of its Tk root: {error}") from error
         self._shared = shared
+        self._thread = get_ident()
         self._bind(root)
 
     def __del__(self) -> None:
@@ -70,6 +72,9 @@ class TkHook(YieldingHook):
             return cls._of(root) or cls(root)
         except HookError:
             return None
+
+    def _home(self) -> int:
+        return self._thread
 
     def wakeup(self) -> None:
         """Wake Tk; HookError when the root was destroyed."""

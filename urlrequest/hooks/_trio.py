@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 from ._base import YieldingHook, import_toolkit
@@ -39,6 +40,9 @@ class TrioHook(YieldingHook):
         except RuntimeError:
             return None
         return cls._of(token) or cls()
+
+    def _home(self) -> int:
+        return get_ident()
 
     def wakeup(self) -> None:
         """Make trio call `run()`; trio.RunFinishedError when the run is over."""

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import threading
+import weakref
 from typing import Any
 
 import pytest
 
 from support.deliveries import Loop
+from support.waiting import is_collected
 from urlrequest._concurrency.sync import AtomicFlag
-from urlrequest._delivery.queue import MAX_BATCH
+from urlrequest._delivery.queue import MAX_BATCH, DispatchQueue, _detected, drain_thread
 
 
 @pytest.fixture
@@ -271,3 +274,45 @@ def test_reset_after_fork(loop: Loop) -> None:
     loop.request("b").settle()
     loop.queue.drain()
     assert (2, [("b", "end")]) == (loop.wakeups, loop.log)
+
+
+# Queues of loops that were detected
+
+
+def test_8_3_the_thread_of_a_loop_serves_its_queue(loop: Loop) -> None:
+    """Contract 8.3: `drain()` serves a queue on the thread that was named, on no other one, and default_queue first."""
+    loop.request().progress(2)
+    loop.queue.serve_on(threading.get_ident() + 1)
+    assert not drain_thread()
+    assert [] == loop.log
+
+    loop.queue.thread = threading.get_ident()
+    assert drain_thread(0.0)
+    assert not drain_thread(0.0)
+    assert [("a", 0), ("a", 1)] == loop.log
+
+
+def test_8_3_wake_ups_do_not_pile_up(loop: Loop) -> None:
+    """Contract 8.3: a loop that stands still gets one wake-up, however often its queue is served meanwhile."""
+    loop.queue.serve_on(threading.get_ident())
+    request = loop.request()
+    for _ in range(5):
+        request.progress(2)
+        drain_thread(0.0)
+        drain_thread(0.0)
+
+    assert (10, 1) == (len(loop.log), loop.wakeups)
+    loop.queue.drain()  # the loop goes on
+    request.progress(1)
+    assert 2 == loop.wakeups
+
+
+def test_8_3_a_served_queue_is_not_kept() -> None:
+    """Contract 8.3: naming its thread keeps no queue alive."""
+    queue = DispatchQueue(lambda: None)
+    queue.serve_on(threading.get_ident())
+    found = weakref.ref(queue)
+    del queue
+
+    assert is_collected(found)
+    assert all(find() is not None for find in _detected)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import threading
@@ -288,6 +289,75 @@ def test_8_6_a_loop_that_ended_is_looked_at() -> None:
     urlrequest.drain()
 
     assert 1 == len(log)
+
+
+class Dropping(asyncio.SelectorEventLoop):
+    """Drops what it is given once it is closed, without an error, as some loops do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dropped = 0
+
+    def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> Any:
+        if not self.is_closed():
+            return super().call_soon_threadsafe(callback, *args, context=context)
+        self.dropped += 1
+        return None
+
+
+def test_8_6_a_loop_that_drops_its_calls(caplog: pytest.LogCaptureFixture) -> None:
+    """Contract 8.6: the first wake-up that is dropped ends the loop: one warning, and drain() runs the callbacks."""
+    loop, log = Dropping(), []
+    hook = hooks.AsyncioHook(loop)
+    pending(hook, log.append).pop().wait()  # its wake-up is on its way still
+    loop.close()
+    pending(hook, *[log.append] * 3)
+    urlrequest.drain()
+
+    assert (4, 1) == (len(log), loop.dropped)
+    assert 1 == len(caplog.records)
+    assert "AsyncioHook: the event loop is gone (it drops its calls); call wait()" in caplog.text
+
+
+def test_8_6_a_wake_up_dropped_with_nothing_to_deliver(caplog: pytest.LogCaptureFixture) -> None:
+    """Contract 8.6: a loop that is closed while nothing is pending is noticed with the next event."""
+    loop, log = asyncio.new_event_loop(), []
+    hook = hooks.AsyncioHook(loop)
+    pending(hook, log.append).pop().wait()
+    loop.close()
+    assert [] == caplog.records
+    pending(hook, log.append)
+    urlrequest.drain()
+
+    assert 2 == len(log)
+    assert "the event loop is gone (Event loop is closed)" in caplog.text
+
+
+def test_8_3_drain_leaves_hooks_alone_that_were_named() -> None:
+    """Contract 8.3: a hook that the program has chosen is drained by its loop, or by itself."""
+    hook, log = Loop(), []
+    pending(hook, log.append)
+    urlrequest.drain()
+
+    assert [] == log
+    hook.drain()
+    assert 1 == len(log)
+
+
+def test_8_3_a_loop_that_was_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 8.3: drain() serves an asyncio loop that is stopped but not closed."""
+    monkeypatch.setattr(urlrequest.defaults, "detect_hook", True)
+    loop, log = asyncio.new_event_loop(), []
+
+    async def main() -> UrlRequest:
+        return UrlRequest("no scheme://", on_finish=log.append)
+
+    request = loop.run_until_complete(main())
+    announced(request)
+    urlrequest.drain()
+    loop.close()
+
+    assert [request] == log
 
 
 def test_8_4_a_missing_toolkit() -> None:
