@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
 import threading
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import trustme
 
+import urlrequest
+from support import programs
 from support.certificates import NAMES, context_of
 from support.clients import Recorder
 from support.interrupts import press_ctrl_c
@@ -30,6 +36,35 @@ VARIABLES = [
     *(f"{scheme}_proxy" for scheme in ("http", "https", "ftp", "all", "no")),
     *(f"{scheme}_PROXY" for scheme in ("HTTP", "HTTPS", "FTP", "ALL", "NO")),
 ]
+
+# Markers of tests that run where they are asked for: by `-m`, or, but for the clock and the network, where CI is set.
+ON_REQUEST = {"clock", "network"} if os.environ.get("CI") else {"clock", "network", "slow", "stress", "system"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests whose markers nobody has named."""
+    unnamed = ON_REQUEST - set(re.findall(r"\w+", config.option.markexpr))
+    wanted, left_out = [], []
+    for item in items:
+        is_unnamed = any(marker.name in unnamed for marker in item.iter_markers())
+        (left_out if is_unnamed else wanted).append(item)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = wanted
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Give programs of the system to tests that say so."""
+    programs.ARE_ALLOWED = item.get_closest_marker("system") is not None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Report which copy was tested, what was left out, and why tests were skipped, in a line each."""
+    write = terminalreporter.write_line
+    write(f"tested: {Path(urlrequest.__file__).parent}")
+    write(f"left out: tests marked {', '.join(sorted(ON_REQUEST))}, unless -m names them; bash .ci/run runs all")
+    reasons = Counter(report.longrepr[2].partition(": ")[2] for report in terminalreporter.stats.get("skipped", []))
+    if reasons:
+        write(f"skipped: {', '.join(f'{reason} ({count})' for reason, count in sorted(reasons.items()))}")
 
 
 @pytest.fixture(autouse=True)

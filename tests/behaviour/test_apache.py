@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     import trustme
 
+pytestmark = pytest.mark.system
+
 CONFIGURATION = """
 SSLEngine on
 SSLCertificateFile {folder}/server.pem

@@ -727,6 +727,7 @@ def digest_apache(request: pytest.FixtureRequest, tmp_path: Path, site: Path) ->
         yield url
 
 
+@pytest.mark.system
 def test_10_8_apache(digest_apache: str, session: Session) -> None:
     """Contract 10.8: a real Apache is satisfied, with nonces of any lifetime, one request after the other."""
     session.auth = DigestAuth("jürgen", PASSWORD)
@@ -735,6 +736,7 @@ def test_10_8_apache(digest_apache: str, session: Session) -> None:
         assert "welcome" == request.result, request.error
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("digest_apache", ["", "AuthDigestNonceLifetime 1"], indirect=True, ids=["plain", "1 s"])
 def test_10_8_apache_many_at_once(digest_apache: str, session: Session) -> None:
     """Contract 10.8: the same for requests that run at once; with nonces for one request Apache allows one only."""
@@ -745,6 +747,7 @@ def test_10_8_apache_many_at_once(digest_apache: str, session: Session) -> None:
     assert {"welcome"} == {request.result for request in requests}
 
 
+@pytest.mark.system
 def test_10_8_apache_refuses(digest_apache: str, session: Session) -> None:
     """Contract 10.8: a wrong password is a failure of 401."""
     request = get(session, f"{digest_apache}/page", auth=DigestAuth("jürgen", "wrong"), on_failure=print)
@@ -763,6 +766,7 @@ auth.require = ( "" => (
 """
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("userhash", ["enable", "disable"])
 @pytest.mark.parametrize(("algorithm", "name"), [("md5", "MD5"), ("sha256", "SHA-256")])
 def test_10_8_lighttpd(tmp_path: Path, site: Path, session: Session, algorithm: str, name: str, userhash: str) -> None:
@@ -795,6 +799,7 @@ AllowCONNECT {port}
 """
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("how", ["proxy_auth", "userinfo"])
 def test_14_4_apache_as_a_proxy(
     tmp_path: Path, server: Server, tls_server: Server, ca_file: str, session: Session, how: str

@@ -876,6 +876,7 @@ def test_12_6_unasked_part(recorder: Any, server: Server, target: Path, what: st
     assert ([target.name], OLD) == (names_beside(target), target.read_bytes())
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("to_file", [False, True])
 @pytest.mark.parametrize(("first", "last"), [("0", "9"), ("100", ""), ("1000", "2000"), ("", "7")])
 def test_12_6_range_of_the_users_own(tmp_path: Path, recorder: Any, first: str, last: str, to_file: bool) -> None:
@@ -1187,6 +1188,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("resume", [True, False])
 @pytest.mark.parametrize("has_length", [True, False])
 def test_fault_92_disk_is_full(recorder: Any, server: Server, small_disk: Path, resume: bool, has_length: bool) -> None:
@@ -1249,6 +1251,7 @@ def test_12_3_fsync(monkeypatch: pytest.MonkeyPatch, download: Download, origin:
 # A real server
 
 
+@pytest.mark.system
 def test_12_3_nginx(tmp_path: Path, recorder: Any) -> None:
     """Contract 12.3: ranges, validators and 416 as nginx has them."""
     content = os.urandom(300_000)

@@ -65,6 +65,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 # Below 300: the sending goes on
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("way", WAYS)
 def test_10_5_node_begins_early(node: str, way: str) -> None:
     """Contract 10.5: Node sends its head, reads the whole body, and then the rest of the response comes."""
@@ -75,6 +76,7 @@ def test_10_5_node_begins_early(node: str, way: str) -> None:
     assert (200, f"done {SIZE}".encode()) == (request.resp_status, request.result), request.error
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("has_file", [False, True], ids=["memory", "file"])
 @pytest.mark.parametrize("way", WAYS)
 def test_10_5_node_sends_the_body_back(node: str, tmp_path: Path, way: str, has_file: bool) -> None:

@@ -68,6 +68,7 @@ def nginx(folder: Path) -> Iterator[str]:
         yield f"http+unix://{quote(str(folder / 'socket'), safe='')}"
 
 
+@pytest.mark.system
 @unix_only
 def test_18_1_unix_socket_of_nginx(folder: Path) -> None:
     """A real server on a Unix socket: answers, keep-alive, and cancel within the body."""
@@ -86,6 +87,7 @@ def test_18_1_unix_socket_of_nginx(folder: Path) -> None:
         assert not slow.is_alive()
 
 
+@pytest.mark.system
 @unix_only
 def test_18_1_unix_socket_and_the_rest(folder: Path) -> None:
     """A base URL and a deadline work as well; http stays what it was, and a redirect stays within http and https."""

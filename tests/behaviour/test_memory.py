@@ -172,6 +172,7 @@ def test_17_1_multipart_from_disk(server: Server, tmp_path: Path, has_progress: 
     assert peak <= MOST_UPLOAD
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize("path", ["sized", "chunked"])
 def test_time_is_linear(server: Server, path: str) -> None:
     """Eight times the body takes some eight times as long, in memory too; copying at every step would take hundreds."""

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     import trustme
     from typing_extensions import Self
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="counts threads as Linux does")
+pytestmark = [
+    pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="counts threads as Linux does"),
+    pytest.mark.system,
+]
 
 HTTP = """
     log_format short '$connection $connection_requests $ssl_session_reused $status $request';

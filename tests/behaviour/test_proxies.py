@@ -48,6 +48,7 @@ def secure(server: Server) -> str:
 # tinyproxy
 
 
+@pytest.mark.system
 def test_14_1_http(tinyproxy: Any, server: Server, session: Session) -> None:
     """An http request goes through a real proxy, which logs the whole URL."""
     server.route("/echo", lambda request: Reply(200, request.body))
@@ -59,6 +60,7 @@ def test_14_1_http(tinyproxy: Any, server: Server, session: Session) -> None:
     assert server.requests[0].header("Proxy-Authorization") is None
 
 
+@pytest.mark.system
 def test_14_1_https_tunnel(tinyproxy: Any, tls_server: Server, session: Session, ca_file: str) -> None:
     """An https request goes through CONNECT; the proxy sees host and port, and the connection is used again."""
     tls_server.respond("/path", "secret")
@@ -72,6 +74,7 @@ def test_14_1_https_tunnel(tinyproxy: Any, tls_server: Server, session: Session,
     assert [0, 0, 0] == [request.connection for request in tls_server.requests]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("is_tls", [False, True])
 def test_14_1_credentials(
     strict_tinyproxy: Any, server: Server, tls_server: Server, session: Session, ca_file: str, is_tls: bool
@@ -87,6 +90,7 @@ def test_14_1_credentials(
     assert b"YWRhOnNlY3JldA" not in origin.requests[0].raw
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("proxy_host", ["127.0.0.1", "ada:wrong@127.0.0.1"])
 def test_14_2_refused_credentials(
     strict_tinyproxy: Any, server: Server, tls_server: Server, session: Session, proxy_host: str
@@ -104,6 +108,7 @@ def test_14_2_refused_credentials(
     assert 0 == tls_server.connection_count == server.connection_count
 
 
+@pytest.mark.system
 def test_14_1_what_the_proxy_cannot_reach(tinyproxy: Any, session: Session) -> None:
     """A port that nobody listens on is a ProxyError through a tunnel, a 5xx for http."""
     url = f"127.0.0.1:{programs.free_port()}"
@@ -113,6 +118,7 @@ def test_14_1_what_the_proxy_cannot_reach(tinyproxy: Any, session: Session) -> N
     assert 500 <= (get(session, f"http://{url}/", on_failure=print, **options).resp_status or 0) < 600
 
 
+@pytest.mark.system
 def test_14_2_trust_env(tinyproxy: Any, server: Server, monkeypatch: pytest.MonkeyPatch, session: Session) -> None:
     """The environment counts with trust_env alone, and no_proxy is left out; each hop is looked at anew."""
     server.respond("/", "hello")
@@ -141,6 +147,7 @@ def socks(tmp_path: Path) -> Iterator[int]:
         yield port
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 @pytest.mark.parametrize("is_tls", [False, True])
@@ -158,6 +165,7 @@ def test_14_1_socks(
     assert 1 == origin.connection_count
 
 
+@pytest.mark.system
 def test_14_1_socks_credentials(tmp_path: Path, server: Server, session: Session) -> None:
     """User and password go to a SOCKS server that wants them (RFC 1929); wrong ones are a ProxyError."""
     server.respond("/", "hello")
@@ -173,6 +181,7 @@ def test_14_1_socks_credentials(tmp_path: Path, server: Server, session: Session
     assert "wrong" not in str(wrong.error)
 
 
+@pytest.mark.system
 def test_14_1_socks_failure(socks: int, session: Session) -> None:
     """What the SOCKS server cannot reach is a ProxyError that says why."""
     url = f"http://127.0.0.1:{programs.free_port()}/"
@@ -412,6 +421,7 @@ def front(server_context: ssl.SSLContext, tinyproxy: Any) -> Iterator[TlsFront]:
         yield running
 
 
+@pytest.mark.system
 def test_14_1_https_proxy(front: TlsFront, tinyproxy: Any, server: Server, session: Session, ca_file: str) -> None:
     """A proxy may speak TLS itself; the request within is one to a proxy."""
     server.respond("/", "hello")
@@ -431,6 +441,7 @@ def test_17_10_https_proxy_connections_are_kept(server_context: ssl.SSLContext, 
         assert 1 == proxy.connection_count
 
 
+@pytest.mark.system
 def test_14_1_https_over_https(
     front: TlsFront, tinyproxy: Any, tls_server: Server, session: Session, ca_file: str
 ) -> None:
@@ -446,6 +457,7 @@ def test_14_1_https_over_https(
     assert 1 == tinyproxy.logged().count("CONNECT 127.0.0.1")
 
 
+@pytest.mark.system
 def test_14_1_https_over_https_when_nothing_goes_out(
     front: TlsFront, tls_server: Server, session: Session, ca_file: str
 ) -> None:
@@ -463,6 +475,7 @@ def test_14_1_https_over_https_when_nothing_goes_out(
     assert str(len(body)) == request.result
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("is_tls", [False, True])
 def test_14_1_https_proxy_is_checked(
     front: TlsFront, server: Server, tls_server: Server, session: Session, is_tls: bool
@@ -475,6 +488,7 @@ def test_14_1_https_proxy_is_checked(
     assert 0 == origin.connection_count
 
 
+@pytest.mark.system
 def test_7_2_cancel_within_tls_over_tls(
     server_context: ssl.SSLContext, session: Session, ca_file: str, tls_server: Server, front: TlsFront
 ) -> None:

@@ -40,6 +40,7 @@ def socks4(tmp_path: Path) -> Iterator[int]:
         yield port
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("scheme", ["socks4", "socks"])
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 @pytest.mark.parametrize("is_tls", [False, True], ids=["http", "https"])
@@ -63,6 +64,7 @@ def test_14_3_dante(
     assert 1 == origin.connection_count
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("scheme", "reason"), [("socks4", "the request was rejected or failed"), ("socks5", "the connection was refused")]
 )
@@ -125,6 +127,7 @@ def run_lighttpd(folder: Path) -> AbstractContextManager[str]:
 WEB_SERVERS: list[Any] = [run_nginx, run_apache, run_lighttpd]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("run", WEB_SERVERS)
 def test_14_2_web_servers_are_no_proxies(
     tmp_path: Path, session: Session, run: Callable[[Path], AbstractContextManager[str]]
@@ -138,6 +141,7 @@ def test_14_2_web_servers_are_no_proxies(
     assert "it seems to be a web server, not a proxy" in str(request.error)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("run", [run_nginx, run_lighttpd])
 @pytest.mark.parametrize("scheme", ["socks5", "socks4a"])
 def test_14_2_web_servers_are_no_socks_proxies(

@@ -140,7 +140,7 @@ def test_11_2_what_is_told_of_a_response(server: Server, recorder: Any) -> None:
         request.history,
     )
     assert {"queue", "connect", "first_octet", "total"} <= request.timings.keys()
-    assert all(0 <= seconds < 10 for seconds in request.timings.values())
+    assert all(seconds >= 0 for seconds in request.timings.values())
 
 
 def test_16_2_errors_are_ours_and_standard() -> None:

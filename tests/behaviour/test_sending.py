@@ -279,6 +279,7 @@ def test_9_target(echo: Server, recorder: Any, text: str, target: str) -> None:
     assert (target, f"127.0.0.1:{echo.port}") == (echo.requests[0].target, echo.requests[0].header("Host"))
 
 
+@pytest.mark.system
 def test_9_2_tomcat_accepts_every_target(tmp_path: Path) -> None:
     """Contract 9.2: Tomcat, which refuses characters that RFC 3986 does not allow, finds none in any request target."""
     printable = [chr(code) for code in range(0x20, 0x7F)]

@@ -316,6 +316,7 @@ def test_fault_39_file_that_changes(server: Server, tmp_path: Path, change: byte
     assert isinstance(request.error, errors.IncompleteContent)
 
 
+@pytest.mark.system
 def test_nginx_takes_the_body(tmp_path: Path, server: Server) -> None:
     """Contract 10.2, 17.1: nginx, which writes bodies to files, has what we sent, with a length and in chunks."""
     folder = tmp_path / "www"
@@ -342,6 +343,7 @@ def test_nginx_takes_the_body(tmp_path: Path, server: Server) -> None:
     assert LARGE in form_data
 
 
+@pytest.mark.system
 def test_10_5_nginx_refuses_early(tmp_path: Path) -> None:
     """Contract 10.5: nginx's own 413 to a body that is too large arrives as a failure."""
     folder = tmp_path / "www"

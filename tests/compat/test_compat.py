@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from compat.scenarios import Scenario
 
-pytestmark = pytest.mark.compat
+pytestmark = [pytest.mark.compat, pytest.mark.system]
 
 CONTRACT = Path(__file__).parents[2] / "docs" / "development" / "contract.md"
 

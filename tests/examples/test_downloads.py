@@ -21,6 +21,7 @@ INTERPRETERS = {"gtk": SYSTEM_PYTHON, "wx": SYSTEM_PYTHON}
 MODULES = {"tk": "tkinter", "qt": "PySide6.QtWidgets", "gtk": "gi", "wx": "wx", "kivy": "kivy", "pygame": "pygame"}
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("toolkit", sorted(MODULES))
 def test_downloads_show_what_happened(toolkit: str, tmp_path: Path) -> None:
     """A window shows a finished, a cancelled, a failed and a broken download; only the finished file is there."""

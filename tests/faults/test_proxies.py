@@ -221,6 +221,7 @@ def tinyproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         yield running.port
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_14_1_real_proxy(
     tinyproxy: int, server: Server, tls_server: Server, recorder: Any, ca_file: str, scheme: str
@@ -246,6 +247,7 @@ def test_14_1_real_proxy(
     assert "/echo" == received.target
 
 
+@pytest.mark.system
 def test_14_2_real_proxy_refuses(tinyproxy: int, server: Server, tls_server: Server, recorder: Any) -> None:
     """Contract 14.2: without its credentials the real proxy refuses: a tunnel is an error, a request a failure."""
     proxy = {"proxy_host": "127.0.0.1", "proxy_port": tinyproxy, "timeout": 20}
@@ -258,6 +260,7 @@ def test_14_2_real_proxy_refuses(tinyproxy: int, server: Server, tls_server: Ser
     assert (0, 0) == (server.connection_count, tls_server.connection_count)
 
 
+@pytest.mark.system
 def test_fault_26_real_proxy_to_a_dead_origin(tinyproxy: int, recorder: Any) -> None:
     """Fault 26: an origin that the real proxy cannot reach is the proxy's refusal."""
     with socket.socket() as held:

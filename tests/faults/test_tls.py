@@ -535,6 +535,7 @@ def test_13_1_environment_names_the_roots(
     assert isinstance(untrusted.error, ssl.SSLCertVerificationError)
 
 
+@pytest.mark.system
 def test_13_1_folder_of_roots(
     monkeypatch: pytest.MonkeyPatch, tls_server: Server, recorder: Any, authority: trustme.CA, tmp_path: Path
 ) -> None:
@@ -553,6 +554,7 @@ def test_13_1_folder_of_roots(
     assert "hello" == recorder.run(tls_server.url).result
 
 
+@pytest.mark.system
 def test_13_1_folders_of_roots(
     monkeypatch: pytest.MonkeyPatch, tls_server: Server, recorder: Any, authority: trustme.CA, tmp_path: Path
 ) -> None:
@@ -735,6 +737,7 @@ def encrypted(authority: trustme.CA, tmp_path: Path) -> Path:
     return both
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("password", [None, "guess"])
 def test_13_3_encrypted_key_is_refused(
     listener: socket.socket, recorder: Any, ca_file: str, encrypted: Path, password: str | None
@@ -748,6 +751,7 @@ def test_13_3_encrypted_key_is_refused(
     assert b"" == octets_sent_to(listener)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("password", ["secret", b"secret"], ids=["str", "bytes"])
 @pytest.mark.parametrize("has_key_path", [True, False])
 def test_13_3_encrypted_key_with_its_pass_phrase(

@@ -31,19 +31,23 @@ class Case:
     Attributes:
         needs: What the loop must have, see `Loop.lacks`.
         says_close: The process is good for nothing afterwards.
+        is_timed: It asserts something about durations.
     """
 
     check: Callable[[World], None]
     needs: tuple[str, ...]
     says_close: bool
+    is_timed: bool
 
 
 CASES: dict[str, Case] = {}
 
 
-def case(*needs: str, says_close: bool = False) -> Callable[[Callable[[World], None]], Callable[[World], None]]:
+def case(
+    *needs: str, says_close: bool = False, is_timed: bool = False
+) -> Callable[[Callable[[World], None]], Callable[[World], None]]:
     def add(check: Callable[[World], None]) -> Callable[[World], None]:
-        CASES[check.__name__] = Case(check, needs, says_close)
+        CASES[check.__name__] = Case(check, needs, says_close, is_timed)
         return check
 
     return add
@@ -261,7 +265,7 @@ def slow_receivers(w: World) -> None:
     _smooth(w, frames[0], 0.25)
 
 
-@case()
+@case(is_timed=True)
 def budget_is_kept(w: World) -> None:
     """8.5: no run takes longer than the budget and one callback."""
     times: list[float] = []
@@ -287,7 +291,7 @@ def budget_is_kept(w: World) -> None:
     assert max(times) < 0.008 + 0.004
 
 
-@case("timers")
+@case("timers", is_timed=True)
 def timers_between_budgets(w: World) -> None:
     """8.5: a timer that came due while a budget was spent has its turn before the next one is."""
     drains = is_set = 0
@@ -759,7 +763,7 @@ def detection_turned_off(w: World) -> None:
     assert w.all_on(w.thread)
 
 
-@case("detection")
+@case("detection", is_timed=True)
 def detection_is_cheap(w: World) -> None:
     """8.2: finding the hook costs a few microseconds in the loop."""
 

@@ -21,9 +21,18 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.hooks
 
+EVERYWHERE = {"asyncio", "trio", "own loop"}  # the other loops are toolkits' own
+
+
+def marks_of(loop: str, case: str) -> list[pytest.MarkDecorator]:
+    """What keeps a question from being asked on every machine."""
+    marks = [pytest.mark.clock] if CASES[case].is_timed else []
+    return marks if loop in EVERYWHERE else [*marks, pytest.mark.system]
+
+
 # Loop by loop, so that each needs one process. What a loop lacks is not asked of it.
 QUESTIONS = [
-    pytest.param(loop, case, id=f"{loop}-{case}")
+    pytest.param(loop, case, id=f"{loop}-{case}", marks=marks_of(loop, case))
     for loop in LOOPS
     for case in CASES
     if not LOOPS[loop].lacks.keys() & set(CASES[case].needs)

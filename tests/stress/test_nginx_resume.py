@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="nginx as Debian has it"),
     pytest.mark.stress,
+    pytest.mark.system,
     pytest.mark.timeout(300),
 ]
 

@@ -47,6 +47,8 @@ TOMCAT = """
 """
 TOMCAT_HOME = "/usr/share/tomcat10"
 
+ARE_ALLOWED = True  # within pytest: whether the test has the marker `system`
+
 ENDING_TIME = 20.0  # seconds
 PORTS = range(20_000, 32_000)  # below those that systems give to connections, which come and go meanwhile
 
@@ -114,11 +116,12 @@ def find_program(name: str) -> str | None:
 
 
 def program(name: str, package: str = "") -> str:
-    """Where a program is; without it the test is skipped, and fails in CI.
+    """Where a program is; without it the test, which has the marker `system`, is skipped, and fails in CI.
 
     Args:
         package: Debian's package, where it has another name.
     """
+    assert ARE_ALLOWED, f"a test that starts {name} has the marker `system`"
     path = find_program(name)
     if path is None:
         missing(f"{name} is not installed (on Debian: apt-get install {package or name})")

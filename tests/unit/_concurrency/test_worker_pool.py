@@ -507,6 +507,7 @@ def test_17_9_lowered_limit(log: list[str]) -> None:
     begun(jobs[4])
 
 
+@pytest.mark.clock
 def test_17_9_many_hosts_are_cheap() -> None:
     """Ten thousand jobs for as many hosts are taken in turn without looking at all of them each time."""
     workers, done = WorkerPool(1, 1), []

@@ -344,6 +344,7 @@ def test_4_6_without_packages(monkeypatch: pytest.MonkeyPatch) -> None:
             Decoder(coding)
 
 
+@pytest.mark.clock
 def test_many_small_members_take_linear_time() -> None:
     """Thousands of empty members are no more work than their bytes are worth."""
     began = time.thread_time()

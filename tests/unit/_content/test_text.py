@@ -205,6 +205,7 @@ def test_4_1_charset_of_a_type(content_type: str | None, expected: str | None) -
     assert expected == find_charset(content_type)
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize("part", [";", '"', ';a="', ';a="\\', "; ", ";\t=", ";a=b", '\\"'])
 def test_charset_is_found_in_linear_time(part: str) -> None:
     """No field value makes the search slow."""

@@ -38,11 +38,9 @@ def test_6_2_an_event_wakes_the_waiting_thread(loop: Loop) -> None:
     request.progress()
     worker = threading.Thread(target=request.settle)
     request.during = lambda event: worker.start() if event == 0 else None
-    began = time.monotonic()
 
     assert wait_for([request.mailbox], delay=None, timeout=None)
     worker.join()
-    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("delay", [None, 60, 0.001, 0, -1])

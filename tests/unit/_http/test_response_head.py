@@ -209,6 +209,7 @@ def test_line_limit() -> None:
         parse(f"{OK}A: {value}x\r\n\r\n")
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize(
     "text",
     [
