@@ -67,6 +67,9 @@ class Site:
         server.route("/status", self.demand_digest)
         server.route("/job", self.demand_digest)
         server.route("/token", self.demand_token)
+        server.respond("/lines", b'{"text": "Hello"}\n{"text": "Bye"}\n', headers=text)
+        events = b'data: {"text": "Hel"}\n\ndata: {"text": "lo"}\n\ndata: [DONE]\n\n'
+        server.respond("/chat", events, headers={"Content-Type": "text/event-stream"})
         server.route("/slow", lambda request: Reply(body=self.dawdle()))
         return server
 

@@ -88,6 +88,7 @@ HEAVY = [
     "urlrequest._net.low_speed",
     "urlrequest._net.socks",
     *TLS,
+    "urlrequest.streams",
     "urlrequest.testing",
     *(f"urlrequest.hooks.{module}" for module in sorted(HOOK_MODULES)),
 ]

@@ -16,7 +16,7 @@ TYPE_CHECKING = False  # instead of that of `typing`, which alone takes longer t
 if TYPE_CHECKING:
     from typing import Any
 
-    from . import errors, hooks, testing
+    from . import errors, hooks, streams, testing
     from ._client.cookie_store import Cookie, CookieStore
     from ._engine.netrc_auth import NetrcAuth
     from ._http.digest import DigestAuth
@@ -58,12 +58,13 @@ __all__ = [
     "g_requests",
     "hooks",
     "install",
+    "streams",
     "testing",
     "uninstall",
     "wait_all",
 ]
 
-_PACKAGES = {"errors", "hooks", "testing"}
+_PACKAGES = {"errors", "hooks", "streams", "testing"}
 _APART = {  # names that many programs do not use, and their modules
     "Cookie": "._client.cookie_store",
     "CookieStore": "._client.cookie_store",

@@ -1,22 +1,25 @@
-"""Streams (contract 17.2): bodies that are handed over as they arrive, and server-sent events made of them."""
+"""Streams (contract 17.2, 17.16): bodies that are handed over as they arrive, and server-sent events made of them."""
 
 from __future__ import annotations
 
 import hashlib
+import ssl
 import sys
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import server_sent_events
 import urlrequest
 from support.waiting import wait_until
-from urlrequest import UrlRequest, errors
+from urlrequest import UrlRequest, errors, streams
 from urlrequest._client.call import Call
 from urlrequest._concurrency.deadline import Deadline
+from urlrequest._concurrency.timer import timer
 from urlrequest._content.chunk_sink import MAX_CHUNK
 from urlrequest._net.cancel_scope import CancelScope
+from urlrequest.streams import Event, EventSource
 from urlrequest.testing import Reply, Server, hold, reset, send, signal, trickle, wait_for
 
 if TYPE_CHECKING:
@@ -297,24 +300,28 @@ class Source:
     """An EventSource under test, whose callbacks this thread runs."""
 
     def __init__(self, url: str, **options: Any) -> None:
-        self.events: list[tuple[str, str, str]] = []
+        self.events: list[Event] = []
         self.stopped: list[UrlRequest] = []
-        self.source = server_sent_events.EventSource(url, self.take, self.stopped.append, timeout=PATIENCE, **options)
-
-    def take(self, event: Any) -> None:
-        self.events.append(tuple(event))
+        options = {"timeout": PATIENCE, "on_event": self.events.append, "on_stop": self.stopped.append, **options}
+        self.source = EventSource(url, **options)
 
     @property
     def data(self) -> list[str]:
-        return [data for _, data, _ in self.events]
+        return [event.data for event in self.events]
 
     def close(self) -> None:
         self.source.close()
-        drain_until(lambda: self.source._request.is_finished)
+        drain_until(lambda: self.source.request.is_finished)
 
 
-def test_events_arrive(server: Server) -> None:
-    """The example's events: type, data of several lines, the last id, a comment in between."""
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "MIN_PAUSE", 0.001)
+    monkeypatch.setattr(streams, "FIRST_PAUSE", 0.001)
+
+
+def test_17_16_events_arrive(server: Server) -> None:
+    """Contract 17.16: type, data of several lines, the last id, a comment in between; after close() nothing follows."""
     server.play(
         send(TYPED + b": hello\n\ndata: one\n\nevent: add\nid: 7\ndata: two\ndata: lines\n\n"), signal("sent"), hold()
     )
@@ -323,13 +330,13 @@ def test_events_arrive(server: Server) -> None:
     source.close()
 
     assert [("message", "one", ""), ("add", "two\nlines", "7")] == source.events
-    assert [source.source._request] == source.stopped
-    assert source.source._request.is_cancelled
+    assert [] == source.stopped
+    assert source.source.request.is_cancelled
 
 
 @pytest.mark.parametrize("how", ["end", "reset", "no answer", "silence"])
-def test_events_go_on_after_a_break(server: Server, how: str) -> None:
-    """The example's reconnecting: after an end, a reset, or no answer at all, from the last complete event on."""
+def test_17_16_events_go_on_after_a_break(server: Server, how: str) -> None:
+    """Contract 17.16: after an end, a reset, no answer at all, or silence, from the last complete event on."""
     breaks = {"end": (), "reset": (reset(),), "no answer": (), "silence": (hold(),)}
     server.play(send(TYPED + b"retry: 1\nid: \xc3\xbc1\ndata: a\n\nid: 2\ndata: lost"), signal("first"), *breaks[how])
     if how == "no answer":
@@ -338,8 +345,8 @@ def test_events_go_on_after_a_break(server: Server, how: str) -> None:
     source = Source(server.url)
     if how == "silence":
         drain_until(lambda: len(source.events) == 1)
-        source.source._request._urlrequest_call.scope.deadline = Deadline(0.01)
-        source.source._request._urlrequest_call.scope.wake()
+        source.source.request._urlrequest_call.scope.deadline = Deadline(0.01)
+        source.source.request._urlrequest_call.scope.wake()
     drain_until(lambda: len(source.events) == 2)
     source.close()
 
@@ -354,33 +361,163 @@ def test_events_go_on_after_a_break(server: Server, how: str) -> None:
 @pytest.mark.parametrize(
     ("status", "content_type"), [(204, None), (404, "text/plain"), (500, "text/event-stream"), (200, "text/plain")]
 )
-def test_events_stop_when_refused(server: Server, status: int, content_type: str | None) -> None:
-    """The example's end: any other status or type is final, and reported."""
+def test_17_16_events_stop_when_refused(server: Server, status: int, content_type: str | None) -> None:
+    """Contract 17.16: any other status or type is final, and reported."""
     fields = {} if content_type is None else {"Content-Type": content_type}
     server.respond("/", b"" if status == 204 else b"data: x\n\n", status=status, headers=fields)
     source = Source(server.url)
     drain_until(lambda: source.stopped)
 
-    assert ([], 1) == (source.events, len(server.requests))
+    assert ([], 1, status) == (source.events, len(server.requests), source.stopped[0].resp_status)
     source.close()
 
 
-def test_events_stop_at_a_bad_url() -> None:
-    """The example's end: what can never work is not tried again."""
-    source = Source("http://")
+@pytest.mark.parametrize(
+    ("url", "options", "error"),
+    [
+        ("http://", {}, errors.InvalidURL),
+        ("http://127.0.0.1:1", {"req_headers": 7}, TypeError),
+        ("http://127.0.0.1:1", {"timeout": -1}, ValueError),
+    ],
+)
+def test_17_16_events_stop_at_what_cannot_be_requested(
+    url: str, options: dict[str, Any], error: type[Exception]
+) -> None:
+    """Contract 17.16: what can never work is not tried again."""
+    source = Source(url, **options)
     drain_until(lambda: source.stopped)
 
-    assert isinstance(source.stopped[0].error, errors.InvalidURL)
+    assert isinstance(source.stopped[0].error, error)
     source.close()
 
 
-def test_events_closed_during_the_pause(server: Server) -> None:
-    """The example's close(): a pause before the next connection ends without one."""
+def test_17_16_events_stop_at_a_certificate(tls_server: Server) -> None:
+    """Contract 17.16: a certificate that is not trusted will not be trusted in three seconds either."""
+    source = Source(tls_server.url)
+    drain_until(lambda: source.stopped)
+
+    assert isinstance(source.stopped[0].error, ssl.SSLCertVerificationError)
+    source.close()
+
+
+def test_17_16_events_stop_at_a_cancel(server: Server) -> None:
+    """Contract 17.16: a program that cancels all its requests does not get another one."""
+    server.play(send(TYPED + b"data: a\n\n"), hold())
+    source = Source(server.url)
+    drain_until(lambda: source.events)
+    urlrequest.cancel_all()
+    drain_until(lambda: source.stopped)
+
+    assert [source.source.request] == source.stopped
+    assert 1 == server.connection_count
+
+
+def test_17_16_closed_during_the_pause(server: Server) -> None:
+    """Contract 17.16: a pause before the next connection ends without one."""
     server.play(send(TYPED + b"retry: 100000\n\n"))
     source = Source(server.url)
-    drain_until(lambda: source.source._timer.is_alive())  # noqa: PLW0108 - it is replaced meanwhile
+    drain_until(lambda: source.source in timer._calls)
     source.close()
-    source.source._timer.join(20)
 
-    assert not source.source._timer.is_alive()
+    assert source.source not in timer._calls
+    assert ([], 1) == (source.stopped, server.connection_count)
+
+
+def test_17_16_closed_within_a_callback(server: Server) -> None:
+    """Contract 17.16: close() within on_event ends the events of the same chunk, too."""
+    server.play(send(TYPED + b"data: a\n\ndata: b\n\n"), hold())
+    source = Source(server.url)
+    source.source._on_event = lambda event: (source.events.append(event), source.source.close())
+    drain_until(lambda: source.events)
+    drain_until(lambda: source.source.request.is_finished)
+
+    assert ["a"] == source.data
+
+
+def test_17_16_a_callback_that_raises(server: Server) -> None:
+    """Contract 3.6, 17.16: the exception goes to the code that drains, and no other event is lost."""
+    server.play(send(TYPED + b"data: a\n\ndata: b\n\n"), hold())
+    source = Source(server.url)
+    take = source.events.append
+
+    def fail(event: Event) -> None:
+        take(event)
+        if event.data == "a":
+            raise ZeroDivisionError
+
+    source.source._on_event = fail
+    with pytest.raises(ZeroDivisionError):
+        drain_until(lambda: source.events)
+    source.close()
+
+    assert ["a", "b"] == source.data
+
+
+def test_17_16_an_event_that_is_too_large(server: Server) -> None:
+    """Contract 17.16: it ends the stream, and is not asked for again."""
+    server.play(send(TYPED + b"data: a\n\ndata: " + b"x" * 2000), hold())
+    source = Source(server.url, max_size=1000)
+    with pytest.raises(errors.ContentTooLarge):
+        drain_until(lambda: source.stopped)
+    drain_until(lambda: source.stopped)
+
+    assert ["a"] == source.data
     assert 1 == server.connection_count
+
+
+def test_17_16_headers_of_the_programs_own(server: Server) -> None:
+    """Contract 17.16: the program's headers are sent beside those of an event source, and win over them."""
+    server.play(send(TYPED + b"data: a\n\n"), hold())
+    source = Source(server.url, req_headers={"accept": "text/event-stream, */*", "X-Key": "k"}, last_id="5")
+    drain_until(lambda: source.events)
+    source.close()
+    request = server.requests[0]
+
+    assert ("text/event-stream, */*", "k", "5", "no-store") == tuple(
+        request.header(name) for name in ("Accept", "X-Key", "Last-Event-ID", "Cache-Control")
+    )
+
+
+def test_17_16_redirects_are_followed(server: Server) -> None:
+    """Contract 17.16: as in a browser."""
+    server.respond("/", b"", status=307, headers={"Location": "/events"})
+    server.play(send(b"HTTP/1.1 307 Go\r\nLocation: /events\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
+    server.play(send(TYPED + b"data: a\n\n"), hold())
+    source = Source(server.url)
+    drain_until(lambda: source.events)
+    source.close()
+
+    assert ["/", "/events"] == [request.path for request in server.requests]
+
+
+def test_17_16_pauses_grow(monkeypatch: pytest.MonkeyPatch, refusing: str) -> None:
+    """Contract 17.16: while no connection succeeds, each pause is twice as long, up to a minute."""
+    pauses: list[float] = []
+    monkeypatch.setattr(streams, "monotonic", lambda: 0.0)
+    monkeypatch.setattr(streams, "FIRST_PAUSE", 3.0)
+    monkeypatch.setattr(
+        streams,
+        "timer",
+        SimpleNamespace(
+            call_at=lambda when, key, call: (pauses.append(when), len(pauses) < 7 and call()), cancel=lambda key: None
+        ),
+    )
+    source = Source(refusing)
+    drain_until(lambda: len(pauses) == 7)
+    source.close()
+
+    assert [3.0, 6.0, 12.0, 24.0, 48.0, 60.0, 60.0] == pauses
+
+
+@pytest.mark.parametrize("name", ["req_body", "json", "method", "on_chunk", "on_finish", "file_path"])
+def test_17_16_what_is_no_option(name: str) -> None:
+    """Contract 17.16: what an event source cannot honour is an error at once, on the line that asks for it."""
+    with pytest.raises(TypeError, match=name):
+        EventSource("http://127.0.0.1:1", print, **{name: None})
+
+
+@pytest.mark.parametrize("callbacks", [{"on_event": None}, {"on_event": 7}, {"on_event": print, "on_stop": 7}])
+def test_17_16_callbacks_that_cannot_be_called(callbacks: dict[str, Any]) -> None:
+    """Contract 2.3, 17.16: as with a request, this is an error of the constructor."""
+    with pytest.raises(TypeError, match="on_"):
+        EventSource("http://127.0.0.1:1", **callbacks)

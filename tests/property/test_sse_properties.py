@@ -1,13 +1,11 @@
-"""The parser of docs/examples/server_sent_events.py, against the rules of WHATWG HTML, section 9.2, read literally."""
+"""`urlrequest.streams` against the rules of WHATWG HTML, section 9.2, read literally."""
 
 from __future__ import annotations
-
-import inspect
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-import server_sent_events
+from urlrequest.streams import EventReader, LineReader
 
 LINES = st.one_of(
     st.sampled_from(
@@ -50,9 +48,9 @@ def literally(octets: bytes) -> tuple[list[tuple[str, str, str]], str, float]:
 
 
 def parsed(pieces: list[bytes]) -> tuple[list[tuple[str, str, str]], str, float]:
-    parser = server_sent_events.Parser()
-    events = [tuple(event) for piece in pieces for event in parser.feed(piece)]
-    return events, parser.last_id, parser.retry
+    reader = EventReader()
+    events = [tuple(event) for piece in pieces for event in reader.feed(piece)]
+    return events, reader.last_id, -1.0 if reader.retry is None else reader.retry
 
 
 @given(st.lists(st.tuples(LINES, ENDS), max_size=12), st.booleans())
@@ -78,12 +76,17 @@ def test_event_is_there_with_its_last_octet() -> None:
     """An event is not held back until the next one begins, whatever ends the lines."""
     for end in ("\n", "\r", "\r\n"):
         first, second = f"data: 1{end}{end[:1]}".encode(), f"{end[1:]}data: 2{end}{end}".encode()
-        parser = server_sent_events.Parser()
+        parser = EventReader()
 
         assert ["1"] == [event.data for event in parser.feed(first)]
         assert ["2"] == [event.data for event in parser.feed(second)]
 
 
-def test_example_is_short() -> None:
-    """What a chat program needs fits on two pages."""
-    assert len(inspect.getsource(server_sent_events).splitlines()) < 120
+@given(st.binary(max_size=60), st.integers(0, 60))
+def test_lines_and_any_split(octets: bytes, cut: int) -> None:
+    """Lines are those of the whole text; what has no end comes last, and nothing is lost."""
+    reader = LineReader()
+    lines = [line for piece in (octets[:cut], octets[cut:]) for line in reader.feed(piece)]
+    text = octets.decode("utf-8", "replace").removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+    assert text.split("\n") == [*lines, reader.finish()]

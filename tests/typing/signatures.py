@@ -23,6 +23,7 @@ from urlrequest import (
     UrlRequest,
     errors,
     hooks,
+    streams,
 )
 
 
@@ -82,6 +83,16 @@ def extend() -> None:
     UrlRequest("example.com", retries=1, retry_statuses={429}, retry_methods=["POST"], max_retry_after=20)
     Session(address_family="IPv4", low_speed=(1000, 2.5), retry_statuses=[], retry_methods=(), max_retry_after=2.5)
     UrlRequest("example.com", expect_type=["application/zip", "application/octet-stream"])
+
+
+def stream(chunk: bytes) -> None:
+    lines, events = streams.LineReader(max_size=1000), streams.EventReader("7")
+    assert_type(list(lines.feed(chunk)), list[str])
+    assert_type(lines.finish(), str)
+    assert_type(list(events.feed(chunk)), list[streams.Event])
+    assert_type(events.retry, float | None)
+    source = streams.EventSource("example.com", print, show_end, last_id="7", auth=("user", "password"), timeout=90)
+    source.close()
 
 
 def read(request: UrlRequest) -> None:

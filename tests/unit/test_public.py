@@ -10,16 +10,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import urlrequest
-from urlrequest import errors, hooks, testing
+from urlrequest import errors, hooks, streams, testing
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-VALUES = {"__version__", "defaults", "g_requests", *("errors", "hooks", "testing")}  # not classes, not functions
+VALUES = {
+    "__version__",
+    "defaults",
+    "g_requests",
+    *("errors", "hooks", "streams", "testing"),
+}  # not classes, not functions
 NAMES = [
     *((urlrequest, name) for name in urlrequest.__all__ if name not in VALUES),
     *((errors, name) for name in errors.__all__),
     *((hooks, name) for name in hooks.__all__),
+    *((streams, name) for name in streams.__all__),
     *((testing, name) for name in testing.__all__),
 ]
 
