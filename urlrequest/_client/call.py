@@ -36,7 +36,7 @@ import threading
 from time import monotonic
 
 from urlrequest._concurrency.deadline import Deadline, check_seconds, earliest
-from urlrequest._concurrency.sync import MAX_SLEEP, Signal
+from urlrequest._concurrency.sync import MAX_SLEEP, NoThreadError, Signal
 from urlrequest._concurrency.timer import timer
 from urlrequest._delivery.events import Error, Failure, Outcome, ProgressRun, Redirect
 from urlrequest._delivery.lifecycle import Lifecycle
@@ -192,7 +192,7 @@ class Call:
             pass  # the worker will report it
         try:
             has_worker = self.shared.workers.submit(self)
-        except RuntimeError as error:  # the system gives no more threads
+        except NoThreadError as error:
             self._fail(error)
             return
         if not has_worker:
@@ -209,7 +209,7 @@ class Call:
         """Keep the deadline of a queued request, which has no thread that could."""
         try:
             timer.call_at(deadline, self, self._expire)
-        except RuntimeError as error:  # the system gives no more threads
+        except NoThreadError as error:
             if self.shared.workers.remove(self):
                 self._fail(error)
         if self.options is None:  # it ended before the timer was set, and so could not cancel it

@@ -14,7 +14,10 @@ import sys
 import threading
 from threading import Lock
 
-__all__ = ["MAX_SLEEP", "AtomicFlag", "Signal"]
+__all__ = ["MAX_SLEEP", "AtomicFlag", "NoThreadError", "Signal"]
+
+NoThreadError = RuntimeError
+"""What `Thread.start()` raises when the system gives no more threads, or the interpreter shuts down."""
 
 # A thread that sleeps in a lock on Windows does not notice Ctrl-C before CPython 3.14 (gh-125541).
 MAX_SLEEP = 0.25 if sys.platform == "win32" and sys.version_info < (3, 14) else None  # seconds

@@ -19,7 +19,7 @@ import threading
 from math import inf
 from time import monotonic
 
-from .sync import Signal
+from .sync import NoThreadError, Signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class TimerThread:
             key: For `cancel()`.
             call: Quick, and must not raise.
         Raises:
-            RuntimeError: The system gives no thread.
+            NoThreadError: There is no thread for it.
         """
         with self._lock:
             self._calls[key] = (when, call)
@@ -57,7 +57,7 @@ class TimerThread:
         if must_start:
             try:
                 threading.Thread(target=self._run, name="urlrequest-timer", daemon=True).start()
-            except RuntimeError:
+            except NoThreadError:
                 with self._lock:
                     self._is_running = False
                 self.cancel(key)

@@ -22,7 +22,7 @@ import threading
 from heapq import heapify, heappop, heappush
 from itertools import chain, count
 
-from .sync import Signal
+from .sync import NoThreadError, Signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class _Worker:
         self._signal = Signal()  # there is a task, or it is time to end
 
     def start(self, task: _Task, name: str) -> None:
-        """Start the thread with its first task; RuntimeError when the system gives no more threads."""
+        """Start the thread with its first task, or raise NoThreadError."""
         self._task = task
         threading.Thread(target=self._run, name=name, daemon=True).start()
 
@@ -138,7 +138,7 @@ class WorkerPool:
         Returns:
             Whether it has a slot already.
         Raises:
-            RuntimeError: The system gives no thread, and no other job runs whose worker could take this one over.
+            NoThreadError: There is no thread for it, and no other job runs whose worker could take this one over.
         """
         with self._lock:
             task = _Task(job, next(self._arrivals))
@@ -187,7 +187,7 @@ class WorkerPool:
         if worker is None:
             try:
                 _Worker(self).start(task, f"urlrequest-worker-{next(self._numbers)}")
-            except RuntimeError:
+            except NoThreadError:
                 with self._lock:
                     worker = self._idle.pop() if self._idle else None  # one may have become idle meanwhile
                     if worker is None:
@@ -279,7 +279,7 @@ class WorkerPool:
                 return
             try:
                 is_running = self._start(worker, task)
-            except RuntimeError:
+            except NoThreadError:
                 # It starts with the next job that is submitted or ends.
                 with self._lock:
                     self._enqueue(task)

@@ -24,6 +24,7 @@ import weakref
 from functools import partial
 from time import monotonic
 
+from urlrequest._concurrency.sync import NoThreadError
 from urlrequest._concurrency.timer import timer
 
 TYPE_CHECKING = False
@@ -158,8 +159,8 @@ def _server(place: Place) -> _Server:
 def _call_at(when: float, key: Hashable, call: Callable[[], object]) -> None:
     try:
         timer.call_at(when, key, call)
-    except RuntimeError:
-        pass  # the system gives no thread; idle connections are closed when their time is up
+    except NoThreadError:
+        pass  # idle connections are closed when their time is up
 
 
 def _lacks_places(place: Place, age: float) -> bool:

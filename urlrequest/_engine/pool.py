@@ -30,6 +30,7 @@ from math import inf
 from time import monotonic
 
 from urlrequest._concurrency.deadline import suspend_clock
+from urlrequest._concurrency.sync import NoThreadError
 from urlrequest._concurrency.timer import timer
 
 from . import places
@@ -327,7 +328,7 @@ class Pool:
             delay = max(0.0, self._next_end - now)
         try:
             timer.call_at(monotonic() + delay, self._timer_key, partial(_close_stale, weakref.ref(self)))
-        except RuntimeError:  # the system gives no thread; the next use of the pool closes them
+        except NoThreadError:  # the next use of the pool closes them
             self._timer_at = inf
 
     def close_stale(self) -> None:

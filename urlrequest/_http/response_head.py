@@ -76,7 +76,7 @@ def parse_head(octets: bytes) -> ResponseHead:
         if is_malformed:
             fields = _read_tolerantly(text)
     if len(fields) > MAX_FIELDS:
-        raise ProtocolError(f"the server sent {len(fields)} header fields; {MAX_FIELDS} are allowed")
+        raise ProtocolError(f"the server sent {len(fields)} headers; {MAX_FIELDS} are allowed")
     if len(octets) > MAX_LINE_SIZE and max(map(len, text.split("\n"))) > MAX_LINE_SIZE:
         raise ProtocolError(f"the server sent a header line longer than {MAX_LINE_SIZE} bytes")
     headers = Headers([(name, value.strip(" \t")) for name, value in fields])
@@ -134,7 +134,7 @@ def _read_tolerantly(text: str) -> Fields:
 
 
 def _malformed(line: str) -> ProtocolError:
-    return ProtocolError(f"the server sent a malformed header field: {excerpt(line)}")
+    return ProtocolError(f"the server sent a malformed header: {excerpt(line)}")
 
 
 def excerpt(text: str) -> str:

@@ -20,6 +20,8 @@ import threading
 from collections import deque
 from time import monotonic
 
+from urlrequest._concurrency.sync import NoThreadError
+
 from .cancel_scope import Phase
 
 TYPE_CHECKING = False
@@ -204,7 +206,7 @@ def _start_thread(lookup: _Lookup | None) -> None:
     while lookup is not None:
         try:
             threading.Thread(target=_run_lookups, args=(lookup,), name="urlrequest-resolver", daemon=True).start()
-        except RuntimeError as error:  # the system gives no more threads
+        except NoThreadError as error:
             _complete(lookup, [], error)
         else:
             return

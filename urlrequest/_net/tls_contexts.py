@@ -20,6 +20,7 @@ import warnings
 from contextlib import contextmanager, suppress
 from time import monotonic
 
+from urlrequest._concurrency.sync import NoThreadError
 from urlrequest.errors import InsecureRequestWarning
 
 TYPE_CHECKING = False
@@ -76,8 +77,8 @@ class LazyContext:
             thread = threading.Thread(target=self._load_ahead, name="urlrequest-tls", daemon=True)
             try:
                 thread.start()
-            except RuntimeError:
-                return  # the system gives no more threads; the worker that needs the context loads it
+            except NoThreadError:
+                return  # the worker that needs the context loads it
             self.thread = thread
 
     def _load_ahead(self) -> None:

@@ -138,7 +138,7 @@ def test_malformed_fields(line: str, place: str) -> None:
     lines = ["A: 1", "Content-Length: 5"]
     lines.insert({"first": 0, "middle": 1, "last": 2}[place], line)
 
-    with pytest.raises(ProtocolError, match="malformed header field"):
+    with pytest.raises(ProtocolError, match="malformed header:"):
         parse(OK + "\r\n".join(lines) + "\r\n\r\n")
 
 
@@ -180,14 +180,14 @@ def test_11_5_a_proper_head_is_not_malformed() -> None:
 @pytest.mark.parametrize("text", [" folded: x\r\n\r\n", "\tx\r\nA: b\r\n\r\n"])
 def test_first_line_cannot_be_folded(text: str) -> None:
     """A line that continues nothing is an error (RFC 9112, section 5.2)."""
-    with pytest.raises(ProtocolError, match="malformed header field"):
+    with pytest.raises(ProtocolError, match="malformed header:"):
         parse(OK + text)
 
 
 @pytest.mark.parametrize("text", ["", "A: 1\r\n", "A: 1", "A: 1\r\n\r\nrest", "\r\nA: 1\r\n\r\n"])
 def test_heads_end_with_their_empty_line(text: str) -> None:
     """Faults 41 and 42, sockets E12 and E13: a head that is cut off, or that something follows, is no head."""
-    with pytest.raises(ProtocolError, match="malformed header field"):
+    with pytest.raises(ProtocolError, match="malformed header:"):
         parse(OK + text)
 
 
@@ -196,7 +196,7 @@ def test_field_limit() -> None:
     fields = [f"A{number}: x\r\n" for number in range(MAX_FIELDS)]
 
     assert MAX_FIELDS == 1000 == len(parse(OK + "".join(fields) + "\r\n").headers)
-    with pytest.raises(ProtocolError, match="1001 header fields; 1000"):
+    with pytest.raises(ProtocolError, match="1001 headers; 1000"):
         parse(OK + "".join(fields) + "B: y\r\n\r\n")
 
 
