@@ -8,22 +8,27 @@ import threading
 __all__ = ["log", "report"]
 
 
-def log(level: str, message: str, *arguments: object, exc_info: bool = False) -> None:
+def log(level: str, message: str, *arguments: object, exc_info: bool = False, source: str = "urlrequest") -> None:
     """Log a message.
+
+    It begins with its source and a colon, as Kivy's messages do: Kivy's formatter makes a heading of what stands before
+    the first colon, and so would tear a URL apart.
 
     An exception of the application's filter or handler goes to `threading.excepthook`, as no request may fail by it.
 
     Args:
         level: "DEBUG", "WARNING" or "ERROR".
         exc_info: Add the exception that is being handled.
+        source: The name of the request, for what only one request is concerned with.
     """
     try:
         import logging
     except (ImportError, OSError):
         return  # no descriptor is left, or the interpreter shuts down: no request may fail because of that
     number: int = getattr(logging, level)
+    message = f"%s: {message}"
     try:
-        logging.getLogger("urlrequest").log(number, message, *arguments, exc_info=exc_info, stacklevel=2)
+        logging.getLogger("urlrequest").log(number, message, source, *arguments, exc_info=exc_info, stacklevel=2)
     except Exception as error:  # noqa: BLE001 - it may raise anything
         report(error, threading.current_thread())
 

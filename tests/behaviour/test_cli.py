@@ -286,7 +286,7 @@ def test_timeout(server: Server) -> None:
     done = run("--timeout", "0.1", server.url)
 
     assert 3 == done.returncode
-    assert done.stderr.endswith(b"took longer than 0.1 s\n")
+    assert done.stderr.endswith(b"timed out after 0.1 s\n")
 
 
 def test_deadline(server: Server, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import gc
 import logging
+import re
 import threading
 import weakref
 from typing import Any
@@ -15,7 +16,7 @@ import urlrequest
 from support.children import output_of
 from support.messages import reply
 from support.waiting import is_collected
-from urlrequest import UrlRequest
+from urlrequest import Session, UrlRequest, wait_all
 from urlrequest.testing import Reply, Server, hold, send, signal, wait_for
 
 TERMINALS = ("success", "redirect", "failure", "error", "cancel")
@@ -388,6 +389,42 @@ def test_3_8_what_is_heard_is_not_logged(server: Server, caplog: Any, terminal: 
         request.join(20)
 
     assert [] == [record for record in caplog.records if record.name == "urlrequest"]
+
+
+def shown(request: Any) -> str:
+    """The `repr()` of a request, without its number and port."""
+    return re.sub(r"urlrequest-\d+|127\.0\.0\.1:\d+", "N", repr(request))
+
+
+def test_16_3_repr_follows_a_request(server: Server) -> None:
+    """Contract 16.3: it has state, method, URL without query, status, and the bytes of the body so far."""
+    server.play(send(b"HTTP/1.1 404 N\r\nContent-Length: 9\r\n\r\nhello"), wait_for("rest"), send(b"more"))
+    server.play(send(reply(b"x")))
+    with Session(server.url, max_requests=1) as session:
+        arrived = threading.Event()
+        first = session.request("/a?key=1", chunk_size=1, on_progress=lambda _, now, __: now == 5 and arrived.set())
+        second = session.request("/b", method="put")
+        assert "<UrlRequest N: http://N/b, queued>" == shown(second)
+        while not arrived.is_set():
+            first.wait(timeout=0.01)
+        assert "<UrlRequest N: GET http://N/a?..., running, 404, 5 bytes>" == shown(first)
+        server.signal("rest")
+        assert wait_all([first, second], timeout=20)
+
+    assert "<UrlRequest N: GET http://N/a?..., finished, 404, 9 bytes>" == shown(first)
+    assert "<UrlRequest N: PUT http://N/b, finished, 200, 1 bytes>" == shown(second)
+
+
+def test_16_3_repr_of_a_request_without_a_response(server: Server) -> None:
+    """Contract 16.3: it says which error ended the request, or that it was cancelled."""
+    server.play(wait_for("never"))
+    failed, bad, cancelled = UrlRequest("http://127.0.0.1:1/"), UrlRequest("http://:"), UrlRequest(server.url)
+    cancelled.cancel()
+    assert wait_all([failed, bad, cancelled], timeout=20)
+
+    assert "<UrlRequest N: GET http://N/, finished, ConnectionRefusedError>" == shown(failed)
+    assert "<UrlRequest N: an invalid URL, finished, InvalidURL>" == shown(bad)
+    assert shown(cancelled).endswith("cancelled>")
 
 
 def test_fault_106_a_request_within_a_callback(server: Server, recorder: Any) -> None:

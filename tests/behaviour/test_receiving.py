@@ -154,7 +154,7 @@ def test_16_2_errors_are_ours_and_standard() -> None:
 
 # Secrets (security L)
 
-SECRETS = ("s3cret", "t0ken", base64.b64encode(b"user:s3cret").decode(), "c00kie", "pr0xy", "b0dy")
+SECRETS = ("s3cret", "k3y", "t0ken", base64.b64encode(b"user:s3cret").decode(), "c00kie", "pr0xy", "b0dy")
 PRIVATE: dict[str, Any] = {
     "req_headers": {"Authorization": "Bearer t0ken", "Cookie": "id=c00kie", "Proxy-Authorization": "pr0xy"},
     "req_body": "b0dy",
@@ -163,13 +163,15 @@ PRIVATE: dict[str, Any] = {
 
 
 def told_by(request: Any, caplog: Any) -> str:
-    return "\n".join([repr(request), str(request), repr(request.error), str(request.resp_url), caplog.text])
+    return "\n".join([repr(request), str(request), repr(request.error), repr(request.history), caplog.text])
 
 
 @pytest.mark.parametrize(
     "url",
     [
-        "http://user:s3cret@{}/p",
+        "http://user:s3cret@{}/p?token=k3y",
+        "http://{}:bad/?token=k3y",
+        "http://{}/p?token=k3y#k3y",
         "http://user:s3cret@{}:bad/",
         "user:s3cret@{}",
         "http://user:s3cret@{}/\r\n",
@@ -177,7 +179,15 @@ def told_by(request: Any, caplog: Any) -> str:
     ],
 )
 @pytest.mark.parametrize(
-    "answer", [reply(b"x"), reply(b"x", status="500 E"), b"nonsense"], ids=["good", "failure", "noise"]
+    "answer",
+    [
+        reply(b"x"),
+        reply(b"x", status="500 E"),
+        reply(b"x", "Location: /y?token=k3y", status="302 F"),
+        reply(b"x", "Location: //u:s3cret@b.test/y?token=k3y", status="302 F"),
+        b"nonsense",
+    ],
+    ids=["good", "failure", "redirect", "elsewhere", "noise"],
 )
 def test_security_57_no_secret_is_told(server: Server, caplog: Any, url: str, answer: bytes) -> None:
     """Security 57, contract 16.3, 9.3: no log, repr or message has credentials, cookies or bodies."""

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
+import re
 import sys
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.children import run_python
+from support.programs import missing
 from urlrequest import UrlRequest
 from urlrequest._log import log, report
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PATIENCE = 30.0  # seconds; only a failing test waits that long
 
@@ -23,8 +30,35 @@ def test_messages_name_their_place(caplog: pytest.LogCaptureFixture) -> None:
         log("WARNING", "%s failed", "it", exc_info=True)
 
     (record,) = caplog.records
-    assert (logging.WARNING, "it failed", __file__) == (record.levelno, record.getMessage(), record.pathname)
+    assert (logging.WARNING, "urlrequest: it failed", __file__) == (
+        record.levelno,
+        record.getMessage(),
+        record.pathname,
+    )
     assert "ValueError: wrong" in caplog.text
+
+
+KIVY_LOG = """
+import os
+os.environ.update(KIVY_NO_ARGS="1", KIVY_NO_FILELOG="1", KIVY_LOG_MODE="KIVY")
+import kivy
+from urlrequest import UrlRequest
+UrlRequest("http://127.0.0.1:9/secret?token=k3y").wait()
+UrlRequest("http://127.0.0.1:9/debug", debug=True, on_error=print).wait()
+"""
+
+
+def test_messages_are_whole_in_the_log_of_kivy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 16.3: Kivy makes a heading of what stands before the first colon; this is our name, no part of a URL."""
+    if importlib.util.find_spec("kivy") is None:
+        missing("Kivy is not installed (dependency group `compat`)")
+    monkeypatch.setenv("KIVY_HOME", str(tmp_path))
+    done = run_python(KIVY_LOG)
+
+    told = r"\[urlrequest +\] GET http://127\.0\.0\.1:9/secret\?\.\.\. failed: ConnectionRefusedError: \S"
+    assert re.search(told, done.stderr)
+    assert re.search(r"\[urlrequest-2 +\] GET http://127\.0\.0\.1:9/debug\n", done.stderr)
+    assert "k3y" not in done.stderr
 
 
 def test_messages_that_cannot_be_logged_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +79,7 @@ def test_6_1_a_filter_that_raises_holds_up_no_request(monkeypatch: pytest.Monkey
     monkeypatch.setattr(threading, "excepthook", reported.append)
     monkeypatch.setattr(logging.getLogger("urlrequest"), "filters", [refuse])
     monkeypatch.setattr(logging.getLogger("urlrequest"), "level", logging.DEBUG)
-    request = UrlRequest("http://127.0.0.1:9/", debug=debug)  # it has no callback: its error is logged
+    request = UrlRequest(f"http://127.0.0.1:9/{debug}", debug=debug)  # it has no callback: its error is logged
 
     assert request.wait(timeout=PATIENCE)
     request.join(PATIENCE)
@@ -80,7 +114,7 @@ def test_6_1_a_log_record_may_be_sent_by_a_request(monkeypatch: pytest.MonkeyPat
         return False
 
     monkeypatch.setattr(logging.getLogger("urlrequest"), "filters", [send])
-    request = UrlRequest("http://127.0.0.1:9/")
+    request = UrlRequest("http://127.0.0.1:9/logged")
 
     assert request.wait(timeout=2 * PATIENCE)
     request.join(2 * PATIENCE)

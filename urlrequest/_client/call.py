@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         """What a call uses of its request: the callbacks, and what a subclass may override."""
 
         name: str
+        url: str
         debug: bool
         on_progress: Callable[[Any, int, int], object] | None
         on_upload_progress: Callable[[Any, int, int], object] | None
@@ -94,7 +95,9 @@ _ANY_THREAD = (
     "worker",  # ident of the thread that runs the request, or None
     "has_ended",  # no worker will do anything more for the request
     "is_delivered",  # on_finish has run, or there was no callback to run
+    "method",  # of the first prepared request, or None
     "target",  # of the prepared request; the whole of it, which holds the body, is not kept
+    "received",  # bytes of the body so far
     "head",  # of the response
     "history",  # redirects that were followed
     "_end_signal",  # notified at the end; a thread that joins uses the notification up, and gives it back for the next
@@ -127,7 +130,9 @@ class Call:
     shared: Shared
     has_ended: bool
     worker: int | None
+    method: str | None
     target: Target | None
+    received: int
     head: ResponseHead | None
     history: tuple[Hop, ...]
     resp_target: Target | None
@@ -151,7 +156,8 @@ class Call:
         self.host = ""
         self.argument_error = self.options = None
         self.is_awaited = self.has_ended = self.is_delivered = False
-        self.worker = self.target = self.head = None
+        self.worker = self.method = self.target = self.head = None
+        self.received = 0
         self.history = ()
         self.resp_target = self.resp_head = self.content = self.result = self.error = None
         self._end_signal = Signal()
@@ -167,7 +173,11 @@ class Call:
             if session is not None:
                 check_session(session)
             longest_step = shared.timeout if timeout is None else timeout
-            if longest_step is not None:
+            if longest_step is None:
+                from socket import getdefaulttimeout  # with the first request, as the engine
+
+                self.scope.timeout = getdefaulttimeout() or None  # 0.0: sockets do not block, as here in any case
+            else:
                 self.scope.timeout = check_seconds("timeout", longest_step)
             longest = shared.deadline if deadline is None else deadline
             if longest is not None:
@@ -218,9 +228,8 @@ class Call:
     def _expire(self) -> None:
         """End the request at its deadline if it still has no worker. On the timer's thread."""
         if self.shared.workers.remove(self):
-            self._fail(
-                DeadlineExceeded(f"no worker thread was free within the deadline of {self.scope.deadline.seconds:g} s")
-            )
+            seconds = self.scope.deadline.seconds
+            self._fail(DeadlineExceeded(f"the request timed out: no worker thread was free within {seconds:g} s"))
 
     # For any thread
 
@@ -346,7 +355,21 @@ class Call:
 
     def _log(self, message: str, *arguments: object) -> None:
         # Formatted by `logging`, which copes with an error whose str() raises.
-        log("DEBUG", f"%s: {message}", self.request.name, *arguments)
+        log("DEBUG", message, *arguments, source=self.request.name)
+
+    def describe(self, url: object) -> str:
+        """Method and URL for logs and `repr()`, without userinfo and query. Any thread.
+
+        Args:
+            url: That of the request, which the call may have let go of.
+        """
+        from urlrequest._engine.prepare import find_target  # as in submit()
+
+        try:
+            shown = find_target(url, self.shared.base_url).masked
+        except InvalidURL:
+            shown = "an invalid URL"
+        return shown if self.method is None else f"{self.method} {shown}"
 
     # For `perform()`, on the worker
 
@@ -367,9 +390,9 @@ class Call:
         return bool(self.request.on_chunk)
 
     def request_prepared(self, prepared: PreparedRequest) -> None:
-        self.target = prepared.target
+        self.method, self.target = self.method or prepared.method, prepared.target
         if self.request.debug:
-            self._log("%s %s", prepared.method, prepared.target.url)
+            self._log("%s %s", prepared.method, prepared.target.masked)
 
     def redirect_followed(self, hop: Hop) -> None:
         self.history += (hop,)
@@ -462,11 +485,9 @@ class Call:
         request = self.request
         try:
             if not has_callback(request, outcome.callback):
-                head = self.resp_head
-                what: object = outcome.error
-                if outcome.error is None and head is not None:
-                    what = f"{head.status} {head.reason}"
-                log("WARNING", "%r ended without a callback for its outcome: %s", request, what)
+                from .unheard import log_unheard  # most requests succeed, or have a callback
+
+                log_unheard(self.describe(request.url), outcome, self.resp_head, self.resp_target)
         except BaseException as error:  # noqa: BLE001 - what a subclass makes of its callbacks may raise anything
             _report(error, request)
 

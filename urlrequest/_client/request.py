@@ -12,7 +12,7 @@ from __future__ import annotations
 from itertools import count
 
 from urlrequest._engine.options import Options
-from urlrequest.errors import InvalidURL, RequestCancelled, UnsupportedScheme
+from urlrequest.errors import RequestCancelled, UnsupportedScheme
 
 from .call import Call
 from .callbacks import Callbacks
@@ -120,7 +120,8 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
                 of bytes.
             req_headers: A dict or a list of pairs; a value of None leaves a header out.
             chunk_size: Bytes from one on_progress to the next; None or -1: the whole body.
-            timeout: The longest single step (resolving, connecting, one receive ...), in seconds; None: no limit.
+            timeout: The longest single step (resolving, connecting, one receive ...), in seconds; None: as
+                `socket.setdefaulttimeout()` says, else no limit.
             method: GET, or POST with a body, when None.
             decode: Parse a body of type application/json.
             debug: Log what happens on the logger `urlrequest`, at DEBUG.
@@ -192,15 +193,13 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         call.submit(call.shared.complete(options).detached())
 
     def __repr__(self) -> str:
-        from urlrequest._engine.prepare import find_target
-
         call = self._urlrequest_call
-        try:
-            url = find_target(self.url, call.shared.base_url).url
-        except InvalidURL:
-            url = "an invalid URL"
-        state = "cancelled" if call.lifecycle.is_cancelled else call.lifecycle.state.value
-        return f"<{type(self).__name__} {self.name}: {url}, {state}>"
+        parts = [call.describe(self.url), "cancelled" if call.lifecycle.is_cancelled else call.lifecycle.state.value]
+        if call.head is not None:
+            parts += [str(call.head.status), f"{call.received} bytes"]
+        if call.error is not None:
+            parts.append(type(call.error).__name__)
+        return f"<{type(self).__name__} {self.name}: {', '.join(parts)}>"
 
     def wait(self, delay: float | None = 0.5, timeout: float | None = None) -> bool:
         """Run this request's callbacks on the calling thread until it is finished (contract 6).

@@ -43,7 +43,13 @@ class Shared(Protocol):
 
 
 class ProgressObserver(Protocol):
-    """Is notified of the progress of a body."""
+    """Is notified of the progress of a body.
+
+    Attributes:
+        received: Bytes of the body so far; the engine counts them here.
+    """
+
+    received: int
 
     def wants_progress(self) -> bool: ...
     def progress_made(self, run: ProgressRun) -> None: ...

@@ -62,14 +62,14 @@ class ProgressMeter:
         self._throttle = _Throttle(interval)
         self._is_throttled = interval is not None
         self._observer = observer
-        self._received = offset
+        self._received = observer.received = offset
         self._reported = offset
         self._throttle.is_due()
         self._report(offset, 1)
 
     def count(self, size: int) -> None:
         """Count bytes that were received."""
-        self._received += size
+        self._received = self._observer.received = self._received + size
         step = self._chunk_size
         if step is not None and self._received - self._reported >= step:
             steps = (self._received - self._reported) // step

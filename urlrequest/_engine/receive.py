@@ -102,6 +102,7 @@ def _receive_into_memory(response: ResponseLike, prepared: PreparedRequest, obse
     if not (prepared.max_size is not None or observer.wants_progress() or _is_coded(response, prepared)):
         whole = response.take_whole()
         if whole is not None:
+            observer.received = len(whole)
             return whole
     with MemorySink() as memory:
         _receive_content(response, memory, prepared, observer)

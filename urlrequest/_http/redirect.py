@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .response_head import ResponseHead
 
-__all__ = ["CONTENT_FIELDS", "Hop", "NextRequest", "find_redirect", "resolve_reference"]
+__all__ = ["CONTENT_FIELDS", "Hop", "NextRequest", "find_location", "find_redirect", "resolve_reference"]
 
 CONTENT_FIELDS = frozenset(
     {
@@ -45,6 +45,9 @@ class Hop(NamedTuple):
     url: str
     status: int
     headers: dict[str, str]
+
+    def __repr__(self) -> str:
+        return f"<Hop {self.status}: {parse_target(self.url)}>"
 
 
 class NextRequest(NamedTuple):
@@ -100,18 +103,27 @@ def _location_text(location: str) -> str:
         return "".join(character if character.isascii() else f"%{ord(character):02X}" for character in location)
 
 
-def find_redirect(method: str, target: Target, head: ResponseHead) -> NextRequest | None:
+def find_location(target: Target, head: ResponseHead) -> Target | None:
     """Where a response redirects to; None when it is not a redirect, has no Location, or several that differ.
 
     Raises:
-        InvalidURL: Location cannot be requested. UnsafeRedirect: It leads from https to http.
+        InvalidURL: Location cannot be requested.
     """
     if head.status not in STATUSES:
         return None
     locations = {location for value in head.headers.get_all("Location") if (location := value.strip(" \t"))}
-    if len(locations) != 1:
+    return resolve_reference(target, _location_text(locations.pop())) if len(locations) == 1 else None
+
+
+def find_redirect(method: str, target: Target, head: ResponseHead) -> NextRequest | None:
+    """The request that a response redirects to; None as in `find_location()`.
+
+    Raises:
+        InvalidURL: Location cannot be requested. UnsafeRedirect: It leads from https to http.
+    """
+    following = find_location(target, head)
+    if following is None:
         return None
-    following = resolve_reference(target, _location_text(locations.pop()))
     if following.scheme not in {"http", "https"}:
         raise InvalidURL(f"the redirect leads to the scheme {following.scheme}; only http and https are followed")
     if (target.scheme, following.scheme) == ("https", "http"):

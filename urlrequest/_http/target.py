@@ -8,7 +8,7 @@ Invariants:
     TARGET-3  The path has no character but those that RFC 3986 allows in a path or a query. The host of an http or
               https target is an A-label name of `[a-z0-9._-]`, four decimal numbers, or an IPv6 address: nothing in it
               can be taken for a delimiter.
-    TARGET-4  No message, `str()` or `repr()` shows userinfo, or more than a line of a long URL.
+    TARGET-4  No message, `str()` or `repr()` shows userinfo, a query, or more than a line of a long URL.
 
 `urllib.parse.urlsplit` cannot be used here: it deletes tabs and line ends, and reads the port late or not at all.
 """
@@ -54,7 +54,7 @@ _PORT_AHEAD = r"[0-9]+(?=[/?#]|\Z)"  # compiled with its first use: few URLs com
 
 
 class Target:
-    """The target URI of a request, in components. Its `str()` is for messages: no userinfo, and cut when it is long.
+    """The target URI of a request, in components. Its `str()` is for messages: no userinfo, no query, and not long.
 
     It is never changed: all requests for the same text share it.
 
@@ -100,11 +100,17 @@ class Target:
         _, at, path = self.path.rpartition("@")
         return f"{self.scheme}:{'***@' if at else ''}{path}"
 
+    @property
+    def masked(self) -> str:
+        """The absolute form for logs: `?...` stands for a query, which may hold keys and tokens."""
+        shown, mark, _ = self.url.partition("?")
+        return f"{shown}?..." if mark else shown
+
     def __str__(self) -> str:
-        return _cut(self.url)
+        return _cut(self.masked)
 
     def __repr__(self) -> str:
-        return f"Target({_cut(self.url)!r})"
+        return f"Target({str(self)!r})"
 
 
 def bracketed(host: str) -> str:

@@ -116,7 +116,8 @@ class CancelScope:
         if self.is_cancelled:
             raise RequestCancelled("the request was cancelled")
         if self.deadline.at is not None and self.deadline.has_passed():
-            raise DeadlineExceeded(f"the request was not complete within its deadline of {self.deadline.seconds:g} s")
+            seconds = self.deadline.seconds
+            raise DeadlineExceeded(f"the request timed out: it was not complete within its deadline of {seconds:g} s")
 
     def wait(
         self, interest: Mapping[int, int], until: float | None, what: str, *, is_pause: bool = False
@@ -145,7 +146,7 @@ class CancelScope:
             self.arm().drain()
         self.check()
         if not ready and not is_pause and until is not None and monotonic() >= until:
-            raise TimeoutError(f"{what} took longer than {self.timeout:g} s")
+            raise TimeoutError(f"{what} timed out after {self.timeout:g} s")
         return ready
 
     def wait_for_transfer(self, interest: Mapping[int, int], until: float | None, what: str) -> dict[int, int]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from .resolver import Address
 
-__all__ = ["check_address_family", "check_keepalive", "connect_socket", "connect_to_host", "watch_peer"]
+__all__ = ["check_address_family", "check_keepalive", "connect_socket", "connect_to_host", "error_text", "watch_peer"]
 
 MAX_KEEPALIVE = 32767  # seconds; Linux takes no more
 PROBES = 3  # unanswered questions of the system after which a peer counts as gone
@@ -148,7 +148,7 @@ class _Race:
             self._attempts[sock.fileno()] = (sock, address)
         else:
             sock.close()
-            self._add_error(OSError(code, os.strerror(code)), address)
+            self._add_error(OSError(code, error_text(code)), address)
 
     def _is_next_due(self) -> bool:
         return bool(self._untried) and monotonic() >= self._next_due
@@ -165,7 +165,7 @@ class _Race:
             if code == 0:
                 return sock
             sock.close()
-            self._add_error(OSError(code, os.strerror(code)), address)
+            self._add_error(OSError(code, error_text(code)), address)
             self._next_due = 0.0
         return None
 
@@ -193,6 +193,12 @@ def _interleaved(addresses: Iterable[Address]) -> list[Address]:
     return mixed
 
 
+def error_text(code: int) -> str:
+    """What the system says of an error of a socket; of those of Windows, `os.strerror()` says "Unknown error"."""
+    texts: dict[int, str] = getattr(socket, "errorTab", {})
+    return texts.get(code, "").rstrip(".") or os.strerror(code)
+
+
 def connect_socket(sock: socket.socket, address: Any, scope: CancelScope) -> None:
     """Connect a socket of any address family, for the `open_socket()` of a user's connection class.
 
@@ -212,4 +218,4 @@ def connect_socket(sock: socket.socket, address: Any, scope: CancelScope) -> Non
             pass
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if code:
-        raise OSError(code, f"connecting to {address}: {os.strerror(code)}")
+        raise OSError(code, f"connecting to {address}: {error_text(code)}")

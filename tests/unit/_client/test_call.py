@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ NOBODY = (None,) * 7
 class Request(Callbacks, threading.Thread):
     """A request that sends nothing: what its worker does is the test's."""
 
-    debug = False
+    debug, url = False, "http://a.test/"
 
     def __init__(self, run: Callable[[], object] = lambda: None) -> None:
         threading.Thread.__init__(self, name="request")
@@ -354,7 +355,7 @@ def test_15_2_the_deadline_of_a_queued_request(call: Call, workers: Workers, tim
     submit(call)
     timer.calls[call]()
 
-    assert "no worker thread was free within the deadline of 1000 s" == str(call.error)
+    assert "the request timed out: no worker thread was free within 1000 s" == str(call.error)
     assert ([], {}, True) == (workers.waiting, timer.calls, call.has_ended)
 
 
@@ -366,3 +367,29 @@ def test_fault_116_a_forked_child(call: Call, request_: Request) -> None:
     call.mailbox.deliver_all()
 
     assert "the process was forked; the request goes on in the parent" == str(call.error)
+
+
+@pytest.mark.parametrize(
+    ("default", "of_session", "given", "expected"),
+    [
+        (None, None, None, None),
+        (5.0, None, None, 5.0),
+        (0.0, None, None, None),
+        (5.0, 3, None, 3),
+        (5.0, 3, 2, 2),
+    ],
+)
+def test_15_1_default_timeout(
+    request_: Request, default: float | None, of_session: float | None, given: float | None, expected: float | None
+) -> None:
+    """Contract 15.1: `socket.setdefaulttimeout()` counts where neither the request nor its session has a timeout."""
+    session = Shared(1, None, None)
+    session.timeout = of_session
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(default)
+    try:
+        call = Call(request_, session, None, given)
+    finally:
+        socket.setdefaulttimeout(before)
+
+    assert expected == call.scope.timeout

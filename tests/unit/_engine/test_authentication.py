@@ -122,7 +122,7 @@ def test_10_9_whether_the_connection_counts(options: dict[str, Any], expected: b
 def test_10_10_body_that_can_be_read_once(status: int, who: str) -> None:
     """Contract 10.10: an answer that would need the body again is an error that says who has asked."""
     dialogues = begin(auth=Auth("O"), proxy_host="proxy.test", proxy_auth=Auth("P"), req_body=iter([b"x"]))
-    with pytest.raises(AuthenticationError, match=rf"^http://a.test/p\?q: {who} asks for credentials \({status}\)"):
+    with pytest.raises(AuthenticationError, match=rf"^http://a.test/p\?\.{{3}}: {who} asks for credentials"):
         dialogues.answer(head(status), None)
 
 

@@ -143,7 +143,7 @@ def test_17_10_slow_response_is_no_end(world: World) -> None:
     """Contract 15.1, 17.10: the timeout of a request is no sign that its connection was closed."""
     world.leave_idle()
     with pytest.raises(TimeoutError):
-        world.send(TimeoutError("took longer than 1 s"), Received())
+        world.send(TimeoutError("timed out after 1 s"), Received())
 
 
 def test_17_10_server_that_has_given_up_waiting(world: World) -> None:

@@ -466,6 +466,8 @@ def test_str_is_short() -> None:
     assert str(target).endswith("...")
     assert "http://h/x" == str(parse_target("http://h/x"))
     assert "Target('http://h/x')" == repr(parse_target("http://h/x"))
+    assert "Target('http://h/x?...')" == repr(parse_target("http://h/x?key=s3cret"))
+    assert ("http://h/?...", "http://h/x") == (parse_target("http://h?a").masked, parse_target("http://h/x#a").masked)
     assert 10**6 < len(target.url)
 
 

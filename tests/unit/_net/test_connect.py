@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import threading
 import time
@@ -17,6 +18,7 @@ from urlrequest._net.connect import (
     check_keepalive,
     connect_socket,
     connect_to_host,
+    error_text,
     watch_peer,
 )
 from urlrequest.errors import DeadlineExceeded, RequestCancelled
@@ -166,7 +168,7 @@ def test_15_1_timeout_is_for_the_whole_race(blackhole: Address, names: dict[str,
     """Contract 15.1, sockets E32: several addresses that do not answer take `timeout` together, not each."""
     names["h"] = [blackhole] * 100
     began = time.monotonic()
-    with pytest.raises(TimeoutError, match=r"connecting to h:80 took longer than 0.6 s"):
+    with pytest.raises(TimeoutError, match=r"connecting to h:80 timed out after 0.6 s"):
         connect_to_host("h", 80, CancelScope(timeout=0.6))
 
     assert 0.6 <= time.monotonic() - began
@@ -386,3 +388,11 @@ def test_15_5_connects_to_one_family(listener: socket.socket, names: dict[str, l
     names["h"] = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 9, 0, 0)), address_of(listener)]
     with connect_to_host("h", 80, CancelScope(), socket.AF_INET) as sock:
         assert socket.AF_INET == sock.family
+
+
+def test_16_3_words_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 16.3: programs look for these words; on Windows `os.strerror()` does not have them."""
+    assert "Connection refused" == error_text(errno.ECONNREFUSED)
+    monkeypatch.setattr(socket, "errorTab", {10061: "Connection refused."}, raising=False)
+    assert "Connection refused" == error_text(10061)
+    assert os.strerror(errno.EPERM) == error_text(errno.EPERM)

@@ -1,0 +1,78 @@
+"""Outcomes without a callback: a line in the log, so that no error passes in silence (contract 3.8).
+
+Repeats of a failure are counted for ten minutes, and the next line says how many there were: a program that polls a
+server which is gone does not fill its log.
+
+Thread safety. Any thread may call `log_unheard()`. `_failures` is used by single operations, which are atomic; two
+threads at once may write one line too many.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from time import monotonic
+
+from urlrequest._http.redirect import find_location
+from urlrequest._log import log
+from urlrequest.errors import InvalidURL
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from urlrequest._delivery.events import Outcome
+    from urlrequest._http.response_head import ResponseHead
+    from urlrequest._http.target import Target
+
+__all__ = ["log_unheard"]
+
+QUIET_TIME = 600.0  # seconds after a line in which repeats are only counted
+MAX_FAILURES = 256  # that are remembered; with one more, all are forgotten
+
+_failures: dict[tuple[Any, ...], tuple[float, count[int]]] = {}
+"""When each failure was logged last, and the counter of its repeats. A failure is a request and how it ended."""
+
+
+def log_unheard(request: str, outcome: Outcome, head: ResponseHead | None, target: Target | None) -> None:
+    """Log an error, failure or redirect for which there is no callback, at WARNING.
+
+    Args:
+        request: Its method and URL, without userinfo and query.
+        head, target: Of the response, if there is one.
+    """
+    error = outcome.error
+    repeats = _count_repeats((request, outcome.callback, type(error), None if head is None else head.status))
+    if repeats is None:
+        return
+    end = f"(no {outcome.callback} callback" + (f"; {repeats} repeats were not logged)" if repeats else ")")
+    if error is not None:
+        log("WARNING", f"%s failed: %s: %s {end}", request, type(error).__name__, error)
+    elif head is not None:
+        hint = "" if target is None else _hint(target, head)
+        log("WARNING", f"%s: %s%s {end}", request, f"{head.status} {head.reason}".rstrip(), hint)
+
+
+def _count_repeats(failure: tuple[Any, ...]) -> int | None:
+    """Count a failure: how many repeats were not logged, or None where this one is not to be logged either."""
+    now = monotonic()
+    known = _failures.get(failure)
+    if known is not None:
+        logged_at, counter = known
+        repeats = next(counter)
+        if now - logged_at < QUIET_TIME:
+            return None
+    else:
+        repeats = 0
+        if len(_failures) >= MAX_FAILURES:
+            _failures.clear()
+    _failures[failure] = (now, count())
+    return repeats
+
+
+def _hint(target: Target, head: ResponseHead) -> str:
+    """Where a redirect leads, and how to go there."""
+    try:
+        location = find_location(target, head)
+    except InvalidURL:
+        return ""
+    return "" if location is None else f" to {location}; follow_redirects=True would follow"
