@@ -467,7 +467,7 @@ OWN_NAMES = sorted(
         "_log", "_made_at", "_options", "_publish", "_publish_outcome", "_publish_response", "_report", "_resp_head",
         "_resp_target", "_run_callbacks", "_run_progress", "_scope", "_settle", "_target", "_waiter", "_worker",
         "begin_commit", "connection_class", "deliver_chunk", "deliver_outcome", "deliver_progress", "expire",
-        "fail_forked", "has_callback", "host", "is_awaited", "is_settled", "mailbox", "publish_outcome", "see_chunk",
+        "fail_forked", "has_callback", "host", "is_quiet", "is_settled", "mailbox", "publish_outcome", "see_chunk",
         "see_head", "see_hop", "see_plan", "see_progress", "session", "tell", "wants_chunks", "wants_progress",
         "wants_upload_progress", "work",
         *(name for name in dir(Call) if not name.startswith("__")),

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from urlrequest._concurrency.sync import fork_watch
+
 from .call import active_calls
 
 TYPE_CHECKING = False
@@ -56,6 +58,7 @@ def wait_all(requests: Iterable[UrlRequest], timeout: float | None = None) -> bo
     """
     from urlrequest._delivery.waiting import wait_for  # a program with an event loop waits for nothing
 
+    fork_watch.check()
     mailboxes = [request._urlrequest_call.mailbox for request in requests]  # noqa: SLF001 - of the same wing
     return wait_for(mailboxes, delay=0.5, timeout=timeout)
 
@@ -70,6 +73,7 @@ def as_completed(requests: Iterable[UrlRequest], timeout: float | None = None) -
     """
     from urlrequest._delivery import waiting  # as above
 
+    fork_watch.check()
     by_mailbox = {request._urlrequest_call.mailbox: request for request in requests}  # noqa: SLF001 - as above
     yield from waiting.as_completed(by_mailbox, timeout)
 
@@ -89,6 +93,7 @@ def cancel_requests(session: Shared | None) -> int:
     Raises:
         Exception: What the `cancel()` of a subclass raised first; the other requests were cancelled all the same.
     """
+    fork_watch.check()
     found = [request for call, request in list(active_calls.items()) if session is None or call.shared is session]
     count, failure = 0, None
     for request in reversed(found):  # the latest first, so that no queued one starts

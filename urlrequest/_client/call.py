@@ -33,10 +33,11 @@ Invariants:
 from __future__ import annotations
 
 import threading
+from os import getpid
 from time import monotonic
 
 from urlrequest._concurrency.deadline import Deadline, check_seconds, earliest
-from urlrequest._concurrency.sync import MAX_SLEEP, NoThreadError, Signal
+from urlrequest._concurrency.sync import MAX_SLEEP, NoThreadError, Signal, fork_watch
 from urlrequest._concurrency.timer import timer
 from urlrequest._delivery.events import Error, Failure, Outcome, ProgressRun, Redirect
 from urlrequest._delivery.lifecycle import Lifecycle
@@ -91,7 +92,7 @@ _ANY_THREAD = (
     "lifecycle",
     "scope",
     "mailbox",
-    "is_awaited",  # a task awaits the request, and gets its error as an exception
+    "is_quiet",  # nothing is logged of the outcome: a task awaits the request and gets its error, or it is the parent's
     "worker",  # ident of the thread that runs the request, or None
     "has_ended",  # no worker will do anything more for the request
     "is_delivered",  # on_finish has run, or there was no callback to run
@@ -150,12 +151,14 @@ class Call:
         deadline: object = None,
     ) -> None:
         """Make the call of a request; `submit()` starts it. `argument_error` says which argument is wrong."""
+        if getpid() != fork_watch.pid:
+            fork_watch.enter_child()
         self.made_at = monotonic()
         self.request = request
         self.shared = session if isinstance(session, Shared) else default_session
         self.host = ""
         self.argument_error = self.options = None
-        self.is_awaited = self.has_ended = self.is_delivered = False
+        self.is_quiet = self.has_ended = self.is_delivered = False
         self.worker = self.method = self.target = self.head = None
         self.received = 0
         self.history = ()
@@ -235,6 +238,7 @@ class Call:
 
     def cancel(self) -> bool:
         """Decide that the outcome is a cancel; False when it was decided before. Any thread; never blocks."""
+        fork_watch.check()
         if not self.lifecycle.cancel():
             return False
         self.scope.cancel()
@@ -249,6 +253,7 @@ class Call:
         Raises:
             RuntimeError: It is called on the request's own worker.
         """
+        fork_watch.check()
         if self.has_ended:
             return
         if self.worker == threading.get_ident():
@@ -265,11 +270,17 @@ class Call:
                 self._end_signal.notify()  # for the next to join; Ctrl-C may come at the moment the wait ends
 
     def fail_forked(self, thread: int) -> None:
-        """Settle the request in a forked child, where no worker performs it, and `thread` is the only one."""
+        """Settle the request in a forked child, where no worker performs it, and `thread` is the only one.
+
+        Nothing is logged: a thread that is not here may hold the lock of a handler, and the outcome is the parent's.
+        """
         if not self.mailbox.ends_for(thread):  # else its terminal callback is what forked, and goes on here
             self.lifecycle = Lifecycle()
             self.mailbox.reset_after_fork(thread, default_queue)
-            self._fail(OSError("the process was forked; the request goes on in the parent"))
+            self.is_quiet = True
+            self.lifecycle.settle(Error(error=OSError("the process was forked; the request goes on in the parent")))
+            self._publish_at_once(self.request)
+            self.announce()
         self._end()
 
     # For the worker pool, on the worker
@@ -477,7 +488,7 @@ class Call:
         self._publish_head()
         self.content, self.result, self.error = outcome.content, outcome.result, outcome.error
         self.lifecycle.finish()
-        if isinstance(outcome, _UNSUCCESSFUL) and not self.is_awaited:
+        if isinstance(outcome, _UNSUCCESSFUL) and not self.is_quiet:
             self._warn_unheard(outcome)
 
     def _warn_unheard(self, outcome: Outcome) -> None:

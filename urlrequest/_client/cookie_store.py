@@ -13,6 +13,7 @@ from contextlib import suppress
 from threading import Lock
 from time import time
 
+from urlrequest._concurrency.sync import fork_watch
 from urlrequest._http.cookie import Cookie, check_cookie
 from urlrequest._http.cookies import Cookies, received_cookies
 
@@ -44,6 +45,7 @@ class CookieStore:
         return len(self._all())
 
     def _all(self) -> list[Cookie]:
+        fork_watch.check()
         with self._lock:
             return self._cookies.all(time())
 
@@ -71,11 +73,13 @@ class CookieStore:
             ValueError, TypeError: It cannot be sent, or is larger than 4,096 bytes.
         """
         cookie = check_cookie(name, value, domain, path, expires, secure=secure, http_only=http_only)
+        fork_watch.check()
         with self._lock:
             self._cookies.put([cookie], time())
 
     def clear(self, domain: str | None = None, path: str | None = None, name: str | None = None) -> None:
         """Remove all cookies, or those of a domain, a path, a name; the domain may have a leading dot."""
+        fork_watch.check()
         with self._lock:
             self._cookies.clear(None if domain is None else domain.removeprefix(".").lower(), path, name)
 
@@ -108,6 +112,7 @@ class CookieStore:
             cookies = read_cookies(octets)
         except ValueError as error:
             raise ValueError(f"{os.fspath(path)} is no file of cookies: {error}") from None
+        fork_watch.check()
         with self._lock:
             self._cookies.put(cookies, time())
 

@@ -2,7 +2,10 @@
 
 At exit: cancel all requests, wait a little for their workers, wait for the TLS loaders, close the idle connections. In
 a child: reset resolver, TLS, timer, places, sessions and the default queue, then settle the requests, then reset the
-wakers.
+wakers. Before a fork: wait a little for threads whose work would stay half done in the child for good.
+
+Where Python's hooks do not run, because C code forks (uWSGI), `fork_watch` resets the child at its first use of the
+library.
 
 Thread safety. Exit runs on the main thread while workers still run; what it uses may be used by any thread. In a forked
 child there is one thread.
@@ -14,9 +17,10 @@ import atexit
 import os
 import sys
 import threading
-from time import monotonic
+from time import monotonic, sleep
 
 from urlrequest._concurrency import wakeup
+from urlrequest._concurrency.sync import fork_watch
 from urlrequest._concurrency.timer import timer
 from urlrequest._delivery.queue import default_queue
 from urlrequest._engine import places
@@ -27,20 +31,23 @@ from .shared import sessions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import FrameType
     from typing import Any
 
     from .call import Call
 
-__all__ = ["end_at_exit", "register", "reset_after_fork"]
+__all__ = ["end_at_exit", "prepare_fork", "register", "reset_after_fork"]
 
 MAX_EXIT_TIME = 1.0  # seconds by which the end of the process may be delayed, so that temporary files are removed
+MAX_FORK_DELAY = 1.0  # seconds by which a fork may be delayed, so that the child can import what a thread imports now
 
 
 def register() -> None:
-    """Make the interpreter call the two functions below."""
+    """Make the interpreter call the three functions below."""
     atexit.register(end_at_exit)
+    fork_watch.on_fork(reset_after_fork)
     if sys.platform != "win32":
-        os.register_at_fork(after_in_child=reset_after_fork)
+        os.register_at_fork(before=prepare_fork, after_in_child=fork_watch.enter_child)
 
 
 def end_at_exit() -> None:
@@ -62,6 +69,35 @@ def _end_threads(running: list[Call]) -> None:
         session.pool.close()  # or the interpreter would warn of idle sockets that were not closed
 
 
+def prepare_fork() -> None:
+    """Wait a little while threads import modules for the library, or read certificates.
+
+    A thread that imports holds the lock of the module, and OpenSSL has locks of its own. The child would inherit them
+    as they are, without the thread that could release them.
+    """
+    until = monotonic() + MAX_FORK_DELAY
+    while (_is_importing() or _call_if_loaded("tls_contexts", "is_loading")) and monotonic() < until:
+        sleep(0.001)
+
+
+def _is_importing() -> bool:
+    """Whether another thread imports a module for the library."""
+    this = threading.get_ident()
+    return any(_imports_for_us(frame) for thread, frame in sys._current_frames().items() if thread != this)  # noqa: SLF001 - it is documented
+
+
+def _imports_for_us(frame: FrameType | None) -> bool:
+    """Whether a thread that is in this frame does."""
+    is_importing = False
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if is_importing and module.startswith("urlrequest."):
+            return True
+        is_importing = is_importing or module == "importlib._bootstrap"
+        frame = frame.f_back
+    return False
+
+
 def reset_after_fork() -> None:
     """Reset everything that belongs to threads, which a fork does not copy; settle the parent's requests here."""
     _call_if_loaded("resolver", "reset_after_fork")
@@ -77,8 +113,7 @@ def reset_after_fork() -> None:
     wakeup.reset_after_fork()  # last: the requests have returned their wakers, which are the parent's, too
 
 
-def _call_if_loaded(module: str, function: str, *arguments: Any) -> None:
+def _call_if_loaded(module: str, function: str, *arguments: Any) -> Any:
     """Call a function of a module of `_net` that only requests load, unless another thread is still importing it."""
     found = getattr(sys.modules.get(f"urlrequest._net.{module}"), function, None)
-    if found is not None:
-        found(*arguments)
+    return None if found is None else found(*arguments)

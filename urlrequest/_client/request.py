@@ -10,7 +10,9 @@ attributes; once the request has started, the library reads only `debug`, `name`
 from __future__ import annotations
 
 from itertools import count
+from os import getpid
 
+from urlrequest._concurrency.sync import fork_watch
 from urlrequest._engine.options import Options
 from urlrequest.errors import RequestCancelled, UnsupportedScheme
 
@@ -214,6 +216,8 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         """
         from urlrequest._delivery.waiting import wait_for  # a program with an event loop waits for nothing
 
+        if getpid() != fork_watch.pid:
+            fork_watch.enter_child()
         return wait_for([self._urlrequest_call.mailbox], delay=delay, timeout=timeout)
 
     def __await__(self) -> Generator[Any, Any, UrlRequest]:
@@ -226,8 +230,9 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         """
         from urlrequest._delivery.awaiting import await_end  # most programs await nothing
 
+        fork_watch.check()
         call = self._urlrequest_call
-        call.is_awaited = True
+        call.is_quiet = True
         yield from await_end(call.mailbox, self.cancel).__await__()
         if call.lifecycle.is_cancelled:
             raise RequestCancelled(f"{self!r} was cancelled")
@@ -292,4 +297,5 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
 
     def _dispatch_result(self, dt: float | None = None) -> None:  # noqa: ARG002 - Kivy's clock passes it
         """Run the pending callbacks on this thread; it has the signature that Kivy's clock calls."""
+        fork_watch.check()
         self._urlrequest_call.mailbox.deliver_all()

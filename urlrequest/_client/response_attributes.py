@@ -6,6 +6,8 @@ are set before `is_finished`, those of the response's head before the first on_p
 
 from __future__ import annotations
 
+from urlrequest._concurrency.sync import fork_watch
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -41,6 +43,7 @@ class ResponseAttributes:
     @property
     def is_finished(self) -> bool:
         """Whether the outcome was published: True from the terminal callback on."""
+        fork_watch.check()
         return self._urlrequest_call.lifecycle.is_finished
 
     @property

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 
+from urlrequest._concurrency.sync import fork_watch
+
 from .active import cancel_requests
 from .request import UrlRequest
 from .shared import MAX_REQUESTS, Shared
@@ -143,6 +145,7 @@ class Session(Shared):
 
     def close(self) -> None:
         """Cancel the unfinished requests, and close the connections. A request made afterwards ends with an error."""
+        fork_watch.check()
         self.is_closed = True
         try:
             self.cancel_all()

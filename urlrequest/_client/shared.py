@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import weakref
 
+from urlrequest._concurrency.sync import fork_watch
 from urlrequest._concurrency.worker_pool import WorkerPool
 from urlrequest._engine.pool import MAX_IDLE, Pool
 
@@ -68,6 +69,7 @@ class Shared:
 
     @max_requests.setter
     def max_requests(self, limit: int) -> None:
+        fork_watch.check()
         self._max_requests, _ = _check_limits(limit, None)
         self.workers.change_limits(self._max_requests, self._max_per_host)
         self.pool.change_limit(self.max_idle)
@@ -79,6 +81,7 @@ class Shared:
 
     @max_per_host.setter
     def max_per_host(self, limit: int | None) -> None:
+        fork_watch.check()
         _, self._max_per_host = _check_limits(1, limit)
         self.workers.change_limits(self._max_requests, self._max_per_host)
 
@@ -89,6 +92,7 @@ class Shared:
 
     @max_idle.setter
     def max_idle(self, limit: int) -> None:
+        fork_watch.check()
         self._max_idle = _check_max_idle(limit)
         self.pool.change_limit(limit)
 

@@ -1,21 +1,25 @@
-"""Two synchronisation primitives, each made of one lock: an atomic flag, and a signal that one thread sleeps on.
+"""An atomic flag, a signal that one thread sleeps on, and a watch for forks, which end all threads but one.
 
-The ones of `threading` would do the same, but `Event` and `Condition` take locks in Python code, so that a signal
-handler which interrupts them could wait for ever; and they cost several times as much. These are on the path of every
-request.
+Flag and signal are made of one lock each. The primitives of `threading` would do the same, but `Event` and `Condition`
+take locks in Python code, so that a signal handler which interrupts them could wait for ever; and they cost several
+times as much. These are on the path of every request.
 
-Thread safety. All operations but `Signal.wait()` return at once, and may be called from any thread and from signal
-handlers: a lock is tried, never waited for.
+Thread safety. All operations but `Signal.wait()` and `ForkWatch.enter_child()` return at once, and may be called from
+any thread and from signal handlers: a lock is tried, never waited for.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
-from threading import Lock
+from threading import Lock, RLock
 
-__all__ = ["MAX_SLEEP", "AtomicFlag", "NoThreadError", "Signal"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
+__all__ = ["MAX_SLEEP", "AtomicFlag", "ForkWatch", "NoThreadError", "Signal", "fork_watch"]
 NoThreadError = RuntimeError
 """What `Thread.start()` raises when the system gives no more threads, or the interpreter shuts down."""
 
@@ -77,3 +81,47 @@ class Signal:
         if not 0 <= timeout <= threading.TIMEOUT_MAX:  # to the lock, -1 means for ever
             timeout = max(0.0, min(timeout, threading.TIMEOUT_MAX))
         return self._lock.acquire(True, timeout)  # by name it would cost a dictionary
+
+
+class ForkWatch:
+    """Notices that this process is a forked child, also where no hook of Python has run, as under uWSGI.
+
+    Whatever a program calls first in a child calls `check()` before anything else, as what belongs to the threads of
+    the parent must be forgotten before it is used. (A request compares `pid` itself: that is one call in C.)
+
+    Attributes:
+        pid: Of the process that the library's state belongs to.
+    """
+
+    __slots__ = ("_locks", "_reset", "_resetting", "pid")
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self._locks: dict[int, RLock] = {}  # by process, as a thread of the parent may have held that of the parent
+        self._resetting: int | None = None  # the process that is being reset
+        self._reset: Callable[[], object] = int
+
+    def on_fork(self, reset: Callable[[], object]) -> None:
+        """Set what is called in a forked child, once."""
+        self._reset = reset
+
+    def check(self) -> None:
+        """Reset the library if this process is a child that has not done so."""
+        if os.getpid() != self.pid:
+            self.enter_child()
+
+    def enter_child(self) -> None:
+        """Reset the library in a forked child, unless that was done; other threads of the child wait until it is."""
+        pid = os.getpid()
+        with self._locks.setdefault(pid, RLock()):
+            if pid in (self.pid, self._resetting):  # the reset itself may come here
+                return
+            self._resetting = pid
+            try:
+                self._reset()
+            finally:
+                self.pid, self._resetting = pid, None
+
+
+fork_watch = ForkWatch()
+"""The one of this process."""

@@ -18,11 +18,12 @@ from __future__ import annotations
 
 import sys
 from collections import deque
+from os import getpid
 from threading import Lock, get_ident
 from time import monotonic
 from weakref import ref
 
-from urlrequest._concurrency.sync import AtomicFlag
+from urlrequest._concurrency.sync import AtomicFlag, fork_watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,6 +115,8 @@ class DispatchQueue:
         Raises:
             BaseException: What a callback raised; the other events stay pending.
         """
+        if getpid() != fork_watch.pid:
+            fork_watch.enter_child()
         self._is_armed.clear()
         return self.serve(budget)
 

@@ -34,6 +34,7 @@ __all__ = [
     "LazyContext",
     "context_for",
     "described_trust",
+    "is_loading",
     "join_loaders",
     "lazy_context",
     "prefetch_context",
@@ -87,6 +88,9 @@ class LazyContext:
         except Exception:  # noqa: BLE001, S110 - the worker that needs the context tries again, and raises the error
             pass
 
+    def is_loading(self) -> bool:
+        return self._loading.locked()
+
     def get(self) -> ssl.SSLContext:
         """Return the context, which is loaded first if need be.
 
@@ -97,6 +101,10 @@ class LazyContext:
             if self.context is None:
                 self.context = _load_context(self.settings)
             return self.context
+
+    def reset_after_fork(self) -> None:
+        """Make a new lock, since a thread that the fork has not copied may hold the old one. In a forked child."""
+        self._loading = threading.Lock()
 
 
 def lazy_context(settings: TlsSettings) -> LazyContext:
@@ -153,11 +161,18 @@ def join_loaders(timeout: float) -> None:
             lazy.thread.join(max(0.0, until - monotonic()))
 
 
+def is_loading() -> bool:
+    """Whether a thread reads the certificates of a context."""
+    return any(lazy.is_loading() for lazy in list(_contexts.values()))
+
+
 def reset_after_fork() -> None:
     """Forget, in a forked child, the contexts that a thread of the parent was loading: that thread is not here."""
     for key, lazy in list(_contexts.items()):
         if lazy.context is None:
             del _contexts[key]
+        else:
+            lazy.reset_after_fork()
     _prefetched.clear()
 
 

@@ -244,7 +244,7 @@ def test_2_3_a_bad_argument_is_kept_for_on_error(
 ) -> None:
     """Contract 2.3: a bad value raises nothing here; performing the request brings it to on_error."""
     made = Call(request_, **arguments)
-    made.is_awaited = True  # nothing is to be logged
+    made.is_quiet = True  # nothing is to be logged
     made.perform()
     made.announce()
     made.mailbox.deliver_all()
@@ -288,7 +288,7 @@ class Workers:
 
 @pytest.fixture
 def workers(call: Call, monkeypatch: pytest.MonkeyPatch) -> Workers:
-    call.is_awaited = True  # nothing is to be logged
+    call.is_quiet = True  # nothing is to be logged
     workers = Workers()
     call.shared = Shared(1, None, None)
     monkeypatch.setattr(call.shared, "workers", workers)

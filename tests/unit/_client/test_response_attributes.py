@@ -27,7 +27,7 @@ def settled(outcome: Outcome, head: ResponseHead | None = None) -> Request:
     """A request with an outcome that has been published."""
     made = Request()
     call = made._urlrequest_call
-    call.is_awaited = True  # nothing is to be logged
+    call.is_quiet = True  # nothing is to be logged
     call.target, call.head = parse_target("http://h/"), head
     call.lifecycle.settle(outcome)
     assert call.publish_outcome()
