@@ -32,6 +32,7 @@ html_title = f"urlrequest {release}"
 html_copy_source = False
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
+html_search_scorer = "_static/search.js"
 
 myst_heading_anchors = 3
 
