@@ -117,7 +117,7 @@ class Site:
             port = {"80": self.http.port, "443": self.https.port}[str(port)]
         elif host == PROXY_HOST:
             port = self.proxy.port
-        elif str(host).endswith(".example.com"):
+        elif str(host).endswith((".example.com", ".invalid")):
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         else:
             return resolve(host, port, *args, **options)
