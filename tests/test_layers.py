@@ -271,7 +271,7 @@ TESTED_ELSEWHERE = {
     },
     "tests/behaviour/test_demo.py": {"_cli.demo"},
     "tests/behaviour/test_testing_server.py": {module for module in MODULES if module.startswith("testing.")},
-    "tests/hooks, on the real loops": {f"hooks.{module}" for module in HOOK_MODULES - {"_base"}},
+    "tests/hooks, on the real loops": {f"hooks.{module}" for module in HOOK_MODULES - {"_base", "_frames", "_late"}},
     "tests/unit/test_public.py": {"__init__", "hooks.__init__"},
     "type checkers": {"_engine.observer"},
     "the tests of what uses them": {"errors", "_defaults", "_version"},

@@ -71,6 +71,26 @@ def find_python(loop: type[Loop]) -> str:
     raise Missing(f"{loop.title}: not installed: {wanted} ({' or '.join(pythons)})")
 
 
+def environment_of(loop: type[Loop], display: str | None, folder: Path) -> dict[str, str]:
+    """The environment of a process for a loop, whichever Python has it."""
+    library = folder / "library"
+    library.mkdir()
+    for package in (urlrequest, certifi):  # they alone: the rest of the folder is for this Python
+        place = Path(package.__file__ or "").parent
+        (library / place.name).symlink_to(place)
+    environment = {
+        **os.environ,
+        **loop.environment,
+        "PYTHONPATH": os.pathsep.join([str(library), str(TESTS)]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HOME": str(folder),
+    }
+    environment.pop("DISPLAY", None)
+    if display is not None:
+        environment["DISPLAY"] = display
+    return environment
+
+
 class Child:
     """The process of one loop; a new one where the one before has ended."""
 
@@ -79,21 +99,7 @@ class Child:
         self._python = python
         self._errors = folder / "stderr"
         self._process: subprocess.Popen[str] | None = None
-        library = folder / "library"
-        library.mkdir()
-        for package in (urlrequest, certifi):  # they alone: the rest of the folder is for this Python
-            place = Path(package.__file__ or "").parent
-            (library / place.name).symlink_to(place)
-        self._environment = {
-            **os.environ,
-            **loop.environment,
-            "PYTHONPATH": os.pathsep.join([str(library), str(TESTS)]),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "HOME": str(folder),
-        }
-        self._environment.pop("DISPLAY", None)
-        if display is not None:
-            self._environment["DISPLAY"] = display
+        self._environment = environment_of(loop, display, folder)
 
     def ask(self, case: str, *, says_close: bool) -> dict[str, Any]:
         """Run a case; its answer, or a made-up one when the process has ended or hangs."""

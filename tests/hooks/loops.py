@@ -32,6 +32,7 @@ class Loop(ABC):
         display: It needs an X server.
         is_detected: Requests detect its hook.
         carries: Whether SystemExit and KeyboardInterrupt of a callback leave `run()`; otherwise they are reported.
+        owns_all_threads: Requests of all threads are its own, those of other loops too.
         exits: SystemExit of a callback ends the process, as it does from any callback of this toolkit.
         slow: Seconds from one look at the events to the next, where the loop has frames or polls.
         lacks: What it has not got, and so the cases that ask for it, with the reason.
@@ -44,6 +45,7 @@ class Loop(ABC):
     is_detected: ClassVar[bool] = True
     carries: ClassVar[bool] = True
     exits: ClassVar[bool] = False
+    owns_all_threads: ClassVar[bool] = False
     slow: ClassVar[float] = 0.0
     lacks: ClassVar[dict[str, str]] = {}
     environment: ClassVar[dict[str, str]] = {}
@@ -243,7 +245,10 @@ class TkUpdate(Tk):
     title = "tk update()"
     slow = 0.002
     carries = False
-    lacks = Tk.lacks | {"leaving": "Tk keeps what a callback raises until the next mainloop()"}
+    lacks = Tk.lacks | {
+        "leaving": "Tk keeps what a callback raises until the next mainloop()",
+        "other_thread_detection": "has no mainloop(), in which Tk could be asked for its hook",
+    }
 
     def run(self, first: Callable[[], object] | None = None) -> None:
         if first is not None:
@@ -485,8 +490,9 @@ class Kivy(Loop):
 
     title = "Kivy"
     modules = ("kivy.base",)
+    owns_all_threads = True
     slow = 1 / 60
-    lacks = ONE_LOOP | NO_NESTING | FRAMES_ONLY | {"restart": "the end of an app is the end of its loop"}
+    lacks = ONE_LOOP | NO_NESTING | FRAMES_ONLY | {"destruction": "the Clock lasts as long as the process"}
     environment = {  # noqa: RUF012 - never written
         "KIVY_NO_ARGS": "1",
         "KIVY_NO_CONSOLELOG": "1",
@@ -516,9 +522,6 @@ class Kivy(Loop):
 
     def hook(self) -> Hook:
         return hooks.KivyHook()
-
-    def destroy(self) -> None:
-        assert self.base.EventLoop.status == "closed", "it went with the end of `run()`"
 
 
 class Frames(Loop):

@@ -1,8 +1,8 @@
 """What happens at the end of the process, and in a child that it forks, each in a fixed order.
 
 At exit: cancel all requests, wait a little for their workers, wait for the TLS loaders, close the idle connections. In
-a child: reset resolver, TLS, timer, places, sessions and the default queue, then settle the requests, then reset the
-wakers. Before a fork: wait a little for threads whose work would stay half done in the child for good.
+a child: reset resolver, TLS, timer, places, sessions, the default queue and hooks, then settle the requests, then reset
+the wakers. Before a fork: wait a little for threads whose work would stay half done in the child for good.
 
 Where Python's hooks do not run, because C code forks (uWSGI), `fork_watch` resets the child at its first use of the
 library.
@@ -24,6 +24,7 @@ from urlrequest._concurrency.sync import fork_watch
 from urlrequest._concurrency.timer import timer
 from urlrequest._delivery.queue import default_queue
 from urlrequest._engine import places
+from urlrequest.hooks import reset_after_fork as reset_hooks_after_fork
 
 from .active import cancel_all
 from .call import active_calls
@@ -108,6 +109,7 @@ def reset_after_fork() -> None:
     for session in list(sessions):
         session.reset_after_fork()
     default_queue.reset_after_fork()
+    reset_hooks_after_fork()
     for call in list(active_calls):
         call.fail_forked(threading.get_ident())
     wakeup.reset_after_fork()  # last: the requests have returned their wakers, which are the parent's, too

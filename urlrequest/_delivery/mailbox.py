@@ -367,11 +367,10 @@ class Mailbox(QueueEntry):
 class Subscription(QueueEntry):
     """The entry of a thread that waits for a request, in a queue of that thread's own.
 
-    Attributes:
-        thread: Ident of the thread, which makes the subscription itself.
+    The thread makes it itself, so `thread` is its ident.
     """
 
-    __slots__ = ("_ended", "_mailbox", "thread")
+    __slots__ = ("_ended", "_mailbox")
 
     def __init__(self, mailbox: Mailbox, queue: DispatchQueue, ended: list[Mailbox]) -> None:
         """Make a subscription, for `Mailbox.subscribe()`.
@@ -382,7 +381,6 @@ class Subscription(QueueEntry):
         super().__init__(queue)
         self._mailbox = mailbox
         self._ended = ended
-        self.thread = threading.get_ident()
 
     def reset_after_fork(self) -> None:
         """Be in no queue. In a forked child: another thread may have been putting this in."""

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
+from math import inf
 from os import getpid
 from threading import Lock, get_ident
 from time import monotonic
@@ -35,11 +36,16 @@ MAX_BATCH = 64  # events of one request before the next one's turn
 
 
 class QueueEntry:
-    """An entry of one queue; it is in the queue while it has something to deliver."""
+    """An entry of one queue; it is in the queue while it has something to deliver.
 
-    __slots__ = ("_queue", "_queued")
+    Attributes:
+        thread: Ident of the thread that made it.
+    """
+
+    __slots__ = ("_queue", "_queued", "thread")
 
     def __init__(self, queue: DispatchQueue) -> None:
+        self.thread = get_ident()
         self._queue = queue
         self._queued = Lock()  # held while the entry is in the queue
 
@@ -57,6 +63,11 @@ class QueueEntry:
         """Leave the queue, and belong to another one. In a forked child: a thread that is gone may hold `_queued`."""
         self._queue.remove(self)
         self._queue, self._queued = queue, Lock()
+
+    def go_to(self, queue: DispatchQueue) -> None:
+        """Belong to another queue from now on, and be in it. For the thread that took the entry out of its queue."""
+        self._queue = queue
+        queue.push(self)
 
     if TYPE_CHECKING:
 
@@ -189,7 +200,39 @@ class DispatchQueue:
         self._is_armed = AtomicFlag()
 
 
-default_queue = DispatchQueue(lambda: None)
+class DefaultQueue(DispatchQueue):
+    """The queue of requests without a hook, and of hooks whose loop is gone: `urlrequest.drain()` drains it.
+
+    Attributes:
+        drained_at: When a program last drained it, on `time.monotonic()`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(lambda: None)
+        self.drained_at = -inf
+
+    def drain(self, budget: float | None = None) -> bool:
+        self.drained_at = monotonic()
+        return super().drain(budget)
+
+    def call_when_pending(self, wakeup: Callable[[], None]) -> None:
+        """Set the wake-up: what is called when events wait to be drained, or to be given to a loop that appears."""
+        self._wakeup = wakeup
+
+    def give_away(self, find_queue: Callable[[QueueEntry], DispatchQueue | None]) -> None:
+        """Move each entry to the queue that is found for it, if there is one. Any thread."""
+        for entry in tuple(self._ready):
+            queue = find_queue(entry)
+            if queue is None:
+                continue
+            try:
+                self._ready.remove(entry)
+            except ValueError:
+                continue  # another thread has just drained it
+            entry.go_to(queue)
+
+
+default_queue = DefaultQueue()
 """The queue of requests without a hook, and of hooks whose loop is gone: `urlrequest.drain()` drains it."""
 
 _detected: list[ref[DispatchQueue]] = []  # the queues of loops that were detected; single operations are atomic

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from threading import get_ident
+from threading import get_ident, main_thread
 from typing import TYPE_CHECKING
 
 from ._base import PAUSE_MS, YieldingHook
+from ._frames import calls_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,18 @@ class AsyncioHook(YieldingHook):
         """Return the hook of the loop that runs on this thread."""
         loop = asyncio._get_running_loop()  # noqa: SLF001 - get_running_loop() raises where there is none: ten times slower
         return None if loop is None else cls._of(loop) or cls(loop)
+
+    @classmethod
+    def find(cls, thread: int) -> AsyncioHook | None:
+        """Return the hook of the loop that runs on a thread, or else on the main thread."""
+        for home in (thread, main_thread().ident or 0):
+            loop = _running_loop(home)
+            if loop is not None:
+                hook = cls._of(loop) or cls(loop)
+                if hook.queue.thread is None:
+                    hook.queue.serve_on(home)
+                return hook
+        return None
 
     def _home(self) -> int:
         return get_ident()
@@ -66,3 +79,14 @@ class _WakeUp:
     def __del__(self) -> None:
         if self._hook is not None:
             self._hook._on_drop()  # noqa: SLF001 - a part of the hook
+
+
+def _running_loop(thread: int | None) -> asyncio.AbstractEventLoop | None:
+    """Return the loop that runs on another thread, which asyncio itself does not tell."""
+    for variables in calls_of(thread, "asyncio"):
+        for value in variables.values():
+            # What runs a loop of another library, such as uvloop, is asyncio's Runner.
+            loop = getattr(value, "_loop", None) if type(value).__name__ == "Runner" else value
+            if isinstance(loop, asyncio.AbstractEventLoop) and loop.is_running():
+                return loop
+    return None

@@ -60,6 +60,15 @@ class Hook(ABC):
         """Return the hook of this thread's or this process's event loop; None: there is none. Imports no toolkit."""
         return None
 
+    @classmethod
+    def find(cls, thread: int) -> Self | None:  # noqa: ARG003 - for hooks of loops that belong to a thread
+        """Return the hook of an event loop that has appeared since a request was made (contract 8.10).
+
+        Args:
+            thread: Ident of the thread that made the request; it is not this one, which has no loop.
+        """
+        return cls.detect()
+
     @abstractmethod
     def wakeup(self) -> None:
         """Make the loop call `run()` soon. Any thread; must not wait for the loop.

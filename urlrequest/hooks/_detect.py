@@ -1,17 +1,21 @@
 """Which hook a new request gets: the installed one, or that of the event loop that is detected (contract 8.1, 8.2).
 
 Detection looks only at modules that the application has imported already. For a program without an event loop it costs
-a few look-ups of names.
+a few look-ups of names. Events of a request that found no loop go to one that appears later, see `_late`.
 
-Thread safety. `_installed` is a single reference, read once by each constructor.
+Thread safety. `_installed` is a single reference, read once by each constructor. `_start_watch()` may run in a signal
+handler: it sets an `AtomicFlag`, and starts a thread without waiting for a lock.
 """
 
 from __future__ import annotations
 
 import sys
+from _thread import start_new_thread
 from functools import cache
 
+from urlrequest._concurrency.sync import AtomicFlag
 from urlrequest._defaults import defaults
+from urlrequest._delivery.queue import default_queue
 from urlrequest._log import log
 
 from ._classes import hook_class
@@ -20,14 +24,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._base import Hook
 
-__all__ = ["check_hook", "current_hook", "detect_hook", "install", "uninstall"]
+__all__ = ["check_hook", "current_hook", "detect_hook", "install", "reset_after_fork", "uninstall"]
 
-# A module that is imported wherever such an event loop can be. Loops of this thread come first, then those of the
-# process; GLib is last, since other toolkits on Linux run on top of it.
+# A module that is imported wherever such an event loop can be. Kivy comes first: its programs rely on its thread
+# (contract 8.2). Then come loops of this thread, then those of the process; GLib is last, since other toolkits on Linux
+# run on top of it.
 DETECTORS = (
+    ("kivy.clock", "KivyHook"),
     ("asyncio", "AsyncioHook"),
     ("trio", "TrioHook"),
-    ("kivy.base", "KivyHook"),
     ("PySide6.QtCore", "QtHook"),
     ("PyQt6.QtCore", "QtHook"),
     ("PySide2.QtCore", "QtHook"),
@@ -38,6 +43,7 @@ DETECTORS = (
 )
 
 _installed: Hook | None = None
+_is_watched = AtomicFlag()  # a thread looks for a loop that appears
 
 
 def install(hook: Hook | None = None) -> Hook | None:
@@ -82,13 +88,17 @@ def current_hook() -> Hook | None:
     return detect_hook() if defaults.detect_hook else None
 
 
-def detect_hook() -> Hook | None:
-    """Return the hook of the event loop that runs on this thread, or else of the process's GUI; None: there is none."""
+def detect_hook(thread: int | None = None) -> Hook | None:
+    """Return the hook of the event loop that runs on this thread, or else of the process's GUI; None: there is none.
+
+    Args:
+        thread: Ident of the thread that made a request earlier, when there was no loop; None: this one makes it now.
+    """
     loaded = sys.modules
     for module, name in DETECTORS:
         if module in loaded:
             try:
-                hook = hook_class(name).detect()
+                hook = hook_class(name).detect() if thread is None else hook_class(name).find(thread)
             except Exception as error:  # noqa: BLE001 - another thread may still be importing it; no request may fail because of that
                 _report_failure(name, error)
                 continue
@@ -97,6 +107,11 @@ def detect_hook() -> Hook | None:
                     hook.queue.serve_on(hook._home())  # noqa: SLF001 - of the same wing
                 return hook
     return None
+
+
+def find_hook(thread: int) -> Hook | None:
+    """Return the hook for events of a request that a thread made when there was none; None: there still is none."""
+    return _installed or detect_hook(thread)
 
 
 def _report_failure(name: str, error: Exception) -> None:
@@ -112,3 +127,35 @@ def _warn_missing(name: str, module: str) -> None:
     """Log it, once."""
     what = "%s is not used, because the module %s is missing; include the whole package urlrequest in the program"
     log("WARNING", what, name, module)
+
+
+def _start_watch() -> None:
+    """Start the thread that looks for a loop, unless it runs. Any thread; never blocks."""
+    if not defaults.detect_hook:
+        default_queue.expect_wakeup()
+    elif not _is_watched.test_and_set():
+        try:
+            start_new_thread(_watch, ())  # a `threading.Thread` takes locks when it starts
+        except RuntimeError:  # the system gives no more threads, or the interpreter shuts down
+            _is_watched.clear()
+            default_queue.expect_wakeup()
+
+
+def _watch() -> None:
+    from ._late import watch  # most programs have no events without a loop
+
+    try:
+        watch(find_hook)
+    finally:
+        _is_watched.clear()
+        default_queue.expect_wakeup()
+        if default_queue.has_pending:  # it came between the last look and the line above
+            _start_watch()
+
+
+def reset_after_fork() -> None:
+    """Start afresh. In a forked child, where the thread does not live on."""
+    _is_watched.clear()
+
+
+default_queue.call_when_pending(_start_watch)

@@ -11,7 +11,8 @@ from __future__ import annotations
 import sys
 from functools import cache
 from threading import get_ident
-from typing import Any
+from typing import Any, ClassVar
+from weakref import ref
 
 from urlrequest.errors import HookError
 
@@ -29,6 +30,7 @@ class QtHook(YieldingHook):
     passed on to Qt, which ends the process with it.
     """
 
+    _seen: ClassVar[ref[Any] | None] = None  # the application at the last look of `find()`
     _propagated = (SystemExit,)  # on anything else, PyQt would abort the process
 
     def __init__(self) -> None:
@@ -56,6 +58,14 @@ class QtHook(YieldingHook):
         """Return the hook of the application, if there is one."""
         _, application = _find_application()
         return None if application is None else cls._of(application) or cls()
+
+    @classmethod
+    def find(cls, thread: int) -> QtHook | None:
+        """Return the hook of an application that was there at the last look: a new one may still be in the making."""
+        _, application = _find_application()
+        before = None if cls._seen is None else cls._seen()
+        cls._seen = None if application is None else ref(application)
+        return super().find(thread) if application is not None and application is before else None
 
     def _home(self) -> int:
         is_here = self._core.QThread.currentThread() == self._loop.thread()

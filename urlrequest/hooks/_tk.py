@@ -1,6 +1,7 @@
 """TkHook: callbacks in Tk's event loop.
 
-A worker must not call Tk: such a call waits for the main loop. Where Tk can watch a descriptor (all but Windows) a
+A worker must not call Tk: such a call waits for the main loop. Only a thread that does nothing else may, see
+`TkHook.find()`. Where Tk can watch a descriptor (all but Windows) a
 wake-up makes one readable; elsewhere a timer looks for wake-ups.
 
 Invariant:
@@ -12,16 +13,22 @@ from __future__ import annotations
 
 import sys
 import tkinter as tk
-from threading import get_ident
+from _thread import start_new_thread
+from contextlib import suppress
+from threading import Lock, get_ident
 from typing import Any, ClassVar
 
 from urlrequest._concurrency.wakeup import LockWaker, new_waker
 from urlrequest.errors import HookError
 
 from ._base import PAUSE_MS, YieldingHook, weak_callback
+from ._frames import is_within
 from ._tk_wakeup import MAX_DESCRIPTOR, FileHandler, Poller, SharedWaker
 
 __all__ = ["TkHook"]
+
+_MAIN_LOOPS = {tk.Misc.mainloop.__code__, tk.mainloop.__code__}
+_asking = Lock()  # held while Tk's thread is being asked
 
 
 class TkHook(YieldingHook):
@@ -73,6 +80,15 @@ class TkHook(YieldingHook):
         except HookError:
             return None
 
+    @classmethod
+    def find(cls, thread: int) -> TkHook | None:
+        """Return the default root's hook. If it has none, Tk is asked to make it while `mainloop()` runs, for later."""
+        hook = super().find(thread)
+        root = _default_root()
+        if hook is None and root is not None and not _asking.locked() and is_within(_MAIN_LOOPS):
+            start_new_thread(_ask_for_hook, ())  # it waits for Tk's thread, which may be busy
+        return hook
+
     def _home(self) -> int:
         return self._thread
 
@@ -109,3 +125,9 @@ class TkHook(YieldingHook):
 
 def _default_root() -> Any:
     return getattr(tk, "_default_root", None)  # absent after NoDefaultRoot()
+
+
+def _ask_for_hook() -> None:
+    """Have the thread of the default root make its hook. On a thread that may wait for it."""
+    with _asking, suppress(RuntimeError, tk.TclError, AttributeError):  # the main loop, or the root, has gone meanwhile
+        _default_root().after(0, TkHook.detect)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from threading import get_ident
+from threading import get_ident, main_thread
 from typing import TYPE_CHECKING
 
 from ._base import YieldingHook, import_toolkit
+from ._frames import calls_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 __all__ = ["TrioHook"]
 
@@ -22,15 +24,17 @@ class TrioHook(YieldingHook):
 
     _propagated = ()
 
-    def __init__(self) -> None:
-        """Bind to the trio run of this thread.
+    def __init__(self, token: Any = None) -> None:
+        """Bind to a trio run.
 
+        Args:
+            token: The run's TrioToken; None: the one of this thread's.
         Raises:
-            RuntimeError: There is none.
+            RuntimeError: None was given, and none runs on this thread.
             ImportError: trio is missing.
         """
         super().__init__()
-        self._bind(import_toolkit("trio", "trio").lowlevel.current_trio_token())
+        self._bind(import_toolkit("trio", "trio").lowlevel.current_trio_token() if token is None else token)
 
     @classmethod
     def detect(cls) -> TrioHook | None:
@@ -39,7 +43,19 @@ class TrioHook(YieldingHook):
             token = import_toolkit("trio", "trio").lowlevel.current_trio_token()
         except RuntimeError:
             return None
-        return cls._of(token) or cls()
+        return cls._of(token) or cls(token)
+
+    @classmethod
+    def find(cls, thread: int) -> TrioHook | None:
+        """Return the hook of the run on a thread, or else of the one on the main thread."""
+        for home in (thread, main_thread().ident or 0):
+            token = _token_of(home)
+            if token is not None:
+                hook = cls._of(token) or cls(token)
+                if hook.queue.thread is None:
+                    hook.queue.serve_on(home)
+                return hook
+        return None
 
     def _home(self) -> int:
         return get_ident()
@@ -57,3 +73,12 @@ class TrioHook(YieldingHook):
             self._loop.run_sync_soon(call)
         except import_toolkit("trio", "trio").RunFinishedError:
             self._on_loop_end()
+
+
+def _token_of(thread: int | None) -> Any:
+    """Return the token of the run on another thread, which trio itself does not tell."""
+    for variables in calls_of(thread, "trio"):
+        runner = variables.get("runner")
+        if runner is not None:
+            return runner.current_trio_token()
+    return None

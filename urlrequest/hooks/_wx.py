@@ -46,6 +46,12 @@ class WxHook(YieldingHook):
         app = import_toolkit("wx", "wxPython").GetApp()
         return None if app is None else cls._of(app) or cls()
 
+    @classmethod
+    def find(cls, thread: int) -> WxHook | None:
+        """Return the hook of the wx.App once its main loop runs: before, it may still be in the making."""
+        app = import_toolkit("wx", "wxPython").GetApp()
+        return super().find(thread) if app is not None and app.IsMainLoopRunning() else None
+
     def wakeup(self) -> None:
         """Queue an event that calls `run()`; HookError when the wx.App is gone."""
         if self._wx.GetApp() is not self._loop:

@@ -36,7 +36,7 @@ def test_8_2_a_missing_module_is_logged(caplog: pytest.LogCaptureFixture, monkey
 
     (logged,) = [record.getMessage() for record in caplog.records]
     expected = (
-        "TkHook is not used, because the module urlrequest.hooks._tk is missing; "
+        "urlrequest: TkHook is not used, because the module urlrequest.hooks._tk is missing; "
         "include the whole package urlrequest in the program"
     )
     assert expected == logged
