@@ -56,13 +56,16 @@ _MAX_PIECE = 256 * 1024  # bytes that come out at a time
 _MAX_SLICE = 16 * 1024
 # Bytes: four can stand for 128 KiB (RFC 8878, section 3.1.1.2), and `zstandard` decodes all it is given.
 _MAX_ZSTANDARD_SLICE = 512
-# The largest window that a zstd content coding may use, 8 MiB (RFC 9659), as a power of two in bytes.
-_MAX_ZSTD_WINDOW_LOG = 23
+# The windows that a zstd content coding may use, as powers of two in bytes: 8 MiB (RFC 9659), and 128 MiB, which the
+# program `zstd` makes at the most unless it is forced, where a body may be so large anyway.
+_ZSTD_WINDOW_LOG, _MAX_ZSTD_WINDOW_LOG = 23, 27
+_MAX_ZSTD_HEAD = 18  # bytes of the head of a frame (RFC 8878, section 3.1.1.1)
 _MAX_CODINGS = 5
 # Bytes of output from which on an expansion beyond the factor is refused (contract 17.6).
 _FREE_OUTPUT = 10 * 1024 * 1024
 _MAX_EXPANSION = 1000
 _GZIP_MAGIC = b"\x1f\x8b"
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _GZIP_WBITS, _ZLIB_WBITS, _RAW_WBITS = 31, 15, -15
 
 
@@ -117,9 +120,9 @@ class _Brotli:
 class _Zstd:
     """The standard library's decoder, or its backport."""
 
-    def __init__(self, module: ModuleType) -> None:
+    def __init__(self, module: ModuleType, window_log: int) -> None:
         self.error: type[Exception] = module.ZstdError
-        window = {module.DecompressionParameter.window_log_max: _MAX_ZSTD_WINDOW_LOG}
+        window = {module.DecompressionParameter.window_log_max: window_log}
         self._decoder: Any = module.ZstdDecompressor(options=window)
 
     @property
@@ -144,9 +147,9 @@ class _Zstd:
 class _Zstandard:
     """The package `zstandard`."""
 
-    def __init__(self, module: ModuleType) -> None:
+    def __init__(self, module: ModuleType, window_log: int) -> None:
         self.error: type[Exception] = module.ZstdError
-        self._decoder: Any = module.ZstdDecompressor(max_window_size=1 << _MAX_ZSTD_WINDOW_LOG).decompressobj()
+        self._decoder: Any = module.ZstdDecompressor(max_window_size=1 << window_log).decompressobj()
         self.unused = b""
 
     @property
@@ -163,7 +166,7 @@ class _Zstandard:
 
 
 class _Stage:
-    """One coding of the chain; here the rules of zstd: after each end another frame may begin."""
+    """One coding of the chain; after each end another member or frame may begin."""
 
     def __init__(self, name: str, make: Callable[[], _Engine]) -> None:
         self.name = name
@@ -187,10 +190,11 @@ class _Stage:
                 if self._engine is None:
                     return
             engine = self._engine
+            self._note_start(rest)
             try:
                 yield from engine.feed(rest)
             except engine.error as error:
-                raise ContentDecodingError(f"the {self.name} encoding of the body is corrupt: {error}") from error
+                raise ContentDecodingError(f"the {self.name} encoding of the body {self._describe(error)}") from error
             if not engine.is_over:
                 return
             rest = engine.unused
@@ -201,6 +205,35 @@ class _Stage:
         """Begin an engine, or hold the bytes, or ignore the rest; return what to feed the engine."""
         self._engine = self._make()
         return start
+
+    def _note_start(self, encoded: bytes | memoryview) -> None:
+        """Keep what an error may need to know of the beginning of a frame."""
+
+    def _describe(self, error: Exception) -> str:
+        """What is wrong with the coding, after an error of the engine."""
+        return f"is corrupt: {error}"
+
+
+class _ZstdStage(_Stage):
+    def __init__(self, name: str, make: Callable[[], _Engine], window_log: int) -> None:
+        super().__init__(name, make)
+        self._limit = 1 << window_log  # bytes
+        self._start = b""  # of the present frame
+
+    def _begin(self, start: bytes) -> bytes:
+        self._start = b""
+        return super()._begin(start)
+
+    def _note_start(self, encoded: bytes | memoryview) -> None:
+        if len(self._start) < _MAX_ZSTD_HEAD:
+            self._start += bytes(encoded[: _MAX_ZSTD_HEAD - len(self._start)])
+
+    def _describe(self, error: Exception) -> str:
+        window = _zstd_window(self._start)
+        if window is None or window <= self._limit:
+            return super()._describe(error)
+        allowed = "as much as is ever allowed" if self._limit >> _MAX_ZSTD_WINDOW_LOG else "unless max_size is larger"
+        return f"needs a window of {window} bytes; {self._limit} are allowed, {allowed}"
 
 
 class _GzipStage(_Stage):
@@ -242,15 +275,16 @@ class Decoder:
 
     Args:
         field_value: The value of Content-Encoding: the codings in the order in which they were applied.
+        max_size: How large the decoded content may be, in bytes; zstd may use a window up to that, and 8 MiB anyway.
     Raises:
         ContentDecodingError: A coding is unknown or has no decoder here, or there are more than five.
     """
 
-    def __init__(self, field_value: str) -> None:
+    def __init__(self, field_value: str, max_size: int | None = None) -> None:
         names = codings_of(field_value)
         if len(names) > _MAX_CODINGS:
             raise ContentDecodingError(f"the body has {len(names)} content encodings; {_MAX_CODINGS} are allowed")
-        self._stages, self._received = [_open_stage(name) for name in reversed(names)], 0
+        self._stages, self._received = [_open_stage(name, max_size or 0) for name in reversed(names)], 0
 
     def decode(self, piece: bytes | memoryview) -> Iterator[bytes]:
         """Take the next bytes and yield what they decode to, at most 256 KiB at a time.
@@ -296,7 +330,7 @@ class Decoder:
                     yield decoded
 
 
-def _open_stage(name: str) -> _Stage:
+def _open_stage(name: str, max_size: int) -> _Stage:
     if name in {"gzip", "x-gzip"}:
         return _GzipStage(name, partial(_Inflate, _GZIP_WBITS))
     if name == "deflate":
@@ -304,18 +338,33 @@ def _open_stage(name: str) -> _Stage:
     if name == "br" and (module := find_brotli()) is not None:
         return _BrotliStage(name, partial(_Brotli, module))
     if name == "zstd" and (make := _find_zstd()) is not None:
-        return _Stage(name, make)
+        window_log = min(max(_ZSTD_WINDOW_LOG, (max_size - 1).bit_length()), _MAX_ZSTD_WINDOW_LOG)
+        return _ZstdStage(name, partial(make, window_log), window_log)
     raise ContentDecodingError(f"the body has a content encoding with no decoder here: {name[:40]!r}")
 
 
 @cache
-def _find_zstd() -> Callable[[], _Engine] | None:
+def _find_zstd() -> Callable[[int], _Engine] | None:
     for name, engine in (("compression.zstd", _Zstd), ("backports.zstd", _Zstd), ("zstandard", _Zstandard)):
         try:
             return partial(engine, import_module(name))
         except ImportError:
             continue
     return None
+
+
+def _zstd_window(start: bytes) -> int | None:
+    """How many bytes of window a zstd frame needs, by its head (RFC 8878, section 3.1.1.1); None: it does not say."""
+    if len(start) < 6 or not start.startswith(_ZSTD_MAGIC):
+        return None
+    descriptor = start[4]
+    if not descriptor & 32:  # a window of its own, not that of a single segment
+        exponent, mantissa = start[5] >> 3, start[5] & 7
+        return (1 << exponent + 10) + (1 << exponent + 7) * mantissa
+    at = 5 + (0, 1, 2, 4)[descriptor & 3]  # behind the number of a dictionary
+    length = (1, 2, 4, 8)[descriptor >> 6]
+    content_size = int.from_bytes(start[at : at + length], "little")
+    return content_size + 256 if length == 2 else content_size
 
 
 def _cut(octets: bytes | memoryview) -> Iterator[bytes]:

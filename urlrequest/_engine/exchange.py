@@ -486,4 +486,4 @@ def _send(connection: Any, prepared: PreparedRequest, target: str, fields: Field
         return response
     from urlrequest._http1.foreign import ForeignResponse  # a class of ours may return one, too
 
-    return ForeignResponse(response, prepared.method)
+    return ForeignResponse(response, prepared.method, ":".join(map(str, prepared.route.first_stop)))

@@ -152,7 +152,9 @@ def _receive_content(
         sink.expect(None)
         from urlrequest._content.decoder import Decoder  # many responses are not coded
 
-        _receive_coded(response, Decoder(response.head.headers["Content-Encoding"]), sink, meter, limit)
+        _receive_coded(
+            response, Decoder(response.head.headers["Content-Encoding"], prepared.max_size), sink, meter, limit
+        )
     else:
         sink.expect(response.expected)
         _receive_plain(response, sink, meter, limit)

@@ -276,6 +276,7 @@ class HTTPConnection(http.client.HTTPConnection):
         self._send_error, self._interim, self.is_intact, self.sent_method = None, None, True, method
         if self.sock is not None:
             self.sock.has_received = self.sock.has_acknowledged = False
+            self.sock.sent_size = 0
             self.sock.scope = self.scope
 
     @property

@@ -105,8 +105,10 @@ class ForeignResponse:
     is_reusable = False
     is_complete = False
 
-    def __init__(self, wrapped: Any, method: str) -> None:
+    def __init__(self, wrapped: Any, method: str, peer: str) -> None:
+        """Wrap a response; `peer`: host and port, for messages."""
         self.wrapped = wrapped
+        self._peer = peer
         reason = getattr(wrapped, "reason", "") or ""
         self.head = ResponseHead("1.1", int(wrapped.status), reason, Headers(wrapped.getheaders()))
         self.expected = body_framing(self.head, method).length
@@ -137,18 +139,23 @@ class ForeignResponse:
         try:
             piece: bytes = read(size)
         except http.client.IncompleteRead as error:
-            raise IncompleteContent(f"the body ended early: {error}") from error
+            self._received += len(error.partial)
+            raise self._cut_off() from error
         except ssl.SSLError as error:
             from urlrequest._net.tls_errors import is_cut  # few connections break
 
             if not is_cut(error):
                 raise
-            received = f"after {self._received} bytes"
-            raise IncompleteContent(f"the body ended {received}; TLS ended without notice (close_notify)") from error
+            raise self._cut_off("; TLS ended without notice (close_notify)") from error
         self._received += len(piece)
         # http.client takes a cut connection for the end of the body (measured: read(n) raises nothing), so only the
         # count can tell.
         if not piece and self.expected is not None and self._received < self.expected:
-            raise IncompleteContent(f"the body ended after {self._received} of {self.expected} bytes")
+            raise self._cut_off()
         self.is_complete = not piece
         return piece
+
+    def _cut_off(self, notice: str = "") -> IncompleteContent:
+        total = "" if self.expected is None else f" of {self.expected}"
+        place = f"{self._peer} closed the connection within the body"
+        return IncompleteContent(f"{place}, after {self._received}{total} bytes{notice}")

@@ -90,7 +90,7 @@ class Response:
         framing = body_framing(self.head, method)
         self.expected = framing.length
         self._framing: Framing = framing
-        self._received = 0  # bytes of content of unknown length
+        self._received = 0  # bytes of content
         self._left = framing.length  # bytes of content that are still to be read; None: that is not known
         self.is_complete = framing.length == 0
 
@@ -171,18 +171,28 @@ class Response:
             if len(octets) > limit:
                 raise ProtocolError(f"{self._stream.peer} sent a head of more than {MAX_HEAD_SIZE} bytes")
             searched = max(0, len(octets) - 3)
-            more = self._stream.receive()
-            if not more:
-                if self._stream.cut is not None:
-                    # A copy: the stream's own would hold this frame by its traceback, and so the stream.
-                    raise ssl.SSLEOFError(*self._stream.cut.args)
-                received = f"after {len(octets)} bytes"
-                raise ProtocolError(f"{self._stream.peer} closed the connection within the head, {received}")
-            octets += more
+            octets += self._receive_more(len(octets))
         if end.end() > limit:
             raise ProtocolError(f"{self._stream.peer} sent a head of more than {MAX_HEAD_SIZE} bytes")
         self._rest, self._at = octets[end.end() :], 0
         return octets[: end.end()]
+
+    def _receive_more(self, received: int) -> bytes:
+        """Receive more of a head, of which there are some bytes."""
+        place = f"within the head, after {received} bytes"
+        try:
+            more = self._stream.receive()
+        except ConnectionError as error:
+            from urlrequest._net.tls_errors import add_text  # few connections break
+
+            raise add_text(error, f", {place}") from None
+        if not more:
+            if self._stream.cut is not None:
+                # A copy: the stream's own would hold this frame by its traceback, and so the stream.
+                number, text = self._stream.cut.args
+                raise ssl.SSLEOFError(number, f"{text}, {place}")
+            raise ProtocolError(f"{self._stream.peer} closed the connection {place}")
+        return more
 
     # The content
 
@@ -216,6 +226,14 @@ class Response:
         return self._read_at_most(size)
 
     def read_into(self, room: memoryview) -> int:
+        try:
+            return self._read_into(room)
+        except ConnectionError as error:
+            from urlrequest._net.tls_errors import add_text  # few connections break
+
+            raise add_text(error, f", within the body, after {self._progress}") from None
+
+    def _read_into(self, room: memoryview) -> int:
         if self.is_complete:
             return 0
         if self._framing.is_chunked:
@@ -236,23 +254,30 @@ class Response:
         return octets
 
     def _count(self, received: int) -> None:
+        self._received += received
         if self._left is None:
-            self._received += received
             if received == 0 and self._stream.cut is not None:
                 # Anyone on the way can cut a connection; only the peer can say close_notify (RFC 9112, section 9.8).
-                raise self._cut_off(f"{self._received} bytes of a body without a length")
+                raise self._cut_off()
             self.is_complete = received == 0  # the content ends with the stream (RFC 9112, section 6.3)
             return
         self._left -= received
         if received == 0:
-            raise self._cut_off(f"{(self.expected or 0) - self._left} of {self.expected} bytes")
+            raise self._cut_off()
         self.is_complete = self._left == 0
 
-    def _cut_off(self, progress: str) -> IncompleteContent:
+    @property
+    def _progress(self) -> str:
+        """How much of the content has come, for messages."""
+        if self.expected is not None:
+            return f"{self._received} of {self.expected} bytes"
+        return f"{self._received} bytes of a body " + ("in chunks" if self._framing.is_chunked else "without a length")
+
+    def _cut_off(self) -> IncompleteContent:
         cut = self._stream.cut
         notice = "" if cut is None else "; TLS ended without notice (close_notify)"
         error = IncompleteContent(
-            f"{self._stream.peer} closed the connection within the body, after {progress}{notice}"
+            f"{self._stream.peer} closed the connection within the body, after {self._progress}{notice}"
         )
         error.__cause__ = cut
         return error
@@ -271,8 +296,9 @@ class Response:
             count = len(octets)
             room[:count] = octets
         if not count:
-            raise self._cut_off(f"a part of a chunk, {self._chunk_left} bytes before its end")
+            raise self._cut_off()
         self._chunk_left -= count
+        self._received += count
         return count
 
     def _begin_chunk(self) -> bool:
@@ -302,7 +328,7 @@ class Response:
                 raise ProtocolError(f"{self._stream.peer} sent {held[:40]!r} between chunks")
             more = self._stream.receive(PIECE_SIZE)
             if not more:
-                raise self._cut_off("a chunk and before the next")
+                raise self._cut_off()
             self._rest, self._at = held + more, 0
         if len(line[0]) > limit:
             raise ProtocolError(f"{self._stream.peer} sent more than {limit} bytes between chunks")

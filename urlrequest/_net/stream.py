@@ -47,6 +47,7 @@ class NetworkStream:
         peer: Host and port, for messages.
         has_received: Whether any byte has come since this was set to False, which the connection does for each request.
         has_acknowledged: The system was asked to acknowledge what has come, since this was set to False likewise.
+        sent_size: Bytes that were sent since this was set to 0, which the connection does for each request.
         cut: Why the stream ended, if it was cut: only TLS tells that from an end. None: it was not.
     """
 
@@ -55,6 +56,7 @@ class NetworkStream:
         self.peer = peer
         self._has_peer_finished = False
         self.has_received = self.has_acknowledged = False
+        self.sent_size = 0
         self.cut: ssl.SSLEOFError | None = None
         self._socket = sock
         self._is_tls = hasattr(sock, "pending")  # such a socket may hold bytes that the system does not know of
@@ -98,7 +100,10 @@ class NetworkStream:
                 wanted = WRITE
             except ssl.SSLWantReadError:
                 wanted = READ
+            except OSError as error:
+                raise self._send_error(error) from None
             else:
+                self.sent_size += sent
                 if self.scope.speed is not None:
                     self.scope.speed.count(sent)
                 if sent == len(rest):
@@ -117,6 +122,11 @@ class NetworkStream:
 
     sendall = send_all
 
+    def _send_error(self, error: OSError) -> OSError:
+        from .tls_errors import add_place  # few connections break
+
+        return add_place(error, f"sending to {self.peer}, after {self.sent_size} bytes of the request")
+
     def _receive_meanwhile(self) -> bytes | None:
         """Return what has come, b"" at the end of the stream; None: nothing but messages of TLS itself."""
         try:
@@ -124,6 +134,8 @@ class NetworkStream:
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return None
         except OSError as error:
+            if not self._is_tls:
+                raise self._send_error(error) from None
             self._end(error)
             octets = b""
         self.has_received = self.has_received or bool(octets)
@@ -275,10 +287,10 @@ class NetworkStream:
 
     def _end(self, error: OSError) -> None:
         """Note that TLS was cut, if that is what an error from receiving means; else raise it (STREAM-3)."""
-        if not self._is_tls:
-            raise error
-        from .tls_errors import cut_error, is_cut, receive_error  # few connections break
+        from .tls_errors import add_place, cut_error, is_cut, receive_error  # few connections break
 
+        if not self._is_tls:
+            raise add_place(error, f"receiving from {self.peer}")
         if not is_cut(error):
             raise receive_error(error, self.peer)
         self.cut = cut_error(error, f"the TLS connection to {self.peer}")

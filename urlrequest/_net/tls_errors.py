@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     _E = TypeVar("_E", bound=OSError)
 
 __all__ = [
+    "add_place",
     "add_text",
     "certificate_unaccepted",
     "cut_error",
@@ -58,6 +59,11 @@ def add_text(error: _E, text: str) -> _E:
     return _amend(error, f"{error.strerror}{text}")
 
 
+def add_place(error: _E, place: str, hint: str = "") -> _E:
+    """The same error, which says first what was done, and with whom."""
+    return _amend(error, f"{place}: {error.strerror or error}{hint}")
+
+
 # Connections
 
 
@@ -77,11 +83,11 @@ def cut_error(error: OSError, text: str) -> ssl.SSLEOFError:
 
 
 def receive_error(error: OSError, peer: str) -> OSError:
-    """The same error, which says from whom something was to be received."""
+    """The same error of TLS, which says from whom something was to be received."""
     hint = ""
     if getattr(error, "reason", None) == "TLSV13_ALERT_CERTIFICATE_REQUIRED":
         hint = "; the server demands a certificate of the client (client_cert)"
-    return _amend(error, f"receiving from {peer}: {error.strerror or error}{hint}")
+    return add_place(error, f"receiving from {peer}", hint)
 
 
 def handshake_error(error: OSError, host: str, port: int | None, trusted: str) -> OSError:

@@ -314,16 +314,51 @@ def test_4_6_zstd(zstd: Callable[[bytes], bytes], size: int) -> None:
 
 @pytest.mark.parametrize("size", [1, 8192])
 def test_4_6_zstd_errors(zstd: Callable[[bytes], bytes], size: int) -> None:
-    """Corrupt, cut off, followed by garbage, asking for more than 8 MiB of window: errors."""
+    """Corrupt, cut off, followed by garbage: errors."""
     packed = zstd(TEXT)
 
     reserved_block = b"\x28\xb5\x2f\xfd\x20\x05\x07\0\0" + bytes(9)
-    large_window = b"\x28\xb5\x2f\xfd\x00\x80" + bytes(9)
-    for wrong in (b"garbage" * 9, packed + b"garbage", reserved_block, large_window):
+    for wrong in (b"garbage" * 9, packed + b"garbage", reserved_block):
         with pytest.raises(ContentDecodingError, match="zstd encoding of the body is corrupt"):
             decode("zstd", wrong, size)
     with pytest.raises(ContentDecodingError, match="zstd encoding of the body is cut off"):
         decode("zstd", packed[:-1], size)
+
+
+def zstd_frame(window: int, single: int | None = None) -> bytes:
+    """A frame with the content "hi"; its window as a descriptor, or the size that it claims as a single segment."""
+    descriptor = b"\0" + bytes([window]) if single is None else b"\xa0" + single.to_bytes(4, "little")
+    return b"\x28\xb5\x2f\xfd" + descriptor + b"\x11\0\0hi"
+
+
+LARGE_WINDOWS = [  # descriptor, size as a single segment, bytes
+    (0x69, None, 9 * 2**20),
+    (0x88, None, 128 * 2**20),
+    (0x90, None, 256 * 2**20),
+    (0, 9_000_000, 9_000_000),
+]
+
+
+@pytest.mark.parametrize(("window", "single", "needed"), LARGE_WINDOWS)
+@pytest.mark.parametrize("size", [1, 7, 8192])
+def test_4_6_zstd_windows(
+    zstd: Callable[[bytes], bytes], window: int, single: int | None, needed: int, size: int
+) -> None:
+    """Contract 4.6: more than 8 MiB of window (RFC 9659) is an error that says how much is needed, and allowed."""
+    says = rf"needs a window of {needed} bytes; 8388608 are allowed, unless max_size is larger"
+    with pytest.raises(ContentDecodingError, match=says):
+        decode("zstd", zstd(b"") + zstd_frame(window, single), size)
+
+
+def test_4_6_zstd_windows_up_to_max_size(zstd: Callable[[bytes], bytes]) -> None:
+    """Contract 4.6: where a body may be as large as its window, that is allowed, up to 128 MiB."""
+    assert b"hi" == b"".join(Decoder("zstd").decode(zstd_frame(0x68)))
+    assert b"hi" == b"".join(Decoder("zstd", 9 * 2**20).decode(zstd_frame(0x69)))
+    assert b"hi" == b"".join(Decoder("zstd", 2**40).decode(zstd_frame(0x88)))
+    with pytest.raises(ContentDecodingError, match="134217728 are allowed, as much as is ever allowed"):
+        list(Decoder("zstd", 2**40).decode(zstd_frame(0x89)))
+    with pytest.raises(ContentDecodingError, match="8388608 are allowed"):
+        list(Decoder("zstd", 0).decode(zstd_frame(0x69)))
 
 
 def test_17_6_zstd_bomb(zstd: Callable[[bytes], bytes]) -> None:

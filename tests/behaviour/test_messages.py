@@ -1,0 +1,124 @@
+"""What errors of connections that break say (contract 11.3 and 16.3): what was done, with whom, and how far it came."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from urlrequest import UrlRequest, errors
+from urlrequest.testing import Server, close, close_without_notify, receive_some, reset, send
+
+if TYPE_CHECKING:
+    from urlrequest.testing._steps import Step
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+PATIENCE = 20  # seconds
+
+# What is sent before the break, and what the message says of it.
+BODIES = [
+    pytest.param(OK + b"Content-Length: 20\r\n\r\nhello", "within the body, after 5 of 20 bytes", id="length"),
+    pytest.param(CHUNKED + b"5\r\nhello\r\n8\r\nhel", "after 8 bytes of a body in chunks", id="within-a-chunk"),
+    pytest.param(CHUNKED + b"5\r\nhello\r\n", "after 5 bytes of a body in chunks", id="between-chunks"),
+    pytest.param(CHUNKED + b"5\r\nhello\r\n0\r\n", "after 5 bytes of a body in chunks", id="before-the-last-end"),
+]
+ENDLESS = pytest.param(
+    OK + b"Connection: close\r\n\r\nhello", "after 5 bytes of a body without a length", id="no-length"
+)
+
+
+def run(server: Server, *steps: Step, read_request: bool = True, **options: Any) -> UrlRequest:
+    server.play(*steps, read_request=read_request)
+    request = UrlRequest(server.url, timeout=PATIENCE, **options)
+    assert request.wait(timeout=PATIENCE)
+    return request
+
+
+def peer(server: Server) -> str:
+    return f"127.0.0.1:{server.port}"
+
+
+@pytest.mark.parametrize(("octets", "progress"), BODIES)
+def test_11_3_a_body_that_ends(server: Server, octets: bytes, progress: str) -> None:
+    """Contract 11.3, 16.3: the host, and how much has come."""
+    error = run(server, send(octets)).error
+
+    assert isinstance(error, errors.IncompleteContent)
+    assert f"{peer(server)} closed the connection within the body" in str(error)
+    assert progress in str(error)
+
+
+@pytest.mark.parametrize(("octets", "progress"), [*BODIES, ENDLESS])
+def test_16_3_a_body_that_is_reset(server: Server, octets: bytes, progress: str) -> None:
+    """Contract 16.1, 16.3: a reset stays the system's error, with its number, and says what it broke."""
+    error = run(server, send(octets), reset()).error
+
+    assert isinstance(error, ConnectionResetError)
+    assert f"receiving from {peer(server)}: " in str(error)
+    assert progress in str(error)
+    assert ConnectionResetError is type(OSError(error.errno, ""))
+
+
+@pytest.mark.parametrize("end", [close_without_notify(), reset()])
+@pytest.mark.parametrize(("octets", "progress"), [*BODIES, ENDLESS])
+def test_11_3_a_body_that_is_cut_over_tls(
+    tls_server: Server, ca_file: str, octets: bytes, progress: str, end: Step
+) -> None:
+    """Contract 11.3, 16.3: the same over TLS, whether by a reset or an end without notice."""
+    error = run(tls_server, send(octets), end, ca_file=ca_file).error
+
+    assert isinstance(error, errors.IncompleteContent)
+    assert f"{peer(tls_server)} closed the connection within the body" in str(error)
+    assert progress in str(error)
+
+
+def test_16_3_a_head_that_breaks(server: Server, tls_server: Server, ca_file: str) -> None:
+    """Contract 16.3: how much of the head has come."""
+    broken = run(server, send(OK), reset()).error
+    cut = run(tls_server, send(OK), reset(), ca_file=ca_file).error
+
+    assert isinstance(broken, ConnectionResetError)
+    assert isinstance(cut, ssl.SSLEOFError)
+    assert f"receiving from {peer(server)}: " in str(broken)
+    assert peer(tls_server) in str(cut)
+    for error in (broken, cut):
+        assert str(error).endswith("within the head, after 17 bytes")
+
+
+@pytest.mark.parametrize("end", [reset(), close()])
+def test_16_3_an_upload_that_breaks(server: Server, end: Step) -> None:
+    """Contract 16.3: how much of the request was sent, whatever the system calls the break."""
+    body = b"x" * 20_000_000
+    error = run(server, receive_some(10), end, read_request=False, req_body=body, req_headers={"Expect": None}).error
+
+    assert isinstance(error, ConnectionError)
+    assert f"sending to {peer(server)}, after " in str(error)
+    assert " bytes of the request: " in str(error)
+
+
+def test_16_3_an_upload_that_breaks_over_tls(tls_server: Server, ca_file: str) -> None:
+    """Contract 16.3: the same over TLS."""
+    options = {"ca_file": ca_file, "req_body": b"x" * 20_000_000, "req_headers": {"Expect": None}}
+    error = run(tls_server, receive_some(10), reset(), read_request=False, **options).error
+
+    assert isinstance(error, OSError)
+    assert f"sending to {peer(tls_server)}, after " in str(error)
+
+
+class Foreign(UrlRequest):
+    def get_connection_for_scheme(self, scheme: str) -> type:
+        return http.client.HTTPConnection
+
+
+@pytest.mark.parametrize(("octets", "progress"), BODIES[:2])
+def test_11_3_a_body_of_a_foreign_connection(server: Server, octets: bytes, progress: str) -> None:
+    """Contract 11.3, 18.1: a connection class that is not ours breaks off with host and count, too."""
+    server.play(send(octets))
+    request = Foreign(server.url, timeout=PATIENCE)
+    assert request.wait(timeout=PATIENCE)
+
+    assert isinstance(request.error, errors.IncompleteContent)
+    assert f"{peer(server)} closed the connection within the body, after " in str(request.error)
