@@ -6,6 +6,7 @@ import builtins
 import re
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
@@ -32,7 +33,7 @@ html_title = f"urlrequest {release}"
 html_copy_source = False
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
-html_search_scorer = "_static/search.js"
+html_search_scorer = str(Path(__file__).parent / "_static" / "search.js")
 
 myst_heading_anchors = 3
 
