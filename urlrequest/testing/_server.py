@@ -63,7 +63,8 @@ class Server:
 
     Args:
         tls: Speak TLS with this context from the first byte.
-        host: The address to listen on, such as ``127.0.0.1`` or ``::1``; the port is a free one.
+        host: The address to listen on, such as ``127.0.0.1`` or ``::1``.
+        port: The port to listen on; 0: a free one.
         handler: Makes the replies to requests that have no route; None: they get a 404.
 
     Attributes:
@@ -73,9 +74,15 @@ class Server:
     """
 
     def __init__(
-        self, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", handler: Route | None = None
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        handler: Route | None = None,
     ) -> None:
         self.host = host
+        self._wanted_port = port
         self.requests: list[RecordedRequest] = []
         self.errors: list[Exception] = []
         self.tls_errors: list[Exception] = []
@@ -97,7 +104,7 @@ class Server:
         if self._address is not None or self._signals.is_closed:
             raise RuntimeError("a server starts once; make another one")
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        listener = socket.create_server((self.host, 0), family=family, backlog=BACKLOG)
+        listener = socket.create_server((self.host, self._wanted_port), family=family, backlog=BACKLOG)
         listener.setblocking(False)
         self._address = listener.getsockname()[:2]
         self._signals.open_wake()
