@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import re
 import signal as signals
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import urlrequest
-from support.command import BODY, COMMAND, PATIENCE, WITHOUT_TQDM, needs_posix, on_terminal, run, start
+from support.command import BODY, COMMAND, PATIENCE, needs_posix, on_terminal, run, start
 from support.messages import head
+from urlrequest._cli.option_table import COMMANDS, OPTIONS
 from urlrequest.testing import Reply, Server, hold, reset, send, signal, trickle, wait_for
 
 if TYPE_CHECKING:
@@ -156,19 +156,19 @@ def test_data_with_another_method_and_type(echo: Server) -> None:
 
 
 def test_data_of_a_file(echo: Server, tmp_path: Path) -> None:
-    """-d @FILE sends its octets as they are, with their number."""
+    """--data-binary @FILE sends its octets as they are, with their number."""
     path = tmp_path / "body.bin"
     path.write_bytes(BODY)
 
-    echoed(run("-d", f"@{path}", echo.url + "/echo"))
+    echoed(run("--data-binary", f"@{path}", echo.url + "/echo"))
 
     assert BODY == echo.requests[0].body
     assert str(len(BODY)) == echo.requests[0].header("content-length")
 
 
 def test_data_of_standard_input(echo: Server) -> None:
-    """-d @- sends what standard input has, beside other pieces too."""
-    echoed(run("-d", "@-", echo.url + "/echo", stdin=b"line\r\nline\n"))
+    """@- sends what standard input has, beside other pieces too."""
+    echoed(run("--data-binary", "@-", echo.url + "/echo", stdin=b"line\r\nline\n"))
     echoed(run("-d", "a", "-d", "@-", echo.url + "/echo", stdin=b"b"))
 
     assert [b"line\r\nline\n", b"a&b"] == [request.body for request in echo.requests]
@@ -258,7 +258,8 @@ def test_redirect(server: Server) -> None:
 
     done = run(server.url + "/a/old")
 
-    told = f"urlrequest: {server.url}/a/old: 301 Moved Permanently, leads to {server.url}/new?x=1 (not followed)\n"
+    where = f"redirects to {server.url}/new?*** (use -L to follow)"
+    told = f"urlrequest: {server.url}/a/old: 301 Moved Permanently: {where}\n"
     assert (1, told) == (done.returncode, done.stderr.decode())
 
 
@@ -342,7 +343,36 @@ def test_credentials_are_not_told(refusing: str) -> None:
         ["http://ada:secret@h:port/"],
         ["ftp://h/"],
         ["--nonsense", "h"],
-        ["h", "h"],
+        ["--nonsense=secret", "h"],
+        ["-Qsecret", "h"],
+        ["-sQsecret", "h"],
+        ["--insecure=secret", "h"],
+        ["http://h:port/?key=secret"],
+        ["h", "demo"],
+        ["serve", "--nonsense"],
+        ["-O", "h/"],
+        ["-O", "h/.."],
+        ["-O", "-o", "x", "h/x"],
+        ["-J", "h/x"],
+        ["-J", "-i", "-O", "h/x"],
+        ["-C", "100", "-O", "h/x"],
+        ["-C", "-", "h/x"],
+        ["-C", "-", "-O", "-J", "h/x"],
+        ["-r", "secret", "h"],
+        ["-r", "0-1", "-H", "Range: bytes=1-", "h"],
+        ["-T", "/nowhere/at/all", "h"],
+        ["-T", "x", "-d", "a", "h"],
+        ["-T", "x", "h", "h"],
+        ["-G", "-F", "a=b", "h"],
+        ["-I", "-d", "a", "h"],
+        ["--digest", "h"],
+        ["-u", "ada:secret", "--oauth2-bearer", "secret", "h"],
+        ["--oauth2-bearer", "secret\n", "h"],
+        ["--key", "x", "h"],
+        ["-c", "-", "h"],
+        ["-w", "%{secret_size}", "h"],
+        ["--limit-rate", "0", "h"],
+        ["-A", "a\nb", "h"],
         ["-o"],
         ["-o", "", "h"],
         ["-X", "GE T", "h"],
@@ -386,7 +416,26 @@ def test_bad_usage(arguments: list[str]) -> None:
     assert (2, b"") == (done.returncode, done.stdout)
     assert done.stderr.startswith(b"urlrequest: ")
     assert 1 == done.stderr.count(b"\n")
-    assert b"secret" not in done.stderr
+    assert b"secret" not in done.stderr.replace(b"secret_size", b"")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--nonsense", "h"], "unknown option --nonsense"),
+        (["--cockie", "a=b", "h"], "unknown option --cockie; did you mean --cookie?"),
+        (["-sQ", "h"], "unknown option -Q"),
+        (["-o"], "option -o/--output: a value is needed"),
+        (["--insecure=yes", "h"], "option -k/--insecure: it takes no value"),
+        (["-m", "soon", "h"], "option -m/--max-time/--deadline: expected a positive number of seconds, got 'soon'"),
+        (["-d", "a", "--json", "b", "h"], "-d and --json exclude each other"),
+        ([], "a URL is needed"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_option_is_named(arguments: list[str], message: str) -> None:
+    """The line says which option is wrong, and why."""
+    assert f"urlrequest: {message} (see --help)\n" == run(*arguments).stderr.decode()
 
 
 @pytest.mark.parametrize("url", ["./demo", "http://demo.invalid"])
@@ -404,18 +453,9 @@ def test_help() -> None:
     text = done.stdout.decode()
 
     assert 0 == done.returncode
-    options = set(re.findall(r"^  (-\w)?(?:.*?(--[\w-]+))?", text, re.MULTILINE))
-    assert {
-        ("-o", "--output"),
-        ("-X", "--request"),
-        ("-H", "--header"),
-        ("-d", "--data"),
-        ("-F", "--form"),
-        ("-L", "--location"),
-        ("-v", "--verbose"),
-    } <= options
-    names = "json timeout deadline insecure ca-file proxy version resume checksum max-size compressed retry"
-    assert set(names.split()) <= {long[2:] for _, long in options}
+    shown = set(re.findall(r"(?<![\w-])--?[A-Za-z0-9][\w-]*", text))
+    assert {name for option in OPTIONS for name in option.names.split()} <= shown
+    assert {f"urlrequest {command.word}" for command in COMMANDS} <= set(re.findall(r"urlrequest \w+", text))
     assert "130  interrupted" in text
     assert all(len(line) <= 80 for line in text.splitlines())
 
@@ -430,24 +470,27 @@ def test_version() -> None:
 
 def test_verbose(server: Server) -> None:
     """-v shows both heads and the timings on standard error, and no credentials."""
-    fields = [("Set-Cookie", "id=secret"), ("Location", "http://u:secret@h/"), ("X-Bell", "\x07\x1b[31m")]
+    location = "http://u:secret@h/?key=secret"
+    fields = [("Set-Cookie", "id=secret"), ("Location", location), ("X-Bell", "\x07\x1b[31m")]
     server.respond("/x", b"octets", headers=fields)
 
     done = run(
-        "-v", "-H", "Cookie: id=secret", "-H", "X-Api-Key: secret", server.url.replace("//", "//ada:secret@") + "/x?y"
-    )
+        "-v", "-H", "Cookie: id=secret", "-H", "X-Odd: secret", "-e", "http://r/?secret",
+        server.url.replace("//", "//ada:secret@") + "/x?y=secret",
+    )  # fmt: skip
     lines = done.stderr.decode().splitlines()
 
     assert (0, b"octets") == (done.returncode, done.stdout)
-    assert "> GET /x?y HTTP/1.1" == lines[0]
+    assert "> GET /x?*** HTTP/1.1" == lines[0]
     for line in (
         f"> Host: 127.0.0.1:{server.port}",
         "> Authorization: Basic ***",
         "> Cookie: ***",
-        "> X-Api-Key: ***",
+        "> X-Odd: ***",
+        "> Referer: http://r/?***",
         "< HTTP/1.1 200 OK",
         "< Set-Cookie: ***",
-        "< Location: http://***@h/",
+        "< Location: http://***@h/?***",
         "< X-Bell: \\x07\\x1b[31m",
     ):
         assert line in lines
@@ -551,44 +594,31 @@ def test_full_standard_output(server: Server) -> None:
 
 
 @needs_posix
-def test_bar_on_a_terminal(server: Server, tmp_path: Path) -> None:
-    """With tqdm a terminal gets a bar with rate and time left."""
-    pytest.importorskip("tqdm")
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_bar_on_a_terminal(server: Server, tmp_path: Path, columns: int) -> None:
+    """A terminal gets a bar that fits, and one line at the end that sums up."""
     server.respond("/", BODY)
 
-    code, shown = on_terminal("-o", str(tmp_path / "body.bin"), server.url)
+    code, shown = on_terminal("-o", str(tmp_path / "body.bin"), server.url, columns=columns)
 
+    *drawn, summary = re.sub(r"\x1b\[\d+m", "", shown).strip("\r\n").split("\r")
     assert 0 == code
-    assert "body.bin: 100%|" in shown
-    assert "100k/100k [" in shown
-    assert "B/s]" in shown
+    assert any(line.startswith("body.bin ") for line in drawn)
+    assert all(len(line) <= columns + 1 for line in drawn)
+    assert re.fullmatch(r"body\.bin: 100\.0 KiB in \d+\.\d s, .*/s", summary)
     assert BODY == (tmp_path / "body.bin").read_bytes()
 
 
 @needs_posix
-def test_bar_of_unknown_size(server: Server, tmp_path: Path) -> None:
-    """A size that the server does not announce is no obstacle."""
-    pytest.importorskip("tqdm")
-    server.respond("/", [BODY])
-
-    code, shown = on_terminal("-o", str(tmp_path / "body.bin"), server.url)
-
-    assert 0 == code
-    assert "body.bin: 100kB [" in shown
-
-
-@needs_posix
-def test_lines_without_tqdm(server: Server, tmp_path: Path) -> None:
-    """Where tqdm is not installed a terminal gets plain lines."""
+@pytest.mark.parametrize("option", ["-s", "-sS"])
+def test_silent(server: Server, tmp_path: Path, option: str) -> None:
+    """-s shows neither progress nor errors; with -S errors."""
     server.respond("/", BODY)
 
-    code, shown = on_terminal(
-        "-o", str(tmp_path / "body.bin"), server.url, command=[sys.executable, "-c", WITHOUT_TQDM]
-    )
+    fetched, failed = (on_terminal(option, "-o", str(tmp_path / "x"), server.url + path) for path in ("/", "/missing"))
 
-    assert 0 == code
-    assert shown.startswith("body.bin: 100.0 KiB in ")
-    assert 1 == shown.count("\n")
+    assert (0, "") == fetched
+    assert (1, option == "-sS") == (failed[0], "404 Not Found" in failed[1])
 
 
 @needs_posix

@@ -14,13 +14,9 @@ from .children import environment
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["BODY", "COMMAND", "PATIENCE", "WITHOUT_TQDM", "needs_posix", "on_terminal", "run", "start"]
+__all__ = ["BODY", "COMMAND", "PATIENCE", "needs_posix", "on_terminal", "run", "start"]
 
 COMMAND = [sys.executable, "-m", "urlrequest"]
-# The same where tqdm is not installed.
-WITHOUT_TQDM = (
-    "import sys; sys.modules['tqdm'] = None; from urlrequest._cli.main import main; sys.exit(main(sys.argv[1:]))"
-)
 PATIENCE = 60  # seconds; only a failing test waits that long
 BODY = bytes(range(256)) * 400
 
@@ -45,15 +41,15 @@ def start(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
     return subprocess.Popen([*COMMAND, *arguments], env=environment(COLUMNS="80"), **options)
 
 
-def on_terminal(*arguments: str, command: list[str] = COMMAND) -> tuple[int, str]:
-    """Run the command with all three streams on a terminal of 80 columns; its exit code and what it shows."""
+def on_terminal(*arguments: str, command: list[str] = COMMAND, columns: int = 80, **variables: Any) -> tuple[int, str]:
+    """Run the command with all three streams on a terminal; its exit code and what it shows."""
     import fcntl
     import pty
     import struct
     import termios
 
     leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with os.fdopen(leader, "rb", buffering=0) as screen:
         with os.fdopen(follower, "wb", buffering=0) as terminal:
             process = subprocess.Popen(
@@ -61,7 +57,7 @@ def on_terminal(*arguments: str, command: list[str] = COMMAND) -> tuple[int, str
                 stdin=terminal,
                 stdout=terminal,
                 stderr=terminal,
-                env=environment(COLUMNS="80", TERM="xterm"),
+                env=environment(TERM="xterm", **variables),
             )
         shown = b"".join(read_terminal(screen))
         return process.wait(PATIENCE), shown.decode()

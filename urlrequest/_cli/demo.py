@@ -5,7 +5,9 @@ kept. The main thread waits, so it runs the callbacks; servers and workers have 
 
 Invariants:
     DEMO-1  Nothing is left behind: servers, files and sockets end with their `with` statements.
-    DEMO-2  The output is ASCII, at most 100 columns wide, and coloured only on a terminal (see `_cli.demo_screen`).
+    DEMO-2  The output is ASCII, at most 80 columns wide, and coloured only on a terminal (see `_cli.demo_screen`).
+    DEMO-3  No promise is about time: a slow or busy machine takes longer, and shows the same. What takes time on
+            purpose is there to be watched, on a terminal only.
 """
 
 from __future__ import annotations
@@ -30,12 +32,19 @@ if TYPE_CHECKING:
 
 __all__ = ["run_demo"]
 
+INTRODUCTION = [
+    "Eight requests to a server within this process; no network is needed. Each",
+    "request is made on the main thread and does its work on a worker thread. The",
+    "main thread waits, and meanwhile runs the callbacks; in a GUI program the",
+    "event loop runs them. Every row below is one callback, in the order of the",
+    "calls; 'ok' says that what the library promises for it was so.",
+]
 WEATHER = {"city": "Bergen", "degrees": 7, "rain": True}
 REPORT = bytes(range(256)) * 8192  # 2 MiB
 PIECE = 32 * 1024  # bytes that the server sends at a time
-PAUSE = 0.02  # seconds between two of them
+PAUSE = 0.02  # seconds between two of them, on a terminal
 DEADLINE = 0.5  # seconds
-PATIENCE = 10.0  # seconds that something prompt may take on a busy machine
+PATIENCE = 300.0  # seconds; only what hangs takes them
 
 
 class Promise(NamedTuple):
@@ -61,11 +70,9 @@ class Callbacks:
     def __init__(self, screen: Screen, on_progress: Callable[[Any, int, int], None] | None) -> None:
         self.names: list[str] = []
         self.threads: set[str] = set()
-        self.elapsed = 0.0
         self._screen = screen
         self._progress = on_progress
-        self._began = time.monotonic()
-        self._steps: list[tuple[int, int]] = []
+        self._last_step: tuple[int, int] | None = None
 
     def options(self) -> dict[str, Any]:
         """Return the callbacks as arguments of a request."""
@@ -85,22 +92,20 @@ class Callbacks:
 
     def _step(self, request: Any, current: int, total: int) -> None:
         assert self._progress is not None, "the request gets this callback only then"
-        if not self._steps:
+        if self._last_step is None:
             self.names.append("on_progress")
-        self._steps.append((current, total))
+        self._last_step = current, total
         self.threads.add(threading.current_thread().name)
         self._progress(request, current, total)
 
     def _show(self, name: str, text: str) -> None:
         thread = threading.current_thread().name
-        seconds = time.monotonic() - self._began
-        if self._steps:
-            count, (current, total), self._steps = len(self._steps), self._steps[-1], []
-            self._screen.row("on_progress", f"{count} times, up to {current:,} of {total:,} bytes", seconds, thread)
+        if self._last_step is not None:
+            (current, total), self._last_step = self._last_step, None
+            self._screen.row("on_progress", f"up to {current:,} of {total:,} bytes", thread)
         self.names.append(name)
         self.threads.add(thread)
-        self.elapsed = seconds
-        self._screen.row(name, text, seconds, thread)
+        self._screen.row(name, text, thread)
 
 
 class Stage:
@@ -124,12 +129,12 @@ class Stage:
         """Make a request, run its callbacks here until it is finished, and return it."""
         method = "POST" if "req_body" in options else "GET"
         named = ", ".join(f"{name}={options[name]!r}" for name in ("req_body", "deadline") if name in options)
-        self.screen.line(f"   {method} {url}{named and '   '}{named}")
+        self.screen.line(f"   {method} {url}{named and ', '}{named}")
         self.callbacks = Callbacks(self.screen, on_progress)
         request = WatchedRequest(url, **self.callbacks.options(), **options)
         request.wait()
         request.join(PATIENCE)  # until the worker has closed everything
-        self.screen.row("the work", "", None, request.worker_name)
+        self.screen.line(f"   {'the work':<11} thread: {request.worker_name}")
         return request
 
     def path(self, name: str) -> str:
@@ -216,25 +221,28 @@ def miss_deadline(stage: Stage) -> list[Promise]:
     with testing.Server() as server:
         server.play(testing.send(_head(len(REPORT))), testing.trickle(REPORT, pause=PAUSE))
         request = stage.request(f"{server.url}/drip", deadline=DEADLINE)
-    is_prompt = DEADLINE <= stage.callbacks.elapsed < DEADLINE + PATIENCE
     return [
         _called(stage, "on_error", "on_finish"),
         Promise(
-            f"the error came after {DEADLINE:g} s, although bytes came all the time",
-            isinstance(request.error, DeadlineExceeded) and is_prompt,
+            "the error is DeadlineExceeded, although bytes came all the time",
+            isinstance(request.error, DeadlineExceeded),
         ),
     ]
 
 
-SCENES: list[tuple[str, Callable[[Stage], list[Promise]]]] = [
-    ("Fetch a JSON document", fetch_json),
-    ("Post a form", post_form),
-    ("Download to a file", download),
-    ("Ask for a page that does not exist", ask_for_missing),
-    ("Meet a redirect", meet_redirect),
-    ("Connect to a port that does not listen", get_refused),
-    ("Cancel a download in the middle of its body", cancel_download),
-    ("Set a deadline for a server that sends a byte at a time", miss_deadline),
+SCENES: list[tuple[str, str, Callable[[Stage], list[Promise]]]] = [
+    ("Fetch a JSON document", "on_success gets the parsed document; on_finish comes last, always.", fetch_json),
+    ("Post a form", "A dict as req_body is sent as a form, by POST.", post_form),
+    ("Download to a file", "With file_path the body goes to a file, and on_progress follows it.", download),
+    (
+        "A page that does not exist",
+        "A status of 4xx or 5xx calls on_failure with the error page.",
+        ask_for_missing,
+    ),
+    ("A redirect", "Redirects call on_redirect, unless follow_redirects is given.", meet_redirect),
+    ("Connection refused", "Without a response there is an exception, for on_error.", get_refused),
+    ("Cancel a download in the middle", "cancel() closes the connection, and calls on_cancel.", cancel_download),
+    ("A server that is too slow", "deadline limits the time of the whole request.", miss_deadline),
 ]
 
 
@@ -265,13 +273,13 @@ def _head(length: int) -> bytes:
     return f"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {length}\r\n\r\n".encode()
 
 
-def _paced_report() -> Iterator[bytes]:
+def _report_pieces(pause: float) -> Iterator[bytes]:
     for start in range(0, len(REPORT), PIECE):
-        time.sleep(PAUSE)  # so that there is progress to see
+        time.sleep(pause)  # so that there is progress to see
         yield REPORT[start : start + PIECE]
 
 
-def _add_routes(server: testing.Server) -> None:
+def _add_routes(server: testing.Server, pause: float) -> None:
     as_json, as_text = {"Content-Type": "application/json"}, {"Content-Type": "text/plain; charset=utf-8"}
     server.respond("/weather.json", json.dumps(WEATHER), headers=as_json)
     server.respond("/old.json", status=301, headers={"Location": "/weather.json"})
@@ -280,7 +288,7 @@ def _add_routes(server: testing.Server) -> None:
         "/people", lambda request: testing.Reply(201, json.dumps({"received": request.body.decode()}), as_json)
     )
     length = {"Content-Length": str(len(REPORT)), "Content-Type": "application/octet-stream"}
-    server.route("/report.bin", lambda _: testing.Reply(200, _paced_report(), length))
+    server.route("/report.bin", lambda _: testing.Reply(200, _report_pieces(pause), length))
 
 
 @contextmanager
@@ -302,22 +310,22 @@ def run_demo(stream: TextIO) -> bool:
         Whether all promises were kept.
     """
     screen = Screen(stream)
-    began = time.monotonic()
     kept = 0
     screen.line(f"urlrequest {__version__} on Python {platform.python_version()}", "1")
-    screen.line("Eight requests to a server within this process. Callbacks run on the thread that waits;")
-    screen.line("the work is done on another one. Times count from the start of the request.")
+    for line in INTRODUCTION:
+        screen.line(line)
     with tempfile.TemporaryDirectory(prefix="urlrequest-demo-") as folder, testing.Server() as server, _all_ended():
-        _add_routes(server)
+        _add_routes(server, PAUSE if screen.is_terminal else 0.0)
         stage = Stage(screen, server, folder)
-        for number, (title, scene) in enumerate(SCENES, 1):
+        for number, (title, explanation, scene) in enumerate(SCENES, 1):
             screen.line(f"\n{number}. {title}", "1")
+            screen.line(f"   {explanation}")
             promises = scene(stage)
             for promise in promises:
                 screen.line(
                     f"   {'ok' if promise.is_kept else 'BROKEN'}: {promise.text}", "32" if promise.is_kept else "31"
                 )
             kept += all(promise.is_kept for promise in promises)
-    verdict = f"{kept} of {len(SCENES)} went as promised, in {time.monotonic() - began:.1f} s."
+    verdict = f"{kept} of {len(SCENES)} went as promised."
     screen.line(f"\n{verdict}", "32" if kept == len(SCENES) else "31")
     return kept == len(SCENES)

@@ -1,12 +1,13 @@
-"""How the demo writes: lines, rows and a progress bar, in 100 columns of ASCII, with colours only on a terminal.
+"""How the demo writes: lines, rows and a progress bar, in 80 columns of ASCII, with colours only on a terminal.
 
 Used on the main thread only.
 """
 
 from __future__ import annotations
 
-import os
 from typing import Any, TextIO
+
+from .progress import has_colours
 
 __all__ = ["ProgressBar", "Screen"]
 
@@ -20,9 +21,7 @@ class Screen:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self.is_terminal = stream.isatty()
-        self._has_colours = (
-            self.is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
-        )
+        self._has_colours = has_colours(stream)
 
     def write(self, text: str) -> None:
         """Write a text at once."""
@@ -33,11 +32,10 @@ class Screen:
         """Write a line, in a colour (an SGR parameter) if the stream has colours."""
         self.write(f"\x1b[{colour}m{text}\x1b[0m\n" if colour and self._has_colours else f"{text}\n")
 
-    def row(self, name: str, text: str, seconds: float | None, thread: str) -> None:
-        """Write what happened, when, and on which thread."""
+    def row(self, name: str, text: str, thread: str) -> None:
+        """Write which callback ran, with what, and on which thread."""
         text = text if len(text) <= TEXT_WIDTH else text[: TEXT_WIDTH - 3] + "..."
-        when = "" if seconds is None else f"{seconds * 1000:.0f} ms"
-        self.line(f"   {name:<11} {text:<{TEXT_WIDTH}} {when:>8}  thread: {thread}")
+        self.line(f"   {name:<11} {text:<{TEXT_WIDTH}} thread: {thread}")
 
 
 class ProgressBar:

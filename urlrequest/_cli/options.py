@@ -1,7 +1,7 @@
 """The command line -> Arguments, checked. Runs on the main thread.
 
-A wrong command line ends the process with exit code 2 and one line, before anything is sent. The line never repeats a
-text that may contain a password: a URL, a proxy, the value of a header.
+A wrong command line ends the process with exit code 2 and one line, before anything is sent. The line names the option
+that is wrong. It never repeats a text that may contain a password: a URL, a proxy, a header, a body.
 """
 
 from __future__ import annotations
@@ -12,15 +12,12 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from urlrequest import __version__
-from urlrequest._concurrency.deadline import check_seconds
-from urlrequest._content.checksum import check_checksum
-from urlrequest._engine.proxies import choose_proxy
-from urlrequest._http.fields import read_fields
-from urlrequest._http.request_head import check_method
 from urlrequest._http.target import parse_target
-from urlrequest.errors import InvalidURL
 
-from .payload import Payload, complete_fields, form_part, make_payload
+from .option_table import COMMANDS, OPTIONS, REMOTE_NAME, Option
+from .payload import JSON, Payload, complete_fields, make_payload, query_of
+from .values import read_url
+from .verbose import printable, shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,70 +25,93 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["Arguments", "is_special", "read_arguments"]
+__all__ = ["DESCRIPTION", "EXAMPLES", "EXIT_CODES", "Arguments", "Job", "is_special", "read_arguments", "usage_error"]
 
 BAD_USAGE = 2  # exit code
 
-USAGE = """python -m urlrequest [options] URL
-       python -m urlrequest demo"""
+DESCRIPTION = """Fetch URLs. The body goes to standard output, or to a file with -o or -O.
+The options of curl that are here mean the same. With -d, --json or -F it is a
+POST; options that take a value show it in capitals."""
 
-DESCRIPTION = """Fetch a URL: the body goes to standard output, or to a file with -o.
-The word demo shows the library at work."""
-
-EPILOG = """exit codes:
-  0    success: a status of 2xx
-  1    another status; of a redirect, the line says where it leads
-  2    the command line is wrong
+EXIT_CODES = """  0    success: a status of 2xx
+  1    the server returned another status
+  2    the command line is wrong; nothing was sent
   3    an error: no complete response, or its body cannot be written
   130  interrupted by Ctrl-C
-
-examples:
-  python -m urlrequest https://example.org/data.json
-  python -m urlrequest -L --resume -o disk.iso https://example.org/disk.iso
-  python -m urlrequest --json '{"name": "Ada"}' https://example.org/people
-  python -m urlrequest -F title=Notes -F file=@notes.txt http://localhost/add
-
-The progress bar on a terminal needs tqdm (the extra `progress`).
 """
 
-_SIZE = re.compile(r"([0-9]{1,15})([kmg]?)", re.IGNORECASE)
-_UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+EXAMPLES = """  urlrequest https://example.org/data.json
+  urlrequest -L -C - -O https://example.org/disk.iso
+  urlrequest --json '{"name": "Ada"}' https://example.org/people
+  urlrequest -F title=Notes -F file=@notes.txt http://localhost/add
+"""
 
 
-class Arguments(NamedTuple):
-    """What to fetch, and where the body goes. As a context manager it closes the files that are sent.
+class Job(NamedTuple):
+    """One URL to fetch, and where its body goes.
 
     Attributes:
-        url: As it was typed.
-        shown_url: The same without userinfo and fragment, for messages.
-        headers: For `req_headers`: the value None leaves a header out.
-        payload: The body to send.
+        url: To be requested.
+        shown_url: The same without userinfo, query and fragment, for messages.
         output: The file for the body; None: standard output.
         is_output_forced: Standard output was named, so a binary body may go to a terminal.
-        is_resumed, checksum, max_size, retries: As of UrlRequest.
-        is_following: Redirects are followed.
-        is_compressed: Compressed bodies are accepted; they are decoded in memory.
-        proxy: For `proxy_host`.
+        payload: The body to send.
     """
 
     url: str
     shown_url: str
-    method: str | None
-    headers: list[tuple[str, str | None]]
-    payload: Payload
     output: str | None
     is_output_forced: bool
+    payload: Payload
+
+
+class Arguments(NamedTuple):
+    """What to fetch, and how. As a context manager it closes the files that are sent.
+
+    Attributes:
+        jobs: One for each URL.
+        headers: For `req_headers`: the value None leaves a header out.
+        is_named_by_server: The server may name the file (-J).
+        is_resumed, checksum, max_size, retries, auth, cookies, client_cert: As of UrlRequest.
+        is_including: The headers are written before the body (-i), or in place of it (-I).
+        is_failing: Error pages are not written.
+        is_compressed: Compressed bodies are accepted; they are decoded in memory.
+        is_json: JSON was sent, so JSON is shown indented on a terminal.
+        write_out: The text of -w.
+        cookie_file, cookie_jar: Files of cookies to load and to save.
+        proxy: For `proxy_host`; None: that of the environment, "": none.
+        rate: Bytes per second at most.
+    """
+
+    jobs: list[Job]
+    method: str | None
+    headers: list[tuple[str, str | None]]
+    is_named_by_server: bool
     is_resumed: bool
+    is_including: bool
+    is_failing: bool
     checksum: str | None
     max_size: int | None
-    is_following: bool
-    retries: int
     is_compressed: bool
+    is_json: bool
+    write_out: str | None
+    auth: Any
+    cookies: str | None
+    cookie_file: str | None
+    cookie_jar: str | None
+    client_cert: Any
+    is_following: bool
+    is_parallel: bool
+    retries: int
     timeout: float | None
+    connect_timeout: float | None
     deadline: float | None
+    rate: int | None
+    proxy: str | None
     is_insecure: bool
     ca_file: str | None
-    proxy: str | None
+    is_silent: bool
+    shows_errors: bool
     is_verbose: bool
 
     def __enter__(self) -> Self:
@@ -100,12 +120,35 @@ class Arguments(NamedTuple):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.payload.close()
+        for job in self.jobs:
+            job.payload.close()
 
 
 class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(BAD_USAGE, f"urlrequest: {message} (-h shows how)\n")
+    def error(self, message: str) -> NoReturn:  # argparse calls it
+        """End the process. argparse's messages may repeat values; the replacements do not."""
+        message = re.sub(r"^argument ", "option ", message)
+        message = re.sub(r"expected one argument$", "a value is needed", message)
+        message = re.sub(r"ignored explicit argument .*", "it takes no value", message, flags=re.DOTALL)
+        message = re.sub(r"not allowed with argument (.*)$", r"it cannot be combined with \1", message)
+        usage_error(message)
+
+
+class _AppendNamed(argparse.Action):
+    """Append the value with the option that it was given for: the options of the -d family mean different things."""
+
+    def __call__(self, _: Any, namespace: Any, values: Any, __: str | None = None) -> None:
+        found = getattr(namespace, self.dest) or []
+        setattr(namespace, self.dest, [*found, (self.option_strings[0], values)])
+
+
+def usage_error(message: str) -> NoReturn:
+    """End the process because the command line is wrong."""
+    import sys  # for errors only
+
+    if sys.stderr is not None:
+        sys.stderr.write(f"urlrequest: {printable(message)} (see --help)\n")
+    raise SystemExit(BAD_USAGE)
 
 
 def read_arguments(arguments: Sequence[str]) -> Arguments:
@@ -115,193 +158,165 @@ def read_arguments(arguments: Sequence[str]) -> Arguments:
         SystemExit: It is wrong (2), or asked for help or the version, which was printed (0).
     """
     parser = _make_parser()
-    given = parser.parse_args(arguments)
-    if given.url == "demo":
-        parser.error("demo has no options; a host of that name is reached by http://demo")
-    _check_together(parser, given)
-    return Arguments(
-        url=given.url,
-        shown_url=parse_target(given.url).url,
-        method=given.method,
-        headers=complete_fields(given.headers, is_json=bool(given.json), is_form=bool(given.data)),
-        payload=_read_payload(parser, given),
-        output=None if given.output == "-" else given.output,
-        is_output_forced=given.output == "-",
-        is_resumed=given.resume,
-        checksum=given.checksum,
-        max_size=given.max_size,
-        is_following=given.location,
-        retries=given.retry,
-        is_compressed=given.compressed,
-        timeout=given.timeout,
-        deadline=given.deadline,
-        is_insecure=given.insecure,
-        ca_file=given.ca_file,
-        proxy=given.proxy,
-        is_verbose=given.verbose,
-    )
+    given, rest = parser.parse_known_args(_join_values(arguments))
+    unknown = next((text for text in rest if text.startswith("-") and text != "--"), None)
+    if unknown is not None:
+        _refuse_unknown(unknown)
+    urls = [_url(text) for text in rest if text != "--"]
+    if not urls:
+        parser.error("a URL is needed")
+    _check_together(parser, given, urls)
+    _check_resume(parser, given)
+    return _make_arguments(given, _make_jobs(parser, given, urls))
 
 
-def _layout(prog: str) -> argparse.HelpFormatter:
-    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=26)
+def _join_values(arguments: Sequence[str]) -> list[str]:
+    """Join each value that begins with "-" to its option, since argparse would take it for an option: -d -5."""
+    known = {name: option for option in OPTIONS for name in option.names.split()}
+    joined: list[str] = []
+    rest = iter(arguments)
+    for text in rest:
+        option = known.get(text)
+        if option is None and text[:1] == "-" and text[1:2] not in {"", "-"}:
+            _check_flags(text, known)
+        value = next(rest, None) if option is not None and option.metavar else None
+        if value is None:
+            joined.append(text)
+        elif value.startswith("-") and value != "-" and value not in known:
+            joined.append(f"{text}={value}" if text.startswith("--") else text + value)
+        else:
+            joined += [text, value]
+    return joined
 
 
-def _make_parser() -> _Parser:
-    parser = _Parser(
-        prog="python -m urlrequest",
-        usage=USAGE,
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=_layout,
-        allow_abbrev=False,
-    )
-    add = parser.add_argument
-    add("url", metavar="URL", type=_url, help="the address; without a scheme, http")
-    _add_output_options(parser)
-    _add_body_options(parser)
-    add("-L", "--location", action="store_true", help="follow redirects, up to 20")
-    add("--retry", metavar="N", type=_count, default=0, help="try again when the network or the server fails")
-    add("--timeout", metavar="SECONDS", type=_seconds, help="the longest wait for the network in any single step")
-    add("--deadline", metavar="SECONDS", type=_seconds, help="the longest time for the whole request")
-    add("-k", "--insecure", action="store_true", help="do not check the server's certificate")
-    add("--ca-file", metavar="FILE", type=_path, help="trust the certificates in this file only")
-    add("--proxy", metavar="URL", type=_proxy, help="[http|https|socks5|socks4|socks4a://][user:password@]host[:port]")
-    add("-v", "--verbose", action="store_true", help="show all headers and the timings, without credentials")
-    add("--version", action="version", version=f"urlrequest {__version__}", help="show the version")
-    return parser
+def _check_flags(text: str, known: dict[str, Option]) -> None:
+    """Refuse -abc where one of the letters is no option; what follows an option with a value is that value."""
+    for letter in text[1:]:
+        option = known.get(f"-{letter}")
+        if option is None:
+            _refuse_unknown(f"-{letter}")
+        if option.metavar:
+            return
 
 
-def _add_output_options(parser: _Parser) -> None:
-    add = parser.add_argument
-    add("-o", "--output", metavar="FILE", type=_path, help="save the body; the file appears when it is complete")
-    add("--resume", action="store_true", help="with -o: continue a download that broke off")
-    add("--checksum", metavar="ALGORITHM:HEX", type=_checksum, help="the checksum of the body, as in sha256:9f86d0...")
-    add("--max-size", metavar="BYTES", type=_size, help="the largest body; K, M and G are powers of 1024")
-    add("--compressed", action="store_true", help="accept a compressed body; it is decoded in memory")
+def _refuse_unknown(text: str) -> NoReturn:
+    """Name an option that is unknown, without what may be its value, and one that may be meant."""
+    from difflib import get_close_matches  # for errors only
 
-
-def _add_body_options(parser: _Parser) -> None:
-    add = parser.add_argument
-    add("-X", "--request", metavar="METHOD", dest="method", type=_method, help="GET, or POST with -d, --json or -F")
-    add(
-        "-H", "--header", metavar="HEADER", dest="headers", type=_header, action="append", default=[],
-        help="'Name: value' sends a header, 'Name:' leaves one out; may be repeated",
-    )  # fmt: skip
-    body = parser.add_mutually_exclusive_group()
-    body.add_argument(
-        "-d", "--data", metavar="TEXT", action="append",
-        help="send TEXT as a form; @FILE sends a file's bytes, @- those of standard input; repeated: joined with &",
-    )  # fmt: skip
-    body.add_argument(
-        "--json", metavar="TEXT", action="append", help="the same as JSON, with Content-Type and Accept set"
-    )
-    body.add_argument(
-        "-F", "--form", metavar="NAME=VALUE", type=form_part, action="append",
-        help="send a form with files (multipart/form-data): NAME=@FILE[;type=TYPE] sends one; may be repeated",
-    )  # fmt: skip
-
-
-# Single values. Of a ValueError, argparse would print the argument; of an ArgumentTypeError it prints the message.
+    name = text.partition("=")[0] if text.startswith("--") else text[:2]
+    longs = [name for option in OPTIONS for name in option.names.split() if name.startswith("--")]
+    near = get_close_matches(name, longs, 1, 0.75) if name.startswith("--") else []
+    usage_error(f"unknown option {name}" + (f"; did you mean {near[0]}?" if near else ""))
 
 
 def _url(text: str) -> str:
+    words = {command.word for command in COMMANDS}
+    if text in words:
+        usage_error(f"{text} is a command and stands first; a host of that name is reached by http://{text}")
     try:
-        target = parse_target(text)
-    except InvalidURL as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    if target.scheme not in {"http", "https"}:
-        raise argparse.ArgumentTypeError(f"the scheme {target.scheme} is not supported; http or https is needed")
-    return text
+        return read_url(text)
+    except argparse.ArgumentTypeError as error:
+        usage_error(f"argument URL: {error}")
 
 
-def _proxy(text: str) -> str:
-    try:
-        choose_proxy(text, None, None, parse_target("http://origin"), is_environment_trusted=False)
-    except InvalidURL as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return text
+# The parser
 
 
-def _path(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError("a path is needed")
-    return text
+def _layout(prog: str) -> argparse.HelpFormatter:
+    # With a width of its own the formatter does not import what finds one.
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=30, width=80)
 
 
-def _method(text: str) -> str:
-    try:
-        return check_method(text, has_body=False)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+def _make_parser() -> _Parser:
+    commands = "\n".join(f"       urlrequest {command.word} {command.argument}".rstrip() for command in COMMANDS)
+    parser = _Parser(
+        prog="urlrequest",
+        usage=f"urlrequest [options] URL...\n{commands}",
+        description=DESCRIPTION,
+        epilog=f"exit codes:\n{EXIT_CODES}\nexamples:\n{EXAMPLES}",
+        formatter_class=_layout,
+        allow_abbrev=False,
+        add_help=False,
+    )
+    groups: dict[str, Any] = {}
+    for option in OPTIONS:
+        if option.group not in groups:
+            groups[option.group] = parser.add_argument_group(option.group)
+        _add_option(groups[option.group], option)
+    return parser
 
 
-def _seconds(text: str) -> float | None:
-    try:
-        return check_seconds("the time", float(text))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number of seconds above 0") from None
-
-
-def _checksum(text: str) -> str | None:
-    try:
-        return check_checksum(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _size(text: str) -> int:
-    read = _SIZE.fullmatch(text)
-    if read is None:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number of bytes, such as 1000 or 20M")
-    return int(read[1]) * _UNITS[read[2].lower()]
-
-
-def _count(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,9}", text):
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number of 0 or more")
-    return int(text)
-
-
-def _header(text: str) -> tuple[str, str | None]:
-    """Read a header as curl does: `Name: value`, `Name:` to leave it out, `Name;` to send it empty."""
-    name, colon, value = text.partition(":")
-    if not colon and name.endswith(";"):
-        name, colon, value = name[:-1], ":", ""
-        return _checked(name, value)
-    if not colon:
-        raise argparse.ArgumentTypeError("'Name: value' is needed, or 'Name:' to leave a header out")
-    # The bytes that were typed are sent.
-    return _checked(name, os.fsencode(value.strip(" \t")).decode("latin-1") or None)
-
-
-def _checked(name: str, value: str | None) -> tuple[str, str | None]:
-    try:
-        read_fields([(name, value)], "the header")
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return name, value
+def _add_option(group: Any, option: Option) -> None:
+    names, settings = option.names.split(), {"help": option.help.replace("%", "%%"), "dest": option.attribute}
+    if option.attribute == "help":
+        group.add_argument(*names, action="help", help=settings["help"])
+    elif option.attribute == "version":
+        group.add_argument(*names, action="version", version=f"urlrequest {__version__}", help=settings["help"])
+    elif option.kind == "remote":
+        group.add_argument(*names, action="append_const", const=REMOTE_NAME, **settings)
+    elif not option.metavar:
+        group.add_argument(*names, action="store_true", **settings)
+    else:
+        actions: dict[str, Any] = {"value": "store", "list": "append", "data": _AppendNamed}
+        group.add_argument(
+            *names, action=actions[option.kind], metavar=option.metavar.replace("%", "%%"), type=option.read, **settings
+        )
 
 
 # Options that depend on each other
 
 
-def _check_together(parser: _Parser, given: Any) -> None:
-    """Refuse options that would have no effect together with others."""
-    named = {name.lower() for name, _ in given.headers}
-    if given.form and "content-type" in named:
-        parser.error("-F sets the Content-Type itself, since it names the boundary between the parts")
-    if given.compressed and "accept-encoding" in named:
-        parser.error("--compressed sets the Accept-Encoding itself")
+def _check_together(parser: _Parser, given: Any, urls: list[str]) -> None:
+    """Refuse options that would have no effect, or exclude each other."""
+    bodies = [name for name, value in _bodies(given) if value]
+    named = {name.lower() for name, _ in given.headers or []}
+    outputs = given.outputs or []
+    wrong = [
+        (len(bodies) > 1, f"{' and '.join(bodies[:2])} exclude each other"),
+        (given.get and bodies not in ([], ["-d"]), f"-G puts -d into the query; it cannot be used with {bodies}"),
+        (
+            given.head and not given.get and bodies,
+            "-I requests headers only: it sends no body; -G puts -d into the URL",
+        ),
+        (given.upload_file and len(urls) > 1, "-T sends one file to one URL"),
+        (given.form and "content-type" in named, "-F sets the Content-Type itself, since it names the boundary"),
+        (given.compressed and "accept-encoding" in named, "--compressed sets the Accept-Encoding itself"),
+        (given.range and "range" in named, "-r sets the Range itself"),
+        (len(outputs) > len(urls), "there are more outputs (-o, -O) than URLs"),
+        (given.remote_header_name and REMOTE_NAME not in outputs, "-J needs -O"),
+        (given.remote_header_name and given.include, "-J and -i exclude each other"),
+        (given.digest and given.user is None, "--digest needs -u"),
+        (given.user is not None and given.oauth2_bearer, "-u and --oauth2-bearer exclude each other"),
+        (given.key and not given.cert, "--key needs --cert"),
+        (given.cookie_jar == "-", "-c needs a file"),
+    ]
+    for is_wrong, message in wrong:
+        if is_wrong:
+            parser.error(message)
+
+
+def _bodies(given: Any) -> list[tuple[str, Any]]:
+    return [("-d", given.data), ("--json", given.json), ("-F", given.form), ("-T", given.upload_file)]
+
+
+def _check_resume(parser: _Parser, given: Any) -> None:
     if not given.resume:
         return
-    if given.output in {None, "-"} or is_special(given.output):
-        parser.error("--resume needs a file, by -o FILE")
-    if given.compressed:
-        parser.error("--resume needs the body as it is, so it excludes --compressed")
-    if (given.method or "GET") != "GET" or given.data or given.json or given.form:
-        parser.error("--resume continues only the download of a GET without a body")
-    if "range" in named:
-        parser.error("--resume sets the Range itself")
+    outputs = given.outputs or []
+    if not outputs or any(output == "-" or (output and is_special(output)) for output in outputs):
+        parser.error("--resume (-C -) needs a file, by -o FILE or -O")
+    for value, option in (
+        (given.remote_header_name, "-J"),
+        (given.include, "-i"),
+        (given.compressed, "--compressed"),
+        (given.range, "-r"),
+    ):
+        if value:
+            parser.error(f"--resume (-C -) and {option} exclude each other")
+    if (given.method or "GET") != "GET" or given.head or any(value for _, value in _bodies(given) if not given.get):
+        parser.error("--resume (-C -) continues only the download of a GET without a body")
+    if "range" in {name.lower() for name, _ in given.headers or []}:
+        parser.error("--resume (-C -) sets the Range itself")
 
 
 def is_special(path: str) -> bool:
@@ -309,8 +324,140 @@ def is_special(path: str) -> bool:
     return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
-def _read_payload(parser: _Parser, given: Any) -> Payload:
+# From what argparse has found to what a request takes
+
+
+def _make_jobs(parser: _Parser, given: Any, urls: list[str]) -> list[Job]:
+    outputs: list[str | None] = [*(given.outputs or []), *([None] * len(urls))]
+    jobs: list[Job] = []
     try:
-        return make_payload(given.data, given.json, given.form)
+        query = query_of(given.data).decode("latin-1") if given.get and given.data else ""
+        for url, output in zip(urls, outputs, strict=False):
+            target = _with_query(_with_name(url, given.upload_file), query)
+            name = _remote_name(parser, target) if output == REMOTE_NAME else output
+            payload = make_payload(None if given.get else given.data, given.json, given.form, given.upload_file)
+            jobs.append(Job(target, shown_url(target), None if name == "-" else name, output == "-", payload))
     except OSError as error:
         parser.error(f"{error.filename or 'standard input'} cannot be read: {error.strerror}")
+    return jobs
+
+
+def _with_query(url: str, query: str) -> str:
+    if not query:
+        return url
+    url = url.partition("#")[0]
+    return f"{url}{'&' if '?' in url else '?'}{query}"
+
+
+def _with_name(url: str, upload: str | None) -> str:
+    """Add the name of an uploaded file to a URL that ends in "/"."""
+    if upload is None or upload == "-" or "?" in url or parse_target(url).path[-1:] != "/":
+        return url
+    from urllib.parse import quote  # few runs upload a file
+
+    return f"{url.rstrip('/')}/{quote(os.path.basename(upload))}"
+
+
+def _remote_name(parser: _Parser, url: str) -> str:
+    name = parse_target(url).path.partition("?")[0].rpartition("/")[2]
+    if name in {"", ".", ".."} or "\\" in name or ":" in name:
+        parser.error("-O needs a URL whose path ends in a file name; -o FILE gives one")
+    return name
+
+
+def _make_arguments(given: Any, jobs: list[Job]) -> Arguments:
+    cookies = given.cookie is not None and "=" in given.cookie
+    return Arguments(
+        jobs=jobs,
+        method=_method(given),
+        headers=_headers(given),
+        is_named_by_server=given.remote_header_name,
+        is_resumed=given.resume or False,
+        is_including=given.include or given.head,
+        is_failing=given.fail,
+        checksum=given.checksum,
+        max_size=given.max_size,
+        is_compressed=given.compressed,
+        is_json=bool(given.json),
+        write_out=_write_out(given.write_out),
+        auth=_auth(given),
+        cookies=given.cookie if cookies else None,
+        cookie_file=None if cookies else given.cookie,
+        cookie_jar=given.cookie_jar,
+        client_cert=_client_cert(given),
+        is_following=given.location,
+        is_parallel=given.parallel,
+        retries=given.retry or 0,
+        timeout=given.timeout,
+        connect_timeout=given.connect_timeout,
+        deadline=given.deadline,
+        rate=given.limit_rate,
+        proxy=given.proxy,
+        is_insecure=given.insecure,
+        ca_file=given.ca_file,
+        is_silent=given.silent,
+        shows_errors=given.show_error or not given.silent,
+        is_verbose=given.verbose,
+    )
+
+
+def _method(given: Any) -> str | None:
+    if given.method or given.head:
+        return given.method or "HEAD"
+    return "PUT" if given.upload_file else None
+
+
+def _headers(given: Any) -> list[tuple[str, str | None]]:
+    ours: list[tuple[str, str | None]] = []
+    if given.json:
+        ours += [("Content-Type", JSON), ("Accept", JSON)]
+    elif given.data and not given.get:
+        ours.append(("Content-Type", "application/x-www-form-urlencoded"))
+    if given.oauth2_bearer:
+        ours.append(("Authorization", f"Bearer {given.oauth2_bearer}"))
+    for name, value in (("User-Agent", given.user_agent), ("Referer", given.referer), ("Range", given.range)):
+        if value is not None:
+            ours.append((name, value or None))
+    return complete_fields(given.headers or [], ours)
+
+
+def _auth(given: Any) -> Any:
+    """Return the credentials of -u; ask for a password that was left out."""
+    if given.user is None:
+        return None
+    user, colon, password = given.user.partition(":")
+    if not colon:
+        from getpass import getpass  # few runs ask
+
+        password = getpass(f"Password of {user}: ")
+    if not given.digest:
+        return user, password
+    from urlrequest import DigestAuth  # few runs use it
+
+    return DigestAuth(user, password)
+
+
+def _client_cert(given: Any) -> Any:
+    if given.cert is None:
+        return None
+    path, password = given.cert
+    if given.key is None and password is None:
+        return path
+    return (path, given.key or path) if password is None else (path, given.key or path, password)
+
+
+def _write_out(text: str | None) -> str | None:
+    if text is None:
+        return None
+    from .write_out import unknown_name  # few runs use it
+
+    if text.startswith("@"):
+        try:
+            with open(text[1:], encoding="utf-8") as file:
+                text = file.read()
+        except (OSError, UnicodeError) as error:
+            usage_error(f"{text[1:]} cannot be read: {error}")
+    unknown = unknown_name(text)
+    if unknown is not None:
+        usage_error(f"option -w/--write-out: the name {unknown} is unknown")
+    return text

@@ -1,11 +1,12 @@
 """Where the command's body goes: standard output, a device, or a file.
 
-Runs on the main thread, in `wait()`; but without `--compressed` the request itself writes a file.
+Runs on the main thread, in `wait()`; but a plain file is written by the request itself.
 
 Invariants:
     OUTPUT-1  A stream gets each piece as it arrives, unless the whole body must be checked first (--compressed,
-              --checksum).
+              --checksum), or several bodies arrive at the same time (-Z).
     OUTPUT-2  A file appears only when it is complete.
+    OUTPUT-3  A name that a server has chosen (-J) is a name in the current folder, and replaces no file.
 """
 
 from __future__ import annotations
@@ -13,10 +14,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING
-
-from urlrequest._content.file_sink import FileSink
-from urlrequest._content.resumable_file import part_paths
+from typing import IO, TYPE_CHECKING, Any
 
 from .options import is_special
 from .progress import size_text
@@ -25,7 +23,9 @@ from .verbose import describe_error
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .options import Arguments
+    from urlrequest._content.file_sink import FileSink
+
+    from .options import Arguments, Job
 
 __all__ = ["NO_OUTPUT", "Output", "OutputError", "describe_partial", "open_output", "silence_stdout"]
 
@@ -43,17 +43,18 @@ class Output:
     Attributes:
         file_path: The request writes this file itself, and `write()` is not called.
         is_streamed: Pieces are written as they arrive.
+        name: The file that was written; None: there is none.
     """
 
     def __init__(self, *, file_path: str | None = None, is_streamed: bool = False) -> None:
-        self.file_path = file_path
+        self.file_path = self.name = file_path
         self.is_streamed = is_streamed
 
     def write(self, octets: bytes) -> None:
         """Write a piece; OutputError when that fails, BrokenPipeError when the reader is gone."""
 
-    def commit(self) -> None:
-        """Finish: the body is complete; OutputError when that fails."""
+    def commit(self, _: Any, /) -> None:
+        """Finish: the body is complete, and came with these headers; OutputError when that fails."""
 
 
 class _Standard(Output):
@@ -90,20 +91,51 @@ class _Device(Output):
 
 
 class _File(Output):
-    """A file that is written in one piece, from memory."""
+    """A file that the command writes, in pieces."""
 
-    def __init__(self, sink: FileSink) -> None:
-        super().__init__()
+    def __init__(self, path: str, sink: FileSink, *, is_streamed: bool) -> None:
+        super().__init__(is_streamed=is_streamed)
+        self.name = path
         self._sink = sink
+        self._is_begun = False
 
     def write(self, octets: bytes) -> None:
         with _as_output_error():
-            self._sink.expect(len(octets))
+            if not self._is_begun:
+                self._is_begun = True
+                self._sink.expect(None)
             self._sink.write(octets)
 
-    def commit(self) -> None:
+    def commit(self, _: Any, /) -> None:
         with _as_output_error():
             self._sink.commit()
+
+
+class _NamedByServer(Output):
+    """A file whose name the response gives. Until then it has one that nobody chooses."""
+
+    def __init__(self, fallback: str) -> None:
+        super().__init__(file_path=f".urlrequest-{os.urandom(8).hex()}.tmp")
+        self.name = self._fallback = fallback
+
+    def commit(self, headers: Any, /) -> None:
+        from .file_name import file_name_of  # few runs let the server choose
+
+        name = file_name_of(headers.get("Content-Disposition", "")) or self._fallback
+        assert self.file_path is not None, "the constructor sets it"
+        try:
+            with open(name, "xb"):
+                os.replace(self.file_path, name)
+        except FileExistsError:
+            raise OutputError(f"{name}: the file exists, and -J replaces none") from None
+        except OSError as error:
+            raise OutputError(f"{name}: it cannot be written: {error.strerror}") from error
+        self.name = name
+
+    def close(self) -> None:
+        """Remove what has no name."""
+        with suppress(OSError):
+            os.unlink(self.file_path or "")
 
 
 @contextmanager
@@ -116,42 +148,52 @@ def _as_output_error() -> Iterator[None]:
 
 
 @contextmanager
-def open_output(arguments: Arguments) -> Iterator[Output]:
+def open_output(job: Job, arguments: Arguments) -> Iterator[Output]:
     """Open the output, before anything is sent.
 
     Raises:
         OutputError: It cannot be written.
     """
     is_streamed = not arguments.is_compressed and arguments.checksum is None
-    if arguments.output is None:
+    if job.output is None:
         if sys.stdout is None:
             raise OutputError(NO_OUTPUT)
-        yield _Standard(is_forced=arguments.is_output_forced, is_streamed=is_streamed)
-    elif is_special(arguments.output):
+        yield _Standard(is_forced=job.is_output_forced, is_streamed=is_streamed and not arguments.is_parallel)
+    elif is_special(job.output):
         with _as_output_error():
-            device = open(arguments.output, "wb", buffering=0)  # noqa: SIM115 - it is closed below
+            device = open(job.output, "wb", buffering=0)  # noqa: SIM115 - it is closed below
         with device:
             yield _Device(device, is_streamed=is_streamed)
-    elif arguments.is_compressed:
+    elif arguments.is_compressed or arguments.is_including:
+        from urlrequest._content.file_sink import FileSink  # else the request writes the file
+
         with _as_output_error():
-            sink = FileSink(arguments.output)
+            sink = FileSink(job.output)
         with sink:
-            yield _File(sink)
+            yield _File(job.output, sink, is_streamed=is_streamed)
+    elif arguments.is_named_by_server:
+        output = _NamedByServer(job.output)
+        try:
+            yield output
+        finally:
+            output.close()
     else:
-        yield Output(file_path=arguments.output)
+        yield Output(file_path=job.output)
 
 
-def describe_partial(arguments: Arguments) -> str:
+def describe_partial(job: Job, arguments: Arguments) -> str:
     """Say how much of a download is kept for --resume, for the end of a line; '' when nothing is kept."""
-    if not arguments.is_resumed or arguments.output is None:
+    if not arguments.is_resumed or job.output is None:
         return ""
-    part, sidecar = part_paths(arguments.output)
+    from urlrequest._content.resumable_file import part_paths  # few runs continue a download
+
+    part, sidecar = part_paths(job.output)
     try:
         os.stat(sidecar)
         size = os.stat(part).st_size
     except OSError:
         return ""
-    return f"; {size_text(size)} are kept, and --resume continues there" if size else ""
+    return f"; kept {size_text(size)}, run again with -C - to continue" if size else ""
 
 
 def silence_stdout() -> None:

@@ -1,36 +1,83 @@
 """What the command prints on standard error: errors, and with -v the headers and the timings.
 
-`VerboseRequest` prints the headers on the worker thread, when they are sent and received, so that a waiting user sees
-what the command waits for. The rest runs on the main thread.
+`print_head()` runs on the worker thread, when headers are sent and received, so that a waiting user sees what the
+command waits for. The rest runs on the main thread.
 
 Invariant:
-    VERBOSE-1  Credentials and control characters are never printed.
+    VERBOSE-1  Credentials, the values of queries and control characters are never printed.
 """
 
 from __future__ import annotations
 
 import re
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin
 
-from urlrequest import HTTPConnection, HTTPSConnection, UrlRequest
 from urlrequest._http.target import parse_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["VerboseRequest", "describe_error", "print_error", "printable", "show_timings", "without_userinfo"]
+__all__ = [
+    "describe_error",
+    "print_error",
+    "print_line",
+    "print_received",
+    "print_redirect",
+    "print_sent",
+    "printable",
+    "show_timings",
+    "shown_url",
+    "without_secrets",
+]
 
-_SECRET_NAMES = re.compile(r"authorization|cookie|api-?key|passw|secret|token", re.IGNORECASE)
+HIDDEN = "***"
+
+# Headers of a request whose values are no secret. Any other one may hold a key, whatever its name is.
+_OPEN_NAMES = frozenset(
+    {
+        "accept",
+        "accept-charset",
+        "accept-encoding",
+        "accept-language",
+        "cache-control",
+        "connection",
+        "content-encoding",
+        "content-language",
+        "content-length",
+        "content-type",
+        "date",
+        "expect",
+        "host",
+        "if-match",
+        "if-modified-since",
+        "if-none-match",
+        "if-range",
+        "if-unmodified-since",
+        "origin",
+        "pragma",
+        "range",
+        "referer",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+        "via",
+    }
+)
+_SECRET_NAMES = re.compile(
+    r"authorization|authentication|cookie|key|passw|secret|session|signature|token", re.IGNORECASE
+)
 _USERINFO = re.compile(r"//[^/?#\s]*@")
+_QUERY = re.compile(r"(/[^/?#\s]*\?)[^\s#'\"]+")
 # What OpenSSL puts around its reasons: [SSL: WRONG_VERSION_NUMBER] ... (_ssl.c:1006)
 _OPENSSL_NOISE = re.compile(r"\[[A-Z0-9]+: [A-Z0-9_]+\] | \(_ssl\.c:[0-9]+\)")
 
 
 def print_error(text: str) -> None:
     """Print an error message."""
-    _print_line(f"urlrequest: {printable(text)}")
+    print_line(f"urlrequest: {printable(text)}")
 
 
 def describe_error(error: BaseException) -> str:
@@ -43,7 +90,7 @@ def describe_error(error: BaseException) -> str:
         text = str(error.strerror)
         if error.filename is not None:
             text = f"{error.filename}: {text.replace('file_path', 'it')}"
-    return _OPENSSL_NOISE.sub("", without_userinfo(text)) or type(error).__name__
+    return _OPENSSL_NOISE.sub("", without_secrets(text)) or type(error).__name__
 
 
 def printable(text: str) -> str:
@@ -51,17 +98,25 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 
-def without_userinfo(text: str) -> str:
-    """Return a text with the credentials of all URLs in it hidden."""
-    return _USERINFO.sub("//***@", text)
+def without_secrets(text: str) -> str:
+    """Return a text with the credentials and queries of all URLs in it hidden."""
+    return _QUERY.sub(rf"\1{HIDDEN}", _USERINFO.sub(f"//{HIDDEN}@", text))
+
+
+def shown_url(url: str) -> str:
+    """Return a URL for messages: normalised, without userinfo and fragment, and with its query hidden."""
+    try:
+        return printable(without_secrets(parse_target(url).url))
+    except ValueError:
+        return printable(without_secrets(url))
 
 
 def show_timings(timings: Mapping[str, float]) -> None:
     """Print the duration of each step, given in seconds, in milliseconds."""
-    _print_line("* " + ", ".join(f"{step} {seconds * 1000:.1f} ms" for step, seconds in timings.items()))
+    print_line("* " + ", ".join(f"{step} {seconds * 1000:.1f} ms" for step, seconds in timings.items()))
 
 
-def _print_line(text: str) -> None:
+def print_line(text: str) -> None:
     """Print a line by one write, since both the worker and the main thread print."""
     try:
         sys.stderr.write(text + "\n")
@@ -70,56 +125,34 @@ def _print_line(text: str) -> None:
         pass  # standard error is closed
 
 
-def _shown_value(name: str, value: str) -> str:
-    if not _SECRET_NAMES.search(name):
-        return without_userinfo(value)
-    scheme, space, _ = value.partition(" ")
-    return f"{scheme} ***" if space and name.lower().endswith("authorization") else "***"
+def print_sent(method: str, target: str, fields: Iterable[tuple[str, Any]]) -> None:
+    """Print the head of a request; of headers that may hold a key only the names."""
+    _print_head(">", f"{method} {without_secrets(target)} HTTP/1.1", fields, is_sent=True)
 
 
-def _show_head(mark: str, first_line: str, fields: Iterable[tuple[str, Any]]) -> None:
-    lines = [first_line, *(f"{name}: {_shown_value(name, str(value))}" for name, value in fields), ""]
-    _print_line("\n".join(f"{mark} {printable(line)}".rstrip() for line in lines))
+def print_received(version: str, status: int, reason: str, fields: Iterable[tuple[str, Any]]) -> None:
+    """Print the head of a response; of headers whose names sound like secrets only the names."""
+    _print_head("<", f"HTTP/{version} {status} {reason}", fields, is_sent=False)
 
 
-class _VerboseConnection(HTTPConnection):
-    """A connection that prints the headers that it sends and receives. Everything here runs on the worker."""
+def print_redirect(status: int, url: str, location: str) -> None:
+    """Print where a redirect leads; `location` is as it was received."""
+    from urllib.parse import urljoin  # few runs show redirects
 
-    def request(
-        self, method: str, url: str, body: Any = None, headers: Any = None, *, encode_chunked: bool = False
-    ) -> None:
-        _show_head(">", f"{method} {without_userinfo(url)} HTTP/1.1", headers)
-        super().request(method, url, body, headers, encode_chunked=encode_chunked)
-
-    def getresponse(self) -> Any:
-        response = super().getresponse()
-        head = response.head
-        _show_head("<", f"HTTP/{head.version} {head.status} {head.reason}", head.headers.fields())
-        return response
-
-
-class _VerboseTlsConnection(_VerboseConnection, HTTPSConnection):
-    pass
-
-
-class VerboseRequest(UrlRequest):
-    """A request that prints all headers, and the redirects between them. Its method here runs on the worker."""
-
-    def get_connection_for_scheme(self, scheme: str) -> type:
-        history = self.history
-        if history:  # it is called again after each redirect
-            hop = history[-1]
-            next_url = _next_url(hop.url, hop.headers.get("Location", ""))
-            _print_line(f"* {hop.status}: {printable(hop.url)} leads to {printable(next_url)}")
-        verbose: dict[type, type] = {HTTPConnection: _VerboseConnection, HTTPSConnection: _VerboseTlsConnection}
-        return verbose[super().get_connection_for_scheme(scheme)]
-
-
-def _next_url(url: str, location: str) -> str:
-    """Return where a redirect leads, without credentials; `location` is as it was received."""
     location = location.strip(" \t").encode("latin-1", "replace").decode("utf-8", "replace")
-    try:
+    with suppress(ValueError):  # the request itself reports the error
         location = urljoin(url, location)
-        return parse_target(location).url
-    except ValueError:
-        return without_userinfo(location)  # the request itself reports the error
+    print_line(f"* {status}: {shown_url(url)} leads to {shown_url(location)}")
+
+
+def _print_head(mark: str, first_line: str, fields: Iterable[tuple[str, Any]], *, is_sent: bool) -> None:
+    shown = (f"{name}: {_shown_value(name, str(value), is_sent=is_sent)}" for name, value in fields)
+    print_line("\n".join(f"{mark} {printable(line)}".rstrip() for line in [first_line, *shown, ""]))
+
+
+def _shown_value(name: str, value: str, *, is_sent: bool) -> str:
+    is_secret = name.lower() not in _OPEN_NAMES if is_sent else _SECRET_NAMES.search(name)
+    if not is_secret:
+        return without_secrets(value)
+    scheme, space, _ = value.partition(" ")
+    return f"{scheme} {HIDDEN}" if space and name.lower().endswith("authorization") else HIDDEN

@@ -63,7 +63,7 @@ def test_long_text_stays_in_its_column() -> None:
     """A row is never wider than the screen."""
     stream = io.StringIO()
 
-    Screen(stream).row("on_success", "x" * 200, 1.5, "MainThread")
+    Screen(stream).row("on_success", "x" * 200, "MainThread")
 
-    assert len(stream.getvalue()) <= 101
-    assert "xxx...  " in stream.getvalue()
+    assert len(stream.getvalue()) <= 81
+    assert "xxx... " in stream.getvalue()

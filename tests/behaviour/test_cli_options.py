@@ -1,0 +1,408 @@
+"""Options of the command (docs/reference/command-line.md): files, cookies, rates, several URLs, what terminals show."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal as signals
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.children import environment
+from support.command import BODY, COMMAND, PATIENCE, needs_posix, on_terminal, read_terminal, run
+from support.messages import head
+from support.servers import Origin
+from urlrequest.testing import RecordedRequest, Reply, Server, hold, send, signal, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def run_in(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the command in a folder."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env=environment(**variables),
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+# Files
+
+
+def test_remote_name_replaces_a_file_in_one_step(server: Server, tmp_path: Path) -> None:
+    """-O is as -o: the old file stays if the new one is not complete."""
+    server.play(send(head(1000) + b"half"))
+    (tmp_path / "x.bin").write_bytes(b"old")
+
+    assert 3 == run_in(tmp_path, "-O", f"{server.url}/x.bin").returncode
+    assert b"old" == (tmp_path / "x.bin").read_bytes()
+    assert ["x.bin"] == os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "name"),
+    [
+        ('attachment; filename="../../report.txt"', "report.txt"),
+        ("attachment", "x"),
+        ("attachment; filename=.rc", "_rc"),
+    ],
+)
+def test_name_of_the_server(server: Server, tmp_path: Path, field: str, name: str) -> None:
+    """-J: a name of the server's is one in the current folder; without any, that of the URL counts."""
+    server.respond("/x", BODY, headers={"Content-Disposition": field})
+
+    done = run_in(tmp_path, "-OJ", f"{server.url}/x")
+
+    assert (0, [name]) == (done.returncode, os.listdir(tmp_path))
+    assert BODY == (tmp_path / name).read_bytes()
+
+
+def test_name_of_the_server_replaces_nothing(server: Server, tmp_path: Path) -> None:
+    """-J: a file of that name stays, the line says so, and nothing else is left."""
+    server.respond("/x", BODY, headers={"Content-Disposition": "attachment; filename=report.txt"})
+    (tmp_path / "report.txt").write_bytes(b"old")
+
+    done = run_in(tmp_path, "-OJs", "-S", f"{server.url}/x")
+
+    assert (3, b"urlrequest: report.txt: the file exists, and -J replaces none\n") == (done.returncode, done.stderr)
+    assert (["report.txt"], b"old") == (os.listdir(tmp_path), (tmp_path / "report.txt").read_bytes())
+
+
+def test_continue_at(server: Server, tmp_path: Path) -> None:
+    """-C - with -O continues what broke off."""
+    origin = Origin(BODY)
+    origin.sent = [4096]
+    server.route("/x.bin", origin)
+
+    assert 3 == run_in(tmp_path, "-C", "-", "-O", f"{server.url}/x.bin").returncode
+    assert 0 == run_in(tmp_path, "-C", "-", "-O", f"{server.url}/x.bin").returncode
+    assert ["bytes=4096-"] == server.requests[1].header_values("Range")
+    assert BODY == (tmp_path / "x.bin").read_bytes()
+
+
+def test_headers_before_the_body(server: Server, tmp_path: Path) -> None:
+    """-i writes the heads of all responses, to a file as well."""
+    server.respond("/old", status=302, headers={"Location": "/x"})
+    server.respond("/x", b"body", headers=[("X-A", "1"), ("X-A", "2")])
+
+    shown = run("-iL", f"{server.url}/old").stdout
+    run_in(tmp_path, "-i", "-o", "file", f"{server.url}/x")
+
+    last = b"HTTP/1.1 200 OK\r\nX-A: 1\r\nX-A: 2\r\nContent-Length: 4\r\n\r\nbody"
+    assert shown.startswith(b"HTTP/1.1 302 Found\r\nLocation: /x\r\n")
+    assert shown.endswith(b"\r\n\r\n" + last)
+    assert last == (tmp_path / "file").read_bytes()
+
+
+def test_fail_writes_no_error_page(server: Server) -> None:
+    """-f leaves the error page out; the line and the exit code stay."""
+    server.respond("/missing", b"page", status=404)
+
+    done = run("-f", f"{server.url}/missing")
+
+    assert (1, b"") == (done.returncode, done.stdout)
+    assert done.stderr.endswith(b"/missing: 404 Not Found\n")
+
+
+def test_write_out_of_a_file(server: Server, tmp_path: Path) -> None:
+    """-w @FILE reads the text from a file; times are seconds."""
+    (tmp_path / "format").write_text("%{time_total} %{time_connect} %{speed_download}\\n")
+    server.respond("/", BODY)
+
+    done = run("-o", os.devnull, "-w", f"@{tmp_path}/format", server.url)
+
+    total, connect, speed = map(float, done.stdout.split())
+    assert 0 < connect < total
+    assert speed > 0
+
+
+# Cookies and credentials
+
+
+def test_cookies_are_kept_from_run_to_run(server: Server, tmp_path: Path) -> None:
+    """-b FILE -c FILE: a login of one run serves the next; the file is there for its owner only."""
+    jar = str(tmp_path / "jar.txt")
+    server.respond("/login", b"", headers={"Set-Cookie": "id=1; Path=/"})
+    server.respond("/", b"")
+
+    assert 0 == run("-b", jar, "-c", jar, f"{server.url}/login").returncode
+    assert 0 == run("-b", jar, "-c", jar, server.url).returncode
+    assert [None, "id=1"] == [request.header("Cookie") for request in server.requests]
+    assert sys.platform == "win32" or 0o600 == os.stat(jar).st_mode & 0o777
+
+
+def test_file_that_has_no_cookies(server: Server, tmp_path: Path) -> None:
+    """A file that is malformed is an error in one line, before anything is sent."""
+    (tmp_path / "jar.txt").write_text("nonsense\n")
+
+    done = run("-b", f"{tmp_path}/jar.txt", server.url)
+
+    assert (3, 1) == (done.returncode, done.stderr.count(b"\n"))
+    assert [] == server.requests
+
+
+def test_digest(server: Server) -> None:
+    """--digest answers the challenge, and the password is not sent."""
+
+    def demand(request: RecordedRequest) -> Reply:
+        if "Digest " in (request.header("Authorization") or ""):
+            return Reply(body=b"welcome")
+        return Reply(401, b"", {"WWW-Authenticate": 'Digest realm="r", nonce="n", qop="auth"'})
+
+    server.route("/", demand)
+
+    assert b"welcome" == run("--digest", "-u", "ada:secret", server.url).stdout
+    assert [] == server.requests[0].header_values("Authorization")
+    assert all(b"secret" not in request.raw for request in server.requests)
+
+
+@needs_posix
+def test_password_is_asked_for(server: Server) -> None:
+    """-u without a colon asks on the terminal, and shows nothing of what is typed."""
+    import pty
+
+    server.respond("/", b"welcome")
+    child, leader = pty.fork()
+    if child == 0:  # pragma: no cover - another program takes its place
+        os.execve(sys.executable, [*COMMAND, "-u", "ada", server.url], environment())  # noqa: S606 - no shell is needed
+    with os.fdopen(leader, "r+b", buffering=0) as screen:
+        pieces = read_terminal(screen)
+        shown = next(pieces)
+        while b"Password of ada: " not in shown:
+            shown += next(pieces)
+        screen.write(b"secret\n")
+        shown += b"".join(pieces)
+    os.waitpid(child, 0)
+
+    assert b"welcome" in shown
+    assert b"secret" not in shown
+    assert "Basic YWRhOnNlY3JldA==" == server.requests[0].header("Authorization")
+
+
+@pytest.mark.parametrize("form", ["{}", "{}:word"])
+def test_client_certificate(form: str, tmp_path: Path, server: Server) -> None:
+    """--cert that is not there is an error that names the file, and not its password."""
+    done = run("--cert", form.format(tmp_path / "client.pem"), server.url.replace("http", "https"))
+
+    assert 3 == done.returncode
+    assert b"client.pem" in done.stderr
+    assert b"word" not in done.stderr
+
+
+# Limits
+
+
+def test_rate_is_limited(server: Server) -> None:
+    """--limit-rate: the body takes its time, in both directions."""
+    server.respond("/", bytes(20_000))
+
+    timed = ["--limit-rate", "40000", "-w", "%{time_total}", "-o", os.devnull, server.url]
+    done, sent = run(*timed), run("--data-binary", "x" * 20_000, *timed)
+
+    assert float(done.stdout) >= 0.4
+    assert float(sent.stdout) >= 0.4
+
+
+def test_connect_timeout(server: Server) -> None:
+    """--connect-timeout ends a handshake that does not go on, and says what took too long."""
+    server.play(hold(), read_request=False)
+
+    done = run("--connect-timeout", "0.2", server.url.replace("http", "https"))
+
+    assert 3 == done.returncode
+    assert done.stderr.endswith(f"connecting to 127.0.0.1:{server.port} took longer than 0.2 s\n".encode())
+
+
+# Proxies of the environment
+
+
+@pytest.mark.parametrize(
+    ("variables", "arguments", "is_used"),
+    [
+        ({"http_proxy": "PROXY"}, [], True),
+        ({"ALL_PROXY": "PROXY"}, [], True),
+        ({"http_proxy": "PROXY"}, ["-x", ""], False),
+        ({"http_proxy": "PROXY", "no_proxy": "127.0.0.1"}, [], False),
+        ({"HTTP_PROXY": "PROXY"}, [], False),
+        ({"http_proxy": "http://127.0.0.1:9"}, ["-x", "PROXY"], True),
+    ],
+)
+def test_proxies_of_the_environment(
+    server: Server, tmp_path: Path, variables: dict[str, str], arguments: list[str], is_used: bool
+) -> None:
+    """The variables that curl knows count, and -x wins over them."""
+    if sys.platform == "win32" and "HTTP_PROXY" in variables:
+        pytest.skip("names of variables have no case")
+    server.respond("/", b"direct")
+    with Server() as proxy:
+        proxy.respond("/", b"proxy")
+        variables = {name: value.replace("PROXY", proxy.url) for name, value in variables.items()}
+        arguments = [text.replace("PROXY", proxy.url) for text in arguments]
+
+        done = run_in(tmp_path, *arguments, server.url, **variables)
+
+    assert (b"proxy" if is_used else b"direct") == done.stdout
+    assert is_used == bool(proxy.requests)
+
+
+# Several URLs
+
+
+def test_urls_share_a_connection(server: Server) -> None:
+    """URLs are fetched one after the other, over one connection; the exit code is the largest one."""
+    server.respond("/a", b"a")
+    server.respond("/b", b"b")
+
+    done = run("-f", f"{server.url}/a", f"{server.url}/missing", f"{server.url}/b")
+
+    assert (1, b"ab") == (done.returncode, done.stdout)
+    assert 1 == server.connection_count
+
+
+def test_parallel(server: Server, tmp_path: Path) -> None:
+    """-Z: all URLs are requested before the first responds; bodies are whole, and files have one line together."""
+    server.play(signal("one"), wait_for("go"), send(head(4) + b"one\n"))
+    server.play(signal("two"), wait_for("go"), send(head(4) + b"two\n"))
+    server.play(signal("three"), wait_for("go"), send(head(6) + b"three\n"))
+    command = [*COMMAND, "-Z", "-o", "file", *[server.url] * 3]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        for name in ("one", "two", "three"):
+            server.wait(name, PATIENCE)
+        server.signal("go")
+        out, told = process.communicate(timeout=PATIENCE)
+
+    written = out + (tmp_path / "file").read_bytes()
+    assert 0 == process.returncode
+    assert [b"one", b"three", b"two"] == sorted(written.split())
+    assert re.fullmatch(rb"1 files: \d B in .*\n", told)
+
+
+def test_parallel_with_an_output_that_cannot_be_written(server: Server, tmp_path: Path) -> None:
+    """-Z: one output that fails does not stop the others."""
+    server.respond("/", b"body")
+
+    done = run("-Z", "-o", f"{tmp_path}/nowhere/x", "-o", "-", f"{server.url}/", f"{server.url}/")
+
+    assert (3, b"body") == (done.returncode, done.stdout)
+
+
+# Terminals
+
+
+@needs_posix
+def test_json_is_indented_on_a_terminal(server: Server) -> None:
+    """--json shows JSON indented to people, and as it is to programs; other bodies stay as they are."""
+    server.respond("/", b'{"a":["\xc3\xa9",1]}', headers={"Content-Type": "application/json"})
+    server.respond("/text", b'{"a":1}', headers={"Content-Type": "text/plain"})
+    server.respond("/broken", b'{"a":', headers={"Content-Type": "application/problem+json"})
+
+    shown = {path: on_terminal("--json", "{}", server.url + path)[1] for path in ("/", "/text", "/broken")}
+
+    assert '{\r\n  "a": [\r\n    "\u00e9",\r\n    1\r\n  ]\r\n}\r\n' == shown["/"]
+    assert ('{"a":1}', '{"a":') == (shown["/text"], shown["/broken"])
+    assert b'{"a":["\xc3\xa9",1]}' == run("--json", "{}", server.url).stdout
+    assert '{"a":["\u00e9",1]}' == on_terminal(server.url)[1]
+
+
+@needs_posix
+def test_interrupt_leaves_a_clean_line(server: Server, tmp_path: Path) -> None:
+    """Ctrl-C on a terminal: the bar goes, and lines say how far the download came and why it ended."""
+    import pty
+
+    server.play(send(head(100_000) + bytes(50_000)), signal("half"), hold())
+    child, leader = pty.fork()
+    if child == 0:  # pragma: no cover - another program takes its place
+        os.chdir(tmp_path)
+        os.execve(  # noqa: S606 - no shell is needed
+            sys.executable, [*COMMAND, "-o", "x", server.url], environment(TERM="xterm", NO_COLOR="1")
+        )
+    with os.fdopen(leader, "r+b", buffering=0) as screen:
+        pieces = read_terminal(screen)
+        shown = next(pieces)
+        while b"x [" not in shown:
+            shown += next(pieces)
+        server.wait("half", PATIENCE)
+        screen.write(b"\x03")
+        shown += b"".join(pieces)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    lines = [line.rpartition("\r")[2] for line in shown.decode().replace("\r\n", "\n").split("\n")]
+    assert 130 == code
+    assert re.fullmatch(r"x: ended after .* of 97\.7 KiB", lines[-3])
+    assert ["urlrequest: interrupted", ""] == lines[-2:]
+
+
+# serve
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Any:
+    """Starts `serve` with arguments; its URL and its process."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: str) -> str:
+        process = subprocess.Popen([*COMMAND, "serve", *arguments], env=environment(), stderr=subprocess.PIPE)
+        processes.append(process)
+        assert process.stderr is not None
+        found = re.search(rb" at (http://[0-9.:]+)/ ", process.stderr.readline())
+        assert found is not None
+        return found[1].decode()
+
+    yield start
+    for process in processes:
+        process.send_signal(signals.SIGINT)
+        process.communicate(timeout=PATIENCE)
+        assert 0 == process.returncode
+
+
+@needs_posix
+def test_serve_has_pages_for_trying_out(started: Callable[..., str]) -> None:
+    """Without a folder there are pages, which the first one lists."""
+    url = started()
+
+    assert b"/slow.bin" in run(url).stdout
+    assert {"greeting": "Hello"} == json.loads(run("-L", f"{url}/old").stdout)
+    assert "a=b" == json.loads(run("-d", "a=b", f"{url}/echo").stdout)["body"]
+    assert b"Welcome, Ada.\n" == run("-u", "ada:lovelace", f"{url}/private").stdout
+    assert [b"401", b"503", b"404"] == [
+        run("-s", "-o", os.devnull, "-w", "%{http_code}", url + path).stdout
+        for path in ("/private", "/status/503", "/nothing")
+    ]
+    assert b"id: 1\ndata: event 1\n\n" == run("-m", "0.5", f"{url}/events").stdout
+
+
+@needs_posix
+def test_serve_sends_the_files_of_a_folder(started: Callable[..., str], tmp_path: Path) -> None:
+    """Files with their types, in parts, and in the newest version; folders as lists; nothing from outside."""
+    folder = tmp_path / "folder"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "a b.txt").write_bytes(b"0123456789")
+    (tmp_path / "secret.txt").write_bytes(b"secret")
+    (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
+    url = started(str(folder))
+
+    assert b"0123456789" == run(f"{url}/a%20b.txt").stdout
+    assert b"text/plain" == run("-I", "-w", "%{content_type}", "-o", os.devnull, f"{url}/a%20b.txt").stdout
+    assert [b"234", b"789", b"89"] == [run("-r", part, f"{url}/a%20b.txt").stdout for part in ("2-4", "7-", "-2")]
+    assert b'<a href="a%20b.txt">a b.txt</a>' in run(url).stdout
+    assert b"../" in run("-L", f"{url}/sub").stdout
+    for path in ("/../secret.txt", "/%2e%2e/secret.txt", "/link.txt", "/%00", "//etc/passwd", "/a%20b.txt/x"):
+        assert b"404" == run("-s", "-o", os.devnull, "-w", "%{http_code}", url + path).stdout
+    assert b"405" == run("-s", "-o", os.devnull, "-w", "%{http_code}", "-d", "x", f"{url}/a%20b.txt").stdout
+
+
+def test_serve_needs_a_folder(tmp_path: Path) -> None:
+    """What is no folder is bad usage."""
+    assert 2 == run("serve", str(tmp_path / "nowhere")).returncode

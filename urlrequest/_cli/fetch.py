@@ -1,0 +1,191 @@
+"""The transfers of one run: one after the other, or with -Z at the same time. They share a session.
+
+Runs on the main thread. The callbacks run there, too, in `wait()`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any
+
+from urlrequest import CookieStore, Session, UrlRequest
+from urlrequest.errors import InsecureRequestWarning
+
+from .output import OutputError, open_output
+from .progress import Progress, Total, make_display
+from .transfer import ERROR, SUCCESS, Transfer
+from .verbose import describe_error, print_error, show_timings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .options import Arguments, Job
+
+__all__ = ["fetch"]
+
+MAX_PARALLEL = 50  # requests at a time
+
+
+def fetch(arguments: Arguments) -> int:
+    """Fetch all URLs, and return the exit code: the largest one of the transfers."""
+    report = print_error if arguments.shows_errors else _say_nothing
+    if arguments.is_resumed and arguments.shows_errors:
+        _show_restarts()
+    warnings.simplefilter("ignore", InsecureRequestWarning)  # the option --insecure is explicit
+    try:
+        with _make_session(arguments) as session:
+            try:
+                run = _fetch_parallel if arguments.is_parallel and len(arguments.jobs) > 1 else _fetch_serial
+                return run(arguments, session, report)
+            finally:
+                if arguments.cookie_jar is not None:
+                    session.cookies.save(arguments.cookie_jar)
+    except (OSError, ValueError) as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        report(describe_error(error))  # a file of cookies
+        return ERROR
+
+
+def _say_nothing(_: str) -> None:
+    """Report nothing (-s)."""
+
+
+def _make_session(arguments: Arguments) -> Session:
+    keeps_cookies = arguments.cookie_file is not None or arguments.cookie_jar is not None
+    session = Session(
+        cookies=CookieStore() if keeps_cookies else _NoCookies(),
+        timeout=arguments.timeout,
+        deadline=arguments.deadline,
+        ca_file=arguments.ca_file,
+        verify=not arguments.is_insecure,
+        client_cert=arguments.client_cert,
+        auth=arguments.auth,
+        proxy_host=arguments.proxy or None,
+        trust_env=arguments.proxy is None,
+        follow_redirects=arguments.is_following,
+        retries=arguments.retries,
+        max_requests=MAX_PARALLEL,
+    )
+    if arguments.cookie_file:
+        with suppress(FileNotFoundError):  # as at the first run with -b FILE -c FILE
+            session.cookies.load(arguments.cookie_file)
+    return session
+
+
+class _NoCookies(CookieStore):
+    """Keeps no cookies: as in curl, only -b and -c ask for that."""
+
+    def store(self, target: Any, head: Any) -> None:
+        """Forget the cookies that a response sets."""
+
+
+def _fetch_serial(arguments: Arguments, session: Session, report: Callable[[str], None]) -> int:
+    make = _request_maker(arguments, session)
+    code = SUCCESS
+    for job in arguments.jobs:
+        progress = _make_progress(job, arguments)
+        try:
+            with open_output(job, arguments) as output:
+                transfer = Transfer(job, arguments, output, progress, report)
+                code = max(code, _run_transfer(transfer, job, arguments, progress, make))
+        except OutputError as error:
+            report(str(error))
+            code = ERROR
+    return code
+
+
+def _run_transfer(
+    transfer: Transfer, job: Job, arguments: Arguments, progress: Progress, make: Callable[..., UrlRequest]
+) -> int:
+    request = transfer.request = make(job.url, **transfer.options())
+    try:
+        try:
+            request.wait()
+        finally:
+            progress.close()
+        if arguments.is_verbose:
+            show_timings(request.timings)
+        transfer.conclude()
+        return transfer.code
+    finally:
+        request.cancel()  # in case writing its body failed or was interrupted
+
+
+def _fetch_parallel(arguments: Arguments, session: Session, report: Callable[[str], None]) -> int:
+    from urlrequest import as_completed  # for -Z only
+
+    make = _request_maker(arguments, session)
+    jobs = arguments.jobs
+    files = sum(job.output is not None for job in jobs)
+    display = _display(arguments, f"{files} files") if files else None
+    total = Total(display, files)
+    code = SUCCESS
+    transfers: dict[Any, Transfer] = {}
+    with ExitStack() as outputs:
+        try:
+            for job in jobs:
+                progress = Progress(None, None if job.output is None else total.part())
+                try:
+                    output = outputs.enter_context(open_output(job, arguments))
+                except OutputError as error:
+                    report(str(error))
+                    code = ERROR
+                    continue
+                transfer = Transfer(job, arguments, output, progress, report)
+                transfer.request = make(job.url, **transfer.options())
+                transfers[transfer.request] = transfer
+            ended = list(as_completed(transfers))
+        finally:
+            total.close()
+            session.cancel_all()
+        for request in ended:
+            if arguments.is_verbose:
+                show_timings(request.timings)
+            transfers[request].conclude()
+            code = max(code, transfers[request].code)
+    return code
+
+
+def _request_maker(arguments: Arguments, session: Session) -> Callable[..., UrlRequest]:
+    """Return what makes a request: the library's own, unless an option needs connections of the command's."""
+    if not (arguments.is_verbose or arguments.rate or arguments.connect_timeout):
+        return session.request
+    from .request import CommandRequest, Settings, connection_classes  # most runs need none of it
+
+    classes = connection_classes(Settings(arguments.is_verbose, arguments.rate, arguments.connect_timeout))
+
+    def make(url: str, **options: Any) -> UrlRequest:
+        return CommandRequest(url, classes=classes, is_verbose=arguments.is_verbose, session=session, **options)
+
+    return make
+
+
+def _make_progress(job: Job, arguments: Arguments) -> Progress:
+    sent, received = job.payload.name, job.output
+    return Progress(
+        None if sent is None else _display(arguments, sent, is_terse=True),
+        None if received is None else _display(arguments, os.path.basename(received)),
+    )
+
+
+def _display(arguments: Arguments, name: str, *, is_terse: bool = False) -> Any:
+    stream = None if arguments.is_silent else sys.stderr
+    return make_display(stream, name, is_terse=is_terse, is_bar_allowed=not arguments.is_verbose)
+
+
+def _show_restarts() -> None:
+    """Print why a download starts over, which the library logs at DEBUG."""
+    import logging  # few runs continue a download
+
+    class Printer(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.levelno == logging.DEBUG:
+                print_error(record.getMessage().partition(": ")[2])  # without the name of the request
+
+    logger = logging.getLogger("urlrequest")
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(Printer())

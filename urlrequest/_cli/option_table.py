@@ -1,0 +1,149 @@
+"""The table of the command's options. It drives the reading of the command line, --help, completion and the man page.
+
+Where curl has an option of the same meaning, the option has curl's name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from . import values
+from .payload import read_form_part
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["COMMANDS", "OPTIONS", "REMOTE_NAME", "Command", "Option"]
+
+REMOTE_NAME = ""  # in the list of outputs: the name follows from the URL
+
+
+class Option(NamedTuple):
+    """One option.
+
+    Attributes:
+        names: As typed: "-o --output".
+        help: One line, for --help, completion and the man page.
+        metavar: What its value is; "": it takes none.
+        read: Makes the value of the text, or raises ArgumentTypeError.
+        dest: The attribute that gets the value; "": follows from the longest name.
+        kind: "value", the last one wins; "list", all are kept; "data", all are kept with the option's name; "pair",
+            kept in the list of another option.
+        completes: What a shell offers for the value: "file" or "".
+        group: The heading that it stands under.
+    """
+
+    names: str
+    help: str
+    metavar: str = ""
+    read: Callable[[str], Any] | None = None
+    dest: str = ""
+    kind: str = "value"
+    completes: str = ""
+    group: str = ""
+
+    @property
+    def attribute(self) -> str:
+        """The attribute of the parsed arguments that holds the value."""
+        return self.dest or self.names.split()[-1].lstrip("-").replace("-", "_")
+
+
+class Command(NamedTuple):
+    """A word that stands in the place of the URL."""
+
+    word: str
+    argument: str
+    help: str
+
+
+COMMANDS = [
+    Command("demo", "", "show the library at work, on servers of its own"),
+    Command("serve", "[FOLDER]", "serve the files of a folder on this machine, to try things out"),
+    Command("completion", "bash|zsh|fish", "print a completion script for a shell"),
+    Command("man", "", "print the manual page"),
+]
+
+
+def _group(title: str, *options: Option) -> list[Option]:
+    return [option._replace(group=title) for option in options]
+
+
+OPTIONS = [
+    *_group(
+        "where the body goes",
+        Option(
+            "-o --output", "save the body; the file appears when it is complete", "FILE", values.read_path, "outputs",
+            "list", "file",
+        ),
+        Option("-O --remote-name", "save it under the last part of the URL's path", dest="outputs", kind="remote"),
+        Option("-J --remote-header-name", "with -O: use the server's file name instead, if it sends one"),
+        Option("-C --continue-at", "with -o or -O: continue a download that broke off", "-", values.read_continue,
+               "resume"),
+        Option("--resume", "the same as -C -"),
+        Option("-i --include", "write the response headers before the body"),
+        Option("-f --fail", "write no error pages"),
+        Option("--checksum", "verify the body, for example sha256:9f86d0...", "ALGORITHM:HEX", values.read_checksum),
+        Option("--max-size", "fail if the body is larger (suffixes K, M, G)", "BYTES", values.read_size),
+        Option("--compressed", "accept a compressed body; it is decoded in memory"),
+        Option("-w --write-out", "write this after the body, with values such as %{http_code}", "FORMAT"),
+    ),
+    *_group(
+        "what is sent",
+        Option("-X --request", "GET, HEAD with -I, PUT with -T, or POST with a body", "METHOD", values.read_method,
+               "method"),
+        Option("-I --head", "request and show the headers only"),
+        Option("-H --header", "'Name: value' sends a header, 'Name:' leaves one out", "HEADER", values.read_header,
+               "headers", "list"),
+        Option("-A --user-agent", "the User-Agent header", "TEXT", values.read_text),
+        Option("-e --referer", "the Referer header", "URL", values.read_text),
+        Option("-r --range", "a part of the body only, for example 0-499", "RANGE", values.read_range),
+        Option("-d --data", "a form; @FILE: the text of a file without its line breaks", "TEXT", None, "data", "data"),
+        Option("--data-raw", "the same, but @ has no meaning", "TEXT", None, "data", "data"),
+        Option("--data-binary", "the same; @FILE: the bytes of a file as they are", "TEXT", None, "data", "data"),
+        Option("--data-urlencode", "the same, percent-encoded: [NAME=]TEXT or [NAME]@FILE", "TEXT", None, "data",
+               "data"),
+        Option("-G --get", "put what -d gives into the URL's query"),
+        Option("--json", "JSON, with Content-Type and Accept set; shown indented on a terminal", "TEXT", None, "",
+               "list"),
+        Option("-F --form", "a form with files: NAME=@FILE[;type=TYPE][;filename=NAME]", "NAME=VALUE",
+               read_form_part, "", "list"),
+        Option("-T --upload-file", "PUT a file; a URL that ends in / gets its name", "FILE", values.read_path,
+               completes="file"),
+    ),
+    *_group(
+        "who asks",
+        Option("-u --user", "user name and password; asks for a password that is left out", "USER[:PASSWORD]"),
+        Option("--digest", "with -u: Digest authentication"),
+        Option("--oauth2-bearer", "a bearer token", "TOKEN", values.read_text),
+        Option("-b --cookie", "NAME=VALUE[; ...], or a file of cookies to send", "TEXT|FILE", completes="file"),
+        Option("-c --cookie-jar", "save the cookies to this file at the end", "FILE", values.read_path,
+               completes="file"),
+        Option("--cert", "the client certificate, as PEM", "FILE[:PASSWORD]", values.read_certificate,
+               completes="file"),
+        Option("--key", "its key, if that is in another file", "FILE", values.read_path, completes="file"),
+    ),
+    *_group(
+        "how",
+        Option("-L --location", "follow redirects, up to 20"),
+        Option("-Z --parallel", "request all URLs at the same time"),
+        Option("--retry", "try again when the network or the server fails", "N", values.read_count),
+        Option("--timeout", "the longest wait for the network in any single step", "SECONDS", values.read_seconds),
+        Option("--connect-timeout", "the longest time until the connection is open", "SECONDS", values.read_seconds),
+        Option("-m --max-time --deadline", "the longest time for each request", "SECONDS", values.read_seconds,
+               "deadline"),
+        Option("--limit-rate", "bytes per second at most (suffixes K, M, G)", "RATE", values.read_rate),
+        Option("-x --proxy", "[SCHEME://][USER:PASSWORD@]HOST[:PORT], or '' for none", "URL",
+               values.read_proxy),
+        Option("-k --insecure", "do not check the server's certificate"),
+        Option("--cacert --ca-file", "trust the certificates in this file only", "FILE", values.read_path, "ca_file",
+               completes="file"),
+    ),
+    *_group(
+        "what is shown",
+        Option("-s --silent", "show no progress and no errors"),
+        Option("-S --show-error", "with -s: show errors"),
+        Option("-v --verbose", "show request and response headers, and timings"),
+        Option("-V --version", "show the version"),
+        Option("-h --help", "show this help"),
+    ),
+]  # fmt: skip
