@@ -25,5 +25,8 @@ class Defaults:
         self.tcp_keepalive = 30.0
         self.fsync = False
 
+    def __repr__(self) -> str:
+        return f"<urlrequest.defaults: {', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)}>"
+
 
 defaults = Defaults()

@@ -71,6 +71,8 @@ if TYPE_CHECKING:
         on_progress: Callable[[Any, int, int], object] | None
         on_upload_progress: Callable[[Any, int, int], object] | None
         on_chunk: Callable[[Any, bytes], object] | None
+        on_cancel: Callable[[Any], object] | None
+        on_finish: Callable[[Any], object] | None
 
         def run(self) -> None: ...
         def cancel(self) -> bool: ...

@@ -269,7 +269,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
             return HTTPConnection
         if scheme == "https":
             return HTTPSConnection
-        raise UnsupportedScheme(f"no connection class for the scheme {scheme}")
+        raise UnsupportedScheme(f"the scheme {scheme!r} is not supported; http and https are")
 
     def decode_result(self, result: Any, resp: Any) -> Any:
         """Turn a body's text (or bytes) into the result: parse JSON. Override it for types of your own.

@@ -96,7 +96,7 @@ class ResponseAttributes:
         """
         content = self._urlrequest_call.content
         if content is None:
-            raise ValueError("the request has no body yet, or ended without one")
+            raise ValueError(f"there is no body: {_why_no_body(self._urlrequest_call)}")
         from urlrequest._content.text import parse_json_body
 
         head = self._urlrequest_call.resp_head
@@ -125,3 +125,9 @@ class ResponseAttributes:
         """The URL of the response, after redirects and without userinfo; None until the first callback."""
         target = self._urlrequest_call.resp_target
         return None if target is None else target.url
+
+
+def _why_no_body(call: Call) -> str:
+    if not call.lifecycle.is_finished:
+        return "the request has not finished; wait() waits for it"
+    return "the request was cancelled" if call.error is None else f"the request failed: {call.error}"

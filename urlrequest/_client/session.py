@@ -9,8 +9,11 @@ from __future__ import annotations
 import sys
 
 from urlrequest._concurrency.sync import fork_watch
+from urlrequest._log import log
+from urlrequest.errors import InvalidURL
 
 from .active import cancel_requests
+from .call import active_calls
 from .request import UrlRequest
 from .shared import MAX_REQUESTS, Shared
 
@@ -153,12 +156,35 @@ class Session(Shared):
             self.pool.close()
             self.workers.shut_down()
 
+    def _warn_unfinished(self) -> None:
+        """Log that the end of a `with` block cancels requests which have no callback for that."""
+        found = [request for call, request in list(active_calls.items()) if call.shared is self]
+        unheard = [request for request in found if not (request.on_cancel or request.on_finish)]
+        if unheard:
+            what = "the end of a session's with block cancels %d unfinished requests, such as %r; wait within the block"
+            log("WARNING", what, len(unheard), unheard[0])
+
+    def __repr__(self) -> str:
+        count = sum(call.shared is self for call in list(active_calls))
+        state = "closed" if self.is_closed else f"{count} unfinished requests"
+        return f"<Session {self._shown_base_url()}: {state}>"
+
+    def _shown_base_url(self) -> str:
+        from urlrequest._http.target import parse_target  # with the engine, which the first request loads
+
+        try:
+            return "without a base URL" if self.base_url is None else str(parse_target(self.base_url))
+        except InvalidURL:
+            return "with an invalid base URL"
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is None:
+            self._warn_unfinished()
         self.close()
 
     # For requests

@@ -117,7 +117,7 @@ def check_session(session: object) -> None:
     if not isinstance(session, Shared):
         raise TypeError(f"session is {type(session).__name__}; a urlrequest.Session is needed")
     if session.is_closed:
-        raise RuntimeError("the session is closed")
+        raise RuntimeError("the session is closed: its with block has ended, or close() was called")
 
 
 def _check_limits(max_requests: int, max_per_host: int | None) -> tuple[int, int | None]:

@@ -57,12 +57,13 @@ class Body:
         self.on_sent: Callable[[int, bool], None] | None = None
 
 
-def make_body(source: object, content_type: str | None) -> Body:
+def make_body(source: object, content_type: str | None, name: str = "req_body") -> Body:
     """Make a body from what the user passed.
 
     Args:
         source: bytes-like, str, dict, a binary or text file, or an iterable of bytes or str.
         content_type: The user's Content-Type, which decides the charset of text and the form of a dict.
+        name: What the source is called in messages.
     Raises:
         TypeError: Such an object cannot be sent.
         ValueError: The text cannot be encoded in its charset, or the dict not as JSON.
@@ -74,14 +75,14 @@ def make_body(source: object, content_type: str | None) -> Body:
     if memory is not None:
         return _whole(memory)
     if isinstance(source, dict):
-        return _dict_body(source, content_type, charset)
+        return _dict_body(source, content_type, charset, name)
     if hasattr(source, "read"):
         return _file_body(source, charset)
     if isinstance(source, list | tuple):
-        return _list_body(source, charset)
+        return _list_body(source, charset, name)
     if isinstance(source, Iterable):
-        return Body(lambda: _encoded(source, charset), None)
-    raise TypeError(f"req_body is {type(source).__name__}; bytes, str, dict, a file or an iterable of bytes is needed")
+        return Body(lambda: _encoded(source, charset, name), None)
+    raise TypeError(f"{name} is {type(source).__name__}; bytes, str, dict, a file or an iterable of bytes is needed")
 
 
 def make_json_body(value: Any) -> Body:
@@ -90,17 +91,19 @@ def make_json_body(value: Any) -> Body:
     Raises:
         TypeError, ValueError: The value cannot be written as JSON.
     """
-    return _whole(_json_text(value).encode(), "application/json")
+    return _whole(_json_text(value, "json").encode(), "application/json")
 
 
-def _json_text(value: Any) -> str:
+def _json_text(value: Any, name: str) -> str:
     """JSON text as other programs read it: NaN and infinities are none (RFC 8259, section 6)."""
     import json  # most requests send no JSON
 
     try:
         return json.dumps(value, allow_nan=False)
-    except ValueError as error:
-        raise ValueError(f"the body cannot be written as JSON: {error}") from None
+    except TypeError as error:
+        raise TypeError(f"{name} cannot be written as JSON: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name} cannot be written as JSON: {error}") from None
 
 
 def _memory_of(source: Any) -> memoryview | None:
@@ -129,30 +132,30 @@ def _whole(octets: bytes | memoryview, content_type: str | None = None) -> Body:
     return Body(lambda: iter((view,)), len(view), content_type, is_replayable=True)
 
 
-def _dict_body(fields: Mapping[Any, Any], content_type: str | None, charset: str) -> Body:
+def _dict_body(fields: Mapping[Any, Any], content_type: str | None, charset: str, name: str) -> Body:
     media_type = (content_type or "").partition(";")[0].strip().lower()
     if media_type == "application/json" or media_type.endswith("+json"):
-        return _whole(_json_text(fields).encode(charset))
+        return _whole(_json_text(fields, name).encode(charset))
     from .form import encode_form  # few requests send a form
 
-    return _whole(encode_form(fields, "req_body").encode("ascii"), "application/x-www-form-urlencoded")
+    return _whole(encode_form(fields, name).encode("ascii"), "application/x-www-form-urlencoded")
 
 
-def _list_body(items: list[Any] | tuple[Any, ...], charset: str) -> Body:
+def _list_body(items: list[Any] | tuple[Any, ...], charset: str, name: str) -> Body:
     for item in items:
         if not isinstance(item, str | bytes | bytearray | memoryview):
-            raise TypeError(f"req_body holds {type(item).__name__}; bytes are needed")
-    return Body(lambda: _encoded(items, charset), None, is_replayable=True)
+            raise TypeError(f"{name} holds {type(item).__name__}; bytes are needed (json= sends a list as JSON)")
+    return Body(lambda: _encoded(items, charset, name), None, is_replayable=True)
 
 
-def _encoded(items: Iterable[Any], charset: str) -> Iterator[bytes | memoryview]:
+def _encoded(items: Iterable[Any], charset: str, name: str) -> Iterator[bytes | memoryview]:
     for item in items:
         if isinstance(item, str):
             yield item.encode(charset)
         elif isinstance(item, bytes | bytearray | memoryview):
             yield memoryview(item).cast("B")
         else:
-            raise TypeError(f"req_body yielded {type(item).__name__}; bytes are needed")
+            raise TypeError(f"{name} yielded {type(item).__name__}; bytes are needed")
 
 
 def _file_body(file: Any, charset: str) -> Body:

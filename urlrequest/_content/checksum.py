@@ -21,7 +21,9 @@ def check_checksum(checksum: object) -> str | None:
         return None
     if not isinstance(checksum, str):
         raise TypeError(f"checksum is {type(checksum).__name__}; text such as 'sha256:<hex>' is needed")
-    name, _, digest = checksum.strip().lower().partition(":")
+    name, colon, digest = checksum.strip().lower().partition(":")
+    if not colon:
+        raise ValueError(f"checksum is {checksum[:40]!r}, without an algorithm; text such as 'sha256:<hex>' is needed")
     try:
         size = new_digest(f"{name}:").digest_size
     except ValueError:

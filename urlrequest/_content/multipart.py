@@ -87,7 +87,7 @@ def _file(name: str, source: Any) -> _BodyPart:
         content = _path_body(path)
         file_name = os.path.basename(path) if file_name is None else file_name
     else:
-        content = make_body(source, None)
+        content = make_body(source, None, f"files[{name!r}]")
         origin = getattr(source, "name", None)
         if file_name is None:
             file_name = os.path.basename(origin) if isinstance(origin, str) else name

@@ -179,6 +179,11 @@ class DispatchQueue:
         self._is_armed.clear()
 
     @property
+    def count(self) -> int:
+        """How many requests have pending callbacks."""
+        return len(self._ready)
+
+    @property
     def has_pending(self) -> bool:
         """Whether something waits for a drain."""
         return bool(self._ready)

@@ -102,7 +102,7 @@ def _combine(
         retry_rule=_check_retry_rule(options),
         low_speed=_check_low_speed(options.low_speed),
         progress_interval=check_seconds("progress_interval", options.progress_interval),
-        max_size=_check_count("max_size", options.max_size),
+        max_size=_check_count("max_size", options.max_size, "a number of bytes"),
         is_resumed=bool(options.resume) and file_path is not None and method == "GET" and "range" not in named,
         resume_key=_check_resume_key(options.resume_key),
         checksum=_check_checksum(options.checksum),
@@ -275,14 +275,14 @@ def _check_low_speed(low_speed: object) -> tuple[float, float] | None:
 def _check_redirects(follow_redirects: object) -> int:
     if isinstance(follow_redirects, bool):
         return MAX_REDIRECTS if follow_redirects else 0
-    return _check_count("follow_redirects", follow_redirects) or 0
+    return _check_count("follow_redirects", follow_redirects, "True, False or a number") or 0
 
 
-def _check_count(name: str, value: object) -> int | None:
+def _check_count(name: str, value: object, needed: str = "a number") -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} is {type(value).__name__}; a number is needed")
+        raise TypeError(f"{name} is {type(value).__name__}; {needed} is needed")
     if value < 0:
         raise ValueError(f"{name} is {value}; 0 or more is needed")
     return value

@@ -125,7 +125,7 @@ def basic_credentials(user: object, password: object) -> str:
     Raises:
         TypeError: One of the two is not text or bytes. ValueError: The user's name has a colon.
     """
-    name, secret = _encode(user), _encode("" if password is None else password)
+    name, secret = _encode(user), _encode(password)
     if b":" in name:
         raise ValueError("auth has a user with a colon, which Basic authorization cannot carry (RFC 7617, section 2)")
     return "Basic " + b64encode(name + b":" + secret).decode("ascii")

@@ -340,4 +340,6 @@ def warn_if_insecure(settings: TlsSettings, host: str) -> None:
     if host in _warned_hosts:
         return
     _warned_hosts.add(host)
-    warnings.warn(f"verify=False: the certificate of {host} is not checked", InsecureRequestWarning, stacklevel=2)
+    text = f"verify=False: the certificate of {host} is not checked"
+    # No line of the program is on this thread's stack, and one of the library would mislead.
+    warnings.warn_explicit(text, InsecureRequestWarning, "<urlrequest>", 1, module="urlrequest")

@@ -55,6 +55,14 @@ class Hook(ABC):
         self._is_lost = False
         self._find_loop: Callable[[], Any] = lambda: None
 
+    def __repr__(self) -> str:
+        state = (
+            f"{self.queue.count} requests have pending callbacks"
+            if not self._is_lost
+            else "closed, or its loop is gone"
+        )
+        return f"<{type(self).__name__}: {state}>"
+
     @classmethod
     def detect(cls) -> Self | None:
         """Return the hook of this thread's or this process's event loop; None: there is none. Imports no toolkit."""

@@ -77,7 +77,8 @@ def check_hook(hook: object) -> Hook | None:
     from ._base import Hook  # programs without an event loop do not load it
 
     if hook is not None and not isinstance(hook, Hook):
-        raise TypeError(f"hook is {type(hook).__name__}; a urlrequest.hooks.Hook is needed")
+        hint = f" (did you mean {hook.__name__}()?)" if isinstance(hook, type) and issubclass(hook, Hook) else ""
+        raise TypeError(f"hook is {type(hook).__name__}; a urlrequest.hooks.Hook is needed{hint}")
     return hook
 
 

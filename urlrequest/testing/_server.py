@@ -97,6 +97,10 @@ class Server:
         self._address: tuple[str, int] | None = None
         self._acceptor: threading.Thread | None = None
 
+    def __repr__(self) -> str:
+        place = "not started" if self._address is None else self.url
+        return f"<Server: {place}, {len(self.requests)} requests received>"
+
     # Starting and closing
 
     def start(self) -> Self:

@@ -60,5 +60,5 @@ def test_17_7_what_is_no_session() -> None:
     session = Session()
     check_session(session)
     session.close()
-    with pytest.raises(RuntimeError, match=r"^the session is closed$"):
+    with pytest.raises(RuntimeError, match=r"^the session is closed: its with block"):
         check_session(session)
