@@ -34,10 +34,8 @@ __all__ = ["await_end"]
 
 
 class _Asyncio:
-    def __init__(self) -> None:
-        import asyncio
-
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, asyncio: Any, loop: Any) -> None:
+        self._loop = loop
         self.make_event = asyncio.Event
 
     def call_soon(self, call: Callable[[], object]) -> None:
@@ -46,9 +44,7 @@ class _Asyncio:
 
 
 class _Trio:
-    def __init__(self) -> None:
-        import trio
-
+    def __init__(self, trio: Any) -> None:
         self._token = trio.lowlevel.current_trio_token()
         self.make_event = trio.Event
 
@@ -58,11 +54,20 @@ class _Trio:
 
 
 def _running_loop() -> _Loop:
-    """The loop that runs on this thread; trio first, which may run inside asyncio's (guest mode), never around it."""
-    trio = sys.modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_run():
-        return _Trio()
-    return _Asyncio()
+    """Return the loop whose task this is. Either may run inside the other, as trio's guest mode and trio-asyncio do.
+
+    Raises:
+        RuntimeError: It is no task of asyncio or trio.
+    """
+    asyncio, trio = sys.modules.get("asyncio"), sys.modules.get("trio")  # a loop that runs has been imported
+    loop = None if asyncio is None else asyncio._get_running_loop()  # noqa: SLF001 - get_running_loop() raises without one
+    if loop is not None and asyncio is not None and asyncio.current_task(loop) is not None:
+        return _Asyncio(asyncio, loop)
+    if trio is not None and trio.lowlevel.in_trio_task():
+        return _Trio(trio)
+    if loop is not None:
+        return _Asyncio(asyncio, loop)
+    raise RuntimeError("no running event loop of asyncio or trio, which `await` needs; use on_success or wait()")
 
 
 async def await_end(mailbox: Mailbox, cancel: Callable[[], bool]) -> None:

@@ -30,7 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MAX_BATCH", "DispatchQueue", "QueueEntry", "default_queue", "drain_thread"]
+__all__ = ["MAX_BATCH", "DispatchQueue", "QueueEntry", "Relay", "default_queue", "drain_thread"]
 
 MAX_BATCH = 64  # events of one request before the next one's turn
 
@@ -184,9 +184,19 @@ class DispatchQueue:
         return len(self._ready)
 
     @property
+    def is_forwarded(self) -> bool:
+        """Whether the entries go to another queue: no loop will drain this one any more."""
+        return self._successor is not None
+
+    @property
     def has_pending(self) -> bool:
         """Whether something waits for a drain."""
         return bool(self._ready)
+
+    @property
+    def has_requests(self) -> bool:
+        """Whether requests wait for a drain; they wait in vain if nobody drains this queue any more."""
+        return any(not isinstance(entry, Relay) for entry in tuple(self._ready))
 
     def forward_to(self, successor: DispatchQueue) -> None:
         """Give all entries to another queue, now and from now on: no thread will drain this one any more."""
@@ -197,7 +207,8 @@ class DispatchQueue:
                 entry = self._ready.popleft()
             except IndexError:
                 return
-            successor.push(entry)
+            if not isinstance(entry, Relay):  # what that stands for is in the queue of another loop, too
+                successor.push(entry)
 
     def reset_after_fork(self) -> None:
         """Start afresh. In a forked child: another thread may have been draining."""
@@ -239,6 +250,44 @@ class DefaultQueue(DispatchQueue):
 
 default_queue = DefaultQueue()
 """The queue of requests without a hook, and of hooks whose loop is gone: `urlrequest.drain()` drains it."""
+
+
+class Relay(QueueEntry):
+    """Stands for all entries of one queue in another one: whoever drains that drains both.
+
+    Attributes:
+        target: The queue in which it is put.
+    """
+
+    __slots__ = ("_source",)
+
+    def __init__(self, source: DispatchQueue, target: DispatchQueue) -> None:
+        super().__init__(target)
+        self._source = source
+
+    @property
+    def target(self) -> DispatchQueue:
+        return self._queue
+
+    def leave(self) -> None:
+        """Be out of the target, until the next `enqueue()`."""
+        try:
+            self.target._ready.remove(self)  # noqa: SLF001 - an atomic container of this module
+        except ValueError:
+            return  # it was not in there, or a thread has just taken it out
+        self._queued.release()  # QUEUE-1
+
+    @property
+    def pending_count(self) -> int:
+        return 1
+
+    def deliver_batch(self, most: int, until: float | None) -> int:  # noqa: ARG002 - the source is as fair as the target
+        """Drain the source. What is left there has put this entry back into the target."""
+        self._queued.release()  # QUEUE-1
+        if self._source.thread == get_ident():  # else the target is drained elsewhere, since its loop has gone
+            self._source.drain(None if until is None else max(0.0, until - monotonic()))
+        return 1
+
 
 _detected: list[ref[DispatchQueue]] = []  # the queues of loops that were detected; single operations are atomic
 

@@ -6,6 +6,8 @@ import asyncio
 from threading import get_ident, main_thread
 from typing import TYPE_CHECKING
 
+from urlrequest.errors import HookError
+
 from ._base import PAUSE_MS, YieldingHook
 from ._frames import calls_of
 
@@ -51,8 +53,11 @@ class AsyncioHook(YieldingHook):
         return get_ident()
 
     def wakeup(self) -> None:
-        """Make the loop call `run()`; RuntimeError when it is closed."""
-        self._loop.call_soon_threadsafe(_WakeUp(self, self._on_wakeup))
+        """Make the loop call `run()`; HookError when it is closed."""
+        loop = self._loop
+        if loop.is_closed():  # not every loop says so when it is called
+            raise HookError("it is closed")
+        loop.call_soon_threadsafe(_WakeUp(self, self._on_wakeup))
 
     def _pause(self) -> None:
         self._loop.call_later(PAUSE_MS / 1000, _WakeUp(self, self._resume))

@@ -10,6 +10,11 @@ Invariants:
             while a wake-up is on its way. It is logged once, and the events go to `default_queue`.
     HOOK-3  A loop that stands still keeps what it is given. So `urlrequest.drain()` serves the hook of a detected loop,
             too, on the loop's thread.
+    HOOK-4  Where several loops belong to one thread, one of them turns at a time, and nothing shows which: a window in
+            `async def main()` or in a notebook's cell, asyncio.run() in a handler. So the hook that was found first is
+            paired with the others: its wake-ups go to all, and the loop that turns first drains its queue. A loop that
+            does not turn is given one wake-up, and no other one before it has taken that. When one of them is gone,
+            its events go to another of them.
 """
 
 from __future__ import annotations
@@ -20,7 +25,8 @@ from abc import ABC, abstractmethod
 from importlib import import_module
 from weakref import WeakKeyDictionary, WeakMethod, ref
 
-from urlrequest._delivery.queue import DispatchQueue, default_queue
+from urlrequest._concurrency.sync import AtomicFlag
+from urlrequest._delivery.queue import DispatchQueue, Relay, default_queue
 from urlrequest._log import log
 from urlrequest.errors import HookError
 
@@ -53,6 +59,8 @@ class Hook(ABC):
     def __init__(self) -> None:
         self.queue = DispatchQueue(self._wake)
         self._is_lost = False
+        self._relays: tuple[Relay, ...] = ()  # to the queues of the other loops of this thread
+        self._is_called = AtomicFlag()  # a wake-up is on its way; looked at only where there are other loops
         self._find_loop: Callable[[], Any] = lambda: None
 
     def __repr__(self) -> str:
@@ -105,6 +113,7 @@ class Hook(ABC):
         Raises:
             KeyboardInterrupt, SystemExit: A callback raised it, and the loop can pass it on to its caller.
         """
+        self._is_called.clear()
         try:
             self.drain(self.budget)
         except self._propagated:
@@ -125,21 +134,40 @@ class Hook(ABC):
     def close(self) -> None:
         """Leave the event loop: from now on `wait()` and `urlrequest.drain()` run the callbacks. Any thread."""
         self._is_lost = True
-        self.queue.forward_to(default_queue)
+        self._leave(default_queue)
+
+    def pair_with(self, other: Hook) -> None:
+        """Let another loop of the same thread drain this hook's queue as well (HOOK-4)."""
+        if any(relay.target is other.queue for relay in self._relays):
+            return
+        relay = Relay(self.queue, other.queue)
+        self._relays += (relay,)
+        if self.queue.has_pending:
+            relay.enqueue()
 
     def _wake(self) -> None:
+        for relay in self._relays:
+            relay.enqueue()
+        if self._relays and self._is_called.test_and_set():
+            return
         try:
             self.wakeup()
         except Exception as error:  # noqa: BLE001 - each toolkit raises something else when it is gone
             self._lose(error)
 
     def _lose(self, reason: object) -> None:
-        """Give the events, present and future, to `default_queue`: the loop is gone (HOOK-2)."""
+        """Give the events, present and future, to another queue: the loop is gone (HOOK-2)."""
         is_first, self._is_lost = not self._is_lost, True
-        if is_first:
+        heirs = [relay.target for relay in self._relays if not relay.target.is_forwarded]
+        if is_first and not heirs and self.queue.has_requests:
             what = "%s: the event loop is gone (%s); call wait() or urlrequest.drain() to run the callbacks"
             log("WARNING", what, type(self).__name__, reason)
-        self.queue.forward_to(default_queue)
+        self._leave(*heirs, default_queue)
+
+    def _leave(self, heir: DispatchQueue, *_: DispatchQueue) -> None:
+        for relay in self._relays:
+            relay.leave()
+        self.queue.forward_to(heir)
 
     def _home(self) -> int:
         """Ident of the thread that the loop runs on, for a hook that this thread has detected."""
@@ -178,17 +206,25 @@ class Hook(ABC):
 
     def _on_loop_end(self) -> None:
         """Try a wake-up, which fails if the loop is gone, in case events wait for one that was lost (HOOK-2)."""
-        if self.queue.has_pending:
+        self._is_called.clear()
+        if self.queue.has_requests:
             self._wake()
         else:
-            self.queue.expect_wakeup()
+            self._rest()
 
     def _on_drop(self) -> None:
         """Note that the loop has dropped a wake-up, which ends it: another one could be dropped in the same way."""
-        if self.queue.has_pending:
+        if self.queue.has_requests:
             self._lose("it drops its calls")
         else:
-            self.queue.expect_wakeup()
+            self._is_called.clear()
+            self._rest()
+
+    def _rest(self) -> None:
+        """Be in no other loop's queue, and call the wake-up for the next event: the last one does not arrive."""
+        for relay in self._relays:
+            relay.leave()
+        self.queue.expect_wakeup()
 
 
 class YieldingHook(Hook):

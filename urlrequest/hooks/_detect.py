@@ -92,22 +92,34 @@ def current_hook() -> Hook | None:
 def detect_hook(thread: int | None = None) -> Hook | None:
     """Return the hook of the event loop that runs on this thread, or else of the process's GUI; None: there is none.
 
+    Where other loops belong to the same thread, they get its wake-ups as well (HOOK-4).
+
     Args:
         thread: Ident of the thread that made a request earlier, when there was no loop; None: this one makes it now.
     """
-    loaded = sys.modules
+    found: Hook | None = None
     for module, name in DETECTORS:
-        if module in loaded:
-            try:
-                hook = hook_class(name).detect() if thread is None else hook_class(name).find(thread)
-            except Exception as error:  # noqa: BLE001 - another thread may still be importing it; no request may fail because of that
-                _report_failure(name, error)
+        if module in sys.modules:
+            hook = _detect(name, thread)
+            if hook is None:
                 continue
-            if hook is not None:
-                if hook.queue.thread is None:
-                    hook.queue.serve_on(hook._home())  # noqa: SLF001 - of the same wing
-                return hook
-    return None
+            if found is None:
+                found = hook
+            elif hook.queue.thread == found.queue.thread and hook is not found:
+                found.pair_with(hook)
+    return found
+
+
+def _detect(name: str, thread: int | None) -> Hook | None:
+    """Return the hook of a kind of loop, if there is such a loop; the arguments are as above."""
+    try:
+        hook = hook_class(name).detect() if thread is None else hook_class(name).find(thread)
+    except Exception as error:  # noqa: BLE001 - another thread may still be importing it; no request may fail because of that
+        _report_failure(name, error)
+        return None
+    if hook is not None and hook.queue.thread is None:
+        hook.queue.serve_on(hook._home())  # noqa: SLF001 - of the same wing
+    return hook
 
 
 def find_hook(thread: int) -> Hook | None:

@@ -38,12 +38,12 @@ class TrioHook(YieldingHook):
 
     @classmethod
     def detect(cls) -> TrioHook | None:
-        """Return the hook of the trio run of this thread."""
-        try:
-            token = import_toolkit("trio", "trio").lowlevel.current_trio_token()
-        except RuntimeError:
-            return None
-        return cls._of(token) or cls(token)
+        """Return the hook of the trio run whose task this thread is in.
+
+        A thread that is in the run, but in no task of it, may be in the code of the loop that a guest run is in.
+        """
+        lowlevel = import_toolkit("trio", "trio").lowlevel
+        return (cls._of(lowlevel.current_trio_token()) or cls()) if lowlevel.in_trio_task() else None
 
     @classmethod
     def find(cls, thread: int) -> TrioHook | None:
