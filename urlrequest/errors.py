@@ -8,6 +8,7 @@ disk) arrive unwrapped (contract 16.1).
     ├── InvalidURL                 ValueError
     │   └── UnsupportedScheme
     ├── ProxyError                 OSError
+    ├── HTTPStatusError            OSError
     ├── AuthenticationError        RuntimeError
     ├── DeadlineExceeded           TimeoutError
     ├── TransferTooSlow            TimeoutError
@@ -41,6 +42,7 @@ __all__ = [
     "ContentDecodingError",
     "ContentTooLarge",
     "DeadlineExceeded",
+    "HTTPStatusError",
     "HookError",
     "IncompleteContent",
     "InsecureRequestWarning",
@@ -81,6 +83,18 @@ class ProxyError(UrlRequestError, OSError):
         super().__init__(message)
         self.status = status
         self.headers: Mapping[str, str] = {} if headers is None else headers
+
+
+class HTTPStatusError(UrlRequestError, OSError):
+    """`raise_for_status()` was called, and the response is no success (contract 11.8).
+
+    Attributes:
+        status: The response's status code.
+    """
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class AuthenticationError(UrlRequestError, RuntimeError):

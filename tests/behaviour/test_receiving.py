@@ -22,7 +22,7 @@ from urlrequest._client import cookie_store
 from urlrequest._http import cookie, retry
 from urlrequest._net import tls_contexts, tls_sessions
 from urlrequest.errors import InsecureRequestWarning
-from urlrequest.testing import Reply, Server, hold, receive, send
+from urlrequest.testing import Reply, Server, hold, receive, send, wait_for
 
 UTF_8 = "text/plain; charset=utf-8"
 
@@ -141,6 +141,60 @@ def test_11_2_what_is_told_of_a_response(server: Server, recorder: Any) -> None:
     )
     assert {"queue", "connect", "first_octet", "total"} <= request.timings.keys()
     assert all(seconds >= 0 for seconds in request.timings.values())
+
+
+@pytest.mark.parametrize(
+    ("status", "is_ok"), [("200 OK", True), ("299", True), ("101 Switching", True), ("204 N", True)]
+)
+def test_11_8_a_success_is_ok(server: Server, status: str, is_ok: bool) -> None:
+    """Contract 11.8: `ok` is True for a success once it is finished, and `raise_for_status()` returns the request."""
+    server.play(wait_for("asked"), send(reply(b"", status=status)))
+    request = UrlRequest(server.url)
+    assert not request.ok
+    with pytest.raises(RuntimeError, match=r"^the request has not finished; wait\(\) waits for it$"):
+        request.raise_for_status()
+    server.signal("asked")
+    assert request.wait(timeout=20)
+
+    assert request.ok
+    assert request is request.raise_for_status()
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "text"),
+    [
+        ([], "404 Not Found", "404 Not Found"),
+        ([], "600", "600"),
+        ([], "304 Not Modified", "304 Not Modified"),
+        (["Location: /b?key=k3y"], "302 Found", "302 Found to {}/b?...; follow_redirects=True would follow"),
+    ],
+)
+def test_11_8_other_statuses_raise(server: Server, fields: list[str], status: str, text: str) -> None:
+    """Contract 11.8: every other status raises, with method, URL and status, and where a redirect leads."""
+    server.play(send(reply(b"", *fields, status=status)))
+    request = UrlRequest(f"{server.url}/a?key=k3y", method="PUT", on_finish=lambda _: None)
+    assert request.wait(timeout=20)
+
+    assert not request.ok
+    with pytest.raises(errors.HTTPStatusError) as raised:
+        request.raise_for_status()
+    assert int(status[:3]) == raised.value.status
+    assert f"PUT {server.url}/a?...: {text.format(server.url)}" == str(raised.value)
+
+
+def test_11_8_what_has_no_response_raises(server: Server) -> None:
+    """Contract 11.8: `raise_for_status()` raises the error itself, and RequestCancelled after a cancel."""
+    server.play(wait_for("never"))
+    failed, cancelled = UrlRequest("http://127.0.0.1:1/", on_error=lambda *_: None), UrlRequest(server.url)
+    cancelled.cancel()
+    assert urlrequest.wait_all([failed, cancelled], timeout=20)
+
+    assert (False, False) == (failed.ok, cancelled.ok)
+    with pytest.raises(ConnectionRefusedError) as raised:
+        failed.raise_for_status()
+    assert raised.value is failed.error
+    with pytest.raises(errors.RequestCancelled, match="was cancelled"):
+        cancelled.raise_for_status()
 
 
 def test_16_2_errors_are_ours_and_standard() -> None:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.clients import get
+from support.messages import reply
 from urlrequest import Session, UrlRequest
 from urlrequest.errors import DeadlineExceeded, InvalidURL, UnsupportedScheme
 from urlrequest.hooks import ManualHook
-from urlrequest.testing import Reply, Server, hold, signal
+from urlrequest.testing import Reply, Server, hold, send, signal
 
 if TYPE_CHECKING:
     from urlrequest.testing import RecordedRequest
@@ -352,3 +353,18 @@ def test_17_9_timings(server: Server) -> None:
     assert {"connect", "dns", "tls"}.isdisjoint(second.timings)
     assert all(seconds >= 0 for seconds in first.timings.values())
     assert first.timings["total"] >= first.timings["first_octet"]
+
+
+@pytest.mark.parametrize("method", ["get", "head", "post", "put", "patch", "delete"])
+def test_17_9_short_forms(server: Server, method: str) -> None:
+    """Contract 17.9: each is `request()` with its method; the other arguments are those of `UrlRequest`."""
+    server.play(send(reply(b"", "A: b")))
+    results: list[Any] = []
+    with Session(server.url) as session:
+        request = getattr(session, method)("/p", lambda *_: results.append("success"), params={"q": 1})
+        assert request.wait(timeout=20)
+
+    assert ["success"] == results
+    assert (method.upper(), "/p?q=1") == (server.requests[0].method, server.requests[0].target)
+    with pytest.raises(TypeError, match="method"):
+        getattr(session, method)("/p", method="PUT")

@@ -143,6 +143,12 @@ def share() -> None:
     with Session("https://example.com/", headers={"A": "b"}, timeout=10, max_requests=8, max_per_host=2) as session:
         assert_type(session.request("page", show, follow_redirects=True, retries=2), UrlRequest)
         UrlRequest("page", session=session, trust_env=True, follow_redirects=5)
+        assert_type(session.get("page", show, deadline=3), UrlRequest)
+        assert_type(session.post("page", on_success=show, json={"a": 1}).raise_for_status(), UrlRequest)
+        assert_type(session.head("page").ok, bool)
+        session.put("page", req_body=b"x")
+        session.patch("page", req_body={"a": "b"})
+        session.delete("page", on_finish=show_end)
         session.cancel_all()
         session.timeout = 3
         keep(session.cookies)

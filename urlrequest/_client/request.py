@@ -14,7 +14,7 @@ from os import getpid
 
 from urlrequest._concurrency.sync import fork_watch
 from urlrequest._engine.options import Options
-from urlrequest.errors import RequestCancelled, UnsupportedScheme
+from urlrequest.errors import HTTPStatusError, RequestCancelled, UnsupportedScheme
 
 from .call import Call
 from .callbacks import Callbacks
@@ -25,6 +25,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator
     from typing import Any
+
+    from typing_extensions import Self
 
     from urlrequest.hooks import Hook
 
@@ -219,6 +221,31 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         if getpid() != fork_watch.pid:
             fork_watch.enter_child()
         return wait_for([self._urlrequest_call.mailbox], delay=delay, timeout=timeout)
+
+    def raise_for_status(self) -> Self:
+        """Return the request if it was a success; else raise what kept it from being one (contract 11.8).
+
+        Raises:
+            Exception: The request's error. RequestCancelled: It was cancelled.
+            HTTPStatusError: The status is not 2xx; that of a redirect which was not followed is not, either.
+            RuntimeError: The request is not finished yet.
+        """
+        if self.ok:
+            return self
+        call = self._urlrequest_call
+        if not call.lifecycle.is_finished:
+            raise RuntimeError("the request has not finished; wait() waits for it")
+        if call.lifecycle.is_cancelled:
+            raise RequestCancelled(f"{self!r} was cancelled")
+        if call.error is not None:
+            raise call.error
+        from urlrequest._http.redirect import redirect_hint  # most requests succeed
+
+        head, target = call.resp_head, call.resp_target
+        assert head is not None, "what is neither an error nor cancelled has a response"
+        hint = "" if target is None else redirect_hint(target, head)
+        status = f"{head.status} {head.reason}".rstrip()
+        raise HTTPStatusError(f"{call.describe(self.url)}: {status}{hint}", status=head.status)
 
     def __await__(self) -> Generator[Any, Any, UrlRequest]:
         """Make `await request` return the finished request, under asyncio and trio (contract 17.8).

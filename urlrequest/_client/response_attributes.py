@@ -7,6 +7,7 @@ are set before `is_finished`, those of the response's head before the first on_p
 from __future__ import annotations
 
 from urlrequest._concurrency.sync import fork_watch
+from urlrequest._delivery.events import Success, answer_class
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,6 +51,14 @@ class ResponseAttributes:
     def is_cancelled(self) -> bool:
         """Whether `cancel()` decided the outcome."""
         return self._urlrequest_call.lifecycle.is_cancelled
+
+    @property
+    def ok(self) -> bool:
+        """Whether the request is finished, and was a success: its status is 2xx, or 101 (contract 11.8)."""
+        call = self._urlrequest_call
+        head = call.resp_head
+        is_answered = call.lifecycle.is_finished and call.error is None and not call.lifecycle.is_cancelled
+        return is_answered and head is not None and answer_class(head.status) is Success
 
     @property
     def timings(self) -> dict[str, float]:

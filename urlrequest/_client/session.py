@@ -19,17 +19,19 @@ from .shared import MAX_REQUESTS, Shared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from types import TracebackType
-    from typing import Any
+    from typing import Any, Concatenate
 
-    from typing_extensions import Self
+    from typing_extensions import ParamSpec, Self
 
     from urlrequest._engine.options import Options
     from urlrequest._http.cookie_jar import JarStore
     from urlrequest.hooks import Hook
 
     from .cookie_store import CookieStore
+
+    _P = ParamSpec("_P")
 
 __all__ = ["Session"]
 
@@ -53,6 +55,13 @@ _SETTINGS = {  # options that a session sets for its requests, and the value of 
     "retry_methods": None,
     "max_retry_after": None,
 }
+
+
+def _with_parameters_of(
+    _: Callable[_P, UrlRequest],
+) -> Callable[[Callable[..., UrlRequest]], Callable[Concatenate[Any, _P], UrlRequest]]:
+    """Let type checkers and editors know that a method takes what the constructor takes; the method stays as it is."""
+    return lambda method: method
 
 
 class Session(Shared):
@@ -138,9 +147,40 @@ class Session(Shared):
         """The `CookieStore` of the cookies that servers have set; or the CookieJar that the session was given."""
         return getattr(self._cookies, "jar", self._cookies)
 
-    def request(self, url: str, *arguments: Any, **options: Any) -> UrlRequest:
+    @_with_parameters_of(UrlRequest)
+    def request(self, *arguments: Any, **options: Any) -> UrlRequest:
         """Make a request of this session; the arguments are those of `UrlRequest`."""
-        return UrlRequest(url, *arguments, session=self, **options)
+        return UrlRequest(*arguments, session=self, **options)
+
+    @_with_parameters_of(UrlRequest)
+    def get(self, *arguments: Any, **options: Any) -> UrlRequest:
+        """`request()` with the method GET."""
+        return self.request(*arguments, **_with_method("GET", **options))
+
+    @_with_parameters_of(UrlRequest)
+    def head(self, *arguments: Any, **options: Any) -> UrlRequest:
+        """`request()` with the method HEAD."""
+        return self.request(*arguments, **_with_method("HEAD", **options))
+
+    @_with_parameters_of(UrlRequest)
+    def post(self, *arguments: Any, **options: Any) -> UrlRequest:
+        """`request()` with the method POST."""
+        return self.request(*arguments, **_with_method("POST", **options))
+
+    @_with_parameters_of(UrlRequest)
+    def put(self, *arguments: Any, **options: Any) -> UrlRequest:
+        """`request()` with the method PUT."""
+        return self.request(*arguments, **_with_method("PUT", **options))
+
+    @_with_parameters_of(UrlRequest)
+    def patch(self, *arguments: Any, **options: Any) -> UrlRequest:
+        """`request()` with the method PATCH."""
+        return self.request(*arguments, **_with_method("PATCH", **options))
+
+    @_with_parameters_of(UrlRequest)
+    def delete(self, *arguments: Any, **options: Any) -> UrlRequest:
+        """`request()` with the method DELETE."""
+        return self.request(*arguments, **_with_method("DELETE", **options))
 
     def cancel_all(self) -> int:
         """Cancel the session's unfinished requests, and return how many it cancelled. Any thread."""
@@ -205,6 +245,17 @@ class Session(Shared):
         settings["base_url"], settings["session_headers"] = self.base_url, self.headers
         settings["session_cookies"] = self._cookie_text
         return options._replace(**settings)
+
+
+def _with_method(method: str, /, **options: Any) -> dict[str, Any]:
+    """The options of a short form, which sets the method itself.
+
+    Raises:
+        TypeError: They have a method, too.
+    """
+    if "method" in options:
+        raise TypeError("the short forms of request() set method themselves")
+    return {**options, "method": method}
 
 
 def _as_store(cookies: Any) -> CookieStore | JarStore | None:

@@ -12,9 +12,8 @@ from __future__ import annotations
 from itertools import count
 from time import monotonic
 
-from urlrequest._http.redirect import find_location
+from urlrequest._http.redirect import redirect_hint
 from urlrequest._log import log
-from urlrequest.errors import InvalidURL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def log_unheard(request: str, outcome: Outcome, head: ResponseHead | None, targe
     if error is not None:
         log("WARNING", f"%s failed: %s: %s {end}", request, type(error).__name__, error)
     elif head is not None:
-        hint = "" if target is None else _hint(target, head)
+        hint = "" if target is None else redirect_hint(target, head)
         log("WARNING", f"%s: %s%s {end}", request, f"{head.status} {head.reason}".rstrip(), hint)
 
 
@@ -67,12 +66,3 @@ def _count_repeats(failure: tuple[Any, ...]) -> int | None:
             _failures.clear()
     _failures[failure] = (now, count())
     return repeats
-
-
-def _hint(target: Target, head: ResponseHead) -> str:
-    """Where a redirect leads, and how to go there."""
-    try:
-        location = find_location(target, head)
-    except InvalidURL:
-        return ""
-    return "" if location is None else f" to {location}; follow_redirects=True would follow"

@@ -20,7 +20,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .response_head import ResponseHead
 
-__all__ = ["CONTENT_FIELDS", "Hop", "NextRequest", "find_location", "find_redirect", "resolve_reference"]
+__all__ = [
+    "CONTENT_FIELDS",
+    "Hop",
+    "NextRequest",
+    "find_location",
+    "find_redirect",
+    "redirect_hint",
+    "resolve_reference",
+]
 
 CONTENT_FIELDS = frozenset(
     {
@@ -113,6 +121,15 @@ def find_location(target: Target, head: ResponseHead) -> Target | None:
         return None
     locations = {location for value in head.headers.get_all("Location") if (location := value.strip(" \t"))}
     return resolve_reference(target, _location_text(locations.pop())) if len(locations) == 1 else None
+
+
+def redirect_hint(target: Target, head: ResponseHead) -> str:
+    """For messages about a redirect that was not followed: where it leads, and how to go there; '' for all others."""
+    try:
+        location = find_location(target, head)
+    except InvalidURL:
+        return ""
+    return "" if location is None else f" to {location}; follow_redirects=True would follow"
 
 
 def find_redirect(method: str, target: Target, head: ResponseHead) -> NextRequest | None:
