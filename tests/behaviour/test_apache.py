@@ -1,4 +1,4 @@
-"""Contract 13.1 and 13.3: a real Apache that asks for the client's certificate once it has read the path."""
+"""Contract 13.1, 13.3 and 17.10: a real Apache that asks for the client's certificate, and says how long it waits."""
 
 from __future__ import annotations
 
@@ -107,3 +107,19 @@ def page_of(session: Session, url: str) -> tuple[int | None, Any]:
     request = get(session, url)
     assert request.error is None, request.error
     return request.resp_status, request.text
+
+
+def test_17_10_idle_time_is_learnt() -> None:
+    """Contract 17.10: Apache says how long it keeps a connection, as it is asked to keep it; so it is closed before."""
+    with tempfile.TemporaryDirectory(prefix="apache-") as name:
+        folder, pages = Path(name), Path(name, "site")
+        folder.chmod(0o755)
+        pages.mkdir()
+        (pages / "page").write_text(PAGE)
+        lines = f"KeepAliveTimeout 3\n<Directory {pages}>\nRequire all granted\n</Directory>"
+        with apache(folder, pages, lines) as url, Session(url, timeout=20) as session:
+            request = get(session, "/page")
+            ((connection,),) = session.pool._idle.values()
+
+    assert "timeout=3" in request.resp_headers["Keep-Alive"]
+    assert 2.0 == pytest.approx(connection.idle_until - connection.idle_since)

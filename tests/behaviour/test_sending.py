@@ -15,7 +15,7 @@ import pytest
 import urlrequest
 from support import programs
 from support.messages import CONTINUE, basic, reply
-from urlrequest import Headers, Session, UrlRequest
+from urlrequest import Headers, Session, UrlRequest, defaults
 from urlrequest._engine import prepare
 from urlrequest.errors import IncompleteContent, InvalidURL, UnsupportedScheme
 from urlrequest.testing import (
@@ -330,7 +330,7 @@ def test_10_wire(server: Server, recorder: Any) -> None:
     recorder.run(f"{server.url}/p", req_body="ä", req_headers={"X-a": "1", "host": "h"}, decode=False)
 
     host = f"Host: 127.0.0.1:{server.port}\r\n"
-    ours = f"Accept-Encoding: identity\r\nUser-Agent: {AGENT}\r\n"
+    ours = f"Accept-Encoding: identity\r\nUser-Agent: {AGENT}\r\nConnection: keep-alive\r\n"
     assert f"GET /p?q HTTP/1.1\r\n{host}{ours}\r\n".encode() == server.requests[0].raw
     assert (
         f"POST /p HTTP/1.1\r\n{ours}Content-Length: 2\r\nX-a: 1\r\nhost: h\r\n\r\nä".encode() == server.requests[1].raw
@@ -800,3 +800,20 @@ def test_fault_34_half_closed_server_that_never_reads(server: Server, recorder: 
 
     assert ("error", TimeoutError) == (recorder.terminal, type(request.error))
     assert "sending to" in str(request.error)
+
+
+@pytest.mark.parametrize(
+    ("keep_alive", "given", "sent"),
+    [(True, None, "keep-alive"), (False, None, None), (True, "close", "close"), (False, "keep-alive", "keep-alive")],
+)
+def test_17_10_servers_are_asked_how_long(
+    server: Server, monkeypatch: pytest.MonkeyPatch, keep_alive: bool, given: str | None, sent: str | None
+) -> None:
+    """Contract 17.10: a request asks for a connection that is kept, unless connections are not; the user's own wins."""
+    monkeypatch.setattr(defaults, "keep_alive", keep_alive)
+    server.respond("/", b"hello")
+    request = UrlRequest(server.url, timeout=20, req_headers=None if given is None else {"connection": given})
+    request.wait(20)
+
+    assert sent == server.requests[0].header("Connection")
+    assert b"hello" == request.content

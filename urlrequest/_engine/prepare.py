@@ -11,6 +11,7 @@ from math import inf
 
 from urlrequest._concurrency.deadline import check_seconds
 from urlrequest._content.codings import accepted_codings
+from urlrequest._defaults import defaults
 from urlrequest._http.fields import cookie_text, field_names, first_value, join_cookies, read_fields, without
 from urlrequest._http.request_head import build_fields, check_method
 from urlrequest._http.retry import DEFAULT_RULE, MAX_RETRY_AFTER, check_retry_rule
@@ -62,7 +63,7 @@ def prepare_request(
     is_coding_welcome = not has_progress and bool(options.decode) and options.file_path is None
     tls = _tls_settings(options, connection_class) if target.scheme == "https" else None
     if options.is_plain and target.userinfo is None and len(target.path) <= MAX_CACHED_PATH:
-        return _cached_plain(target, connection_class, tls, is_coding_welcome)
+        return _cached_plain(target, connection_class, tls, is_coding_welcome, defaults.keep_alive)
     return _combine(options, target, connection_class, tls, is_coding_welcome)
 
 
@@ -84,7 +85,7 @@ def _combine(
         method,
         (given, suppressed),
         body=body,
-        defaults=[("Accept-Encoding", accepted), *_user_agent(options.user_agent)],
+        defaults=[("Accept-Encoding", accepted), *_user_agent(options.user_agent), *_connection()],
         cookies=options.cookies,
         auth=auth,
     )
@@ -115,7 +116,11 @@ def _combine(
 
 @lru_cache(maxsize=256)
 def _cached_plain(
-    target: Target, connection_class: type, tls: TlsSettings | None, is_coding_welcome: bool
+    target: Target,
+    connection_class: type,
+    tls: TlsSettings | None,
+    is_coding_welcome: bool,
+    keep_alive: bool,  # noqa: ARG001 - as of `defaults`, which `_connection()` looks at
 ) -> PreparedRequest:
     """A plain request, prepared: programs make the same one over and over."""
     return _combine(PLAIN, target, connection_class, tls, is_coding_welcome)
@@ -209,6 +214,11 @@ def _user_agent(user_agent: object) -> Fields:
     if user_agent is None:
         return [("User-Agent", USER_AGENT)]
     return read_fields({"User-Agent": user_agent}, "user_agent")[0] if user_agent != "" else []
+
+
+def _connection() -> Fields:
+    """What makes servers tell how long they keep the connection (measured: Apache 2.4 tells those who ask alone)."""
+    return [("Connection", "keep-alive")] if defaults.keep_alive else []
 
 
 def _check_chunk_size(chunk_size: object) -> int | None:

@@ -110,7 +110,7 @@ def says_close(fields: Iterable[tuple[str, str]]) -> bool:
     """Whether a message is the last one on its connection, by its own fields (RFC 9112, section 9.6)."""
     options: set[str] = set()
     for name, value in fields:
-        if name.lower() == "connection":
+        if name.lower() == "connection" and value != "keep-alive":  # as we say ourselves
             options |= _options(value)
     return "close" in options
 
