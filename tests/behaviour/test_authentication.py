@@ -22,6 +22,7 @@ from urlrequest.testing import (
     close,
     receive,
     receive_head,
+    receive_some,
     routes,
     send,
     start_tls,
@@ -411,6 +412,40 @@ def test_10_9_handshake_with_a_body(server: Server, session: Session, method: st
     assert 200 == request.resp_status
     assert [0, 0, 0] == [each.connection for each in server.requests]
     assert [body or b""] * 3 == [each.body for each in server.requests]
+
+
+@pytest.mark.parametrize("size", [900_000, 3_000_000], ids=["not-announced", "announced"])
+def test_10_9_handshake_with_a_large_body(server: Server, session: Session, size: int) -> None:
+    """Contract 10.9: a challenge that comes before the body is read is no reason to stop: the connection must go on."""
+    challenges = [
+        b"HTTP/1.1 401 No\r\nWWW-Authenticate: NTLM%b\r\nContent-Length: 0\r\n\r\n" % more for more in (b"", b" token")
+    ]
+    steps = [step for octets in challenges for step in (receive_head(), send(octets), receive_some(size))]
+    server.play(*steps, receive(), send(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nwelcome"), read_request=False)
+    request = get(session, server.url, auth=Handshake(), req_body=b"x" * size, method="POST")
+
+    assert "welcome" == request.result
+    assert size == len(server.requests[-1].body)
+    assert {0} == {each.connection for each in server.requests}
+    assert {None} == {each.header("Expect") for each in server.requests}
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 401 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+    ],
+    ids=["another-status", "close"],
+)
+def test_10_9_a_large_body_that_is_refused(server: Server, session: Session, refusal: bytes) -> None:
+    """Contract 10.5, 10.9: any other refusal, and a challenge on a connection that ends, stop the sending."""
+    server.play(receive_head(), send(refusal), wait_closed(), read_request=False)
+    auth = Handshake()
+    auth.answer_challenge = lambda headers, challenge: False  # type: ignore[method-assign]
+    request = get(session, server.url, auth=auth, req_body=b"x" * 60_000_000, on_failure=print)
+
+    assert int(refusal[9:12]) == request.resp_status
 
 
 def test_10_9_handshakes_at_once(server: Server, session: Session) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from support.messages import CONTINUE, reply
 from support.programs import file_server
-from urlrequest import Session, UrlRequest, defaults, errors
+from urlrequest import Headers, Session, UrlRequest, defaults, errors
 from urlrequest._http1 import connection, interim
 from urlrequest.testing import Reply, Server, hold, receive, receive_head, receive_some, reset, send, signal, wait_for
 
@@ -637,6 +637,25 @@ def test_10_7_a_body_that_was_begun_is_not_cut_in_two(server: Server, monkeypatc
     assert request.wait(timeout=20)
 
     assert (417, 1) == (request.resp_status, len(server.requests))
+
+
+def test_10_7_a_request_without_it_is_signed_again(server: Server) -> None:
+    """Contract 10.4, 10.7: a callable `auth` signs what is sent, so it is called again for what is sent then."""
+
+    def sign(headers: Headers) -> None:
+        assert "X-Signature" not in headers
+        headers["X-Signature"] = ",".join(sorted(name.lower() for name in headers))
+
+    server.play(receive_head(), send(REFUSED), read_request=False)
+    server.respond("/", b"ok")
+    request = UrlRequest(server.url, req_body=LARGE, auth=sign)
+    assert request.wait(timeout=20)
+
+    for each in server.requests:
+        assert each.header("X-Signature") == ",".join(
+            sorted(name.lower() for name, _ in each.headers if name != "X-Signature")
+        )
+    assert ["100-continue", None] == [each.header("Expect") for each in server.requests]
 
 
 def test_10_7_a_second_417_is_the_outcome(server: Server) -> None:

@@ -8,6 +8,7 @@ dialogue while the connection is made; see `_http1.tunnel`. Runs on the worker. 
 from __future__ import annotations
 
 from urlrequest._http.challenges import Dialogue, Subject
+from urlrequest._http.fields import without
 from urlrequest.errors import AuthenticationError
 
 TYPE_CHECKING = False
@@ -31,11 +32,20 @@ def open_dialogues(prepared: PreparedRequest, scope: CancelScope) -> Dialogues |
 
 
 class Dialogues:
-    """The dialogue with the server, and that with a proxy which reads the request; either may be missing."""
+    """The dialogue with the server, and that with a proxy which reads the request; either may be missing.
+
+    Attributes:
+        need_connection: Whether an answer counts only on the connection of its challenge.
+    """
 
     def __init__(self, prepared: PreparedRequest, scope: CancelScope) -> None:
-        self._prepared = prepared
         target, proxy = prepared.target, prepared.route.proxy
+        responders = [prepared.responder, None if proxy is None or prepared.route.is_tunnelled else proxy.responder]
+        self.need_connection = any(responder is not None and responder.is_connection_bound for responder in responders)
+        if self.need_connection and "expect" in prepared.own_fields:
+            # What a server refuses before the body must be followed by the body, or by the end of the connection.
+            prepared = prepared.replace(fields=without(prepared.fields, {"expect"}))
+        self._prepared = prepared
         pieces = _pieces_of(prepared.body, scope)
         self._origin = self._proxy = None
         if prepared.responder is not None:
@@ -46,11 +56,6 @@ class Dialogues:
             # The path alone, as browsers and curl have it, although the proxy is sent the whole URL.
             subject = Subject(space, prepared.method, target.url, target.path, "Proxy-Authorization", pieces)
             self._proxy = Dialogue(proxy.responder, subject, list(proxy.fields))
-
-    @property
-    def need_connection(self) -> bool:
-        """Whether an answer counts only on the connection of its challenge."""
-        return any(dialogue.is_connection_bound for dialogue in (self._origin, self._proxy) if dialogue is not None)
 
     def next_request(self) -> PreparedRequest:
         """The request as it is to be sent now."""

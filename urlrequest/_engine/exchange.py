@@ -202,10 +202,15 @@ class Lease:
         else:
             connection.close()
 
-    def prepare_continue(self) -> None:
-        """Let the connection wait for 100 Continue only where the route may send it."""
+    def prepare_upload(self, *, is_login: bool) -> None:
+        """Let the connection wait for 100 Continue only where the route may send it.
+
+        Args:
+            is_login: The connection logs in, so it must outlive a challenge.
+        """
         if isinstance(self.connection, HTTPConnection):
             self.connection.expects_continue = self._pool.expects_continue(self._key)
+            self.connection.is_login = is_login
 
     def note_continue(self) -> None:
         """Remember of the route if it did not send 100 Continue in time."""
@@ -406,6 +411,8 @@ def _attempt(prepared: PreparedRequest, shared: Shared, scope: CancelScope, *, i
             if sent.body is None:
                 response = _send_or_replay(lease, sent, target, fields, may_repeat=can_repeat)
             else:
+                is_login = dialogues is not None and dialogues.need_connection
+                lease.prepare_upload(is_login=is_login)
                 response = _send_with_body(lease, sent, target, fields, may_repeat=can_repeat)
             if store is not None:
                 store.store(prepared.target, response.head)
@@ -432,7 +439,6 @@ def _send_with_body(
     lease: Lease, prepared: PreparedRequest, target: str, fields: Fields, *, may_repeat: bool
 ) -> ResponseLike:
     """Send the request, and remember of the route whether it sends 100 Continue."""
-    lease.prepare_continue()
     try:
         return _send_or_replay(lease, prepared, target, fields, may_repeat=may_repeat)
     finally:

@@ -211,7 +211,21 @@ def _without_refused(prepared: PreparedRequest, head: ResponseHead) -> PreparedR
         can_repeat = body is None or body.is_replayable or not body.is_begun
     else:
         can_repeat = may_repeat(prepared.method, body)
-    return prepared.replace(fields=without(prepared.fields, {name})) if can_repeat else None
+    if not can_repeat:
+        return None
+    again = prepared.replace(fields=without(prepared.fields, {name}))
+    return again if again.signer is None else _sign_again(again)
+
+
+def _sign_again(prepared: PreparedRequest) -> PreparedRequest:
+    """Let a callable `auth` sign the request as it is now: what it has signed before was another one."""
+    from urlrequest._http.auth import watched_auth  # few requests are signed
+    from urlrequest._http.request_head import authorize
+
+    names: set[str] = set()
+    signer = watched_auth(prepared.signer, names)
+    fields = authorize(without(prepared.fields, prepared.signed), signer, prepared.target)
+    return prepared.replace(fields=fields, signed=frozenset(names), secrets=prepared.secrets | names)
 
 
 def _open_file(path: str, prepared: PreparedRequest, scope: CancelScope) -> FileSink:

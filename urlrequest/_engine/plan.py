@@ -10,6 +10,9 @@ from urlrequest._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from urlrequest._content.body import Body
     from urlrequest._http.challenges import Responder
     from urlrequest._http.fields import Fields
@@ -46,13 +49,15 @@ class PreparedRequest(Record):
         own_fields: Names of the fields, in lower case, that are the library's own idea and are left out where a server
             refuses the request because of them.
         secrets: Names of the fields that are for this origin alone, in lower case.
+        signer: A callable `auth`, which signs the request again when its fields change, or None.
+        signed: Names of the fields that it has set, in lower case.
         responder: Answers the challenges of the origin, or None.
     """
 
     __slots__ = (
         "body", "checksum", "chunk_size", "decodes_content", "expected_types", "fields", "file_path", "is_resumed",
         "low_speed", "max_size", "method", "own_fields", "progress_interval", "redirect_limit", "responder",
-        "resume_key", "retries", "retry_rule", "route", "secrets", "target",
+        "resume_key", "retries", "retry_rule", "route", "secrets", "signed", "signer", "target",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +83,8 @@ class PreparedRequest(Record):
         expected_types: tuple[str, ...],
         own_fields: frozenset[str],
         secrets: frozenset[str],
+        signer: Callable[[Any], object] | None,
+        signed: frozenset[str],
         responder: Responder | None,
     ) -> None:
         self.method = method
@@ -100,6 +107,8 @@ class PreparedRequest(Record):
         self.expected_types = expected_types
         self.own_fields = own_fields
         self.secrets = secrets
+        self.signer = signer
+        self.signed = signed
         self.responder = responder
 
 

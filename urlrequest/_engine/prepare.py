@@ -110,6 +110,8 @@ def _combine(
         expected_types=_check_expect_type(options.expect_type),
         own_fields=_OWN_FIELDS - named,
         secrets=CREDENTIAL_FIELDS.union(secrets),
+        signer=options.auth if secrets else None,
+        signed=frozenset(secrets),
         responder=responder,
     )
 
@@ -385,5 +387,6 @@ def prepare_redirected(
         fields=fields,
         body=prepared.body if following.keeps_body else None,
         responder=None if following.leaves_origin or has_userinfo else prepared.responder,
+        signer=None if following.leaves_origin or has_userinfo else prepared.signer,
         route=_make_route(options, following.target, connection_class, tls),
     )

@@ -171,13 +171,11 @@ class Dialogue:
 
     Attributes:
         fields: The header fields to send now.
-        is_connection_bound: An answer counts only on the connection of its challenge.
     """
 
     def __init__(self, responder: Responder, subject: Subject, fields: Fields) -> None:
         """Begin a dialogue; what the `auth` object can say unasked is in `fields` then."""
         self._auth, self._subject = responder.auth, subject
-        self.is_connection_bound = responder.is_connection_bound
         self._status = 401 if subject.header == "Authorization" else 407
         self._count = 0
         self._state: dict[Any, Any] = {}

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         def content_type(self) -> str | None: ...
 
 
-__all__ = ["build_fields", "check_method", "encode_head"]
+__all__ = ["authorize", "build_fields", "check_method", "encode_head"]
 
 MIN_ANNOUNCED = 1024 * 1024  # bytes; a larger body is announced before it is sent
 
@@ -87,15 +87,25 @@ def build_fields(
     if cookies is not None:
         fields = join_cookies(fields, cookie_text(cookies))
     if auth is not None or target.userinfo is not None:
-        from .auth import with_auth  # most requests have no credentials
-
-        framing = _framing_of(fields)
-        fields = with_auth(fields, auth, target)
-        if _framing_of(fields) != framing:
-            raise ValueError("auth changed Content-Length or Transfer-Encoding, which say where the body ends")
+        fields = authorize(fields, auth, target)
     hosts = all_values(fields, "host")
     if len(hosts) != 1:
         raise ValueError(f"req_headers has {len(hosts)} Host headers; a request has one (RFC 9112, section 3.2)")
+    return fields
+
+
+def authorize(fields: Fields, auth: object, target: Target) -> Fields:
+    """Add the credentials of `auth`, or those of the URL.
+
+    Raises:
+        ValueError, TypeError: As of `with_auth()`; or `auth` changes where the body ends.
+    """
+    from .auth import with_auth  # most requests have no credentials
+
+    framing = _framing_of(fields)
+    fields = with_auth(fields, auth, target)
+    if _framing_of(fields) != framing:
+        raise ValueError("auth changed Content-Length or Transfer-Encoding, which say where the body ends")
     return fields
 
 

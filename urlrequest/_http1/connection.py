@@ -48,6 +48,7 @@ class HTTPConnection(http.client.HTTPConnection):
     sock: Any
     idle_since = idle_until = 0.0  # when it became idle, and until when it is kept, on `suspend_clock()`
     expects_continue = True  # a 100 Continue is waited for; False: the server sent none before
+    is_login = False  # a challenge is no reason to stop sending
     tcp_keepalive = 0.0  # seconds of silence after which the system asks whether the peer is there; 0: never
     address_family = 0  # AF_INET or AF_INET6, if only such addresses may be connected to
     after = ""  # why the last response had no body, for the pool
@@ -215,7 +216,9 @@ class HTTPConnection(http.client.HTTPConnection):
                 from .interim import InterimResponses  # most requests have no body
                 from .request_writer import send_with_body
 
-                self._interim = InterimResponses(stream.peer, expects_continue=self.expects_continue)
+                self._interim = InterimResponses(
+                    stream.peer, expects_continue=self.expects_continue, is_login=self.is_login
+                )
                 self.is_intact = send_with_body(stream, head, body, headers, self._interim)
                 if not self.is_intact:
                     stream.give_up_sending()

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from time import monotonic
 
+from urlrequest._http.framing import says_close
 from urlrequest._http.response_head import END_OF_HEAD, MAX_HEAD_SIZE, parse_head
 from urlrequest.errors import ContentTooLarge, ProtocolError
 
@@ -42,12 +43,15 @@ class InterimResponses:
         is_overdue: No 100 Continue came in time, when it was waited for.
     """
 
-    def __init__(self, peer: str, *, expects_continue: bool = True) -> None:
+    def __init__(self, peer: str, *, expects_continue: bool = True, is_login: bool = False) -> None:
         """Begin with a request.
 
         Args:
             expects_continue: The server is worth waiting for 100 Continue; False: it never sent one before.
+            is_login: The connection logs in by the answer to a challenge, so it must outlive the challenge: all of the
+                request is sent.
         """
+        self._is_login = is_login
         self._continue_time = CONTINUE_TIME if expects_continue else 0.0
         self.is_overdue = False
         self.head_limit = MAX_HEAD_SIZE
@@ -101,7 +105,7 @@ class InterimResponses:
         self._begun += octets
         while (end := END_OF_HEAD.search(self._begun, searched)) is not None:
             head = self._parse(self._begun[: end.end()])
-            if head is None or head.status == 101 or head.status >= 300:
+            if head is None or head.status == 101 or (head.status >= 300 and not self._is_challenge(head)):
                 return True
             if head.status >= 200:
                 self._keep(self._begun)
@@ -109,9 +113,14 @@ class InterimResponses:
             self._begun, searched = self._begun[end.end() :], 0
         if not octets or len(self._begun) > self.head_limit:
             return bool(self._begun)
-        # The beginning of "HTTP/1.1 1" or "HTTP/1.1 2", as far as it has come.
+        # The beginning of "HTTP/1.1 1" or "HTTP/1.1 2", as far as it has come; of a challenge, too.
         is_http = b"HTTP/1.".startswith(self._begun[:7]) and self._begun[8:9] in b" \t"
-        return not (is_http and self._begun[9:].lstrip(b" \t")[:1] in {b"", b"1", b"2"})
+        status = self._begun[9:].lstrip(b" \t")[:1]
+        return not (is_http and (status in {b"", b"1", b"2"} or (status == b"4" and self._is_login)))
+
+    def _is_challenge(self, head: ResponseHead) -> bool:
+        """Whether a response asks for credentials which the same connection must bring."""
+        return self._is_login and head.status in {401, 407} and not says_close(head.headers.items())
 
     def _parse(self, block: bytes) -> ResponseHead | None:
         """Return the head, passed over if it is interim; None: the reader will raise an error about it."""
