@@ -268,7 +268,7 @@ TESTED_ELSEWHERE = {
     "tests/behaviour/test_cli*.py": {
         "__main__",
         *(f"_cli.{module}" for module in ("main", "fetch", "transfer", "request", "output", "option_table")),
-        *(f"_cli.{module}" for module in ("options", "payload", "values", "write_out", "serve")),
+        *(f"_cli.{module}" for module in ("options", "payload", "values", "write_out", "serve", "migrate")),
     },
     "tests/behaviour/test_demo.py": {"_cli.demo"},
     "tests/behaviour/test_testing_server.py": {module for module in MODULES if module.startswith("testing.")},
@@ -385,6 +385,16 @@ def test_1_3_plain_http_loads_no_tls(server: Server) -> None:
 
     assert set() == loaded.intersection(TLS)
     assert 1 == len(server.requests)
+
+
+def test_command_is_light(server: Server) -> None:
+    """The command loads nothing that a plain download does not need: it starts as fast as the library does."""
+    server.respond("/", b"")
+    loaded = modules_after(f"from urlrequest._cli.main import main; assert 0 == main(['{server.url}'])")
+
+    heavy = {"difflib", "dataclasses", "inspect", "json", "shutil", "tempfile", "typing", "urllib.request", "hashlib"}
+    wings = {"urlrequest._http.cookie", "urlrequest._content.file_sink", *TLS}
+    assert set() == loaded.intersection(heavy | wings | {f"urlrequest._cli.{name}" for name in ("demo", "serve")})
 
 
 def test_1_3_sessions_load_no_cookiejar() -> None:

@@ -1,4 +1,4 @@
-"""The transfers of one run: one after the other, or with -Z at the same time. They share a session.
+"""The transfers of one run: one after the other, or with -Z at the same time. Several share a session.
 
 Runs on the main thread. The callbacks run there, too, in `wait()`.
 """
@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 
-from urlrequest import CookieStore, Session, UrlRequest
+from urlrequest import UrlRequest
 from urlrequest.errors import InsecureRequestWarning
 
 from .output import OutputError, open_output
@@ -19,8 +19,12 @@ from .progress import Progress, Total, make_display
 from .transfer import ERROR, SUCCESS, Transfer
 from .verbose import describe_error, print_error, show_timings
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from urlrequest import Session
 
     from .options import Arguments, Job
 
@@ -36,13 +40,9 @@ def fetch(arguments: Arguments) -> int:
         _show_restarts()
     warnings.simplefilter("ignore", InsecureRequestWarning)  # the option --insecure is explicit
     try:
-        with _make_session(arguments) as session:
-            try:
-                run = _fetch_parallel if arguments.is_parallel and len(arguments.jobs) > 1 else _fetch_serial
-                return run(arguments, session, report)
-            finally:
-                if arguments.cookie_jar is not None:
-                    session.cookies.save(arguments.cookie_jar)
+        with _open_session(arguments) as session:
+            run = _fetch_parallel if arguments.is_parallel and len(arguments.jobs) > 1 else _fetch_serial
+            return run(arguments, _request_maker(arguments, session), report)
     except (OSError, ValueError) as error:
         if isinstance(error, BrokenPipeError):
             raise
@@ -54,37 +54,50 @@ def _say_nothing(_: str) -> None:
     """Report nothing (-s)."""
 
 
-def _make_session(arguments: Arguments) -> Session:
+def _settings(arguments: Arguments) -> dict[str, Any]:
+    """Return what all requests have in common, as options of a request or of a session."""
+    return {
+        "timeout": arguments.timeout,
+        "deadline": arguments.deadline,
+        "ca_file": arguments.ca_file,
+        "verify": not arguments.is_insecure,
+        "client_cert": arguments.client_cert,
+        "auth": arguments.auth,
+        "proxy_host": arguments.proxy or None,
+        "trust_env": arguments.proxy is None,
+        "follow_redirects": arguments.is_following,
+        "retries": arguments.retries,
+    }
+
+
+@contextmanager
+def _open_session(arguments: Arguments) -> Iterator[Session | None]:
+    """Make the session of several URLs, or of one with files of cookies; None: one URL needs none."""
     keeps_cookies = arguments.cookie_file is not None or arguments.cookie_jar is not None
-    session = Session(
-        cookies=CookieStore() if keeps_cookies else _NoCookies(),
-        timeout=arguments.timeout,
-        deadline=arguments.deadline,
-        ca_file=arguments.ca_file,
-        verify=not arguments.is_insecure,
-        client_cert=arguments.client_cert,
-        auth=arguments.auth,
-        proxy_host=arguments.proxy or None,
-        trust_env=arguments.proxy is None,
-        follow_redirects=arguments.is_following,
-        retries=arguments.retries,
-        max_requests=MAX_PARALLEL,
-    )
+    if len(arguments.jobs) == 1 and not keeps_cookies:
+        yield None
+        return
+    from urlrequest import CookieStore, Session  # most runs need none
+
+    class Forgetful(CookieStore):
+        """Keeps no cookies: as in curl, only -b and -c ask for that."""
+
+        def store(self, target: Any, head: Any) -> None:
+            """Forget the cookies that a response sets."""
+
+    cookies = CookieStore() if keeps_cookies else Forgetful()
     if arguments.cookie_file:
         with suppress(FileNotFoundError):  # as at the first run with -b FILE -c FILE
-            session.cookies.load(arguments.cookie_file)
-    return session
+            cookies.load(arguments.cookie_file)
+    with Session(cookies=cookies, max_requests=MAX_PARALLEL, **_settings(arguments)) as session:
+        try:
+            yield session
+        finally:
+            if arguments.cookie_jar is not None:
+                cookies.save(arguments.cookie_jar)
 
 
-class _NoCookies(CookieStore):
-    """Keeps no cookies: as in curl, only -b and -c ask for that."""
-
-    def store(self, target: Any, head: Any) -> None:
-        """Forget the cookies that a response sets."""
-
-
-def _fetch_serial(arguments: Arguments, session: Session, report: Callable[[str], None]) -> int:
-    make = _request_maker(arguments, session)
+def _fetch_serial(arguments: Arguments, make: Callable[..., UrlRequest], report: Callable[[str], None]) -> int:
     code = SUCCESS
     for job in arguments.jobs:
         progress = _make_progress(job, arguments)
@@ -115,10 +128,9 @@ def _run_transfer(
         request.cancel()  # in case writing its body failed or was interrupted
 
 
-def _fetch_parallel(arguments: Arguments, session: Session, report: Callable[[str], None]) -> int:
-    from urlrequest import as_completed  # for -Z only
+def _fetch_parallel(arguments: Arguments, make: Callable[..., UrlRequest], report: Callable[[str], None]) -> int:
+    from urlrequest import as_completed, cancel_all  # for -Z only
 
-    make = _request_maker(arguments, session)
     jobs = arguments.jobs
     files = sum(job.output is not None for job in jobs)
     display = _display(arguments, f"{files} files") if files else None
@@ -141,7 +153,7 @@ def _fetch_parallel(arguments: Arguments, session: Session, report: Callable[[st
             ended = list(as_completed(transfers))
         finally:
             total.close()
-            session.cancel_all()
+            cancel_all()
         for request in ended:
             if arguments.is_verbose:
                 show_timings(request.timings)
@@ -150,18 +162,15 @@ def _fetch_parallel(arguments: Arguments, session: Session, report: Callable[[st
     return code
 
 
-def _request_maker(arguments: Arguments, session: Session) -> Callable[..., UrlRequest]:
+def _request_maker(arguments: Arguments, session: Session | None) -> Callable[..., UrlRequest]:
     """Return what makes a request: the library's own, unless an option needs connections of the command's."""
+    common: dict[str, Any] = _settings(arguments) if session is None else {"session": session}
     if not (arguments.is_verbose or arguments.rate or arguments.connect_timeout):
-        return session.request
+        return partial(UrlRequest, **common)
     from .request import CommandRequest, Settings, connection_classes  # most runs need none of it
 
     classes = connection_classes(Settings(arguments.is_verbose, arguments.rate, arguments.connect_timeout))
-
-    def make(url: str, **options: Any) -> UrlRequest:
-        return CommandRequest(url, classes=classes, is_verbose=arguments.is_verbose, session=session, **options)
-
-    return make
+    return partial(CommandRequest, classes=classes, is_verbose=arguments.is_verbose, **common)
 
 
 def _make_progress(job: Job, arguments: Arguments) -> Progress:

@@ -16,10 +16,10 @@ import os
 import signal
 import sys
 from time import monotonic
-from typing import TYPE_CHECKING, Final
 
 from .verbose import print_error
 
+TYPE_CHECKING = False  # `typing` is slow to import; so in the other modules that every run loads
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["INTERRUPTED", "main", "run"]
 
-ERROR: Final = 3
-INTERRUPTED: Final = 130  # as in shells: 128 and the number of SIGINT
+ERROR = 3
+INTERRUPTED = 130  # as in shells: 128 and the number of SIGINT
 
 MAX_ENDING = 2.0  # seconds for the workers to remove their temporary files, on a busy machine too
 
@@ -99,6 +99,12 @@ def _serve(argv: Sequence[str]) -> int:
     return serve_folder(argv)
 
 
+def _migrate(argv: Sequence[str]) -> int:
+    from .migrate import migrate
+
+    return migrate(argv)
+
+
 def _print_completion(argv: Sequence[str]) -> int:
     from .pages import print_completion
 
@@ -111,7 +117,13 @@ def _print_manual(argv: Sequence[str]) -> int:
     return print_manual(argv)
 
 
-_COMMANDS = {"demo": _show_demo, "serve": _serve, "completion": _print_completion, "man": _print_manual}
+_COMMANDS = {
+    "demo": _show_demo,
+    "serve": _serve,
+    "migrate": _migrate,
+    "completion": _print_completion,
+    "man": _print_manual,
+}
 
 
 # Ends

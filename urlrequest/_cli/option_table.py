@@ -5,20 +5,22 @@ Where curl has an option of the same meaning, the option has curl's name.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from urlrequest._record import Record
 
 from . import values
 from .payload import read_form_part
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 __all__ = ["COMMANDS", "OPTIONS", "REMOTE_NAME", "Command", "Option"]
 
 REMOTE_NAME = ""  # in the list of outputs: the name follows from the URL
 
 
-class Option(NamedTuple):
+class Option(Record):
     """One option.
 
     Attributes:
@@ -27,20 +29,26 @@ class Option(NamedTuple):
         metavar: What its value is; "": it takes none.
         read: Makes the value of the text, or raises ArgumentTypeError.
         dest: The attribute that gets the value; "": follows from the longest name.
-        kind: "value", the last one wins; "list", all are kept; "data", all are kept with the option's name; "pair",
-            kept in the list of another option.
+        kind: "value", the last one wins; "list", all are kept; "data", all are kept with the option's name; "remote",
+            REMOTE_NAME is kept in the list.
         completes: What a shell offers for the value: "file" or "".
         group: The heading that it stands under.
     """
 
-    names: str
-    help: str
-    metavar: str = ""
-    read: Callable[[str], Any] | None = None
-    dest: str = ""
-    kind: str = "value"
-    completes: str = ""
-    group: str = ""
+    __slots__ = ("completes", "dest", "group", "help", "kind", "metavar", "names", "read")
+
+    def __init__(
+        self,
+        names: str,
+        help: str,
+        metavar: str = "",
+        read: Callable[[str], Any] | None = None,
+        dest: str = "",
+        kind: str = "value",
+        completes: str = "",
+    ) -> None:
+        self.names, self.help, self.metavar, self.read = names, help, metavar, read
+        self.dest, self.kind, self.completes, self.group = dest, kind, completes, ""
 
     @property
     def attribute(self) -> str:
@@ -48,24 +56,28 @@ class Option(NamedTuple):
         return self.dest or self.names.split()[-1].lstrip("-").replace("-", "_")
 
 
-class Command(NamedTuple):
+class Command(Record):
     """A word that stands in the place of the URL."""
 
-    word: str
-    argument: str
-    help: str
+    __slots__ = ("argument", "help", "word")
+
+    def __init__(self, word: str, argument: str, help: str) -> None:
+        self.word, self.argument, self.help = word, argument, help
 
 
 COMMANDS = [
     Command("demo", "", "show the library at work, on servers of its own"),
     Command("serve", "[FOLDER]", "serve the files of a folder on this machine, to try things out"),
+    Command("migrate", "[--write] PATH...", "find, and with --write change, imports of Kivy's UrlRequest"),
     Command("completion", "bash|zsh|fish", "print a completion script for a shell"),
     Command("man", "", "print the manual page"),
 ]
 
 
 def _group(title: str, *options: Option) -> list[Option]:
-    return [option._replace(group=title) for option in options]
+    for option in options:
+        option.group = title
+    return list(options)
 
 
 OPTIONS = [

@@ -9,19 +9,21 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from urlrequest import __version__
 from urlrequest._http.target import parse_target
+from urlrequest._record import Record
 
 from .option_table import COMMANDS, OPTIONS, REMOTE_NAME, Option
 from .payload import JSON, Payload, complete_fields, make_payload, query_of
 from .values import read_url
 from .verbose import printable, shown_url
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
+    from typing import Any, NoReturn
 
     from typing_extensions import Self
 
@@ -47,7 +49,7 @@ EXAMPLES = """  urlrequest https://example.org/data.json
 """
 
 
-class Job(NamedTuple):
+class Job(Record):
     """One URL to fetch, and where its body goes.
 
     Attributes:
@@ -58,14 +60,14 @@ class Job(NamedTuple):
         payload: The body to send.
     """
 
-    url: str
-    shown_url: str
-    output: str | None
-    is_output_forced: bool
-    payload: Payload
+    __slots__ = ("is_output_forced", "output", "payload", "shown_url", "url")
+
+    def __init__(self, url: str, output: str | None, payload: Payload, *, is_output_forced: bool) -> None:
+        self.url, self.shown_url = url, shown_url(url)
+        self.output, self.is_output_forced, self.payload = output, is_output_forced, payload
 
 
-class Arguments(NamedTuple):
+class Arguments:
     """What to fetch, and how. As a context manager it closes the files that are sent.
 
     Attributes:
@@ -113,6 +115,10 @@ class Arguments(NamedTuple):
     is_silent: bool
     shows_errors: bool
     is_verbose: bool
+
+    def __init__(self, **parts: Any) -> None:
+        """Set all parts, by name."""
+        vars(self).update(parts)
 
     def __enter__(self) -> Self:
         return self
@@ -336,7 +342,7 @@ def _make_jobs(parser: _Parser, given: Any, urls: list[str]) -> list[Job]:
             target = _with_query(_with_name(url, given.upload_file), query)
             name = _remote_name(parser, target) if output == REMOTE_NAME else output
             payload = make_payload(None if given.get else given.data, given.json, given.form, given.upload_file)
-            jobs.append(Job(target, shown_url(target), None if name == "-" else name, output == "-", payload))
+            jobs.append(Job(target, None if name == "-" else name, payload, is_output_forced=output == "-"))
     except OSError as error:
         parser.error(f"{error.filename or 'standard input'} cannot be read: {error.strerror}")
     return jobs

@@ -14,14 +14,15 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING, Any
 
 from .options import is_special
 from .progress import size_text
 from .verbose import describe_error
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import IO, Any
 
     from urlrequest._content.file_sink import FileSink
 

@@ -57,7 +57,7 @@ _urlrequest() {{
         {values}) COMPREPLY=(); return ;;
     esac
     case ${{COMP_WORDS[1]}} in
-        serve) compopt -o default; COMPREPLY=(); return ;;
+        serve | migrate) compopt -o default; COMPREPLY=(); return ;;
         completion) COMPREPLY=($(compgen -W "{" ".join(SHELLS)}" -- "$current")); return ;;
     esac
     if [[ $current == -* ]]; then
@@ -83,6 +83,7 @@ _urlrequest() {{
     if ((CURRENT > 2)); then
         case $words[2] in
             serve) _files -/; return ;;
+            migrate) _files; return ;;
             completion) compadd {" ".join(SHELLS)}; return ;;
         esac
     fi
@@ -115,7 +116,7 @@ def _fish() -> str:
         f"complete -c urlrequest -n '__fish_is_first_token' -a {command.word} -d {_fish_text(command.help)}"
         for command in COMMANDS
     ]
-    lines.append("complete -c urlrequest -n '__fish_seen_subcommand_from serve' -F")
+    lines.append("complete -c urlrequest -n '__fish_seen_subcommand_from serve migrate' -F")
     shells = " ".join(SHELLS)
     lines.append(f"complete -c urlrequest -n '__fish_seen_subcommand_from completion' -a '{shells}'")
     for option in OPTIONS:

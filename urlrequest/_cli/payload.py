@@ -10,7 +10,12 @@ import re
 import sys
 from argparse import ArgumentTypeError
 from functools import cache
-from typing import IO, Any, NamedTuple
+
+from urlrequest._record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO, Any
 
 __all__ = ["JSON", "FormPart", "Payload", "complete_fields", "make_payload", "query_of", "read_form_part"]
 
@@ -22,18 +27,26 @@ _TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(;[ -~]*)?", re.ASCII)
 _UNSAFE = re.compile(rb"[^A-Za-z0-9._~-]")
 
 
-class FormPart(NamedTuple):
+class FormPart(Record):
     """One -F: a field, whose value may stand in a file, or a file."""
 
-    name: str
-    value: bytes
-    path: str | None
-    is_file: bool
-    content_type: str | None
-    file_name: str | None
+    __slots__ = ("content_type", "file_name", "is_file", "name", "path", "value")
+
+    def __init__(
+        self,
+        name: str,
+        value: bytes = b"",
+        path: str | None = None,
+        *,
+        is_file: bool = False,
+        content_type: str | None = None,
+        file_name: str | None = None,
+    ) -> None:
+        self.name, self.value, self.path = name, value, path
+        self.is_file, self.content_type, self.file_name = is_file, content_type, file_name
 
 
-class Payload(NamedTuple):
+class Payload(Record):
     """The body to send.
 
     Attributes:
@@ -42,9 +55,15 @@ class Payload(NamedTuple):
         name: What the progress of sending is shown under; None: it is not shown.
     """
 
-    body: bytes | IO[bytes] | list[tuple[str, bytes]] | None
-    files: list[tuple[str, tuple[str, Any, str | None]]] | None = None
-    name: str | None = None
+    __slots__ = ("body", "files", "name")
+
+    def __init__(
+        self,
+        body: bytes | IO[bytes] | list[tuple[str, bytes]] | None,
+        files: list[tuple[str, tuple[str, Any, str | None]]] | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.body, self.files, self.name = body, files, name
 
     def close(self) -> None:
         """Close the files."""
@@ -64,13 +83,14 @@ def read_form_part(text: str) -> FormPart:
     if not name or not equals:
         raise ArgumentTypeError("NAME=VALUE or NAME=@FILE is needed")
     if not value.startswith(("@", "<")):
-        return FormPart(name, os.fsencode(value), None, False, None, None)
+        return FormPart(name, os.fsencode(value))
     path, content_type, file_name = value[1:], None, None
     if value.startswith("@"):
         path, content_type, file_name = _split_attributes(path)
     if not path or (content_type is not None and not _TYPE.fullmatch(content_type)):
         raise ArgumentTypeError("NAME=@FILE is needed, or NAME=@FILE;type=TYPE as in image/png")
-    return FormPart(name, b"", path, value.startswith("@"), content_type, file_name)
+    is_file = value.startswith("@")
+    return FormPart(name, path=path, is_file=is_file, content_type=content_type, file_name=file_name)
 
 
 def _split_attributes(text: str) -> tuple[str, str | None, str | None]:
@@ -174,7 +194,7 @@ def _form_payload(form: list[FormPart]) -> Payload:
     names = [file_name for _, (file_name, _, _) in payload.files]
     if not names:
         return payload
-    return payload._replace(name=names[0] if len(names) == 1 else f"{len(names)} files")
+    return payload.replace(name=names[0] if len(names) == 1 else f"{len(names)} files")
 
 
 def _open(path: str) -> bytes | IO[bytes]:

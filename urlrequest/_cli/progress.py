@@ -7,10 +7,23 @@ from __future__ import annotations
 
 import os
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any, Protocol, TextIO
+
+    class Display(Protocol):
+        """Shows the progress of one body."""
+
+        def show(self, current: int, total: int) -> None:
+            """Show how many bytes were sent or received, of how many; -1: unknown."""
+            ...
+
+        def close(self) -> None:
+            """End the display, complete or not; may be called again."""
+            ...
+
 
 __all__ = ["Bar", "Lines", "Progress", "Total", "has_colours", "make_display", "size_text", "time_text"]
 
@@ -24,18 +37,6 @@ COLUMNS = (40, 200)  # the narrowest and the widest bar line
 BAR_WIDTH = (10, 40)  # columns; below the first one there is no bar
 NAME_WIDTH = (8, 24)  # columns
 ECHO_WIDTH = 2  # columns that a terminal may have written behind the bar: ^C
-
-
-class Display(Protocol):
-    """Shows the progress of one body."""
-
-    def show(self, current: int, total: int) -> None:
-        """Show how many bytes were sent or received, of how many; -1: unknown."""
-        ...
-
-    def close(self) -> None:
-        """End the display, complete or not; may be called again."""
-        ...
 
 
 class Progress:

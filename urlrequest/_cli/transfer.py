@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
 
 from .output import OutputError, describe_partial
 from .payload import JSON
 from .verbose import describe_error, printable, shown_url
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from urlrequest import UrlRequest
 
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ERROR", "FAILURE", "SUCCESS", "Transfer"]
 
-SUCCESS: Final = 0  # 2 is for a wrong command line, see `_cli.options`
-FAILURE: Final = 1  # a status that is not a success
-ERROR: Final = 3  # no complete response, or its body cannot be written
+SUCCESS = 0  # 2 is for a wrong command line, see `_cli.options`
+FAILURE = 1  # a status that is not a success
+ERROR = 3  # no complete response, or its body cannot be written
 
 CHUNK_SIZE = 64 * 1024  # bytes from one step of the progress bar to the next
 

@@ -142,6 +142,8 @@ def _proxy_of_environment(headers: object, auth: object, target: Target) -> Prox
     Raises:
         InvalidURL: The variable cannot be used; the message names it.
     """
+    if not any(name[-6:].lower() == "_proxy" for name in os.environ):  # else the import takes longer than a request
+        return None
     from urllib.request import getproxies_environment  # it ignores HTTP_PROXY in CGI programs, where clients set it
 
     proxies = getproxies_environment()
