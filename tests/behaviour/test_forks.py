@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.children import ROOT, SYSTEM_PYTHON, TESTS, run_python
-from support.programs import free_port, missing, program, running
+from support.programs import free_port, missing, program, running, virtual_screen
 from urlrequest.testing import Reply, hold, signal
 
 if TYPE_CHECKING:
@@ -224,3 +224,119 @@ def test_2_6_a_module_that_another_thread_imports(server: Server, tmp_path: Path
     done = run_python(script, server.url, str(tmp_path))
 
     assert ("0 True 1\n", 0) == (done.stdout, done.returncode), done.stderr
+
+
+IN_CHILD = """
+        import asyncio, os, sys, threading, warnings, urlrequest
+        from urlrequest import UrlRequest, hooks
+        warnings.simplefilter("ignore")  # a fork of a process with threads is what this is about
+
+        def is_delivered():
+            log = []
+            request = UrlRequest("http://a b/", on_error=lambda *_: log.append(threading.get_ident()))
+            request.join()
+            while not log:
+                urlrequest.drain()
+            return log == [threading.get_ident()]
+
+        def fork(in_child):
+            child = os.fork()
+            if not child:
+                status = 1
+                try:
+                    status = 0 if in_child() else 2
+                finally:
+                    os._exit(status)
+            return os.waitpid(child, 0)[1]
+"""
+
+
+def test_8_12_an_installed_hook_stays_with_the_parent() -> None:
+    """Contract 8.12: in a forked child nothing is installed, and drain() delivers; the parent keeps its hook."""
+    script = f"""{IN_CHILD}
+        loop, log = asyncio.new_event_loop(), []
+        hook = urlrequest.install(hooks.AsyncioHook(loop))
+        before = UrlRequest("http://a b/", on_error=lambda *_: (log.append(1), loop.stop()), hook=hook)
+        before.join()
+        print(fork(lambda: hooks.current_hook() is None and is_delivered() and [1] == log))
+        print(hooks.current_hook() is hook)
+        loop.run_forever()
+        loop.close()
+        print(before.is_finished)
+    """
+    done = run_python(script)
+
+    assert ("0\nTrue\nTrue\n", 0) == (done.stdout, done.returncode), done.stderr
+
+
+@pytest.mark.parametrize("library", ["asyncio", "trio"])
+def test_8_12_a_loop_that_runs_stays_with_the_parent(library: str) -> None:
+    """Contract 8.12: a child that is forked within a loop detects none, and may run one of its own."""
+    pytest.importorskip(library)
+    script = f"""{IN_CHILD}
+        import {library}
+
+        async def main():
+            print(type(hooks.current_hook()).__name__)
+            print(fork(lambda: hooks.current_hook() is None and is_delivered()))
+            log = []
+            UrlRequest("http://a b/", on_error=lambda *_: None, on_finish=log.append)
+            while not log:
+                await {library}.sleep(0.001)
+            print(log[0].is_finished)
+
+        {library}.run(main{"()" if library == "asyncio" else ""})
+    """
+    done = run_python(script)
+
+    assert 0 == done.returncode, done.stderr
+    hook, status, is_finished = done.stdout.splitlines()
+    assert ("0", "True") == (status, is_finished)
+    assert library.capitalize() + "Hook" == hook
+
+
+def test_8_12_a_loop_of_the_childs_own() -> None:
+    """Contract 8.12: a loop that the child runs is detected, and one that it names is used."""
+    script = f"""{IN_CHILD}
+        loop = asyncio.new_event_loop()
+        hook = hooks.AsyncioHook(loop)
+        urlrequest.install(hook)
+
+        async def deliver():
+            over = asyncio.Event()
+            UrlRequest("http://a b/", on_error=lambda *_: over.set())
+            await over.wait()
+
+        def in_child():
+            asyncio.run(asyncio.wait_for(deliver(), 20))
+            loop.run_until_complete(asyncio.wait_for(deliver(), 20))
+            return True
+
+        print(fork(in_child))
+        loop.close()
+    """
+    done = run_python(script)
+
+    assert ("0\n", 0) == (done.stdout, done.returncode), done.stderr
+
+
+@pytest.mark.system
+def test_8_12_a_tk_root_stays_with_the_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 8.12: the parent's root is not detected in the child, and gets no wake-ups from there."""
+    script = f"""{IN_CHILD}
+        import tkinter
+        root = tkinter.Tk()
+        hook = hooks.current_hook()
+        print(type(hook).__name__)
+        print(fork(lambda: hooks.current_hook() is None and is_delivered()))
+        log = []
+        UrlRequest("http://a b/", on_error=lambda *_: (log.append(1), root.quit()))
+        root.mainloop()
+        print(log, hooks.current_hook() is hook)
+        root.destroy()
+    """
+    with virtual_screen() as display:
+        monkeypatch.setenv("DISPLAY", display)
+        done = run_python(script)
+
+    assert ("TkHook\n0\n[1] True\n", 0) == (done.stdout, done.returncode), done.stderr

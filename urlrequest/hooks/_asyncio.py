@@ -42,7 +42,7 @@ class AsyncioHook(YieldingHook):
         """Return the hook of the loop that runs on a thread, or else on the main thread."""
         for home in (thread, main_thread().ident or 0):
             loop = _running_loop(home)
-            if loop is not None:
+            if loop is not None and cls._is_ours(loop):
                 hook = cls._of(loop) or cls(loop)
                 if hook.queue.thread is None:
                     hook.queue.serve_on(home)

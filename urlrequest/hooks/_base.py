@@ -15,6 +15,9 @@ Invariants:
             paired with the others: its wake-ups go to all, and the loop that turns first drains its queue. A loop that
             does not turn is given one wake-up, and no other one before it has taken that. When one of them is gone,
             its events go to another of them.
+    HOOK-5  A forked child has copies of its parent's loops, which never turn there. So it leaves their hooks behind:
+            what they have of it goes to `default_queue`, and a loop that has such a hook is not detected. A hook that
+            has no loop, or is named again in the child, is the program's own business.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ import sys
 import threading
 from abc import ABC, abstractmethod
 from importlib import import_module
-from weakref import WeakKeyDictionary, WeakMethod, ref
+from weakref import WeakKeyDictionary, WeakMethod, WeakSet, ref
 
 from urlrequest._concurrency.sync import AtomicFlag
 from urlrequest._delivery.queue import DispatchQueue, Relay, default_queue
@@ -37,11 +40,12 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["PAUSE_MS", "Hook", "YieldingHook", "import_toolkit", "weak_callback"]
+__all__ = ["PAUSE_MS", "Hook", "YieldingHook", "import_toolkit", "reset_after_fork", "weak_callback"]
 
 PAUSE_MS = 1  # milliseconds between two drains, so that timers and redraws run
 
 _hooks: WeakKeyDictionary[Any, Hook] = WeakKeyDictionary()  # by loop
+_all_hooks: WeakSet[Hook] = WeakSet()
 
 
 class Hook(ABC):
@@ -59,9 +63,11 @@ class Hook(ABC):
     def __init__(self) -> None:
         self.queue = DispatchQueue(self._wake)
         self._is_lost = False
+        self._is_left_behind = False  # this is a forked child, and the loop is the parent's (HOOK-5)
         self._relays: tuple[Relay, ...] = ()  # to the queues of the other loops of this thread
         self._is_called = AtomicFlag()  # a wake-up is on its way; looked at only where there are other loops
         self._find_loop: Callable[[], Any] = lambda: None
+        _all_hooks.add(self)
 
     def __repr__(self) -> str:
         state = (
@@ -173,6 +179,12 @@ class Hook(ABC):
         """Ident of the thread that the loop runs on, for a hook that this thread has detected."""
         return threading.main_thread().ident or 0
 
+    def leave_behind(self) -> None:
+        """Have nothing to do with the loop. In a forked child, to which the parent's loop does not belong (HOOK-5)."""
+        self._is_lost = self._is_left_behind = True
+        self.queue.reset_after_fork()
+        self.queue.forward_to(default_queue)
+
     # For the hooks of loops that are objects
 
     @property
@@ -185,6 +197,12 @@ class Hook(ABC):
         """Return the hook that a loop has already."""
         hook = _hooks.get(loop)
         return hook if isinstance(hook, cls) and not hook.is_lost else None
+
+    @classmethod
+    def _is_ours(cls, loop: object) -> bool:
+        """Whether a loop belongs to this process, and so can turn (HOOK-5)."""
+        hook = _hooks.get(loop)
+        return hook is None or not hook._is_left_behind  # noqa: SLF001 - its own class
 
     def _bind(self, loop: object) -> None:
         """Bind to a loop (HOOK-1). The first hook of a loop serves all its requests that name none."""
@@ -225,6 +243,13 @@ class Hook(ABC):
         for relay in self._relays:
             relay.leave()
         self.queue.expect_wakeup()
+
+
+def reset_after_fork() -> None:
+    """Leave the hooks of the parent's loops behind. In a forked child."""
+    for hook in list(_all_hooks):
+        if hook.queue.thread is not None or hook._find_loop() is not None:  # noqa: SLF001 - of this module
+            hook.leave_behind()
 
 
 class YieldingHook(Hook):

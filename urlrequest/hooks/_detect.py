@@ -167,8 +167,13 @@ def _watch() -> None:
 
 
 def reset_after_fork() -> None:
-    """Start afresh. In a forked child, where the thread does not live on."""
+    """Start afresh. In a forked child, where neither the thread nor the parent's loops live on (contract 8.12)."""
+    global _installed
     _is_watched.clear()
+    _installed = None
+    base = sys.modules.get(f"{__package__}._base")
+    if base is not None:  # else there has been no hook
+        base.reset_after_fork()
 
 
 default_queue.call_when_pending(_start_watch)

@@ -32,7 +32,9 @@ class GLibHook(Hook):
         self._glib = import_toolkit("gi.repository.GLib", "PyGObject")
         self._context = self._glib.MainContext.default() if context is None else context
         self._priority = self._glib.PRIORITY_HIGH_IDLE + 30  # GTK redraws at +20
-        _hooks.setdefault(hash(self._context), self)
+        other = _hooks.get(hash(self._context))
+        if other is None or other.is_lost:
+            _hooks[hash(self._context)] = self
 
     @classmethod
     def detect(cls) -> GLibHook | None:
@@ -40,6 +42,8 @@ class GLibHook(Hook):
         contexts = import_toolkit("gi.repository.GLib", "PyGObject").MainContext
         context = contexts.get_thread_default() or contexts.default()
         hook = _hooks.get(hash(context))
+        if hook is not None and hook._is_left_behind:  # noqa: SLF001 - its own class
+            return None
         return cls(context) if hook is None or hook.is_lost else hook
 
     def _home(self) -> int:

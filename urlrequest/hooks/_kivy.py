@@ -37,7 +37,7 @@ class KivyHook(Hook):
     def detect(cls) -> KivyHook | None:
         """Return the hook of the Clock; None where asyncio or trio runs on the main thread, and Kivy has not begun."""
         module = import_toolkit("kivy.clock", "Kivy")
-        if _runs_async_code() and not _has_begun(module):
+        if not cls._is_ours(module) or (_runs_async_code() and not _has_begun(module)):
             return None
         hook = cls._of(module) or cls()
         hook._follow_clock()  # noqa: SLF001 - its own class

@@ -57,7 +57,7 @@ class QtHook(YieldingHook):
     def detect(cls) -> QtHook | None:
         """Return the hook of the application, if there is one."""
         _, application = _find_application()
-        return None if application is None else cls._of(application) or cls()
+        return (cls._of(application) or cls()) if application is not None and cls._is_ours(application) else None
 
     @classmethod
     def find(cls, thread: int) -> QtHook | None:

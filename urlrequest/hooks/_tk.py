@@ -73,7 +73,7 @@ class TkHook(YieldingHook):
     def detect(cls) -> TkHook | None:
         """Return the default root's hook. Only the root's own thread makes it; before, other threads have none."""
         root = _default_root()
-        if root is None:
+        if root is None or not cls._is_ours(root):
             return None
         try:
             return cls._of(root) or cls(root)

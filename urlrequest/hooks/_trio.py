@@ -43,14 +43,15 @@ class TrioHook(YieldingHook):
         A thread that is in the run, but in no task of it, may be in the code of the loop that a guest run is in.
         """
         lowlevel = import_toolkit("trio", "trio").lowlevel
-        return (cls._of(lowlevel.current_trio_token()) or cls()) if lowlevel.in_trio_task() else None
+        token = lowlevel.current_trio_token() if lowlevel.in_trio_task() else None
+        return (cls._of(token) or cls(token)) if token is not None and cls._is_ours(token) else None
 
     @classmethod
     def find(cls, thread: int) -> TrioHook | None:
         """Return the hook of the run on a thread, or else of the one on the main thread."""
         for home in (thread, main_thread().ident or 0):
             token = _token_of(home)
-            if token is not None:
+            if token is not None and cls._is_ours(token):
                 hook = cls._of(token) or cls(token)
                 if hook.queue.thread is None:
                     hook.queue.serve_on(home)

@@ -44,7 +44,7 @@ class WxHook(YieldingHook):
     def detect(cls) -> WxHook | None:
         """Return the hook of the wx.App, if there is one."""
         app = import_toolkit("wx", "wxPython").GetApp()
-        return None if app is None else cls._of(app) or cls()
+        return (cls._of(app) or cls()) if app is not None and cls._is_ours(app) else None
 
     @classmethod
     def find(cls, thread: int) -> WxHook | None:
