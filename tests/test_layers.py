@@ -274,7 +274,7 @@ TESTED_ELSEWHERE = {
     "tests/behaviour/test_testing_server.py": {module for module in MODULES if module.startswith("testing.")},
     "tests/hooks, on the real loops": {f"hooks.{module}" for module in HOOK_MODULES - {"_base", "_frames", "_late"}},
     "tests/unit/test_public.py": {"__init__", "hooks.__init__"},
-    "type checkers": {"_engine.observer"},
+    "type checkers": {"_client.argument_types", "_engine.observer"},
     "the tests of what uses them": {"errors", "_defaults", "_version"},
 }
 

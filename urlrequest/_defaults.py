@@ -20,13 +20,13 @@ class Defaults:
     __slots__ = ("detect_hook", "fsync", "keep_alive", "tcp_keepalive")
 
     def __init__(self) -> None:
-        self.detect_hook = True
-        self.keep_alive = True
-        self.tcp_keepalive = 30.0
-        self.fsync = False
+        self.detect_hook: bool = True
+        self.keep_alive: bool = True
+        self.tcp_keepalive: float = 30.0
+        self.fsync: bool = False
 
     def __repr__(self) -> str:
         return f"<urlrequest.defaults: {', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)}>"
 
 
-defaults = Defaults()
+defaults: Defaults = Defaults()

@@ -121,7 +121,7 @@ class EventReader:
             last_id: That of the last event of an earlier body, if this one goes on from there.
             max_size: The longest line, in bytes, and the longest data of an event, in characters.
         """
-        self.last_id = last_id
+        self.last_id: str = last_id
         self.retry: float | None = None
         self._max_size = max_size
         self._lines = LineReader(max_size)
@@ -218,7 +218,7 @@ class EventSource:
         """Make the next request: where it was constructed, and later on the timer's thread."""
         self._reader = EventReader(self._reader.last_id, self._max_size)
         options = {**self._options, "req_headers": self._headers(self._options.get("req_headers"))}
-        self.request = UrlRequest(self._url, on_chunk=self._receive, on_finish=self._end, **options)
+        self.request: UrlRequest = UrlRequest(self._url, on_chunk=self._receive, on_finish=self._end, **options)
         if self._is_closed:
             self.request.cancel()
 

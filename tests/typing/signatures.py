@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,10 @@ def show_error(request: UrlRequest, error: BaseException) -> None:
     print(request.url, error)
 
 
+def show_network_error(request: UrlRequest, error: OSError) -> None:
+    print(error.errno)
+
+
 def show_progress(request: UrlRequest, current: int, total: int) -> None:
     print(current / total)
 
@@ -49,6 +54,13 @@ def construct() -> None:
     UrlRequest("example.com", on_success=lambda request, result: print(request.resp_reason, result))
     UrlRequest("example.com", on_cancel=show_end, on_finish=show_end)
     UrlRequest("example.com", on_success=None, on_finish=lambda request: None)
+    UrlRequest("example.com", on_finish=lambda request: assert_type(request, UrlRequest).cancel())
+    UrlRequest("example.com", on_success=lambda request, result: UrlRequest(result["next"]))
+    UrlRequest("example.com", on_success=lambda request, result: (print(result), len(result)))
+    UrlRequest("example.com", on_error=show_network_error)
+    UrlRequest("example.com", on_error=lambda request, error: print(request.url, error.args))
+    UrlRequest("example.com", on_error=print, on_failure=print, on_progress=print, on_cancel=print)
+    UrlRequest("example.com").on_failure = show
     UrlRequest("example.com", timeout=2.5, deadline=10, decode=False, debug=True, chunk_size=-1)
     UrlRequest("example.com", file_path="file", verify=False)
     UrlRequest("example.com", file_path=Path("file"), ca_file=Path("ca.pem"), verify=None)
@@ -137,11 +149,14 @@ def together(request: UrlRequest) -> None:
 
 async def wait_for(request: UrlRequest) -> None:
     assert_type(await request, UrlRequest)
+    assert_type(await ServiceRequest("label", "example.com"), ServiceRequest)
 
 
 def share() -> None:
     with Session("https://example.com/", headers={"A": "b"}, timeout=10, max_requests=8, max_per_host=2) as session:
         assert_type(session.request("page", show, follow_redirects=True, retries=2), UrlRequest)
+        session.request(url="page", on_error=show_network_error, req_headers={"A": 1}, address_family="IPv6")
+        session.request("page", lambda request, result: print(assert_type(request, UrlRequest).url, result))
         UrlRequest("page", session=session, trust_env=True, follow_redirects=5)
         assert_type(session.get("page", show, deadline=3), UrlRequest)
         assert_type(session.post("page", on_success=show, json={"a": 1}).raise_for_status(), UrlRequest)
@@ -154,6 +169,7 @@ def share() -> None:
         keep(session.cookies)
     Session(cookies=CookieStore())
     Session(cookies={"a": "b"})
+    Session(cookies=CookieJar(), headers=[("A", "b")], auth=lambda headers: headers.update({"A": "b"}))
     Session(ca_file="folder", fingerprint="sha256:0").close()
 
 

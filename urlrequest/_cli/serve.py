@@ -24,7 +24,7 @@ from urlrequest import testing
 from .verbose import print_error, print_line, printable, without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from urlrequest.testing import RecordedRequest, Reply
 
@@ -145,12 +145,19 @@ def _send_file(path: Path, request: RecordedRequest) -> Reply:
         "Content-Type": mimetypes.guess_type(path.name)[0] or "application/octet-stream",
         "Last-Modified": formatdate(status.st_mtime, usegmt=True),
     }
-    return _send_part(request, status.st_size, f'"{status.st_mtime_ns:x}"', headers, lambda *part: _read(path, *part))
+    return _send_part(
+        request, status.st_size, f'"{status.st_mtime_ns:x}"', headers, lambda start, end: _read(path, start, end)
+    )
 
 
-def _send_part(request: RecordedRequest, size: int, tag: str, headers: dict[str, str], read: object) -> Reply:
-    """Send a body, or the part of it that was asked for."""
-    assert callable(read), "it makes the pieces of a part"
+def _send_part(
+    request: RecordedRequest,
+    size: int,
+    tag: str,
+    headers: dict[str, str],
+    read: Callable[[int, int], Iterable[bytes]],
+) -> Reply:
+    """Send a body, or the part of it that was asked for; `read` makes the pieces from one byte to another."""
     headers = {**headers, "ETag": tag, "Accept-Ranges": "bytes"}
     part = _part(request.header("Range") or "", size) if request.header("If-Range") in {None, tag} else None
     if part is None:

@@ -43,7 +43,7 @@ class ActiveRequests(Sequence["UrlRequest"]):
         return f"<live requests: {list(active_calls.values())!r}>"
 
 
-g_requests = ActiveRequests()
+g_requests: ActiveRequests = ActiveRequests()
 
 
 def wait_all(requests: Iterable[UrlRequest], timeout: float | None = None) -> bool:

@@ -53,7 +53,6 @@ from .shared import Shared, check_session, default_session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any, Protocol
 
     from urlrequest._engine.options import Options
@@ -68,11 +67,11 @@ if TYPE_CHECKING:
         name: str
         url: str
         debug: bool
-        on_progress: Callable[[Any, int, int], object] | None
-        on_upload_progress: Callable[[Any, int, int], object] | None
-        on_chunk: Callable[[Any, bytes], object] | None
-        on_cancel: Callable[[Any], object] | None
-        on_finish: Callable[[Any], object] | None
+        on_progress: Any
+        on_upload_progress: Any
+        on_chunk: Any
+        on_cancel: Any
+        on_finish: Any
 
         def run(self) -> None: ...
         def cancel(self) -> bool: ...
@@ -196,7 +195,7 @@ class Call:
         """Give the request to a worker, or put it into the queue for one. Once, on the caller's thread."""
         # A program that imports a name may make no request, so the first request loads the engine. It does so on this
         # thread: a child that is forked while a worker imports never gets the lock of that import.
-        import urlrequest._engine.perform  # noqa: F401 - the worker uses it
+        import urlrequest._engine.perform  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the worker uses it
         from urlrequest._engine.prepare import find_target
 
         self.options = options

@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from typing_extensions import Self
+
     from urlrequest._delivery.events import Outcome, ProgressRun
     from urlrequest._delivery.lifecycle import Lifecycle
+
+    from .argument_types import Ignored
 
 __all__ = ["Callbacks", "drop_callbacks", "has_callback", "run_callbacks", "run_progress"]
 
@@ -34,27 +38,27 @@ _NAMES = (
 class Callbacks:
     """The `on_*` attributes of a request (contract 3). One that is not passed is the class's, and takes no memory."""
 
-    on_success: Callable[[Any, Any], object] | None = None
-    on_redirect: Callable[[Any, Any], object] | None = None
-    on_failure: Callable[[Any, Any], object] | None = None
-    on_error: Callable[[Any, BaseException], object] | None = None
-    on_progress: Callable[[Any, int, int], object] | None = None
-    on_cancel: Callable[[Any], object] | None = None
-    on_finish: Callable[[Any], object] | None = None
-    on_upload_progress: Callable[[Any, int, int], object] | None = None
-    on_chunk: Callable[[Any, bytes], object] | None = None
+    on_success: Callable[[Self, Any], Ignored] | None = None
+    on_redirect: Callable[[Self, Any], Ignored] | None = None
+    on_failure: Callable[[Self, Any], Ignored] | None = None
+    on_error: Callable[[Self, Any], Ignored] | None = None
+    on_progress: Callable[[Self, int, int], Ignored] | None = None
+    on_cancel: Callable[[Self], Ignored] | None = None
+    on_finish: Callable[[Self], Ignored] | None = None
+    on_upload_progress: Callable[[Self, int, int], Ignored] | None = None
+    on_chunk: Callable[[Self, bytes], Ignored] | None = None
 
     def __init__(
         self,
-        on_success: Callable[[Any, Any], object] | None,
-        on_redirect: Callable[[Any, Any], object] | None,
-        on_failure: Callable[[Any, Any], object] | None,
-        on_error: Callable[[Any, BaseException], object] | None,
-        on_progress: Callable[[Any, int, int], object] | None,
-        on_cancel: Callable[[Any], object] | None,
-        on_finish: Callable[[Any], object] | None,
-        on_upload_progress: Callable[[Any, int, int], object] | None = None,
-        on_chunk: Callable[[Any, bytes], object] | None = None,
+        on_success: Callable[..., object] | None,
+        on_redirect: Callable[..., object] | None,
+        on_failure: Callable[..., object] | None,
+        on_error: Callable[..., object] | None,
+        on_progress: Callable[..., object] | None,
+        on_cancel: Callable[..., object] | None,
+        on_finish: Callable[..., object] | None,
+        on_upload_progress: Callable[..., object] | None = None,
+        on_chunk: Callable[..., object] | None = None,
     ) -> None:
         """Keep the callbacks.
 

@@ -30,6 +30,20 @@ if TYPE_CHECKING:
 
     from urlrequest.hooks import Hook
 
+    from .argument_types import (
+        Auth,
+        Body,
+        ClientCert,
+        Context,
+        Cookies,
+        ErrorT,
+        Files,
+        HeaderFields,
+        Ignored,
+        MediaTypes,
+        Params,
+        Path,
+    )
     from .shared import Shared
 
 __all__ = ["UrlRequest"]
@@ -57,53 +71,66 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
     # The name of the package keeps this apart from a subclass's own `_call`.
     _urlrequest_call: Call
 
+    name: str
+    url: str
+    req_body: Body | None
+    req_headers: HeaderFields | None
+    chunk_size: int | None
+    decode: bool
+    debug: bool
+    file_path: Path | None
+    ca_file: Path | None
+    verify: bool | None
+    timeout: float | None
+    deadline: float | None
+
     def __init__(
         self,
         url: str,
-        on_success: Callable[[Any, Any], object] | None = None,
-        on_redirect: Callable[[Any, Any], object] | None = None,
-        on_failure: Callable[[Any, Any], object] | None = None,
-        on_error: Callable[[Any, BaseException], object] | None = None,
-        on_progress: Callable[[Any, int, int], object] | None = None,
-        req_body: Any = None,
-        req_headers: Any = None,
+        on_success: Callable[[Self, Any], Ignored] | None = None,
+        on_redirect: Callable[[Self, Any], Ignored] | None = None,
+        on_failure: Callable[[Self, Any], Ignored] | None = None,
+        on_error: Callable[[Self, ErrorT], Ignored] | None = None,
+        on_progress: Callable[[Self, int, int], Ignored] | None = None,
+        req_body: Body | None = None,
+        req_headers: HeaderFields | None = None,
         chunk_size: int | None = 8192,
         timeout: float | None = None,
         method: str | None = None,
         decode: bool = True,
         debug: bool = False,
-        file_path: Any = None,
-        ca_file: Any = None,
+        file_path: Path | None = None,
+        ca_file: Path | None = None,
         verify: bool | None = True,
         proxy_host: str | None = None,
         proxy_port: int | None = None,
-        proxy_headers: Any = None,
+        proxy_headers: HeaderFields | None = None,
         user_agent: str | None = None,
-        on_cancel: Callable[[Any], object] | None = None,
-        on_finish: Callable[[Any], object] | None = None,
-        cookies: Any = None,
-        auth: Any = None,
+        on_cancel: Callable[[Self], Ignored] | None = None,
+        on_finish: Callable[[Self], Ignored] | None = None,
+        cookies: Cookies | None = None,
+        auth: Auth | None = None,
         *,
         deadline: float | None = None,
-        client_cert: Any = None,
-        ssl_context: Any = None,
+        client_cert: ClientCert | None = None,
+        ssl_context: Context | None = None,
         fingerprint: str | None = None,
         hook: Hook | None = None,
         session: Shared | None = None,
         follow_redirects: bool | int | None = None,
         retries: int | None = None,
         trust_env: bool | None = None,
-        params: Any = None,
+        params: Params | None = None,
         json: Any = None,
-        files: Any = None,
-        on_upload_progress: Callable[[Any, int, int], object] | None = None,
-        on_chunk: Callable[[Any, bytes], object] | None = None,
+        files: Files | None = None,
+        on_upload_progress: Callable[[Self, int, int], Ignored] | None = None,
+        on_chunk: Callable[[Self, bytes], Ignored] | None = None,
         progress_interval: float | None = None,
         max_size: int | None = None,
         resume: bool = False,
         checksum: str | None = None,
-        expect_type: Any = None,
-        proxy_auth: Any = None,
+        expect_type: MediaTypes | None = None,
+        proxy_auth: Auth | None = None,
         address_family: str | None = None,
         low_speed: tuple[float, float] | None = None,
         retry_statuses: Collection[int] | None = None,
@@ -247,7 +274,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         status = f"{head.status} {head.reason}".rstrip()
         raise HTTPStatusError(f"{call.describe(self.url)}: {status}{hint}", status=head.status)
 
-    def __await__(self) -> Generator[Any, Any, UrlRequest]:
+    def __await__(self) -> Generator[Any, Any, Self]:
         """Make `await request` return the finished request, under asyncio and trio (contract 17.8).
 
         The awaiting loop runs the callbacks; cancelling the task cancels the request.
@@ -281,7 +308,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         """Perform the request. Runs on the worker thread; an override calls it once."""
         self._urlrequest_call.perform()
 
-    def get_connection_for_scheme(self, scheme: str) -> type:
+    def get_connection_for_scheme(self, scheme: str) -> type[Any]:
         """Return the connection class for a scheme; override it for schemes of your own (contract 18.1).
 
         The class has the interface of `http.client.HTTPConnection`. If it derives from `urlrequest.HTTPConnection` and
@@ -318,7 +345,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
 
     # Names that programs written for Kivy use (contract 1.4)
 
-    def _get_connection_for_scheme(self, scheme: str) -> type:
+    def _get_connection_for_scheme(self, scheme: str) -> type[Any]:
         """The same as `get_connection_for_scheme()`; an override of either name counts."""
         return self.get_connection_for_scheme(scheme)
 

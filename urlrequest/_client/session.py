@@ -20,15 +20,16 @@ from .shared import MAX_REQUESTS, Shared
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from http.cookiejar import CookieJar
     from types import TracebackType
     from typing import Any, Concatenate
 
     from typing_extensions import ParamSpec, Self
 
-    from urlrequest._engine.options import Options
     from urlrequest._http.cookie_jar import JarStore
     from urlrequest.hooks import Hook
 
+    from .argument_types import Auth, ClientCert, Context, Cookies, HeaderFields, Path
     from .cookie_store import CookieStore
 
     _P = ParamSpec("_P")
@@ -80,29 +81,55 @@ class Session(Shared):
         tcp_keepalive: As the parameter.
     """
 
+    base_url: str | None
+    headers: HeaderFields | None
+    timeout: float | None
+    deadline: float | None
+    ca_file: Path | None
+    verify: bool | None
+    client_cert: ClientCert | None
+    ssl_context: Context | None
+    fingerprint: str | None
+    proxy_host: str | None
+    proxy_port: int | None
+    proxy_headers: HeaderFields | None
+    trust_env: bool
+    follow_redirects: bool | int
+    retries: int
+    hook: Hook | None
+    user_agent: str | None
+    auth: Auth | None
+    proxy_auth: Auth | None
+    tcp_keepalive: float | None
+    address_family: str | None
+    low_speed: tuple[float, float] | None
+    retry_statuses: Collection[int] | None
+    retry_methods: Collection[str] | None
+    max_retry_after: float | None
+
     def __init__(
         self,
         base_url: str | None = None,
-        headers: Any = None,
-        cookies: Any = None,
+        headers: HeaderFields | None = None,
+        cookies: Cookies | CookieStore | CookieJar | None = None,
         timeout: float | None = None,
         deadline: float | None = None,
-        ca_file: Any = None,
+        ca_file: Path | None = None,
         verify: bool | None = True,
-        client_cert: Any = None,
+        client_cert: ClientCert | None = None,
         *,
-        ssl_context: Any = None,
+        ssl_context: Context | None = None,
         fingerprint: str | None = None,
         proxy_host: str | None = None,
         proxy_port: int | None = None,
-        proxy_headers: Any = None,
+        proxy_headers: HeaderFields | None = None,
         trust_env: bool = False,
         follow_redirects: bool | int = False,
         retries: int = 0,
         hook: Hook | None = None,
         user_agent: str | None = None,
-        auth: Any = None,
-        proxy_auth: Any = None,
+        auth: Auth | None = None,
+        proxy_auth: Auth | None = None,
         max_requests: int = MAX_REQUESTS,
         max_per_host: int | None = None,
         max_idle: int | None = None,
@@ -229,7 +256,7 @@ class Session(Shared):
 
     # For requests
 
-    def complete(self, options: Options) -> Options:
+    def complete(self, options: Any) -> Any:
         """The options with this session's settings for those that were not given."""
         settings = {
             name: value

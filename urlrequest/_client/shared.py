@@ -16,8 +16,9 @@ from urlrequest._engine.pool import MAX_IDLE, Pool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from urlrequest._engine.observer import CookieStore
-    from urlrequest._engine.options import Options
     from urlrequest.hooks import Hook
 
 __all__ = ["MAX_REQUESTS", "Shared", "check_session", "default_session", "sessions"]
@@ -46,7 +47,7 @@ class Shared:
     deadline: float | None = None
     tcp_keepalive: float | None = None
     base_url: str | None = None
-    is_closed = False
+    is_closed: bool = False
 
     def __init__(
         self,
@@ -57,8 +58,8 @@ class Shared:
     ) -> None:
         self._max_requests, self._max_per_host = _check_limits(max_requests, max_per_host)
         self._max_idle = None if max_idle is None else _check_max_idle(max_idle)
-        self.workers = WorkerPool(max_requests, max_per_host)
-        self.pool = Pool(self.max_idle)
+        self.workers: WorkerPool = WorkerPool(max_requests, max_per_host)
+        self.pool: Pool = Pool(self.max_idle)
         self.cookie_store = cookie_store
         sessions.add(self)
 
@@ -96,7 +97,9 @@ class Shared:
         self._max_idle = _check_max_idle(limit)
         self.pool.change_limit(limit)
 
-    def complete(self, options: Options) -> Options:
+    # In types `Any` is the engine's `Options`: type checkers know no types of the parts of a namedtuple.
+
+    def complete(self, options: Any) -> Any:
         """The options of a request, with the session's settings for those that were not given."""
         return options
 

@@ -59,8 +59,8 @@ class Deadline:
     __slots__ = ("at", "seconds")
 
     def __init__(self, seconds: float | None) -> None:
-        self.seconds = seconds
-        self.at = None if seconds is None else monotonic() + seconds
+        self.seconds: float | None = seconds
+        self.at: float | None = None if seconds is None else monotonic() + seconds
 
     def remaining(self) -> float | None:
         """Return the seconds left: 0 when it has passed, None when there is no limit."""

@@ -62,7 +62,7 @@ class EventFdWaker:
 
     def __init__(self) -> None:
         """Open the descriptor; OSError when the process has none left."""
-        self.descriptor = _open_eventfd()
+        self.descriptor: int = _open_eventfd()
         self._poll = select.poll()
         self._poll.register(self.descriptor, select.POLLIN)
         _event_wakers.add(self)
@@ -124,7 +124,7 @@ class SocketPairWaker:
         self._reader, self._writer = socket.socketpair()
         self._reader.setblocking(False)
         self._writer.setblocking(False)
-        self.descriptor = self._reader.fileno()
+        self.descriptor: int = self._reader.fileno()
 
     def wake(self) -> None:
         """Wake the sleeper, or make its next sleep end at once."""

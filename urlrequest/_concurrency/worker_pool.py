@@ -62,8 +62,8 @@ class _Task:
 
     def __init__(self, job: Job, arrival: int) -> None:
         self.job: Job | None = job
-        self.host = job.host
-        self.arrival = arrival
+        self.host: str = job.host
+        self.arrival: int = arrival
 
 
 class _Worker:

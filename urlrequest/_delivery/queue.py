@@ -45,7 +45,7 @@ class QueueEntry:
     __slots__ = ("_queue", "_queued", "thread")
 
     def __init__(self, queue: DispatchQueue) -> None:
-        self.thread = get_ident()
+        self.thread: int = get_ident()
         self._queue = queue
         self._queued = Lock()  # held while the entry is in the queue
 

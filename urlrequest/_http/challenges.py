@@ -125,12 +125,22 @@ class Challenge:
         peer_certificate: The certificate of the server in DER, for channel bindings; None without TLS.
     """
 
+    status: int
+    headers: Headers
+    header: str
+    method: str
+    url: str
+    target: str
+    number: int
+    state: dict[Any, Any]
+    peer_certificate: bytes | None
+
     def __init__(
         self, subject: Subject, head: ResponseHead, number: int, state: dict[Any, Any], peer_certificate: bytes | None
     ) -> None:
         field = "WWW-Authenticate" if subject.header == "Authorization" else "Proxy-Authenticate"
         self.status, self.headers = head.status, head.headers
-        self.offers = read_offers(head.headers.get_all(field))
+        self.offers: list[Offer] = read_offers(head.headers.get_all(field))
         self.header, self.method, self.url, self.target = subject.header, subject.method, subject.url, subject.target
         self.number, self.state, self.peer_certificate = number, state, peer_certificate
         self.subject = subject

@@ -51,11 +51,11 @@ class ResponseHead(Record):
     __slots__ = ("headers", "is_malformed", "reason", "status", "version")
 
     def __init__(self, version: str, status: int, reason: str, headers: Headers, *, is_malformed: bool = False) -> None:
-        self.version = version
-        self.status = status
-        self.reason = reason
-        self.headers = headers
-        self.is_malformed = is_malformed
+        self.version: str = version
+        self.status: int = status
+        self.reason: str = reason
+        self.headers: Headers = headers
+        self.is_malformed: bool = is_malformed
 
 
 def parse_head(octets: bytes) -> ResponseHead:

@@ -46,12 +46,17 @@ class HTTPConnection(http.client.HTTPConnection):
     """
 
     sock: Any
+    scope: CancelScope
+    is_intact: bool
+    sent_method: str
+    idle_since: float
+    idle_until: float
     idle_since = idle_until = 0.0  # when it became idle, and until when it is kept, on `suspend_clock()`
-    expects_continue = True  # a 100 Continue is waited for; False: the server sent none before
-    is_login = False  # a challenge is no reason to stop sending
-    tcp_keepalive = 0.0  # seconds of silence after which the system asks whether the peer is there; 0: never
-    address_family = 0  # AF_INET or AF_INET6, if only such addresses may be connected to
-    after = ""  # why the last response had no body, for the pool
+    expects_continue: bool = True  # a 100 Continue is waited for; False: the server sent none before
+    is_login: bool = False  # a challenge is no reason to stop sending
+    tcp_keepalive: float = 0.0  # seconds of silence after which the system asks whether the peer is there; 0: never
+    address_family: int = 0  # AF_INET or AF_INET6, if only such addresses may be connected to
+    after: str = ""  # why the last response had no body, for the pool
 
     def __init__(self, host: str, port: int | None = None, timeout: float | None = None, **options: Any) -> None:
         """Make a connection; the first request opens it.

@@ -53,9 +53,9 @@ class InterimResponses:
         """
         self._is_login = is_login
         self._continue_time = CONTINUE_TIME if expects_continue else 0.0
-        self.is_overdue = False
-        self.head_limit = MAX_HEAD_SIZE
-        self.has_continue = False
+        self.is_overdue: bool = False
+        self.head_limit: int = MAX_HEAD_SIZE
+        self.has_continue: bool = False
         self._begun = b""  # the beginning of a head
         self._early: list[bytes] = []  # the final response, from its head on
         self._early_size = 0

@@ -86,13 +86,13 @@ class Response:
         self._at = 0
         self._chunk_left = 0  # bytes of the present chunk that are still to be read
         self._is_first_chunk = True
-        self.head = self._read_head(interim)
+        self.head: ResponseHead = self._read_head(interim)
         framing = body_framing(self.head, method)
-        self.expected = framing.length
+        self.expected: int | None = framing.length
         self._framing: Framing = framing
         self._received = 0  # bytes of content
         self._left = framing.length  # bytes of content that are still to be read; None: that is not known
-        self.is_complete = framing.length == 0
+        self.is_complete: bool = framing.length == 0
 
     # As of http.client.HTTPResponse
 

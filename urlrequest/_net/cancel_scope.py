@@ -75,11 +75,11 @@ class CancelScope:
     __slots__ = ("_waker", "deadline", "is_cancelled", "speed", "timeout", "timings")
 
     def __init__(self, timeout: float | None = None, deadline: Deadline | None = None) -> None:
-        self.timeout = timeout
-        self.deadline = NO_DEADLINE if deadline is None else deadline
-        self.is_cancelled = False
+        self.timeout: float | None = timeout
+        self.deadline: Deadline = NO_DEADLINE if deadline is None else deadline
+        self.is_cancelled: bool = False
         self.speed: SpeedLimit | None = None
-        self.timings = Timings()
+        self.timings: Timings = Timings()
         self._waker: DescriptorWaker | None = None
 
     def cancel(self) -> None:

@@ -39,13 +39,13 @@ class Proxy(Record):
         tls: TlsSettings | None = None,
         responder: Any = None,
     ) -> None:
-        self.scheme = scheme
-        self.host = host
-        self.port = port
-        self.fields = fields
-        self.userinfo = userinfo
-        self.tls = tls
-        self.responder = responder
+        self.scheme: str = scheme
+        self.host: str = host
+        self.port: int = port
+        self.fields: tuple[tuple[str, str], ...] = fields
+        self.userinfo: tuple[str, str] | None = userinfo
+        self.tls: TlsSettings | None = tls
+        self.responder: Any = responder
 
     @property
     def is_socks(self) -> bool:

@@ -51,12 +51,15 @@ class NetworkStream:
         cut: Why the stream ended, if it was cut: only TLS tells that from an end. None: it was not.
     """
 
+    has_received: bool
+    has_acknowledged: bool
+
     def __init__(self, sock: socket.socket, scope: CancelScope, peer: str) -> None:
         self.scope = scope
         self.peer = peer
         self._has_peer_finished = False
         self.has_received = self.has_acknowledged = False
-        self.sent_size = 0
+        self.sent_size: int = 0
         self.cut: ssl.SSLEOFError | None = None
         self._socket = sock
         self._is_tls = hasattr(sock, "pending")  # such a socket may hold bytes that the system does not know of

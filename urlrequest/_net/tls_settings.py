@@ -39,11 +39,11 @@ class TlsSettings:
         *,
         verify: bool = True,
     ) -> None:
-        self.ca_file = ca_file
-        self.verify = verify
-        self.client_cert = client_cert
-        self.ssl_context = ssl_context
-        self.fingerprint = fingerprint
+        self.ca_file: str | None = ca_file
+        self.verify: bool = verify
+        self.client_cert: ClientCert | None = client_cert
+        self.ssl_context: ssl.SSLContext | None = ssl_context
+        self.fingerprint: str | None = fingerprint
         self._all = (ca_file, verify, client_cert, ssl_context, fingerprint)
 
     def __eq__(self, other: object) -> bool:

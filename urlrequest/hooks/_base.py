@@ -61,7 +61,7 @@ class Hook(ABC):
     _propagated: ClassVar[tuple[type[BaseException], ...]] = (KeyboardInterrupt, SystemExit)  # `run()` raises them
 
     def __init__(self) -> None:
-        self.queue = DispatchQueue(self._wake)
+        self.queue: DispatchQueue = DispatchQueue(self._wake)
         self._is_lost = False
         self._is_left_behind = False  # this is a forked child, and the loop is the parent's (HOOK-5)
         self._relays: tuple[Relay, ...] = ()  # to the queues of the other loops of this thread

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from urlrequest import UrlRequest
+from urlrequest import Session, UrlRequest
 from urlrequest._client.call import Call
 from urlrequest._engine.options import PLAIN, Options
 
@@ -22,6 +22,7 @@ CALLBACKS = {
     "on_upload_progress",
     "on_chunk",
 }
+ANYTHING = {"json"}  # parameters that may be of any type
 ATTRIBUTES = {"result", "error", "content", "text", "resp_status", "resp_reason", "resp_headers", "resp_url"} | {
     "history",
     "timings",
@@ -66,3 +67,13 @@ def test_18_3_a_request_holds_documented_names_only(callbacks: dict[str, object]
     assert request.wait(timeout=20)
 
     assert AS_PASSED | set(callbacks) | {"name", "_urlrequest_call"} == before == set(vars(request))
+
+
+@pytest.mark.parametrize("made", [UrlRequest, Session])
+def test_every_argument_has_a_type(made: type) -> None:
+    """Type checkers know what each argument may be; `session.request()` has the signature of the constructor."""
+    parameters = inspect.signature(made).parameters.values()
+    loose = {each.name for each in parameters if str(each.annotation).partition(" | ")[0] in {"Any", "object"}}
+
+    assert loose <= ANYTHING
+    assert inspect.Parameter.empty not in {each.annotation for each in parameters}
