@@ -405,11 +405,23 @@ def test_1_2_public_names_are_documented() -> None:
 
 
 def test_2_1_parameters_are_documented() -> None:
-    """Contract 2.1: every parameter of the constructor stands in the reference's table, in the signature's order."""
+    """Contract 2.1: the reference shows the constructor's signature, and describes every parameter once."""
     page = (ROOT / "docs" / "reference" / "request.md").read_text(encoding="utf-8")
     told = re.findall(r"^\| `(\w+)` \|", page.partition("## Parameters")[2].partition("\n## ")[0], flags=re.MULTILINE)
+    parameters = inspect.signature(urlrequest.UrlRequest).parameters
+    found = re.search(r"^UrlRequest\((.*?)^\)$", page, flags=re.MULTILINE | re.DOTALL)
+    assert found is not None
+    definition = ast.parse(f"def UrlRequest({found[1]}): ...").body[0]
+    assert isinstance(definition, ast.FunctionDef)
+    shown = definition.args
+    by_position = [each for each in parameters.values() if each.kind is each.POSITIONAL_OR_KEYWORD]
+    by_name = [each for each in parameters.values() if each.kind is each.KEYWORD_ONLY]
 
-    assert [name for name in inspect.signature(urlrequest.UrlRequest).parameters if name != "self"] == told
+    assert sorted(parameters) == sorted(told)
+    assert [each.name for each in by_position] == [each.arg for each in shown.args]
+    assert [each.name for each in by_name] == [each.arg for each in shown.kwonlyargs]
+    defaults = [*shown.defaults, *filter(None, shown.kw_defaults)]
+    assert [each.default for each in (*by_position, *by_name)[1:]] == [ast.literal_eval(each) for each in defaults]
 
 
 def test_command_line_is_documented() -> None:
