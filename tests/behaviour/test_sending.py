@@ -817,3 +817,16 @@ def test_17_10_servers_are_asked_how_long(
 
     assert sent == server.requests[0].header("Connection")
     assert b"hello" == request.content
+
+
+@pytest.mark.parametrize(("given", "sent"), [(None, None), ("keep-alive", "keep-alive"), ("close", "close")])
+def test_17_10_proxies_are_not_asked(server: Server, given: str | None, sent: str | None) -> None:
+    """Contract 17.10: an old proxy might pass the wish on (RFC 9112, section C.2.2); the user's own header is sent."""
+    server.respond("/", b"hello")
+    headers = None if given is None else {"Connection": given}
+    request = UrlRequest(
+        "http://a.test/", timeout=20, req_headers=headers, proxy_host="127.0.0.1", proxy_port=server.port
+    )
+    request.wait(20)
+
+    assert (b"hello", sent) == (request.content, server.requests[0].header("Connection"))

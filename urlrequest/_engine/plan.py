@@ -46,8 +46,8 @@ class PreparedRequest(Record):
         resume_key: What stands for the URL there; None: the URL itself.
         expected_types: The types that a success may have, as of `check_media_ranges()`; empty: any.
         checksum: What the body of the response must have, as "sha256:<hex>", or None.
-        own_fields: Names of the fields, in lower case, that are the library's own idea and are left out where a server
-            refuses the request because of them.
+        own_fields: Names of the fields, in lower case, that are the library's own idea. They are left out where a
+            server refuses the request because of them, or a proxy might not understand them.
         secrets: Names of the fields that are for this origin alone, in lower case.
         signer: A callable `auth`, which signs the request again when its fields change, or None.
         signed: Names of the fields that it has set, in lower case.
@@ -126,4 +126,6 @@ def request_line_and_fields(prepared: PreparedRequest, cookies: str | None) -> t
         return prepared.target.path, fields
     if prepared.route.is_tunnelled:
         return prepared.target.path, without(fields, {"proxy-authorization"})
-    return prepared.target.url, [*without(fields, field_names(proxy.fields)), *proxy.fields]
+    # A proxy of HTTP/1.0 may pass the wish for a lasting connection on, and wait for its end: RFC 9112, section C.2.2.
+    dropped = field_names(proxy.fields) | (prepared.own_fields & {"connection"})
+    return prepared.target.url, [*without(fields, dropped), *proxy.fields]

@@ -43,7 +43,7 @@ __all__ = ["find_target", "prepare_redirected", "prepare_request"]
 
 USER_AGENT = f"urlrequest/{__version__}"
 MAX_REDIRECTS = 20  # redirects, of follow_redirects=True
-_OWN_FIELDS = frozenset({"accept-encoding", "expect"})  # unless the user names them
+_OWN_FIELDS = frozenset({"accept-encoding", "connection", "expect"})  # unless the user names them
 MAX_RESUME_KEY = 8192  # characters; it stands in a small file
 MAX_CACHED_PATH = 2048  # characters; a request with a longer path is prepared each time
 

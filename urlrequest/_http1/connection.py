@@ -282,6 +282,8 @@ class HTTPConnection(http.client.HTTPConnection):
     def _begin_exchange(self, method: str) -> None:
         """Begin an exchange, whether `request()` sends it or the caller does so step by step."""
         self._send_error, self._interim, self.is_intact, self.sent_method = None, None, True, method
+        if self.scope.speed is not None:
+            self.scope.speed.pause()  # while it connects
         if self.sock is not None:
             self.sock.has_received = self.sock.has_acknowledged = False
             self.sock.sent_size = 0

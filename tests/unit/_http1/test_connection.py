@@ -10,6 +10,7 @@ from support.messages import head
 from urlrequest._content.body import make_body
 from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
 from urlrequest._net.cancel_scope import CancelScope, Phase
+from urlrequest._net.low_speed import SpeedLimit
 from urlrequest.errors import ProtocolError, ProxyError
 
 if TYPE_CHECKING:
@@ -199,3 +200,22 @@ def test_13_1_https_needs_a_context(tmp_path: Any, monkeypatch: pytest.MonkeyPat
         connection.connect()
 
     assert -1 == near.fileno()
+
+
+def test_15_6_connecting_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 15.6: what a transfer before has counted does not end the making of the next connection."""
+    connection = HTTPConnection("a.test", 80)
+    speed = connection.scope.speed = SpeedLimit(1000, 10)
+    speed.begin()
+    speed.add_wait(9)
+    left: list[float | None] = []
+
+    def connect() -> None:
+        left.append(speed.left)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(connection, "connect", connect)
+    with pytest.raises(ConnectionRefusedError):
+        connection.request("GET", "/", None, [("Host", "a.test")])
+
+    assert [None] == left
