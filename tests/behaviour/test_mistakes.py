@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -103,7 +105,7 @@ def test_4_4_json_too_early(server: Server) -> None:
         request.json()
     server.signal("read")
     assert request.wait(timeout=20)
-    failed, cancelled = UrlRequest("http://127.0.0.1:1/", on_error=lambda *_: None), UrlRequest("http://127.0.0.1:1/")
+    failed, cancelled = (UrlRequest("http://127.0.0.1:1/", on_finish=lambda _: None) for _ in range(2))
     cancelled.cancel()
     assert urlrequest.wait_all([failed, cancelled], timeout=20)
 
@@ -123,6 +125,154 @@ def test_13_2_no_line_of_the_library_is_blamed(monkeypatch: pytest.MonkeyPatch, 
             UrlRequest(server.url, verify=False).wait(timeout=20)
 
     assert ["<urlrequest>"] == [warning.filename for warning in warned]
+
+
+# Where it was
+
+
+def notes(error: BaseException | None) -> list[str]:
+    return getattr(error, "__notes__", [])
+
+
+class Derived(UrlRequest):
+    def __init__(self, url: str, **options: Any) -> None:
+        self.title = "own"
+        super().__init__(url, **options)
+
+
+@pytest.mark.parametrize("options", [{"timeout": "5"}, {"max_size": "1M"}, {"url": "http://:"}, {"file_path": "/no/x"}])
+@pytest.mark.parametrize("how", ["request", "session", "get"])
+def test_2_3_errors_of_arguments_name_the_line(options: dict[str, Any], how: str) -> None:
+    """Contract 2.3: a note says where the request was made, since no frame of the program is in the traceback."""
+    options = {"url": "http://127.0.0.1:1/", "on_error": lambda *_: None, **options}
+    with Session() as session:
+        make: Any = {"request": UrlRequest, "session": session.request, "get": session.get}[how]
+        line = sys._getframe().f_lineno + 1
+        request = make(**options)
+        assert request.wait(timeout=20)
+
+    place = f"{__file__}:{line}, in test_2_3_errors_of_arguments_name_the_line"
+    assert [f"the request was made at {place}"] == notes(request.error)
+
+
+def test_2_3_a_subclass_is_a_place_of_the_program() -> None:
+    """Contract 2.3: of a subclass the note names the call of the constructor."""
+    request = Derived("http://127.0.0.1:1/", timeout="5", on_error=lambda *_: None)
+    assert request.wait(timeout=20)
+
+    (note,) = notes(request.error)
+    assert note.endswith(", in __init__")
+    assert __file__ in note
+
+
+def test_2_3_the_log_names_the_line(caplog: pytest.LogCaptureFixture) -> None:
+    """Contract 2.3, 3.8: without on_error the log line has the place."""
+    request = UrlRequest("http://127.0.0.1:1/", max_size="1M")  # type: ignore[arg-type]  # that is the mistake
+    assert request.wait(timeout=20)
+
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "TypeError: max_size is str; a number of bytes is needed; the request was made at " in line
+    assert f"{__file__}:" in line
+
+
+def test_2_3_other_errors_have_no_note() -> None:
+    """Contract 2.3: an error of the network is no mistake of the program, and has no note."""
+    request = UrlRequest("http://127.0.0.1:1/", on_error=lambda *_: None)
+    assert request.wait(timeout=20)
+
+    assert [] == notes(request.error)
+
+
+# Callbacks
+
+
+async def coroutine_function(*_: object) -> None:
+    """Such as a program might pass by mistake."""
+
+
+def generator_function(*_: object) -> Any:
+    yield
+
+
+async def asynchronous_generator(*_: object) -> Any:
+    yield
+
+
+class Window:
+    async def show(self, *_: object) -> None:
+        """A method that is a coroutine function."""
+
+
+@pytest.mark.parametrize("name", ["on_success", "on_finish", "on_progress", "on_chunk"])
+@pytest.mark.parametrize(
+    "callback",
+    [coroutine_function, generator_function, asynchronous_generator, Window().show, Window.show],
+    ids=range(5),
+)
+def test_2_7_callbacks_are_plain_functions(name: str, callback: Any) -> None:
+    """Contract 2.7: a function whose call runs nothing is refused at construction; the message says what to do."""
+    with pytest.raises(
+        TypeError, match=f"^{name} must be a plain function; it may create a task, or `await` the request"
+    ):
+        UrlRequest("http://127.0.0.1:1/", **{name: callback})
+
+
+@pytest.mark.parametrize(
+    "callback", [functools.partial(coroutine_function), lambda *_: coroutine_function()], ids=range(2)
+)
+def test_2_7_a_coroutine_is_not_dropped_in_silence(server: Server, callback: Any) -> None:
+    """Contract 2.7: what cannot be known before the call is a TypeError of the callback, and no RuntimeWarning."""
+    server.respond("/", "hello")
+    request = UrlRequest(server.url, on_success=callback)
+    with pytest.raises(TypeError, match=r"^on_success must be a plain function") as raised:
+        request.wait(timeout=20)
+
+    assert request.is_finished
+    assert notes(raised.value)[0].startswith("in on_success of <UrlRequest urlrequest-")
+
+
+def too_few(request: UrlRequest) -> None:
+    """A callback that forgets the result."""
+
+
+def fail(*_: object) -> None:
+    raise ValueError("of the program")
+
+
+@pytest.mark.parametrize(
+    ("name", "callback", "kind"),
+    [
+        ("on_success", too_few, TypeError),
+        ("on_success", fail, ValueError),
+        ("on_finish", lambda: None, TypeError),
+        ("on_progress", too_few, TypeError),
+        ("on_chunk", fail, ValueError),
+    ],
+)
+def test_3_6_an_exception_names_its_callback(server: Server, name: str, callback: Any, kind: type[Exception]) -> None:
+    """Contract 3.6: a note says which callback of which request has raised."""
+    server.respond("/p", "hello")
+    request = UrlRequest(f"{server.url}/p?key=k3y", **{name: callback})
+    with pytest.raises(kind) as raised:
+        request.wait(timeout=20)
+
+    (note,) = notes(raised.value)
+    assert note.startswith(f"in {name} of <UrlRequest {request.name}: GET {server.url}/p?..., ")
+
+
+def test_3_6_a_repr_that_raises_hides_no_exception(server: Server) -> None:
+    """Contract 3.6: whatever the repr() of a subclass does, the callback's own exception comes through."""
+
+    class Odd(UrlRequest):
+        def __repr__(self) -> str:
+            raise KeyError
+
+    server.respond("/", "hello")
+    request = Odd(server.url, on_success=fail)
+    with pytest.raises(ValueError, match="of the program") as raised:
+        request.wait(timeout=20)
+
+    assert ["in on_success of a Odd"] == notes(raised.value)
 
 
 # Sessions

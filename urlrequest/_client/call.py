@@ -32,6 +32,7 @@ Invariants:
 
 from __future__ import annotations
 
+import sys
 import threading
 from os import getpid
 from time import monotonic
@@ -48,11 +49,12 @@ from urlrequest._net.cancel_scope import CancelScope, Phase
 from urlrequest.errors import DeadlineExceeded, InvalidURL
 from urlrequest.hooks import check_hook, current_hook
 
-from .callbacks import Callbacks, drop_callbacks, has_callback, run_callbacks, run_progress
+from .callbacks import Callbacks, drop_callbacks, explain, has_callback, run_callbacks, run_progress
 from .shared import Shared, check_session, default_session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import FrameType
     from typing import Any, Protocol
 
     from urlrequest._engine.options import Options
@@ -90,6 +92,7 @@ _ANY_THREAD = (
     "shared",  # what the requests of the session share
     "host",  # of the URL, for the limit per host; "" when there is none
     "made_at",  # on `time.monotonic()`
+    "origin",  # the code that made the request, and its instruction; None: the code was not Python's
     "lifecycle",
     "scope",
     "mailbox",
@@ -155,6 +158,11 @@ class Call:
         if getpid() != fork_watch.pid:
             fork_watch.enter_child()
         self.made_at = monotonic()
+        # Here and not in a function, as each request comes by. The frame itself would keep all its variables alive.
+        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - it is documented
+        while frame is not None and str(frame.f_globals.get("__name__")).startswith("urlrequest."):
+            frame = frame.f_back
+        self.origin = None if frame is None else (frame.f_code, frame.f_lasti)
         self.request = request
         self.shared = session if isinstance(session, Shared) else default_session
         self.host = ""
@@ -318,6 +326,7 @@ class Call:
         if not self.lifecycle.start():
             return
         if self.argument_error is not None:
+            self._note_origin(self.argument_error)
             self._settle(Error(error=self.argument_error))
             return
         assert self.options is not None, "options are kept until the request has run"
@@ -326,7 +335,16 @@ class Call:
         try:
             self._settle(perform(self.options, self.shared, self.scope, self))
         except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too end the request, with on_error
+            if self.target is None:  # nothing was sent yet: an argument is wrong
+                self._note_origin(error)
             self._settle(Error(error=error, head=self.head))
+
+    def _note_origin(self, error: BaseException) -> None:
+        """Note on an error where the request was made; no frame of the program is on the worker's stack."""
+        if self.origin is not None:
+            from urlrequest._tracebacks import add_note, place_of  # few requests have bad arguments
+
+            add_note(error, f"the request was made at {place_of(*self.origin)}")
 
     def _publish_at_once(self, request: Request) -> None:
         """Publish the outcome if it has no callback."""
@@ -455,6 +473,9 @@ class Call:
         try:
             if callback:
                 callback(self.request, chunk)
+        except BaseException as error:
+            explain(error, self.request, "on_chunk")
+            raise
         finally:
             if self.mailbox.is_held_up:
                 self.scope.wake()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .argument_types import Ignored
 
-__all__ = ["Callbacks", "drop_callbacks", "has_callback", "run_callbacks", "run_progress"]
+__all__ = ["Callbacks", "drop_callbacks", "explain", "has_callback", "run_callbacks", "run_progress"]
 
 _NAMES = (
     "on_success",
@@ -33,6 +33,10 @@ _NAMES = (
     "on_upload_progress",
     "on_chunk",
 )
+
+# inspect.CO_GENERATOR, CO_COROUTINE and CO_ASYNC_GENERATOR: a call of such a function only makes an object.
+_RUNS_LATER = 0x20 | 0x80 | 0x200
+_NOT_PLAIN = "must be a plain function; it may create a task, or `await` the request in a coroutine instead"
 
 
 class Callbacks:
@@ -63,7 +67,8 @@ class Callbacks:
         """Keep the callbacks.
 
         Raises:
-            TypeError: One of them is neither callable nor falsy (contract 2.3).
+            TypeError: One of them is neither callable nor falsy (contract 2.3), or a coroutine function or a generator
+                function, of which a call runs nothing.
         """
         given = (
             on_success, on_redirect, on_failure, on_error, on_progress, on_cancel, on_finish,
@@ -74,6 +79,10 @@ class Callbacks:
                 continue  # else a subclass defines something of that name, and the None of the user replaces it
             if callback and not callable(callback):
                 raise TypeError(f"{name} is {type(callback).__name__}; a callable or None is needed")
+            if callback:
+                code = getattr(callback, "__code__", None)
+                if code is not None and getattr(code, "co_flags", 0) & _RUNS_LATER:
+                    raise TypeError(f"{name} {_NOT_PLAIN}")
             setattr(self, name, callback)
 
 
@@ -97,7 +106,11 @@ def run_progress(request: Any, run: ProgressRun, most: int, until: float | None,
         done += 1
         callback = getattr(request, name)
         if callback:
-            callback(request, current, total)
+            try:
+                callback(request, current, total)
+            except BaseException as error:
+                explain(error, request, name)
+                raise
         if until is not None and monotonic() >= until:
             break
     return done
@@ -105,14 +118,45 @@ def run_progress(request: Any, run: ProgressRun, most: int, until: float | None,
 
 def run_callbacks(request: Any, outcome: Outcome) -> None:
     """Run the outcome's callback, then on_finish, whatever the first one raises (contract 3.6)."""
-    callback = getattr(request, outcome.callback)
+    name = outcome.callback
+    callback = getattr(request, name)
     try:
         if callback:
-            callback(request, *outcome.arguments())
+            result = callback(request, *outcome.arguments())
+            if result is not None:
+                _refuse_coroutine(result, name)
+    except BaseException as error:
+        explain(error, request, name)
+        raise
     finally:
         on_finish = request.on_finish
         if on_finish:
-            on_finish(request)
+            try:
+                on_finish(request)
+            except BaseException as error:
+                explain(error, request, "on_finish")
+                raise
+
+
+def _refuse_coroutine(result: object, name: str) -> None:
+    """Refuse what a callback returned if it is a coroutine: nobody would run it.
+
+    Raises:
+        TypeError: It is one.
+    """
+    if hasattr(result, "cr_frame"):
+        result.close()  # type: ignore[attr-defined]  # it is a coroutine; without this Python would warn as well
+        raise TypeError(f"{name} {_NOT_PLAIN}")
+
+
+def explain(error: BaseException, request: Any, name: str) -> None:
+    """Note on an exception which callback of which request has raised it."""
+    from urlrequest._tracebacks import add_note  # few callbacks raise
+
+    try:
+        add_note(error, f"in {name} of {request!r}")
+    except Exception:  # noqa: BLE001 - the repr() of a subclass may raise anything
+        add_note(error, f"in {name} of a {type(request).__name__}")
 
 
 def drop_callbacks(request: Any) -> None:

@@ -45,7 +45,8 @@ def log_unheard(request: str, outcome: Outcome, head: ResponseHead | None, targe
         return
     end = f"(no {outcome.callback} callback" + (f"; {repeats} repeats were not logged)" if repeats else ")")
     if error is not None:
-        log("WARNING", f"%s failed: %s: %s {end}", request, type(error).__name__, error)
+        notes = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
+        log("WARNING", f"%s failed: %s: %s%s {end}", request, type(error).__name__, error, notes)
     elif head is not None:
         hint = "" if target is None else redirect_hint(target, head)
         log("WARNING", f"%s: %s%s {end}", request, f"{head.status} {head.reason}".rstrip(), hint)

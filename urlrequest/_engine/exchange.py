@@ -327,15 +327,10 @@ def _attempt_once(prepared: PreparedRequest, shared: Shared, scope: CancelScope)
         return _attempt(prepared, shared, scope)
     except Exception as error:
         if prepared.body is not None and not prepared.body.is_replayable:
-            _add_note(error, "not tried again: the body can be read only once")
+            from urlrequest._tracebacks import add_note  # few requests end so
+
+            add_note(error, "not tried again: the body can be read only once")
         raise
-
-
-def _add_note(error: Exception, note: str) -> None:
-    """Say more than an error of somebody else's does; tracebacks show it from Python 3.11 on."""
-    add_note = getattr(error, "add_note", None)
-    if add_note is not None:
-        add_note(note)
 
 
 def _attempt_or_pause(
