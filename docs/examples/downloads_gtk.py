@@ -1,4 +1,4 @@
-"""A download manager for GTK: progress bars, cancel buttons, and how each download ended.
+"""A download manager for GTK: progress, pause and resume, and how each download ended.
 
 Run it as it is: it starts a server of its own.
 """
@@ -6,51 +6,69 @@ Run it as it is: it starts a server of its own.
 from __future__ import annotations
 
 import tempfile
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import gi
+
+from download_server import Meter, make_server
 
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gtk  # noqa: E402 - the version must be chosen first
 
 from urlrequest import UrlRequest  # noqa: E402 - as above
-from urlrequest.testing import Reply, Server  # noqa: E402 - as above
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+STYLE = b".failed trough { background: #f4b8b8; border-color: #c04040; }"
 
 
 class Row:
-    """One download: its name, a progress bar, its state, and a cancel button."""
+    """One download: its name, a progress bar, its state, and a button that pauses it, resumes it or tries again."""
 
     def __init__(self, grid: Gtk.Grid, line: int, url: str, folder: Path) -> None:
-        name = url.rsplit("/", 1)[-1]
+        self.url = url
+        self.path = folder / url.rsplit("/", 1)[-1]
         self.bar = Gtk.ProgressBar(valign=Gtk.Align.CENTER, width_request=220)
-        self.state = Gtk.Label(label="waiting", width_chars=34, xalign=0)
-        self.button = Gtk.Button(label="Cancel")
-        self.button.connect("clicked", lambda _: self.request.cancel())
-        for column, widget in enumerate((Gtk.Label(label=name, xalign=0), self.bar, self.state, self.button)):
+        self.state = Gtk.Label(label="waiting", width_chars=56, xalign=0)
+        self.button = Gtk.Button()
+        self.button.connect("clicked", lambda _: self.press())
+        for column, widget in enumerate((Gtk.Label(label=self.path.name, xalign=0), self.bar, self.state, self.button)):
             grid.attach(widget, column, line, 1, 1)
+        self.start()
+
+    def start(self) -> None:
+        self.meter = Meter()
+        self.bar.get_style_context().remove_class("failed")
+        self.button.set_label("Pause")
         self.request = UrlRequest(
-            url,
-            on_success=lambda _, __: self.end("done"),
-            on_failure=lambda request, _: self.end(f"failed: {request.resp_status} {request.resp_reason}"),
-            on_error=lambda _, error: self.end(f"error: {type(error).__name__}"),
-            on_cancel=lambda _: self.end("cancelled"),
+            self.url,
+            on_success=lambda _, __: self.end("done", None),
+            on_failure=lambda request, _: self.fail(f"{request.resp_status} {request.resp_reason}"),
+            on_error=lambda _, error: self.fail(str(error)),
+            on_cancel=lambda _: self.end(f"paused at {self.bar.get_fraction():.0%}", "Resume"),
             on_progress=self.show_progress,
             progress_interval=0.05,
-            file_path=folder / name,
+            file_path=self.path,
+            resume=True,  # what was received is kept, and the next request goes on from there
         )
 
-    def show_progress(self, _: UrlRequest, current: int, total: int) -> None:
-        self.bar.set_fraction(current / total if total > 0 else 0)
-        self.state.set_text(f"{current // 1024:,} of {total // 1024:,} KiB")
+    def press(self) -> None:
+        if self.request.is_finished:
+            self.start()
+        else:
+            self.request.cancel()
 
-    def end(self, text: str) -> None:
+    def show_progress(self, _: UrlRequest, current: int, total: int) -> None:
+        self.bar.set_fraction(current / max(total, 1))
+        self.state.set_text(self.meter.text(current, total))
+
+    def fail(self, text: str) -> None:
+        self.bar.set_fraction(0)
+        self.bar.get_style_context().add_class("failed")
+        self.end(text, "Retry")
+
+    def end(self, text: str, action: str | None) -> None:
         self.state.set_text(text)
-        self.button.set_sensitive(False)
+        self.button.set_label(action or "Done")
+        self.button.set_sensitive(action is not None)
 
 
 class Window(Gtk.Window):
@@ -58,6 +76,9 @@ class Window(Gtk.Window):
 
     def __init__(self, urls: list[str], folder: Path) -> None:
         super().__init__(title="Downloads with GTK", border_width=8)
+        style = Gtk.CssProvider()
+        style.load_from_data(STYLE)
+        Gtk.StyleContext.add_provider_for_screen(self.get_screen(), style, Gtk.STYLE_PROVIDER_PRIORITY_APPLICATION)
         grid = Gtk.Grid(column_spacing=8, row_spacing=6)
         self.add(grid)
         self.rows = [Row(grid, line, url, folder) for line, url in enumerate(urls)]
@@ -67,29 +88,6 @@ class Window(Gtk.Window):
         for row in self.rows:
             row.request.cancel()
         Gtk.main_quit()
-
-
-def drip(size: int, pause: float) -> Iterator[bytes]:
-    for _ in range(size // 65536):
-        yield bytes(65536)
-        time.sleep(pause)
-
-
-def make_server() -> tuple[Server, list[str]]:
-    """Start a server with a quick file, a slow one and a missing one; nothing listens at the fourth URL."""
-    with Server() as gone:
-        nowhere = gone.url
-    server = Server()
-    server.start()
-    server.respond("/quick.bin", bytes(300_000))
-    size = 64 * 1024 * 1024
-    server.route("/slow.bin", lambda _: Reply(body=drip(size, 0.02), headers={"Content-Length": str(size)}))
-    return server, [
-        f"{server.url}/quick.bin",
-        f"{server.url}/slow.bin",
-        f"{server.url}/missing.bin",
-        f"{nowhere}/lost.bin",
-    ]
 
 
 if __name__ == "__main__":

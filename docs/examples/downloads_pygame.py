@@ -1,4 +1,4 @@
-"""A download manager for pygame: progress bars, cancel buttons, and how each download ended.
+"""A download manager for pygame: progress, pause and resume, and how each download ended.
 
 Run it as it is: it starts a server of its own.
 """
@@ -6,54 +6,66 @@ Run it as it is: it starts a server of its own.
 from __future__ import annotations
 
 import tempfile
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pygame
 
 import urlrequest
+from download_server import Meter, make_server
 from urlrequest import UrlRequest
-from urlrequest.testing import Reply, Server
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Row:
-    """One download: its name, a progress bar, its state, and a cancel button."""
+    """One download: its name, a progress bar, its state, and a button that pauses it, resumes it or tries again."""
 
     def __init__(self, top: int, url: str, folder: Path) -> None:
-        self.name = name = url.rsplit("/", 1)[-1]
+        self.url = url
+        self.path = folder / url.rsplit("/", 1)[-1]
         self.part = 0.0
         self.state = "waiting"
         self.top = top
-        self.button = pygame.Rect(700, top, 90, 28)
-        self.is_active = True
+        self.button = pygame.Rect(900, top, 90, 28)
+        self.start()
+
+    def start(self) -> None:
+        self.meter = Meter()
+        self.action: str | None = "Pause"
         self.request = UrlRequest(
-            url,
-            on_success=lambda _, __: self.end("done"),
-            on_failure=lambda request, _: self.end(f"failed: {request.resp_status} {request.resp_reason}"),
-            on_error=lambda _, error: self.end(f"error: {type(error).__name__}"),
-            on_cancel=lambda _: self.end("cancelled"),
+            self.url,
+            on_success=lambda _, __: self.end("done", None),
+            on_failure=lambda request, _: self.fail(f"{request.resp_status} {request.resp_reason}"),
+            on_error=lambda _, error: self.fail(str(error)),
+            on_cancel=lambda _: self.end(f"paused at {self.part:.0%}", "Resume"),
             on_progress=self.show_progress,
             progress_interval=0.05,
-            file_path=folder / name,
+            file_path=self.path,
+            resume=True,  # what was received is kept, and the next request goes on from there
         )
 
-    def show_progress(self, _: UrlRequest, current: int, total: int) -> None:
-        self.part = current / total if total > 0 else 0.0
-        self.state = f"{current // 1024:,} of {total // 1024:,} KiB"
+    def press(self) -> None:
+        if self.action == "Pause":
+            self.request.cancel()
+        elif self.action is not None:
+            self.start()
 
-    def end(self, text: str) -> None:
-        self.state = text
-        self.is_active = False
+    def show_progress(self, _: UrlRequest, current: int, total: int) -> None:
+        self.part = current / max(total, 1)
+        self.state = self.meter.text(current, total)
+
+    def fail(self, text: str) -> None:
+        self.part = 0.0
+        self.end(text, "Retry")
+
+    def end(self, text: str, action: str | None) -> None:
+        self.state, self.action = text, action
 
     def draw(self, screen: pygame.Surface, font: pygame.font.Font) -> None:
-        pygame.draw.rect(screen, "gray30", (150, self.top + 4, 220, 20))
-        pygame.draw.rect(screen, "seagreen3", (150, self.top + 4, 220 * self.part, 20))
-        pygame.draw.rect(screen, "steelblue" if self.is_active else "gray40", self.button, border_radius=4)
-        for text, left in ((self.name, 12), (self.state, 384), ("Cancel", 716)):
+        pygame.draw.rect(screen, "gray30", (130, self.top + 4, 220, 20))
+        pygame.draw.rect(screen, "seagreen3", (130, self.top + 4, 220 * self.part, 20))
+        if self.action == "Retry":
+            pygame.draw.rect(screen, "tomato", (130, self.top + 4, 220, 20), width=2)
+        pygame.draw.rect(screen, "steelblue" if self.action else "gray40", self.button, border_radius=4)
+        for text, left in ((self.path.name, 12), (self.state, 364), (self.action or "Done", 914)):
             screen.blit(font.render(text, True, "white"), (left, self.top + 5))
 
 
@@ -62,7 +74,7 @@ class Game:
 
     def __init__(self, urls: list[str], folder: Path) -> None:
         pygame.init()
-        self.screen = pygame.display.set_mode((800, 180))
+        self.screen = pygame.display.set_mode((1000, 180))
         pygame.display.set_caption("Downloads with pygame")
         self.font = pygame.font.Font(None, 24)
         self.rows = [Row(12 + 40 * number, url, folder) for number, url in enumerate(urls)]
@@ -76,35 +88,12 @@ class Game:
             if event.type == pygame.MOUSEBUTTONDOWN:
                 for row in self.rows:
                     if row.button.collidepoint(event.pos):
-                        row.request.cancel()
+                        row.press()
         self.screen.fill("gray15")
         for row in self.rows:
             row.draw(self.screen, self.font)
         pygame.display.flip()
         return True
-
-
-def drip(size: int, pause: float) -> Iterator[bytes]:
-    for _ in range(size // 65536):
-        yield bytes(65536)
-        time.sleep(pause)
-
-
-def make_server() -> tuple[Server, list[str]]:
-    """Start a server with a quick file, a slow one and a missing one; nothing listens at the fourth URL."""
-    with Server() as gone:
-        nowhere = gone.url
-    server = Server()
-    server.start()
-    server.respond("/quick.bin", bytes(300_000))
-    size = 64 * 1024 * 1024
-    server.route("/slow.bin", lambda _: Reply(body=drip(size, 0.02), headers={"Content-Length": str(size)}))
-    return server, [
-        f"{server.url}/quick.bin",
-        f"{server.url}/slow.bin",
-        f"{server.url}/missing.bin",
-        f"{nowhere}/lost.bin",
-    ]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A download manager for Qt: progress bars, cancel buttons, and how each download ended.
+"""A download manager for Qt: progress, pause and resume, and how each download ended.
 
 Run it as it is: it starts a server of its own.
 """
@@ -7,56 +7,70 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt  # with PyQt6: the same names from PyQt6
 from PySide6.QtWidgets import QApplication, QGridLayout, QLabel, QProgressBar, QPushButton, QWidget
 
+from download_server import Meter, make_server
 from urlrequest import UrlRequest
-from urlrequest.testing import Reply, Server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from PySide6.QtGui import QCloseEvent
 
 
 class Row:
-    """One download: its name, a progress bar, its state, and a cancel button."""
+    """One download: its name, a progress bar, its state, and a button that pauses it, resumes it or tries again."""
 
     def __init__(self, grid: QGridLayout, url: str, folder: Path) -> None:
-        name = url.rsplit("/", 1)[-1]
+        self.url = url
+        self.path = folder / url.rsplit("/", 1)[-1]
         self.bar = QProgressBar(maximum=100, value=0)
         self.state = QLabel("waiting")
-        self.state.setMinimumWidth(220)
-        self.button = QPushButton("Cancel")
-        self.button.clicked.connect(self.cancel)
+        self.state.setMinimumWidth(430)
+        self.button = QPushButton()
+        self.button.clicked.connect(self.press)
         line = grid.rowCount()
-        for column, widget in enumerate((QLabel(name), self.bar, self.state, self.button)):
+        for column, widget in enumerate((QLabel(self.path.name), self.bar, self.state, self.button)):
             grid.addWidget(widget, line, column, Qt.AlignmentFlag.AlignVCenter)
+        self.start()
+
+    def start(self) -> None:
+        self.meter = Meter()
+        self.bar.setStyleSheet("")
+        self.button.setText("Pause")
         self.request = UrlRequest(
-            url,
-            on_success=lambda _, __: self.end("done"),
-            on_failure=lambda request, _: self.end(f"failed: {request.resp_status} {request.resp_reason}"),
-            on_error=lambda _, error: self.end(f"error: {type(error).__name__}"),
-            on_cancel=lambda _: self.end("cancelled"),
+            self.url,
+            on_success=lambda _, __: self.end("done", None),
+            on_failure=lambda request, _: self.fail(f"{request.resp_status} {request.resp_reason}"),
+            on_error=lambda _, error: self.fail(str(error)),
+            on_cancel=lambda _: self.end(f"paused at {self.bar.value()} %", "Resume"),
             on_progress=self.show_progress,
             progress_interval=0.05,
-            file_path=folder / name,
+            file_path=self.path,
+            resume=True,  # what was received is kept, and the next request goes on from there
         )
 
-    def cancel(self) -> None:
-        self.request.cancel()
+    def press(self) -> None:
+        if self.request.is_finished:
+            self.start()
+        else:
+            self.request.cancel()
 
     def show_progress(self, _: UrlRequest, current: int, total: int) -> None:
-        self.bar.setValue(100 * current // total if total > 0 else 0)
-        self.state.setText(f"{current // 1024:,} of {total // 1024:,} KiB")
+        self.bar.setValue(100 * current // max(total, 1))
+        self.state.setText(self.meter.text(current, total))
 
-    def end(self, text: str) -> None:
+    def fail(self, text: str) -> None:
+        self.bar.setValue(0)
+        self.bar.setStyleSheet("background: #f4b8b8")
+        self.end(text, "Retry")
+
+    def end(self, text: str, action: str | None) -> None:
         self.state.setText(text)
-        self.button.setEnabled(False)
+        self.button.setText(action or "Done")
+        self.button.setEnabled(action is not None)
 
 
 class Window(QWidget):
@@ -72,29 +86,6 @@ class Window(QWidget):
         for row in self.rows:
             row.request.cancel()
         event.accept()
-
-
-def drip(size: int, pause: float) -> Iterator[bytes]:
-    for _ in range(size // 65536):
-        yield bytes(65536)
-        time.sleep(pause)
-
-
-def make_server() -> tuple[Server, list[str]]:
-    """Start a server with a quick file, a slow one and a missing one; nothing listens at the fourth URL."""
-    with Server() as gone:
-        nowhere = gone.url
-    server = Server()
-    server.start()
-    server.respond("/quick.bin", bytes(300_000))
-    size = 64 * 1024 * 1024
-    server.route("/slow.bin", lambda _: Reply(body=drip(size, 0.02), headers={"Content-Length": str(size)}))
-    return server, [
-        f"{server.url}/quick.bin",
-        f"{server.url}/slow.bin",
-        f"{server.url}/missing.bin",
-        f"{nowhere}/lost.bin",
-    ]
 
 
 if __name__ == "__main__":

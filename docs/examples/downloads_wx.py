@@ -1,4 +1,4 @@
-"""A download manager for wxPython: progress bars, cancel buttons, and how each download ended.
+"""A download manager for wxPython: progress, pause and resume, and how each download ended.
 
 Run it as it is: it starts a server of its own.
 """
@@ -6,48 +6,69 @@ Run it as it is: it starts a server of its own.
 from __future__ import annotations
 
 import tempfile
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import wx
 
+from download_server import Meter, make_server
 from urlrequest import UrlRequest
-from urlrequest.testing import Reply, Server
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Row:
-    """One download: its name, a progress bar, its state, and a cancel button."""
+    """One download: its name, a progress bar, its state, and a button that pauses it, resumes it or tries again."""
 
     def __init__(self, panel: wx.Panel, grid: wx.FlexGridSizer, url: str, folder: Path) -> None:
-        name = url.rsplit("/", 1)[-1]
-        self.bar = wx.Gauge(panel, range=100, size=(220, -1))
-        self.state = wx.StaticText(panel, label="waiting", size=(260, -1))
-        self.button = wx.Button(panel, label="Cancel")
-        self.button.Bind(wx.EVT_BUTTON, lambda _: self.request.cancel())
-        for widget in (wx.StaticText(panel, label=name), self.bar, self.state, self.button):
+        self.url = url
+        self.path = folder / url.rsplit("/", 1)[-1]
+        self.frame = wx.Panel(panel)  # its colour marks a download that failed: a gauge has none
+        self.bar = wx.Gauge(self.frame, range=100, size=(220, -1), pos=(3, 3))
+        self.frame.SetMinSize((226, self.bar.GetSize().height + 6))
+        self.state = wx.StaticText(panel, label="waiting", size=(430, -1))
+        self.button = wx.Button(panel)
+        self.button.Bind(wx.EVT_BUTTON, lambda _: self.press())
+        for widget in (wx.StaticText(panel, label=self.path.name), self.frame, self.state, self.button):
             grid.Add(widget, flag=wx.ALIGN_CENTER_VERTICAL)
+        self.start()
+
+    def start(self) -> None:
+        self.meter = Meter()
+        self.mark(wx.NullColour)
+        self.button.SetLabel("Pause")
         self.request = UrlRequest(
-            url,
-            on_success=lambda _, __: self.end("done"),
-            on_failure=lambda request, _: self.end(f"failed: {request.resp_status} {request.resp_reason}"),
-            on_error=lambda _, error: self.end(f"error: {type(error).__name__}"),
-            on_cancel=lambda _: self.end("cancelled"),
+            self.url,
+            on_success=lambda _, __: self.end("done", None),
+            on_failure=lambda request, _: self.fail(f"{request.resp_status} {request.resp_reason}"),
+            on_error=lambda _, error: self.fail(str(error)),
+            on_cancel=lambda _: self.end(f"paused at {self.bar.GetValue()} %", "Resume"),
             on_progress=self.show_progress,
             progress_interval=0.05,
-            file_path=folder / name,
+            file_path=self.path,
+            resume=True,  # what was received is kept, and the next request goes on from there
         )
 
-    def show_progress(self, _: UrlRequest, current: int, total: int) -> None:
-        self.bar.SetValue(100 * current // total if total > 0 else 0)
-        self.state.SetLabel(f"{current // 1024:,} of {total // 1024:,} KiB")
+    def press(self) -> None:
+        if self.request.is_finished:
+            self.start()
+        else:
+            self.request.cancel()
 
-    def end(self, text: str) -> None:
+    def mark(self, colour: wx.Colour) -> None:
+        self.frame.SetBackgroundColour(colour)
+        self.frame.Refresh()
+
+    def show_progress(self, _: UrlRequest, current: int, total: int) -> None:
+        self.bar.SetValue(100 * current // max(total, 1))
+        self.state.SetLabel(self.meter.text(current, total))
+
+    def fail(self, text: str) -> None:
+        self.bar.SetValue(0)
+        self.mark(wx.Colour("#e05050"))
+        self.end(text, "Retry")
+
+    def end(self, text: str, action: str | None) -> None:
         self.state.SetLabel(text)
-        self.button.Disable()
+        self.button.SetLabel(action or "Done")
+        self.button.Enable(action is not None)
 
 
 class Window(wx.Frame):
@@ -68,29 +89,6 @@ class Window(wx.Frame):
         for row in self.rows:
             row.request.cancel()
         event.Skip()
-
-
-def drip(size: int, pause: float) -> Iterator[bytes]:
-    for _ in range(size // 65536):
-        yield bytes(65536)
-        time.sleep(pause)
-
-
-def make_server() -> tuple[Server, list[str]]:
-    """Start a server with a quick file, a slow one and a missing one; nothing listens at the fourth URL."""
-    with Server() as gone:
-        nowhere = gone.url
-    server = Server()
-    server.start()
-    server.respond("/quick.bin", bytes(300_000))
-    size = 64 * 1024 * 1024
-    server.route("/slow.bin", lambda _: Reply(body=drip(size, 0.02), headers={"Content-Length": str(size)}))
-    return server, [
-        f"{server.url}/quick.bin",
-        f"{server.url}/slow.bin",
-        f"{server.url}/missing.bin",
-        f"{nowhere}/lost.bin",
-    ]
 
 
 if __name__ == "__main__":

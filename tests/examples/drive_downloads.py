@@ -1,4 +1,4 @@
-"""Runs a download manager of docs/examples in a process of its own, presses a button, reports what the window shows.
+"""Runs a download manager of docs/examples in a process of its own, presses buttons, reports what the window shows.
 
 Usage: drive_downloads.py tk|qt|gtk|wx|kivy|pygame EXAMPLES [PICTURE]
 """
@@ -10,36 +10,51 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 PERIOD = 0.02  # seconds between two looks
 
 
 PICTURE_PART = 0.3  # of the slow download, for a picture of a window at work
+SETTLING = 0.5  # seconds
 
 
 class Watch:
-    """Looks at the rows now and then, presses the button of the slow download, and stops when all have ended."""
+    """Looks at the rows now and then, pauses the slow download, resumes it, and stops when all have ended."""
 
-    def __init__(self, picture):
+    def __init__(self, server, picture):
+        self.server = server
         self.picture = picture
-        self.has_pressed = False
+        self.paused = ""
+        self.has_resumed = False
         self.shown = []
 
     def look(self, rows):
-        """Whether the window may be closed; `rows` are (text, part of the bar, is active, press the button)."""
-        _, part, is_active, press = rows[1]
+        """Whether the window may be closed; `rows` are (text, part of the bar, text of the button, press it)."""
+        text, part, action, press = rows[1]
+        others_have_ended = all(row[2] != "Pause" for row in rows[:1] + rows[2:])
         if self.picture:
-            others_have_ended = not any(row[2] for row in rows[:1] + rows[2:])
             if part < PICTURE_PART or not others_have_ended:
                 return False
-            subprocess.run(["import", "-window", "root", "-trim", self.picture], check=True)
-            self.picture = None
-        if is_active and part > 0 and not self.has_pressed:
-            self.has_pressed = True
+            take_picture(self.picture)
+            return True
+        if action == "Pause" and part > 0 and not self.paused:
+            self.paused = "asked for"
             press()
-        self.shown = [row[0] for row in rows]
-        return not any(row[2] for row in rows)
+        elif action == "Resume" and not self.has_resumed:
+            self.has_resumed = True
+            self.paused = text
+            self.server.pause = 0  # the rest may come at once
+            press()
+        self.shown = [[row[0], row[1], row[2]] for row in rows]
+        return others_have_ended and action == "Done"
+
+
+def take_picture(path):
+    """Take the window with its frame; the window manager has drawn it by now."""
+    time.sleep(SETTLING)
+    subprocess.run(["import", "-window", "root", "-trim", path], check=True)
 
 
 def drive_tk(example, urls, folder, watch):
@@ -47,8 +62,7 @@ def drive_tk(example, urls, folder, watch):
 
     def look():
         rows = [
-            (row.state["text"], row.bar["value"] / 100, "disabled" not in row.button.state(), row.button.invoke)
-            for row in window.rows
+            (row.state["text"], row.bar["value"] / 100, row.button["text"], row.button.invoke) for row in window.rows
         ]
         if watch.look(rows):
             window.close()
@@ -67,9 +81,7 @@ def drive_qt(example, urls, folder, watch):
     window.show()
 
     def look():
-        rows = [
-            (row.state.text(), row.bar.value() / 100, row.button.isEnabled(), row.button.click) for row in window.rows
-        ]
+        rows = [(row.state.text(), row.bar.value() / 100, row.button.text(), row.button.click) for row in window.rows]
         if watch.look(rows):
             timer.stop()
             window.close()
@@ -88,7 +100,7 @@ def drive_gtk(example, urls, folder, watch):
 
     def look():
         rows = [
-            (row.state.get_text(), row.bar.get_fraction(), row.button.get_sensitive(), row.button.clicked)
+            (row.state.get_text(), row.bar.get_fraction(), row.button.get_label(), row.button.clicked)
             for row in window.rows
         ]
         if not watch.look(rows):
@@ -111,7 +123,7 @@ def drive_wx(example, urls, folder, watch):
 
     def look(_):
         rows = [
-            (row.state.GetLabel(), row.bar.GetValue() / 100, row.button.IsEnabled(), lambda row=row: press(row.button))
+            (row.state.GetLabel(), row.bar.GetValue() / 100, row.button.GetLabel(), lambda row=row: press(row.button))
             for row in window.rows
         ]
         if watch.look(rows):
@@ -130,10 +142,7 @@ def drive_kivy(example, urls, folder, watch):
     app = example.Downloads(urls, folder)
 
     def look(_):
-        rows = [
-            (row.state.text, row.bar.value / 100, not row.button.disabled, row.button.trigger_action)
-            for row in app.rows
-        ]
+        rows = [(row.state.text, row.bar.value / 100, row.button.text, row.button.trigger_action) for row in app.rows]
         if watch.look(rows):
             app.stop()
             return False
@@ -152,7 +161,7 @@ def drive_pygame(example, urls, folder, watch):
 
     while game.run_frame():
         clock.tick(60)
-        rows = [(row.state, row.part, row.is_active, lambda row=row: press(row)) for row in game.rows]
+        rows = [(row.state, row.part, row.action or "Done", lambda row=row: press(row)) for row in game.rows]
         if watch.look(rows):
             pygame.quit()
             return
@@ -160,14 +169,17 @@ def drive_pygame(example, urls, folder, watch):
 
 def main(toolkit, examples, picture=None):
     sys.path.insert(0, examples)
+    import download_server
+
     example = importlib.import_module(f"downloads_{toolkit}")
-    server, urls = example.make_server()
-    watch = Watch(picture)
+    server, urls = download_server.make_server()
+    watch = Watch(download_server, picture)
     with tempfile.TemporaryDirectory() as folder:
         globals()[f"drive_{toolkit}"](example, urls, Path(folder), watch)
         files = {path.name: path.stat().st_size for path in Path(folder).iterdir()}
+    ranges = [request.header("Range") for request in server.requests if request.path == "/slow.bin"]
     server.close()
-    print(json.dumps({"shown": watch.shown, "files": files}))
+    print(json.dumps({"shown": watch.shown, "paused": watch.paused, "files": files, "ranges": ranges}))
 
 
 if __name__ == "__main__":

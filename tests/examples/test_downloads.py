@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,7 @@ MODULES = {"tk": "tkinter", "qt": "PySide6.QtWidgets", "gtk": "gi", "wx": "wx", 
 @pytest.mark.system
 @pytest.mark.parametrize("toolkit", sorted(MODULES))
 def test_downloads_show_what_happened(toolkit: str, tmp_path: Path) -> None:
-    """A window shows a finished, a cancelled, a failed and a broken download; only the finished file is there."""
+    """A window shows a finished, a resumed, a failed and a broken download; only complete files are there."""
     python = INTERPRETERS.get(toolkit, sys.executable)
     variables = environment(KIVY_HOME=str(tmp_path), KIVY_NO_ARGS="1")
     for name in ("SDL_VIDEODRIVER", "QT_QPA_PLATFORM", "WAYLAND_DISPLAY"):
@@ -44,8 +45,15 @@ def test_downloads_show_what_happened(toolkit: str, tmp_path: Path) -> None:
 
     assert 0 == run.returncode, run.stderr
     told = json.loads(run.stdout.splitlines()[-1])
-    assert ["done", "cancelled", "failed: 404 Not Found", "error: ConnectionRefusedError"] == told["shown"]
-    assert {"quick.bin": 300_000} == told["files"]
+    quick, slow, missing_file, lost = told["shown"]
+    assert ["done", "Done"] == [quick[0], quick[2]]
+    assert (["done", 1.0, "Done"], True) == (slow, told["paused"].startswith("paused at "))
+    assert ["404 Not Found", 0, "Retry"] == missing_file
+    assert (True, [0, "Retry"]) == ("connecting to 127.0.0.1:" in lost[0], lost[1:])
+    assert {"quick.bin": 300_000, "slow.bin": 32 * 1024 * 1024} == told["files"]
+    first, second = told["ranges"]
+    assert first is None
+    assert re.fullmatch(r"bytes=[1-9]\d*-", second)
 
 
 def test_examples_are_short() -> None:
