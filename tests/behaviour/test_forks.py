@@ -131,6 +131,7 @@ def test_2_6_threads_of_a_child_of_c_code(server: Server) -> None:
     assert "True\n" == done.stdout, done.stderr
 
 
+@pytest.mark.system
 def test_2_6_uwsgi(server: Server, tmp_path: Path) -> None:
     """Contract 2.6: under uWSGI with threads, whose processes are forked by C code, no request gets another's body."""
     uwsgi = program("uwsgi-core", "uwsgi-core uwsgi-plugin-python3")

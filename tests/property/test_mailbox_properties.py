@@ -42,6 +42,7 @@ class Request(Callbacks):
             raise ZeroDivisionError
 
     def deliver_outcome(self) -> None:
+        self.mailbox.is_ending = True
         self._end()
 
     def publish_outcome(self) -> bool:

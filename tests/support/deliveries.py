@@ -40,6 +40,7 @@ class Request(Callbacks):
         self.log.append((self.name, chunk))
 
     def deliver_outcome(self) -> None:
+        self.mailbox.is_ending = True
         self.log.append((self.name, "end"))
         self.during("end")
 

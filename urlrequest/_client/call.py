@@ -206,21 +206,28 @@ class Call:
         import urlrequest._engine.perform  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the worker uses it
         from urlrequest._engine.prepare import find_target
 
-        self.options = options
-        active_calls[self] = self.request
         try:
-            self.host = find_target(options.url, options.base_url).host
-        except InvalidURL:
-            pass  # the worker will report it
-        try:
-            has_worker = self.shared.workers.submit(self)
-        except NoThreadError as error:
-            self._fail(error)
-            return
-        if not has_worker:
-            self._end_if_cancelled()
-            if self.scope.deadline.at is not None:
-                self._start_timer(self.scope.deadline.at)
+            self.options = options
+            active_calls[self] = self.request
+            try:
+                self.host = find_target(options.url, options.base_url).host
+            except InvalidURL:
+                pass  # the worker will report it
+            try:
+                has_worker = self.shared.workers.submit(self)
+            except NoThreadError as error:
+                self._fail(error)
+                return
+            if not has_worker:
+                self._end_if_cancelled()
+                if self.scope.deadline.at is not None:
+                    self._start_timer(self.scope.deadline.at)
+        except BaseException:  # Ctrl-C: the constructor raises, so there is no request
+            drop_callbacks(self.request)
+            self.cancel()
+            if self.worker is None:  # as in cancel()
+                self._end()
+            raise
 
     def _end_if_cancelled(self) -> None:
         """End a queued request whose canceller came before it was in the queue, and so had nothing to take out."""
@@ -247,6 +254,18 @@ class Call:
 
     def cancel(self) -> bool:
         """Decide that the outcome is a cancel; False when it was decided before. Any thread; never blocks."""
+        try:
+            return self._cancel()
+        except BaseException:  # Ctrl-C: no cancel is left half done
+            self._cancel()
+            self.scope.cancel()
+            self.shared.workers.remove(self)
+            if self.worker is None:  # no worker has the request, or it will find that it is cancelled
+                self._end()
+            self.mailbox.post_outcome()
+            raise
+
+    def _cancel(self) -> bool:
         fork_watch.check()
         if not self.lifecycle.cancel():
             return False
@@ -483,18 +502,27 @@ class Call:
     def deliver_outcome(self) -> None:
         """Publish the outcome, run its callback, then on_finish."""
         outcome = self.lifecycle.decide()
-        self._publish(outcome)
         try:
+            self._publish(outcome)
+            self.mailbox.is_ending = True
             run_callbacks(self.request, outcome)
         finally:
-            self._let_go()
+            if self.lifecycle.is_finished:  # else Ctrl-C came before: nothing has begun, and all is left to do
+                self.mailbox.is_ending = True
+                active_calls.pop(self, None)
+                self._let_go()
 
     def publish_outcome(self) -> bool:
         """Publish the outcome unless it has a callback to run, and return whether it was published. Any thread."""
         outcome, request = self.lifecycle.decide(), self.request  # `_let_go()` may let go of it
         if has_callback(request, outcome.callback):
             return False
-        self._publish(outcome)
+        try:
+            self._publish(outcome)
+        finally:
+            if self.lifecycle.is_finished:  # as above
+                self.mailbox.is_ending = True
+                active_calls.pop(self, None)
         try:
             self._let_go()
         except BaseException as error:  # noqa: BLE001 - a subclass may refuse; the outcome is published all the same
@@ -545,6 +573,9 @@ class _Nobody(Callbacks):
 
     def __init__(self) -> None:  # pyright: ignore[reportMissingSuperCall]
         """Make a request without callbacks: those of the class are all None."""
+
+    def run(self) -> None:
+        """Do nothing: the request was cancelled, and ended, before its worker came."""
 
 
 _NOBODY: Any = _Nobody()

@@ -19,12 +19,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MAX_SLEEP", "AtomicFlag", "ForkWatch", "NoThreadError", "Signal", "fork_watch"]
+__all__ = ["AT_ONCE", "MAX_SLEEP", "AtomicFlag", "ForkWatch", "NoThreadError", "Signal", "fork_watch"]
 NoThreadError = RuntimeError
 """What `Thread.start()` raises when the system gives no more threads, or the interpreter shuts down."""
 
 # A thread that sleeps in a lock on Windows does not notice Ctrl-C before CPython 3.14 (gh-125541).
 MAX_SLEEP = 0.25 if sys.platform == "win32" and sys.version_info < (3, 14) else None  # seconds
+
+
+AT_ONCE = (False,)
+"""`[has_it] = map(lock.acquire, AT_ONCE)` tries a lock, and Ctrl-C never falls between taking it and knowing so.
+
+The interpreter may raise KeyboardInterrupt after each call, before its result is stored; it does not within an
+unpacking, nor before the next call. A lock that was taken then would never be released.
+"""
 
 
 class AtomicFlag:

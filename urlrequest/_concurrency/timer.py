@@ -62,6 +62,9 @@ class TimerThread:
                     self._is_running = False
                 self.cancel(key)
                 raise
+            except BaseException:  # Ctrl-C: if the thread runs nevertheless, there are two, which does no harm
+                self._is_running = False
+                raise
         elif when < self._next:
             self._changed.notify()
 

@@ -82,11 +82,10 @@ class EventFdWaker:
             return False
         return True
 
-    def sleep(self, seconds: float | None) -> None:
-        """Sleep until a wake-up, which is used up, or until the time is over; None: for a day."""
+    def sleep(self, seconds: float | None) -> bool:
+        """Sleep until a wake-up, which is used up, or until the time is over; None: for a day. Whether it was woken."""
         # Rounded up: waking a moment too early would make a busy loop of the last millisecond.
-        if self._poll.poll(sleep_time(seconds) * 1000 + 0.5):
-            self.drain()
+        return bool(self._poll.poll(sleep_time(seconds) * 1000 + 0.5)) and self.drain()
 
     def reopen_after_fork(self) -> None:
         """Put a new eventfd in the place of the old one, which a forked child shares with the parent."""
@@ -160,9 +159,9 @@ class LockWaker:
         """Use up all wake-ups so far; whether there was one."""
         return self._signal.wait(0)
 
-    def sleep(self, seconds: float | None) -> None:
-        """Sleep until a wake-up, which is used up, or until the time is over; None: no limit."""
-        self._signal.wait(seconds)
+    def sleep(self, seconds: float | None) -> bool:
+        """Sleep until a wake-up, which is used up, or until the time is over; None: no limit. Whether it was woken."""
+        return self._signal.wait(seconds)
 
 
 DescriptorWaker = EventFdWaker | SocketPairWaker

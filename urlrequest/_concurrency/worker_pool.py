@@ -56,14 +56,18 @@ class _Task:
 
     Attributes:
         arrival: Its number in the order of arrival.
+        has_slot: It counts in `WorkerPool._running`.
+        claims: The worker that takes the one item runs the job; so does the thread that takes the job back.
     """
 
-    __slots__ = ("arrival", "host", "job")
+    __slots__ = ("arrival", "claims", "has_slot", "host", "job")
 
     def __init__(self, job: Job, arrival: int) -> None:
         self.job: Job | None = job
         self.host: str = job.host
         self.arrival: int = arrival
+        self.has_slot: bool = False
+        self.claims: list[bool] = [True]
 
 
 class _Worker:
@@ -90,15 +94,20 @@ class _Worker:
 
     def take_task(self) -> _Task | None:
         task, self._task = self._task, None
+        if task is not None:
+            try:
+                task.claims.pop()
+            except IndexError:
+                return None  # it was taken back, after Ctrl-C
         return task
 
     def _run(self) -> None:
         task = self.take_task()
         while task is not None:
-            host, job = task.host, task.job
+            job = task.job
             assert job is not None, "a job that has a slot cannot be removed"
             job.run()
-            task = self._pool.next_task(self, host)
+            task = self._pool.next_task(self, task)
             job.announce()
             job = None  # a sleeping worker keeps nothing alive
             if task is None:
@@ -140,25 +149,52 @@ class WorkerPool:
         Raises:
             NoThreadError: There is no thread for it, and no other job runs whose worker could take this one over.
         """
+        task = worker = None
+        try:
+            with self._lock:
+                task = _Task(job, next(self._arrivals))
+                if not self._has_slot(task.host):
+                    self._enqueue(task)
+                    return False
+                self._take_slot(task)
+                if self._idle:
+                    worker = self._idle[-1]
+                    del self._idle[-1]  # not pop(): Ctrl-C could lose its result
+            return self._start(worker, task)
+        except BaseException:  # Ctrl-C: the job is not run, unless it runs already
+            if task is not None and self._take_back(task, worker):
+                self._fill_slots()
+            raise
+
+    def _take_back(self, task: _Task, worker: _Worker | None) -> bool:
+        """Take a job back from the worker that was to run it, with its slot; False: it runs, or it waits."""
         with self._lock:
-            task = _Task(job, next(self._arrivals))
-            if not self._has_slot(task.host):
-                self._enqueue(task)
+            if not task.has_slot or not task.claims:
                 return False
-            self._take_slot(task.host)
-            worker = self._idle.pop() if self._idle else None
-        return self._start(worker, task)
+            try:
+                task.claims.pop()
+            except IndexError:
+                return False
+            self._return_slot(task)
+        if worker is not None:
+            worker.assign(None)
+        return True
 
     def _has_slot(self, host: str) -> bool:
         if self._running >= self._limit:
             return False
         return self._limit_per_host is None or self._running_at.get(host, 0) < self._limit_per_host
 
-    def _take_slot(self, host: str) -> None:
+    def _take_slot(self, task: _Task) -> None:
+        running_here = self._running_at.get(task.host, 0) + 1
+        # No calls from here on, so Ctrl-C comes before all of it or after.
         self._running += 1
-        self._running_at[host] = self._running_at.get(host, 0) + 1
+        self._running_at[task.host] = running_here
+        task.has_slot = True
 
-    def _return_slot(self, host: str) -> None:
+    def _return_slot(self, task: _Task) -> None:
+        host = task.host
+        task.has_slot = False
         self._running -= 1
         self._running_at[host] -= 1
         if not self._running_at[host]:
@@ -191,7 +227,7 @@ class WorkerPool:
                 with self._lock:
                     worker = self._idle.pop() if self._idle else None  # one may have become idle meanwhile
                     if worker is None:
-                        self._return_slot(task.host)
+                        self._return_slot(task)
                         if not self._running:
                             raise
                         self._enqueue(task)
@@ -209,16 +245,18 @@ class WorkerPool:
         task.job = None
         return True
 
-    def next_task(self, worker: _Worker, host: str) -> _Task | None:
+    def next_task(self, worker: _Worker, done: _Task) -> _Task | None:
         """Give a worker's slot back, and return its next task. None: there is none, and the worker is idle now.
 
         Args:
-            host: The host of the job that is done.
+            done: Its task until now.
         """
         with self._lock:
-            self._return_slot(host)
+            self._return_slot(done)
             task = self._pop_runnable() if self._queue else None
-            if task is None and not self._is_shut_down:
+            if task is not None:
+                task.claims.clear()
+            elif not self._is_shut_down:
                 self._idle.append(worker)
                 return None
         if task is None:
@@ -245,7 +283,7 @@ class WorkerPool:
             if job is not None and not self._has_slot(task.host):
                 heappush(self._held_by_host.setdefault(task.host, []), entry)
             elif job is not None and self._waiting.pop(job, None) is not None:
-                self._take_slot(task.host)
+                self._take_slot(task)
                 return task
             else:
                 self._requeue_held(task.host)
@@ -284,6 +322,12 @@ class WorkerPool:
                 with self._lock:
                     self._enqueue(task)
                 return
+            except BaseException:  # as in submit(), but the job is an older one, which waits again
+                if self._take_back(task, worker):
+                    with self._lock:
+                        task.claims = [True]
+                        self._enqueue(task)
+                raise
             if not is_running:
                 return
 
@@ -291,9 +335,9 @@ class WorkerPool:
         """End the idle workers now, and the others when no job is left for them."""
         with self._lock:
             self._is_shut_down = True
-            idle, self._idle = self._idle, []
-        for worker in idle:
-            worker.assign(None)
+            for worker in self._idle:
+                worker.assign(None)
+            self._idle = []  # at last: Ctrl-C leaves none of them out
 
     def reset_after_fork(self) -> None:
         """Start afresh, with the same limits. In a forked child, where no worker lives on."""

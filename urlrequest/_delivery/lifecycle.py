@@ -23,6 +23,8 @@ from __future__ import annotations
 import enum
 from threading import Lock
 
+from urlrequest._concurrency.sync import AT_ONCE
+
 from .events import Cancel, Outcome
 
 __all__ = ["TRANSITIONS", "Lifecycle", "State"]
@@ -115,7 +117,8 @@ class Lifecycle:
 
     def cancel(self) -> bool:
         """Decide that the outcome is `Cancel`. True for the one call that decided it."""
-        if not self._decided.acquire(blocking=False):
+        [decides] = map(self._decided.acquire, AT_ONCE)
+        if not decides:
             return False
         self.is_cancelled = self.is_settled = True
         return True
@@ -130,7 +133,8 @@ class Lifecycle:
             outcome = self._outcome
             if outcome is None and not self.is_cancelled:
                 raise RuntimeError("there is nothing to decide before the request is settled")
-            if not self._decided.acquire(blocking=False):
+            [decides] = map(self._decided.acquire, AT_ONCE)
+            if not decides:
                 self.is_cancelled = self.is_settled = True  # the canceller may not have come to this line yet
                 outcome = Cancel()
             self._final = outcome

@@ -28,6 +28,8 @@ import sys
 import threading
 from threading import Lock
 
+from urlrequest._concurrency.sync import AT_ONCE
+
 from .events import Chunk, ProgressRun
 from .lifecycle import Lifecycle
 from .queue import MAX_BATCH, QueueEntry
@@ -54,11 +56,17 @@ if TYPE_CHECKING:
 
         def deliver_chunk(self, chunk: bytes) -> None: ...
         def deliver_outcome(self) -> None:
-            """Publish the outcome and run its callbacks. Dispatch thread, once."""
+            """Publish the outcome, set `Mailbox.is_ending`, and run the callbacks. Dispatch thread, once.
+
+            When it raises before `is_ending` is set, it is called again.
+            """
             ...
 
         def publish_outcome(self) -> bool:
-            """Publish the outcome, unless it has a callback to run; whether it was published. Any thread."""
+            """Publish the outcome, unless it has a callback to run; whether it was published. Any thread.
+
+            It may set `Mailbox.is_ending` itself.
+            """
             ...
 
 
@@ -188,15 +196,19 @@ class Mailbox(QueueEntry):
         A thread that polls or joins needs no loop then.
         """
         has_progress = self._has_progress and not self._receiver.lifecycle.is_cancelled
-        if has_progress or self._receiver.has_callback() or not self._turn.acquire(blocking=False):
+        if has_progress or self._receiver.has_callback():
+            return
+        [has_turn] = map(self._turn.acquire, AT_ONCE)
+        if not has_turn:
             return
         try:
             # Between settling and this look, a thread that progress had woken may have delivered the outcome, or a
             # cancel that has a callback may have come first.
             if not self.is_ending and self._receiver.publish_outcome():
                 self.is_ending = True
-                self._close()
         finally:
+            if self.is_ending and not self.is_over:
+                self.is_over, self._receiver, self._context = True, _DETACHED, None  # as in _run()
             self._turn.release()
 
     def announce(self, *, but: Subscription | None = None) -> None:
@@ -227,6 +239,8 @@ class Mailbox(QueueEntry):
     @property
     def pending_count(self) -> int:
         """Roughly how many events there are to deliver."""
+        if self.is_over:
+            return 0
         chunks = self._chunks_posted - self._chunks_delivered
         return self._undelivered + chunks + self._receiver.lifecycle.is_settled
 
@@ -236,7 +250,10 @@ class Mailbox(QueueEntry):
 
     def deliver_batch(self, most: int, until: float | None) -> int:
         """Deliver a batch on the thread that drains the hook's queue."""
-        self._queued.release()  # QUEUE-1
+        try:
+            self._queued.release()  # QUEUE-1
+        except RuntimeError:
+            pass  # it was there twice, after Ctrl-C
         return self.deliver(most, until)
 
     def deliver(self, most: int, until: float | None, subscription: Subscription | None = None) -> int:
@@ -255,7 +272,8 @@ class Mailbox(QueueEntry):
         thread = threading.get_ident()
         is_nested = subscription is not None and self._owner == thread
         if not is_nested:
-            if not self._turn.acquire(blocking=False):
+            [has_turn] = map(self._turn.acquire, AT_ONCE)
+            if not has_turn:
                 return 0
             self._owner = thread
         context = self._context
@@ -289,22 +307,16 @@ class Mailbox(QueueEntry):
             return self._run_next(most, until)
         if self.is_ending or not receiver.lifecycle.is_settled:
             return 0
-        self.is_ending = True
         try:
             receiver.deliver_outcome()
         finally:
-            self._close()
+            if self.is_ending:  # else Ctrl-C came before anything had begun, and leaves it to the next delivery
+                # Call and mailbox refer to each other. Without this cycle both are freed at once. The garbage collector
+                # would free them later, with bodies of many megabytes, and hold up the loop for a tenth of a second.
+                # (These are no calls, so Ctrl-C cannot come before they are done.)
+                self.is_over, self._receiver = True, _DETACHED  # type: ignore[unreachable]  # the receiver has set it
+                self._context = None  # nor keep what its variables refer to
         return 1
-
-    def _close(self) -> None:
-        """End the delivery, and drop the reference to the call, which refers to its mailbox.
-
-        Without this cycle both are freed at once. The garbage collector would free them later, with bodies of many
-        megabytes, and hold up the loop for a tenth of a second.
-        """
-        self.is_over = True
-        self._receiver = _DETACHED
-        self._context = None  # nor keep what its variables refer to
 
     def _run_next(self, most: int, until: float | None) -> int:
         if not self._current.count:
@@ -392,7 +404,10 @@ class Subscription(QueueEntry):
 
     def deliver_batch(self, most: int, until: float | None) -> int:
         """Deliver a batch on the waiting thread."""
-        self._queued.release()  # QUEUE-1
+        try:
+            self._queued.release()  # QUEUE-1
+        except RuntimeError:
+            pass  # it was there twice, after Ctrl-C
         mailbox = self._mailbox
         try:
             return mailbox.deliver(most, until, self)

@@ -19,12 +19,13 @@ from __future__ import annotations
 import sys
 from collections import deque
 from math import inf
+from operator import methodcaller
 from os import getpid
 from threading import Lock, get_ident
 from time import monotonic
 from weakref import ref
 
-from urlrequest._concurrency.sync import AtomicFlag, fork_watch
+from urlrequest._concurrency.sync import AT_ONCE, AtomicFlag, fork_watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_BATCH", "DispatchQueue", "QueueEntry", "Relay", "default_queue", "drain_thread"]
 
+_POP_FIRST = methodcaller("popleft")
 MAX_BATCH = 64  # events of one request before the next one's turn
 
 
@@ -51,8 +53,17 @@ class QueueEntry:
 
     def enqueue(self) -> None:
         """Put the entry into its queue, unless it is there. Any thread; never blocks."""
-        if self._queued.acquire(blocking=False):
-            self._queue.push(self)
+        queue = self._queue
+        [is_out] = map(self._queued.acquire, AT_ONCE)
+        if is_out:
+            queue._ready.append(self)  # noqa: SLF001 - before any call of ours, where Ctrl-C could come
+            queue.notice()
+
+    def put_back(self) -> None:
+        """Be in the queue again if something is left to deliver, whatever Ctrl-C has cut short."""
+        self._queued = Lock()
+        if self.pending_count:
+            self.enqueue()
 
     def dequeue(self) -> None:
         """Take the entry out of its queue for good: there is nothing to deliver any more."""
@@ -102,10 +113,19 @@ class DispatchQueue:
     def push(self, entry: QueueEntry) -> None:
         """Add an entry; `QueueEntry.enqueue()` sees to it that it is not there twice."""
         self._ready.append(entry)
+        self.notice()
+
+    def notice(self) -> None:
+        """See to it that an entry which was just added is delivered."""
         if self._successor is not None:  # looked at afterwards: a `forward_to()` in between has taken the entry along
             self.forward_to(self._successor)
-        elif not self._is_armed.test_and_set():
-            self._wakeup()
+            return
+        try:
+            if not self._is_armed.test_and_set():
+                self._wakeup()
+        except BaseException:  # Ctrl-C, maybe before the wake-up; the next event sends one in any case
+            self._is_armed.clear()
+            raise
 
     def remove(self, entry: QueueEntry) -> None:
         """Take an entry out again, if it is still there. Any thread."""
@@ -152,12 +172,17 @@ class DispatchQueue:
             until, left = monotonic() + budget, sys.maxsize
         while left > 0:
             try:
-                entry = self._ready.popleft()
+                [entry] = map(_POP_FIRST, (self._ready,))  # as AT_ONCE
             except IndexError:
                 return
-            if self._ready:
-                self._arm()  # for the others, in case a callback of this one does not return for a while (QUEUE-2)
-            left -= max(1, entry.deliver_batch(min(left, MAX_BATCH), until))
+            try:
+                if self._ready:
+                    self._arm()  # for the others, in case a callback of this one does not return for a while (QUEUE-2)
+                left -= max(1, entry.deliver_batch(min(left, MAX_BATCH), until))
+            except BaseException:
+                if entry not in self._ready:
+                    entry.put_back()
+                raise
             if not self._ready or (until is not None and monotonic() >= until):
                 return
 
@@ -165,8 +190,12 @@ class DispatchQueue:
         """Send a wake-up if something is to be delivered and none is on its way; return whether something is."""
         if not self._ready:
             return False
-        if not self._is_armed.test_and_set():
-            self._wakeup()
+        try:
+            if not self._is_armed.test_and_set():
+                self._wakeup()
+        except BaseException:  # as in notice()
+            self._is_armed.clear()
+            raise
         return True
 
     def serve_on(self, thread: int) -> None:

@@ -80,6 +80,12 @@ class Subscriber:
                 mailbox.unsubscribe(subscription)
             raise
 
+    def look(self) -> None:
+        """Find what no wake-up has reported: Ctrl-C may have come to the thread that was to send it."""
+        for mailbox, subscription in self.unfinished.items():
+            if mailbox.is_over or mailbox.is_ready:
+                subscription.enqueue()
+
     def deliver(self, budget: float | None = MAX_SLICE) -> list[Mailbox]:
         """Run callbacks that are pending, for a while.
 
@@ -119,7 +125,8 @@ def wait_for(mailboxes: Iterable[Mailbox], *, delay: float | None, timeout: floa
             remaining = None if deadline.at is None else deadline.remaining()
             if remaining == 0:
                 return False
-            waker.sleep(max_sleep if remaining is None else earliest(max_sleep, remaining))
+            if not waker.sleep(max_sleep if remaining is None else earliest(max_sleep, remaining)):
+                subscriber.look()
 
 
 def as_completed(requests: Mapping[Mailbox, T], timeout: float | None = None) -> Iterator[T]:

@@ -26,6 +26,7 @@ class Receiver:
         return True
 
     def deliver_outcome(self) -> None:
+        self.mailbox.is_ending = True
         self.threads.append(threading.get_ident())
 
     def deliver_progress(self, run: Any, most: int, until: float | None) -> int:

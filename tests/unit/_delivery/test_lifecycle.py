@@ -148,7 +148,7 @@ class CancelInBetween:
         self.lock = threading.Lock()
         self.before = before
 
-    def acquire(self, *, blocking: bool) -> bool:
+    def acquire(self, blocking: bool) -> bool:
         before, self.before = self.before, lambda: None
         before()
         return self.lock.acquire(blocking=blocking)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 
 class Receiver(Callbacks):
+    mailbox: Mailbox
+
     """Stands for a request: notes what is delivered, and does what a test wants meanwhile."""
 
     def __init__(self, *, callbacks: bool = True) -> None:
@@ -39,6 +41,7 @@ class Receiver(Callbacks):
         self._note(chunk)
 
     def deliver_outcome(self) -> None:
+        self.mailbox.is_ending = True
         self.delivered.append("end")
         self.during("end")
 
@@ -57,7 +60,7 @@ class Desk:
         self.wakeups = 0
         self.queue = DispatchQueue(self._count)
         self.receiver = Receiver(callbacks=callbacks)
-        self.mailbox = Mailbox(self.receiver, self.queue)
+        self.mailbox = self.receiver.mailbox = Mailbox(self.receiver, self.queue)
         self.ended: list[Mailbox] = []
 
     def _count(self) -> None:
@@ -189,7 +192,7 @@ def test_7_3_a_cancel_overtakes_who_comes_to_deliver(silent: Desk) -> None:
     lock = threading.Lock()
 
     class Overtaken:
-        def acquire(self, *, blocking: bool) -> bool:
+        def acquire(self, blocking: bool) -> bool:
             silent.mailbox._turn = lock
             elsewhere(silent.cancel)
             return lock.acquire(blocking=blocking)
@@ -263,7 +266,7 @@ def test_mailbox_1_the_holder_looks_again(desk: Desk) -> None:
         def __init__(self) -> None:
             self.lock = threading.Lock()
 
-        def acquire(self, *, blocking: bool) -> bool:
+        def acquire(self, blocking: bool) -> bool:
             return self.lock.acquire(blocking=blocking)
 
         def release(self) -> None:

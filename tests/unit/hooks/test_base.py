@@ -11,7 +11,7 @@ import pytest
 import urlrequest
 from support.waiting import wait_until
 from urlrequest import UrlRequest, hooks
-from urlrequest._delivery.queue import DispatchQueue, default_queue
+from urlrequest._delivery.queue import QueueEntry, default_queue
 from urlrequest.hooks import Hook, ManualHook, check_hook, current_hook
 
 if TYPE_CHECKING:
@@ -53,13 +53,13 @@ _requests: list[UrlRequest] = []  # of this test
 @pytest.fixture(autouse=True)
 def _watched_queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Note each entry once it is in its queue."""
-    push = DispatchQueue.push
+    enqueue = QueueEntry.enqueue
 
-    def push_and_note(queue: DispatchQueue, entry: Any) -> None:
-        push(queue, entry)
+    def enqueue_and_note(entry: QueueEntry) -> None:
+        enqueue(entry)
         _entries.add(entry)
 
-    monkeypatch.setattr(DispatchQueue, "push", push_and_note)
+    monkeypatch.setattr(QueueEntry, "enqueue", enqueue_and_note)
     yield
     _entries.clear()
     _requests.clear()

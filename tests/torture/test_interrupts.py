@@ -1,0 +1,183 @@
+"""Ctrl-C, and memory that runs out, at each moment of what a program calls.
+
+Whatever the moment: no slot is lost, no lock stays taken, each request that there is comes to an end, and the next one
+works.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import urlrequest
+from support.moments import Moments
+from urlrequest import Session, UrlRequest, cancel_all, wait_all
+from urlrequest._client.call import active_calls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from urlrequest.testing import Server
+
+MAX_MOMENTS = 3000  # in one call
+PATIENCE = 15.0  # seconds; a guard against hanging
+
+
+class World:
+    """A session with one slot, on a server that responds at once."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.session = Session(max_requests=1, timeout=10)
+        self.log: list[Any] = []
+        self.request: Any = None
+
+    def make(self, path: str = "/") -> UrlRequest:
+        return self.session.request(
+            self.url + path, on_success=lambda *_: self.log.append("success"), on_cancel=self.log.append,
+            on_finish=lambda _: self.log.append("finish"),
+        )  # fmt: skip
+
+
+def constructor(world: World) -> Callable[[], object]:
+    return world.make
+
+
+def queued_constructor(world: World) -> Callable[[], object]:
+    world.request = world.make()
+    return world.make
+
+
+def wait(world: World) -> Callable[[], object]:
+    world.request = world.make()
+    world.request.join(PATIENCE)
+    return world.request.wait
+
+
+def wait_for_all(world: World) -> Callable[[], object]:
+    world.request = world.make()
+    other = world.make()
+    other.join(PATIENCE)
+    return lambda: wait_all([world.request, other])
+
+
+def first_completed(world: World) -> Callable[[], object]:
+    world.request = world.make()
+    world.request.join(PATIENCE)
+    return lambda: list(urlrequest.as_completed([world.request]))
+
+
+def drain(world: World) -> Callable[[], object]:
+    world.request = world.make()
+    world.request.join(PATIENCE)
+    return urlrequest.drain
+
+
+def cancel_running(world: World) -> Callable[[], object]:
+    world.request = world.make("/slow")
+    return world.request.cancel
+
+
+def cancel_queued(world: World) -> Callable[[], object]:
+    world.make("/slow")
+    world.request = world.make()
+    return world.request.cancel
+
+
+def cancel_settled(world: World) -> Callable[[], object]:
+    world.request = world.make()
+    world.request.join(PATIENCE)
+    return world.request.cancel
+
+
+def close(world: World) -> Callable[[], object]:
+    world.request = world.make()
+    world.request.join(PATIENCE)
+    world.make("/slow")
+    return world.session.close
+
+
+def join(world: World) -> Callable[[], object]:
+    world.request = world.make()
+    return world.request.join
+
+
+PLACES = [
+    constructor,
+    queued_constructor,
+    wait,
+    wait_for_all,
+    first_completed,
+    drain,
+    cancel_running,
+    cancel_queued,
+    cancel_settled,
+    close,
+    join,
+]
+
+
+@pytest.fixture
+def world(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], World]]:
+    server.respond("/", "x")
+    server.respond("/slow", "slow")
+    monkeypatch.setattr(urlrequest.defaults, "detect_hook", False)
+    worlds: list[World] = []
+
+    def make() -> World:
+        worlds.append(World(server.url))
+        return worlds[-1]
+
+    yield make
+    for each in worlds:
+        each.session.close()
+    cancel_all()
+
+
+def check(world: World, place: str | None) -> None:
+    """The world goes on after whatever came in between."""
+    left = list(active_calls.values())
+    if not wait_all(left, timeout=PATIENCE):
+        active_calls.clear()  # or all the following ones would fail, too
+        pytest.fail(f"wait() does not end: {place}")
+    if world.request is not None:
+        assert world.request.wait(timeout=PATIENCE), f"wait() does not end: {place}"
+    urlrequest.drain()
+    assert {} == active_calls, place
+    session = world.session
+    if not session.is_closed:
+        following = session.request(world.url)
+        assert following.wait(timeout=PATIENCE), f"a slot is lost: {place}"
+        assert "x" == following.result, (place, following.error)
+    session.close()
+
+
+# What is raised in the callback of a weak reference is lost, as Ctrl-C is there.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize("prepare", PLACES)
+def test_fault_119_an_exception_at_each_moment(
+    world: Callable[[], World], prepare: Callable[[World], Callable[[], object]], error: type[BaseException]
+) -> None:
+    """Fault 119: an exception at any moment of a call of the program leaves nothing behind, and no request hangs."""
+    failures = []
+    for number in range(1, MAX_MOMENTS):
+        this = world()
+        call = prepare(this)
+        moments = Moments(number, error)
+        try:
+            with moments:
+                call()
+        except error:
+            pass
+        try:
+            check(this, moments.place)
+        except (AssertionError, pytest.fail.Exception) as failure:
+            failures.append(str(failure).splitlines()[0])
+        if moments.place is None:
+            break
+    else:
+        pytest.fail("there is no end to the moments")
+
+    assert [] == failures
