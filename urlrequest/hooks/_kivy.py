@@ -58,9 +58,11 @@ class KivyHook(Hook):
         self.run()
 
     def _follow_clock(self) -> None:
-        """Wake the Clock of the moment as well, if events wait for another one."""
-        if self.queue.has_pending and self._clock.schedule_once.__self__ is not self._woken:
-            self.wakeup()
+        """Wake the Clock of the moment from now on: the one that was woken last may never tick again."""
+        if self._clock.schedule_once.__self__ is not self._woken:
+            self.queue.expect_wakeup()
+            if self.queue.has_pending:
+                self.wakeup()
 
     def handle_exception(self, error: BaseException) -> None:
         """Give the exception to Kivy's ExceptionManager, and to `sys.excepthook` where that says RAISE."""
