@@ -12,6 +12,7 @@ import socket
 import ssl
 import sys
 import threading
+import warnings
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -659,3 +660,39 @@ def test_18_2_wait_and_cancel_may_be_overridden(server: Server, recorder: Any, h
 
     assert request.wait(timeout=20)
     assert (["cancel", "wait"], "cancel") == (called, recorder.terminal)
+
+
+# Methods of Kivy's class that are not ours
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["_fetch_url", "_parse_url", "call_request", "close_connection", "get_all_headers", "get_chunks",
+     "get_content_type", "get_response", "get_status_code", "get_total_size"],
+)  # fmt: skip
+def test_18_4_methods_that_kivy_would_call(name: str) -> None:
+    """Contract 18.4: a subclass that defines one is warned of when it is made; one derived from it is not."""
+    with pytest.warns(RuntimeWarning, match=rf"^Own\.{name}\(\) overrides a method of Kivy's UrlRequest") as warned:
+        own = type("Own", (UrlRequest,), {name: never})
+    assert 1 == len(warned)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        type("Further", (own,), {name: never, "run": never})
+
+
+def test_18_4_methods_of_a_mixin(server: Server, recorder: Any) -> None:
+    """Contract 18.4: whichever class the method comes from; every event arrives all the same."""
+    server.respond("/", "hello")
+
+    class Mixin:
+        get_chunks = get_response = never
+
+    with pytest.warns(RuntimeWarning, match="that urlrequest never calls") as warned:
+
+        class Own(Mixin, UrlRequest):
+            pass
+
+    assert 2 == len(warned)
+    assert {__file__} == {warning.filename for warning in warned}
+    assert "hello" == recorder.run(server.url, cls=Own).result

@@ -19,7 +19,7 @@ __all__ = ["BEYOND", "NO_KEY", "RULES"]
 
 CHUNKS: Final = "5.2 chunk_size: None and -1 are the whole body, 0 and below -1 an error"
 SCHEME: Final = "9.1 no scheme: http; missing path: /"
-CALLABLE: Final = "2.3 a callback that is neither callable nor falsy: TypeError from the constructor"
+COLLECTION: Final = "2.3 text or a collection for a callback: TypeError from the constructor"
 BAD_VALUES: Final = "2.3 bad values are errors before anything is sent, each of the nearest standard type"
 METHOD: Final = "10.1 a method that is not a token is an error"
 LENGTH: Final = "10.2 Content-Length where the size of a body is known"
@@ -38,7 +38,7 @@ PROXY: Final = "14.1 userinfo in proxy_host becomes Proxy-Authorization"
 RULES: Final = (
     CHUNKS,
     SCHEME,
-    CALLABLE,
+    COLLECTION,
     BAD_VALUES,
     METHOD,
     LENGTH,
@@ -118,9 +118,9 @@ BEYOND = (
     ask("header None", LEFT_OUT, req_headers={"X-A": None, "X-B": "1"}, want=succeeds(header={"X-B": "1"})),
     ask("cookies as a dict", COOKIES, cookies={"a": "b", "c": "d"}, want=succeeds(header={"Cookie": "a=b; c=d"})),
     ask(
-        "callback that cannot be called",
-        CALLABLE,
-        on_success=5,
+        "callback that is text",
+        COLLECTION,
+        on_success="text",
         listen=("error",),
         drive=drives.construct,
         want=Want(constructed="TypeError"),

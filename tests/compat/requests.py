@@ -148,6 +148,10 @@ BODIES = (
 )
 
 HEADERS = (
+    ask("header True", req_headers={"X-A": True}),
+    ask("chunk_size 1024.0 without progress", chunk_size=1024.0),
+    ask("chunk_size 0 without progress", chunk_size=0),
+    ask("on_redirect a number, as a Clock passes it on", on_redirect=0.016, listen=("success", "finish")),
     ask("headers", req_headers={"X-A": "1", "x-b": "two words"}),
     ask("headers empty", req_headers={}),
     ask("header int", req_headers={"X-A": 1}),

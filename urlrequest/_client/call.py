@@ -90,6 +90,7 @@ _WORKER_ONLY = (
 _ANY_THREAD = (
     "request",
     "shared",  # what the requests of the session share
+    "chunk_size",  # as passed to the constructor
     "host",  # of the URL, for the limit per host; "" when there is none
     "made_at",  # on `time.monotonic()`
     "origin",  # the code that made the request, and its instruction; None: the code was not Python's
@@ -166,6 +167,7 @@ class Call:
         self.request = request
         self.shared = session if isinstance(session, Shared) else default_session
         self.host = ""
+        self.chunk_size: int | None = None
         self.argument_error = self.options = None
         self.is_quiet = self.has_ended = self.is_delivered = False
         self.worker = self.method = self.target = self.head = None

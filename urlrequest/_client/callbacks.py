@@ -33,6 +33,8 @@ _NAMES = (
     "on_upload_progress",
     "on_chunk",
 )
+# What is no callback for sure, but another argument in the wrong place: an URL, a body, headers.
+_ARGUMENTS = (str, bytes, bytearray, dict, list, tuple, set)
 
 # inspect.CO_GENERATOR, CO_COROUTINE and CO_ASYNC_GENERATOR: a call of such a function only makes an object.
 _RUNS_LATER = 0x20 | 0x80 | 0x200
@@ -67,10 +69,10 @@ class Callbacks:
         """Keep the callbacks.
 
         Raises:
-            TypeError: One of them is neither callable nor falsy (contract 2.3), or a coroutine function or a generator
+            TypeError: One of them is text, bytes or a collection (contract 2.3), or a coroutine function or a generator
                 function, of which a call runs nothing.
         """
-        given = (
+        given: tuple[Any, ...] = (
             on_success, on_redirect, on_failure, on_error, on_progress, on_cancel, on_finish,
             on_upload_progress, on_chunk,
         )  # fmt: skip
@@ -78,12 +80,27 @@ class Callbacks:
             if callback is None and getattr(self, name) is None:
                 continue  # else a subclass defines something of that name, and the None of the user replaces it
             if callback and not callable(callback):
-                raise TypeError(f"{name} is {type(callback).__name__}; a callable or None is needed")
+                _refuse(name, callback)
+                continue
             if callback:
                 code = getattr(callback, "__code__", None)
                 if code is not None and getattr(code, "co_flags", 0) & _RUNS_LATER:
                     raise TypeError(f"{name} {_NOT_PLAIN}")
             setattr(self, name, callback)
+
+
+def _refuse(name: str, value: object) -> None:
+    """Warn of what is no callback, and is ignored: event systems pass numbers and widgets on, as Kivy's Clock does.
+
+    Raises:
+        TypeError: It is an argument in the wrong place.
+    """
+    import warnings  # hardly any program needs it
+
+    what = f"{name} is {type(value).__name__}; a callable or None is needed"
+    if isinstance(value, _ARGUMENTS):
+        raise TypeError(what)
+    warnings.warn(f"{what}, and it is ignored", RuntimeWarning, stacklevel=4)
 
 
 def has_callback(request: Any, name: str) -> bool:

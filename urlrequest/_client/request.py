@@ -50,6 +50,12 @@ __all__ = ["UrlRequest"]
 
 _numbers = count(1)
 
+# What a subclass of Kivy's class may override, and this library never calls.
+_KIVYS_OWN = (
+    "_fetch_url", "_parse_url", "call_request", "close_connection", "get_all_headers", "get_chunks", "get_content_type",
+    "get_response", "get_status_code", "get_total_size",
+)  # fmt: skip
+
 
 class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
     """An HTTP request that starts when it is made, and reports its outcome to callbacks.
@@ -65,7 +71,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         url, req_body, req_headers: As passed to the constructor.
         on_success, on_redirect, on_failure, on_error, on_progress, on_cancel, on_finish, on_upload_progress, on_chunk:
             The callbacks. They may be replaced until they are called; a finished request has none any more.
-        chunk_size, decode, debug, file_path, ca_file, verify, timeout, deadline: As passed to the constructor.
+        decode, debug, file_path, ca_file, verify, timeout, deadline: As passed to the constructor.
     """
 
     # The name of the package keeps this apart from a subclass's own `_call`.
@@ -75,7 +81,6 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
     url: str
     req_body: Body | None
     req_headers: HeaderFields | None
-    chunk_size: int | None
     decode: bool
     debug: bool
     file_path: Path | None
@@ -83,6 +88,17 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
     verify: bool | None
     timeout: float | None
     deadline: float | None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Warn of methods that Kivy would call, and this library does not (contract 18.4)."""
+        super().__init_subclass__(**options)
+        known = [base for base in cls.__bases__ if issubclass(base, UrlRequest)]
+        for name in _KIVYS_OWN:
+            if hasattr(cls, name) and not any(hasattr(base, name) for base in known):
+                import warnings  # hardly any program needs it
+
+                what = f"{cls.__name__}.{name}() overrides a method of Kivy's UrlRequest that urlrequest never calls"
+                warnings.warn(what, RuntimeWarning, stacklevel=2)
 
     def __init__(
         self,
@@ -212,9 +228,10 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         )  # fmt: skip
         self.name = f"urlrequest-{next(_numbers)}"
         self.url, self.req_body, self.req_headers = url, req_body, req_headers
-        self.chunk_size, self.decode, self.debug, self.file_path = chunk_size, decode, debug, file_path
+        self.decode, self.debug, self.file_path = decode, debug, file_path
         self.ca_file, self.verify, self.timeout, self.deadline = ca_file, verify, timeout, deadline
         call = self._urlrequest_call = Call(self, session, hook, timeout, deadline)
+        call.chunk_size = chunk_size
         options = Options(  # by position, in the order of its fields: see there
             url, decode, ca_file, verify, chunk_size, req_body, req_headers, method, file_path, proxy_host, proxy_port,
             proxy_headers, user_agent, cookies, auth, client_cert, ssl_context, fingerprint, follow_redirects, retries,
@@ -231,6 +248,11 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         if call.error is not None:
             parts.append(type(call.error).__name__)
         return f"<{type(self).__name__} {self.name}: {', '.join(parts)}>"
+
+    @property
+    def chunk_size(self) -> int | None:
+        """Bytes from one on_progress to the next, as passed to the constructor."""
+        return self._urlrequest_call.chunk_size
 
     def wait(self, delay: float | None = 0.5, timeout: float | None = None) -> bool:
         """Run this request's callbacks on the calling thread until it is finished (contract 6).

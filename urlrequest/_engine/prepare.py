@@ -64,11 +64,16 @@ def prepare_request(
     tls = _tls_settings(options, connection_class) if target.scheme == "https" else None
     if options.is_plain and target.userinfo is None and len(target.path) <= MAX_CACHED_PATH:
         return _cached_plain(target, connection_class, tls, is_coding_welcome, defaults.keep_alive)
-    return _combine(options, target, connection_class, tls, is_coding_welcome)
+    return _combine(options, target, connection_class, tls, is_coding_welcome, has_progress)
 
 
 def _combine(
-    options: Options, target: Target, connection_class: type, tls: TlsSettings | None, is_coding_welcome: bool
+    options: Options,
+    target: Target,
+    connection_class: type,
+    tls: TlsSettings | None,
+    is_coding_welcome: bool,
+    has_progress: bool,
 ) -> PreparedRequest:
     if options.params is not None:
         path = _with_query(target.path, options.params)
@@ -95,7 +100,7 @@ def _combine(
         fields=fields,
         body=body,
         route=_make_route(options, target, connection_class, tls),
-        chunk_size=_check_chunk_size(options.chunk_size),
+        chunk_size=_check_chunk_size(options.chunk_size, is_used=has_progress),
         file_path=file_path,
         decodes_content="accept-encoding" not in named,
         redirect_limit=_check_redirects(options.follow_redirects),
@@ -125,7 +130,7 @@ def _cached_plain(
     keep_alive: bool,  # noqa: ARG001 - as of `defaults`, which `_connection()` looks at
 ) -> PreparedRequest:
     """A plain request, prepared: programs make the same one over and over."""
-    return _combine(PLAIN, target, connection_class, tls, is_coding_welcome)
+    return _combine(PLAIN, target, connection_class, tls, is_coding_welcome, has_progress=True)
 
 
 def _read_auth(auth: object, target: Target) -> tuple[Any, set[str], Responder | None]:
@@ -223,7 +228,17 @@ def _connection() -> Fields:
     return [("Connection", "keep-alive")] if defaults.keep_alive else []
 
 
-def _check_chunk_size(chunk_size: object) -> int | None:
+def _check_chunk_size(chunk_size: object, *, is_used: bool) -> int | None:
+    """The bytes from one progress event to the next; a bad value is an error only where there are such events."""
+    try:
+        return _read_chunk_size(chunk_size)
+    except (TypeError, ValueError):
+        if is_used:
+            raise
+        return _read_chunk_size(PLAIN.chunk_size)
+
+
+def _read_chunk_size(chunk_size: object) -> int | None:
     if chunk_size is None:
         return None
     if isinstance(chunk_size, bool) or not isinstance(chunk_size, int):

@@ -92,7 +92,9 @@ def read_pairs(given: Any, what: str) -> Iterator[tuple[Any, Any]]:
 def _read_value(name: str, value: object, what: str) -> str:
     if isinstance(value, bytes):
         value = value.decode("latin-1")
-    elif isinstance(value, int) and not isinstance(value, bool):
+    elif isinstance(value, bool):
+        value = str(value)
+    elif isinstance(value, int):
         value = str(int(value))  # str() of an enum of numbers may be its name
     if not isinstance(value, str):
         raise TypeError(f"{what} has a value of type {type(value).__name__} for {name}; text is needed")
@@ -158,6 +160,8 @@ def cookie_text(cookies: object) -> str:
     Raises:
         TypeError: A name, a value or the whole is of the wrong type. ValueError: One has CR, LF or NUL.
     """
+    if isinstance(cookies, bool):
+        raise TypeError("cookies has a value of type bool; text is needed")
     if not isinstance(cookies, dict):
         return _read_value("Cookie", cookies, "cookies")
     pairs = [[_read_value("Cookie", text, "cookies") for text in pair] for pair in cookies.items()]

@@ -36,13 +36,17 @@ _SINGLE_VALUED = frozenset(
 _MISSING: Any = object()
 
 
+def _is_set_cookie(name: object) -> bool:
+    return isinstance(name, str) and name.lower() == "set-cookie"
+
+
 class Headers(dict[str, str]):
     """Header fields by name (contract 11.1; RFC 9110, section 5).
 
     Names are case-insensitive and keep the spelling of their first appearance. A repeated field reads as one value
     joined with ", " (RFC 9110, section 5.2), Set-Cookie with ";"; `get_all()` returns the single values. A field that
     has one value, such as Location, and is repeated with the same one, reads as that value.
-    `headers["Set-Cookie"]` is "" when there is none.
+    `headers["Set-Cookie"]` and `headers.get("Set-Cookie")` are "" when there is none.
     """
 
     __slots__ = ("_repeated", "_spelling")
@@ -95,7 +99,7 @@ class Headers(dict[str, str]):
 
         Servers send file names and other text in utf-8, though RFC 9110 knows only ASCII (section 5.5).
         """
-        value: str | None = self.get(name)
+        value: str | None = self.get(name, None)
         if value is None:
             return default
         try:
@@ -116,7 +120,7 @@ class Headers(dict[str, str]):
         spelling = self._kept(name)
         if spelling != name:
             return self[spelling]
-        if isinstance(name, str) and name.lower() == "set-cookie":
+        if _is_set_cookie(name):
             return ""
         raise KeyError(name)
 
@@ -136,12 +140,16 @@ class Headers(dict[str, str]):
         self._spelling = self._spelling.copy()
         del self._spelling[key]
 
-    def get(self, name: Any, default: Any = None) -> Any:
+    def get(self, name: Any, default: Any = _MISSING) -> Any:
         value = dict.get(self, name)  # most servers use the usual spelling
         if value is not None:
             return value
         spelling = self._spelling.get(name.lower()) if isinstance(name, str) else None
-        return default if spelling is None else dict.get(self, spelling, default)
+        if spelling is not None:
+            return dict.get(self, spelling)
+        if default is _MISSING:
+            return "" if _is_set_cookie(name) else None
+        return default
 
     def pop(self, name: str, default: Any = _MISSING) -> Any:
         if name in self:

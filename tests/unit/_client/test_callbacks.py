@@ -29,12 +29,24 @@ def callbacks(**given: Any) -> Callbacks:
 
 
 @pytest.mark.parametrize("name", _NAMES)
-@pytest.mark.parametrize("value", [5, "name", object()], ids=count())
-def test_2_3_what_is_no_callback(name: str, value: object) -> None:
-    """Contract 2.3: a callback that is neither callable nor falsy is a TypeError that names it."""
+@pytest.mark.parametrize("value", ["name", b"body", bytearray(1), {"X": "y"}, [1], (1,), {1}], ids=count())
+def test_2_3_an_argument_in_the_wrong_place(name: str, value: object) -> None:
+    """Contract 2.3: text, bytes or a collection where a callback belongs is a TypeError that names the parameter."""
     options: dict[str, Any] = dict.fromkeys(_NAMES) | {name: value}
     with pytest.raises(TypeError, match=f"^{name} is {type(value).__name__}; a callable or None is needed$"):
         Callbacks(**options)
+
+
+@pytest.mark.parametrize("name", _NAMES)
+@pytest.mark.parametrize("value", [5, 0.016, True, object()], ids=count())
+def test_2_3_what_an_event_system_passes_on(name: str, value: object) -> None:
+    """Contract 2.3: what else is no callback is ignored, with a warning that names the parameter."""
+    options: dict[str, Any] = dict.fromkeys(_NAMES) | {name: value}
+    what = f"^{name} is {type(value).__name__}; a callable or None is needed, and it is ignored$"
+    with pytest.warns(RuntimeWarning, match=what):
+        made = Callbacks(**options)
+
+    assert getattr(made, name) is None
 
 
 @pytest.mark.parametrize("value", [None, False, 0, "", []], ids=count())

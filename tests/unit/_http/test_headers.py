@@ -143,13 +143,21 @@ def test_11_1_fields_are_single(headers: Headers) -> None:
 
 
 def test_11_1_set_cookie_is_never_missing() -> None:
-    """Contract 11.1: `headers['Set-Cookie']` reads '' where there is none, in any spelling, and stays absent."""
+    """Contract 11.1: `headers['Set-Cookie']` and `get()` read '' where there is none, and it stays absent."""
     headers = Headers()
 
     assert "" == headers["Set-Cookie"]
     assert "" == headers["set-cookie"]
     assert "Set-Cookie" not in headers
-    assert headers.get("Set-Cookie") is None
+    assert "" == headers.get("Set-Cookie")
+    assert "" == headers.get("SET-COOKIE")
+    assert headers.get("Set-Cookie", None) is None
+    assert "none" == headers.get("Set-Cookie", "none")
+    assert headers.get_text("Set-Cookie") is None
+    assert headers.get("Cookie") is None
+    assert (0, False, []) == (len(headers), bool(headers), list(headers.items()))
+    with pytest.raises(KeyError, match="Set-Cookie"):
+        headers.pop("Set-Cookie")
     assert [] == headers.get_all("Set-Cookie")
     assert {} == headers
 
