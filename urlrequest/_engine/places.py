@@ -44,7 +44,7 @@ if TYPE_CHECKING:
             ...
 
 
-__all__ = ["Wait", "close_idle", "is_narrow", "is_needed", "pools", "reset_after_fork", "waits"]
+__all__ = ["Wait", "close_idle", "is_narrow", "is_needed", "narrow", "pools", "reset_after_fork", "waits"]
 
 GRACE = 0.5  # seconds that a request waits on a new connection before others make room for it
 REST_TIME = 0.1  # seconds that a connection may be idle while a request waits for its place
@@ -61,6 +61,10 @@ pools: weakref.WeakSet[IdleConnections] = weakref.WeakSet()
 
 waits: dict[Place, list[Wait]] = {}
 """The requests that wait on new connections; a place without any has no entry."""
+
+
+narrow: set[Place] = set()
+"""Servers that had too few places once; `is_narrow()` says whether that still counts."""
 
 
 class _Server:
@@ -127,6 +131,7 @@ class Wait:
                 server.places = max(server.places, server.count_open())
             if now - server.relieved_at < PROMPT and now - self.since >= GRACE:
                 server.narrow_until = now + NARROW_TIME
+                narrow.add(self._place)
 
     def _look(self) -> None:
         """Make room if it is needed; look again later, in case that does not help. On the timer thread."""
@@ -207,7 +212,10 @@ def is_narrow(place: Place) -> bool:
     """Whether a server had no place for a request lately, as an idle connection held it."""
     with _lock:
         server = _servers.get(place)
-        return server is not None and server.narrow_until > monotonic()
+        if server is not None and server.narrow_until > monotonic():
+            return True
+        narrow.discard(place)
+        return False
 
 
 def close_idle(place: Place, idle_time: float = 0.0) -> int:
@@ -220,4 +228,5 @@ def reset_after_fork() -> None:
     global _lock
     _lock = threading.Lock()
     waits.clear()
+    narrow.clear()
     _servers.clear()

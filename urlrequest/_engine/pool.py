@@ -50,6 +50,7 @@ MAX_IDLE = 64  # connections in all
 MAX_IDLE_PER_ROUTE = 16  # connections
 MAX_IDLE_TIME = 60.0  # seconds; servers close after some 60 to 75
 BURST_TIME = 30.0  # seconds for those beyond MAX_IDLE_PER_ROUTE, which many workers may need for the next burst
+NARROW_IDLE_TIME = 1.0  # seconds, where a server has few places: other programs need them as well
 SETTLING_TIME = 0.1  # seconds; a server that closes soon after its response has done so by then
 AFTER_HEAD, AFTER_STATUS = "HEAD", "204 or 304"  # the last response on a connection had no body
 SILENT_TIME = 600.0  # seconds for which it is remembered that a route sends no 100 Continue
@@ -299,6 +300,8 @@ class Pool:
         """
         now = suspend_clock()
         connection.after = after
+        if places.narrow and places.is_narrow((connection.host, connection.port)):
+            idle_time = min(idle_time, NARROW_IDLE_TIME)
         connection.become_idle(now, now + idle_time)
         is_unwanted = idle_time <= 0 or (places.waits and places.is_needed((connection.host, connection.port)))
         with self._lock:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from urlrequest._engine import places
 from urlrequest._engine import pool as pool_module
 from urlrequest._engine.pool import AFTER_HEAD, AFTER_STATUS, MAX_HISTORIES, SETTLING_TIME, Pool
 from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
@@ -420,3 +421,13 @@ def test_13_3_pool_key_matrix(other: Route) -> None:
 
     assert pool.take(other.key, SCOPE) is None
     assert one is pool.take(ROUTE.key, SCOPE)
+
+
+def test_17_10_few_places_are_not_held(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 17.10: where a server has few places, a connection is kept for a second, as others need them as well."""
+    monkeypatch.setattr(places, "narrow", {("a.test", 80)})
+    for is_narrow, idle_time, kept in [(True, 60.0, 1.0), (True, 0.5, 0.5), (False, 60.0, 60.0)]:
+        monkeypatch.setattr(places, "is_narrow", lambda place, is_narrow=is_narrow: is_narrow)
+        pool, connection = Pool(), Connection()
+        pool.put("key", connection, idle_time)  # type: ignore[arg-type]
+        assert kept == connection.idle_until - connection.idle_since
