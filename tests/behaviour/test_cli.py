@@ -366,6 +366,7 @@ def test_credentials_are_not_told(refusing: str) -> None:
         ["-G", "-F", "a=b", "h"],
         ["-I", "-d", "a", "h"],
         ["--digest", "h"],
+        ["-4", "-6", "h"],
         ["-u", "ada:secret", "--oauth2-bearer", "secret", "h"],
         ["--oauth2-bearer", "secret\n", "h"],
         ["--key", "x", "h"],

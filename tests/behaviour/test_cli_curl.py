@@ -101,6 +101,7 @@ def both(server: Server, tmp_path: Path) -> Callable[[list[str]], tuple[Seen, Se
         "-XDELETE URL/file.txt",
         "-r 2-4 URL/file.txt",
         "-L URL/old",
+        "-4 URL/file.txt",
         "-u ada:pass URL/file.txt",
         "-u ada: URL/file.txt",
         "--oauth2-bearer token URL/file.txt",

@@ -223,6 +223,18 @@ def test_connect_timeout(server: Server) -> None:
     assert done.stderr.endswith(f"connecting to 127.0.0.1:{server.port} took longer than 0.2 s\n".encode())
 
 
+@pytest.mark.parametrize(("option", "code"), [("-4", 0), ("-6", 3)])
+def test_kind_of_address(server: Server, option: str, code: int) -> None:
+    """-4 and -6: addresses of the other kind are not connected to."""
+    server.respond("/", b"")
+
+    done = run(option, server.url)
+
+    assert code == done.returncode
+    assert (code == 0) == bool(server.requests)
+    assert done.stderr.count(b"\n") == bool(code)
+
+
 # Proxies of the environment
 
 

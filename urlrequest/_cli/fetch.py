@@ -67,6 +67,7 @@ def _settings(arguments: Arguments) -> dict[str, Any]:
         "trust_env": arguments.proxy is None,
         "follow_redirects": arguments.is_following,
         "retries": arguments.retries,
+        "address_family": arguments.address_family,
     }
 
 

@@ -137,6 +137,8 @@ OPTIONS = [
     *_group(
         "how",
         Option("-L --location", "follow redirects, up to 20"),
+        Option("-4 --ipv4", "connect to IPv4 addresses only"),
+        Option("-6 --ipv6", "connect to IPv6 addresses only"),
         Option("-Z --parallel", "request all URLs at the same time"),
         Option("--retry", "try again when the network or the server fails", "N", values.read_count),
         Option("--timeout", "the longest wait for the network in any single step", "SECONDS", values.read_seconds),

@@ -74,7 +74,7 @@ class Arguments:
         jobs: One for each URL.
         headers: For `req_headers`: the value None leaves a header out.
         is_named_by_server: The server may name the file (-J).
-        is_resumed, checksum, max_size, retries, auth, cookies, client_cert: As of UrlRequest.
+        is_resumed, checksum, max_size, retries, auth, cookies, client_cert, address_family: As of UrlRequest.
         is_including: The headers are written before the body (-i), or in place of it (-I).
         is_failing: Error pages are not written.
         is_compressed: Compressed bodies are accepted; they are decoded in memory.
@@ -111,6 +111,7 @@ class Arguments:
     rate: int | None
     proxy: str | None
     is_insecure: bool
+    address_family: str | None
     ca_file: str | None
     is_silent: bool
     shows_errors: bool
@@ -295,6 +296,7 @@ def _check_together(parser: _Parser, given: Any, urls: list[str]) -> None:
         (given.user is not None and given.oauth2_bearer, "-u and --oauth2-bearer exclude each other"),
         (given.key and not given.cert, "--key needs --cert"),
         (given.cookie_jar == "-", "-c needs a file"),
+        (given.ipv4 and given.ipv6, "-4 and -6 exclude each other"),
     ]
     for is_wrong, message in wrong:
         if is_wrong:
@@ -400,6 +402,7 @@ def _make_arguments(given: Any, jobs: list[Job]) -> Arguments:
         rate=given.limit_rate,
         proxy=given.proxy,
         is_insecure=given.insecure,
+        address_family="IPv4" if given.ipv4 else "IPv6" if given.ipv6 else None,
         ca_file=given.ca_file,
         is_silent=given.silent,
         shows_errors=given.show_error or not given.silent,
