@@ -167,7 +167,7 @@ class LockWaker:
 DescriptorWaker = EventFdWaker | SocketPairWaker
 ThreadWaker = EventFdWaker | LockWaker
 
-_HAS_EVENTFD = hasattr(os, "eventfd")
+_HAS_EVENTFD = hasattr(os, "eventfd") and hasattr(select, "poll")  # eventlet takes poll() away
 _spare: deque[DescriptorWaker] = deque(maxlen=MAX_SPARE)
 
 
