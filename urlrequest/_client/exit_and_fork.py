@@ -24,6 +24,7 @@ from urlrequest._concurrency.sync import fork_watch
 from urlrequest._concurrency.timer import timer
 from urlrequest._delivery.queue import default_queue
 from urlrequest._engine import places
+from urlrequest._log import log
 from urlrequest.hooks import reset_after_fork as reset_hooks_after_fork
 
 from .active import cancel_all
@@ -54,10 +55,21 @@ def register() -> None:
 def end_at_exit() -> None:
     """Let the workers remove their temporary files: a daemon thread's `finally` does not run as the process ends."""
     running = list(active_calls)
+    _warn_unfinished(running)
     try:
         cancel_all()
     finally:  # whatever the cancel() of a subclass raises
         _end_threads(running)
+
+
+def _warn_unfinished(calls: list[Call]) -> None:
+    """Log the requests that no loop was there for, and nobody waited for; a program that fails has said enough."""
+    if hasattr(sys, "last_value"):
+        return
+    calls = [call for call in calls if not (call.mailbox.has_loop or call.is_quiet or call.lifecycle.is_cancelled)]
+    if calls:
+        what = "the program ends with %d unfinished requests, such as %r: call wait(), or run an event loop"
+        log("WARNING", f"{what} (join() runs no callbacks)", len(calls), calls[0].request)
 
 
 def _end_threads(running: list[Call]) -> None:

@@ -65,6 +65,11 @@ class QueueEntry:
         if self.pending_count:
             self.enqueue()
 
+    @property
+    def has_loop(self) -> bool:
+        """Whether a loop drains its queue, as far as is known; else `wait()` and `urlrequest.drain()` do."""
+        return self._queue is not default_queue
+
     def dequeue(self) -> None:
         """Take the entry out of its queue for good: there is nothing to deliver any more."""
         if self._queued.locked():

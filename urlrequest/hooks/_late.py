@@ -9,10 +9,12 @@ Thread safety. All of it runs on that one thread, which `_detect` starts.
 
 from __future__ import annotations
 
+from functools import cache
 from time import monotonic, sleep
 
 from urlrequest._defaults import defaults
 from urlrequest._delivery.queue import default_queue
+from urlrequest._log import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ __all__ = ["watch"]
 MIN_PAUSE, MAX_PAUSE = 0.05, 1.0
 # A program that drains as often as this, in seconds, has a loop of its own, and keeps its events.
 DRAIN_PERIOD = 1.0
+# Seconds after which events that wait are worth a line in the log; a program that waits for its requests late gets it,
+# too, so this is long.
+PATIENCE = 30.0
 
 
 def watch(find_hook: Callable[[int], Hook | None]) -> None:
@@ -42,8 +47,18 @@ def watch(find_hook: Callable[[int], Hook | None]) -> None:
         hook = find_hook(entry.thread)
         return None if hook is None else hook.queue
 
-    began = monotonic()
+    began, has_warned = monotonic(), False
     while default_queue.has_pending and defaults.detect_hook:
         sleep(min(max(MIN_PAUSE, (monotonic() - began) / 8), MAX_PAUSE))
         if monotonic() - default_queue.drained_at > DRAIN_PERIOD:
             default_queue.give_away(find_queue)
+            if not has_warned and monotonic() - began > PATIENCE:
+                has_warned = True
+                _warn()
+
+
+@cache
+def _warn() -> None:
+    """Log, once in the process, that callbacks may wait in vain: a loop of another thread cannot be found."""
+    what = "the callbacks of %d requests wait: no event loop was found where they were made"
+    log("WARNING", f"{what}; call wait() or drain(), or pass the hook of your loop (hook=)", default_queue.count)

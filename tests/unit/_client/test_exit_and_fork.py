@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from urlrequest.testing import Server
 
 HEAD = head(100_000)
+UNFINISHED = "urlrequest: the program ends with 1 unfinished requests, such as <UrlRequest urlrequest-1: "
 STRICT = ("-X", "dev", "-W", "error")  # whatever the interpreter can complain of, it does
+
+
+def complaints(stderr: str) -> list[str]:
+    """The lines on standard error, but for the one of contract 3.9."""
+    return [line for line in stderr.splitlines() if not line.startswith(UNFINISHED)]
 
 
 @pytest.mark.parametrize("has_hook", [False, True])
@@ -40,7 +46,7 @@ def test_fault_117_exit_during_a_download(server: Server, tmp_path: Path, has_ho
     """
     done = run_python(script, server.url, str(tmp_path / "f"), str(has_hook), flags=STRICT)
 
-    assert ("leaving\n", "", 0) == (done.stdout, done.stderr, done.returncode)
+    assert ("leaving\n", [], 0) == (done.stdout, complaints(done.stderr), done.returncode)
     assert [] == list(tmp_path.iterdir())
 
 
@@ -72,7 +78,7 @@ def test_fault_2_exit_during_a_look_up() -> None:
     """
     done = run_python(script, flags=STRICT)
 
-    assert ("", "", 0) == (done.stdout, done.stderr, done.returncode)
+    assert ("", [], 0) == (done.stdout, complaints(done.stderr), done.returncode)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
@@ -211,3 +217,45 @@ def test_fault_117_no_name_leads_to_requests_without_the_exit(name: str) -> None
     makes_requests, is_registered = run_python(script).stdout.split()
 
     assert makes_requests == is_registered
+
+
+@pytest.mark.parametrize(
+    ("ending", "is_logged"),
+    [
+        ("", True),
+        ("request.join()", True),
+        ("sys.exit(0)", True),
+        ("request.wait()", False),
+        ("request.cancel()", False),
+        ("1 / 0", False),
+        ("raise KeyboardInterrupt", False),
+    ],
+)
+def test_3_9_nobody_has_waited(server: Server, ending: str, is_logged: bool) -> None:
+    """Contract 3.9: a script that ends before its callbacks have run says so, unless it meant to, or fails."""
+    server.respond("/", "hello")
+    script = f"""
+        import sys
+        from urlrequest import UrlRequest
+
+        request = UrlRequest(sys.argv[1], on_success=lambda *_: None)
+        {ending}
+    """
+    done = run_python(script, f"{server.url}/?key=k3y")
+
+    assert is_logged is (UNFINISHED in done.stderr)
+    assert is_logged is ("call wait(), or run an event loop (join() runs no callbacks)" in done.stderr)
+    assert "k3y" not in done.stderr
+
+
+def test_3_9_a_program_with_a_loop_is_silent(server: Server) -> None:
+    """Contract 3.9: a program with an event loop that ends during a download says nothing: its user has closed it."""
+    server.play(hold())
+    script = """
+        import sys
+        from urlrequest import UrlRequest
+        from urlrequest.hooks import ManualHook
+
+        UrlRequest(sys.argv[1], on_success=print, hook=ManualHook())
+    """
+    assert "" == run_python(script, server.url).stderr

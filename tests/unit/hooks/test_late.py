@@ -116,3 +116,25 @@ def test_8_10_not_where_detection_is_off(queue: DefaultQueue, monkeypatch: pytes
 
     assert queue.has_pending
     queue.drain()
+
+
+def test_8_10_waiting_for_long_is_logged_once(
+    queue: DefaultQueue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Contract 3.9, 8.10: callbacks that have waited for half a minute are a line in the log, once in a process."""
+    _late._warn.cache_clear()
+    now = [1000.0]
+    monkeypatch.setattr(_late, "monotonic", lambda: now[0])
+    lines: list[int] = []
+
+    def find(_: int) -> Hook | None:
+        lines.append(sum("the callbacks of 1 requests wait: " in record.getMessage() for record in caplog.records))
+        now[0] += 10
+        return ManualHook() if len(lines) in {6, 12} else None
+
+    for _ in range(2):
+        pending(queue)
+        _late.watch(find)
+
+    assert [0, 0, 0, 0, 1, 1, *[1] * 6] == lines
+    _late._warn.cache_clear()
