@@ -271,7 +271,10 @@ TESTED_ELSEWHERE = {
         *(f"_cli.{module}" for module in ("options", "payload", "values", "write_out", "serve", "migrate")),
     },
     "tests/behaviour/test_demo.py": {"_cli.demo"},
-    "tests/behaviour/test_testing_server.py": {module for module in MODULES if module.startswith("testing.")},
+    "tests/behaviour/test_mock_network.py": {"_pytest_plugin", "testing._mock"},
+    "tests/behaviour/test_testing_server.py": {
+        module for module in MODULES if module.startswith("testing.") and module != "testing._mock"
+    },
     "tests/hooks, on the real loops": {f"hooks.{module}" for module in HOOK_MODULES - {"_base", "_frames", "_late"}},
     "tests/unit/test_public.py": {"__init__", "hooks.__init__"},
     "type checkers": {"_client.argument_types", "_engine.observer"},
@@ -326,6 +329,7 @@ def test_public_parts_import_nothing_from_outside() -> None:
         if isinstance(statement, (ast.Import, ast.ImportFrom))
         for name in top_names(statement)
         if name not in sys.stdlib_module_names and name != "urlrequest"
+        if (module, name) != ("_pytest_plugin", "pytest")  # which imports it
     ]
 
     assert [] == outside

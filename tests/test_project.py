@@ -238,6 +238,14 @@ def test_changelog_is_in_form() -> None:
 
 
 @needs_wheel
+def test_installed_plugin() -> None:
+    """The distribution has an entry point, by which pytest finds the fixture `urlrequest_mock`."""
+    (entry,) = [each for each in importlib.metadata.entry_points(group="pytest11") if each.name == "urlrequest"]
+
+    assert "urlrequest_mock" in vars(entry.load())
+
+
+@needs_wheel
 def test_installed_metadata() -> None:
     """What a package index shows: the README, the licence, the lowest Python."""
     metadata = email.message_from_string(importlib.metadata.distribution(DISTRIBUTION).read_text("METADATA") or "")

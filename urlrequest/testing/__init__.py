@@ -19,6 +19,14 @@ Faults, byte by byte, at moments that the test chooses::
         server.wait("head")
         server.signal("go")
 
+Replies to requests that name real hosts, without a network::
+
+    with MockNetwork() as mock:
+        mock.get("https://api.example.com/user", json={"name": "Ada"})
+        request = UrlRequest("https://api.example.com/user")
+        request.wait()
+        assert request.result == {"name": "Ada"}
+
 Invariants:
 
 1. Closing the server ends all its threads and sockets, whatever a script waits for.
@@ -28,6 +36,7 @@ Invariants:
 """
 
 from ._messages import MalformedRequest, RecordedRequest, Reply
+from ._mock import MockedRequest, MockNetwork, UnexpectedRequest
 from ._script import Step
 from ._server import ScriptError, Server, serve
 from ._signals import ServerClosed
@@ -51,12 +60,15 @@ from ._steps import (
 
 __all__ = [
     "MalformedRequest",
+    "MockNetwork",
+    "MockedRequest",
     "RecordedRequest",
     "Reply",
     "ScriptError",
     "Server",
     "ServerClosed",
     "Step",
+    "UnexpectedRequest",
     "close",
     "close_without_notify",
     "finish",

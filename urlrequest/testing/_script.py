@@ -124,7 +124,7 @@ class ScriptPlayer:
         route = self.routes.find(request)
         try:
             return route(request)
-        except ServerClosed:
+        except (ClientGone, ServerClosed):
             raise
         except Exception as error:  # noqa: BLE001 - routes are the tests' own, too
             self.fail(error)

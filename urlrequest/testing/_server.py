@@ -3,7 +3,7 @@
 One thread accepts; each connection has a thread of its own. Tests call the public methods from any thread.
 
 Invariants:
-    SERVER-1  `_changed` guards the scripts, their progress and the errors; no script, route or socket call runs under
+    SERVER-1  `_changed` guards the scripts, their progress and the errors; no script or route runs under
               it.
     SERVER-2  A script is taken when its connection is accepted, so scripts are played in the order of the connections.
     SERVER-3  After `close()` no thread and no socket of this server is left, unless a route of the test itself does not
@@ -124,17 +124,19 @@ class Server:
             ScriptError: A script or a route failed, or has not ended ten seconds later.
         """
         self._signals.close()
+        limit = monotonic() + MAX_CLOSING
         if self._acceptor is not None:
-            limit = monotonic() + MAX_CLOSING
             self._acceptor.join(MAX_CLOSING)
-            threads = [self._acceptor, *self._threads]
-            for thread in threads:
-                thread.join(max(0.0, limit - monotonic()))
-            stuck = [thread.name for thread in threads if thread.is_alive()]
-            if stuck:
-                self._fail(RuntimeError(f"a route did not return within {MAX_CLOSING} s after close(): {stuck}"))
-            self._signals.release()
+            self._threads.append(self._acceptor)
             self._acceptor = None
+        with self._changed:  # after which no thread is started any more
+            threads, self._threads = self._threads, []
+        for thread in threads:
+            thread.join(max(0.0, limit - monotonic()))
+        stuck = [thread.name for thread in threads if thread.is_alive()]
+        if stuck:
+            self._fail(RuntimeError(f"a route did not return within {MAX_CLOSING} s after close(): {stuck}"))
+        self._signals.release()
         if self.errors:
             errors, self.errors = self.errors, []
             raise ScriptError("; ".join(f"{type(error).__name__}: {error}" for error in errors)) from errors[0]
@@ -170,6 +172,19 @@ class Server:
     def connection_count(self) -> int:
         """How many connections were accepted."""
         return self._connection_count
+
+    def serve_socket(self, sock: socket.socket) -> int:
+        """Serve a socket that is connected already, such as one of a pair; there is no need to start the server.
+
+        Returns:
+            The number of the connection, from 0.
+        Raises:
+            ServerClosed: The server was closed; the socket is closed as well.
+        """
+        with self._changed:
+            if not self._signals.is_closed:
+                self._signals.open_wake()
+        return self._open(sock)
 
     # Responses
 
@@ -268,29 +283,36 @@ class Server:
                     # No descriptor is left (EMFILE), and the system does not report when there is one again.
                     self._pause()
                     continue
-                self._open(sock)
+                with suppress(ServerClosed):
+                    self._open(sock)
 
     def _pause(self) -> None:
         with suppress(ServerClosed):
             self._signals.pause(NO_DESCRIPTOR_PAUSE)
 
-    def _open(self, sock: socket.socket) -> None:
+    def _open(self, sock: socket.socket) -> int:
         with self._changed:
+            if self._signals.is_closed:
+                sock.close()
+                raise ServerClosed("the server was closed before it had a thread for the connection")
             number, self._connection_count = self._connection_count, self._connection_count + 1
             script = self._scripts.popleft() if self._scripts else None
             if script is not None:
                 self._playing[number] = script
-        connection = ServerConnection(sock, number, self._signals, self.tls_errors)
-        name = f"urlrequest-testing-{self.port}-{number}"
-        thread = threading.Thread(target=self._serve, args=(connection, script), name=name, daemon=True)
-        try:
-            thread.start()
-        except RuntimeError as error:  # the system has no thread left
-            connection.close()
-            self._end_script(number)
-            self._fail(error)
-        else:
-            self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
+            connection = ServerConnection(sock, number, self._signals, self.tls_errors)
+            place = "" if self._address is None else f"{self.port}-"
+            name = f"urlrequest-testing-{place}{number}"
+            thread = threading.Thread(target=self._serve, args=(connection, script), name=name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # the system has no thread left
+                connection.close()
+                self._playing.pop(number, None)
+                self.errors.append(error)
+                self._changed.notify_all()
+            else:
+                self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
+        return number
 
     # The threads of the connections
 

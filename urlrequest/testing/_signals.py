@@ -32,7 +32,8 @@ class Signals:
 
     def open_wake(self) -> None:
         """Open the wake-up sockets; everything else works without them."""
-        self._wake = socket.socketpair()
+        if self._wake is None:
+            self._wake = socket.socketpair()
 
     @property
     def is_closed(self) -> bool:
