@@ -41,6 +41,12 @@ VARIABLES = [
 ON_REQUEST = {"clock", "network"} if os.environ.get("CI") else {"clock", "network", "slow", "stress", "system"}
 
 
+def pytest_configure() -> None:
+    """Make Ctrl-C end the programs that tests start: a background job ignores it, and so does what it starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests whose markers nobody has named."""
     unnamed = ON_REQUEST - set(re.findall(r"\w+", config.option.markexpr))
