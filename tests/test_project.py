@@ -219,6 +219,17 @@ def test_version_has_one_source() -> None:
     assert urlrequest.__version__ == importlib.metadata.version(DISTRIBUTION)
 
 
+def test_console_script_runs_the_command() -> None:
+    """The script `urlrequest` calls what `python -m urlrequest` calls."""
+    module, _, name = PROJECT["project"]["scripts"]["urlrequest"].partition(":")
+    script = f"import sys; from {module} import {name}; sys.exit({name}())"
+
+    assert (
+        f"urlrequest {urlrequest.__version__}\n"
+        == run("--version", command=[sys.executable, "-c", script]).stdout.decode()
+    )
+
+
 def test_changelog_has_the_version() -> None:
     """The version that is in the package has its section in the changelog."""
     changelog = (ROOT / "docs" / "changelog.md").read_text(encoding="utf-8")

@@ -448,5 +448,5 @@ def test_bar_of_a_continued_download(server: Server, tmp_path: Path) -> None:
     code, shown = on_terminal("-C", "-", "-o", str(path), server.url)
 
     assert 0 == code
-    assert " 50 %  50.0 KiB of 100.0 KiB " in re.sub(r"\x1b\[\d+m", "", shown)
+    assert " 50 %    50.0 KiB of 100.0 KiB " in re.sub(r"\x1b\[\d+m", "", shown)
     assert "body.bin: 50.0 KiB in " in shown

@@ -219,10 +219,11 @@ class Bar:
         """Return the line, and where the filled part of the bar begins and how long it is."""
         figures = self._fitting_figures(columns)
         room = columns - len(figures) - 1
-        name = _shortened(self._name, max(NAME_WIDTH[0], min(NAME_WIDTH[1], room)))
-        room -= len(name) + 3  # a blank, and the brackets
-        if self._meter.total < 0 or room < BAR_WIDTH[0]:
-            return f"{name} {figures}", 0, 0
+        beside_bar = room - BAR_WIDTH[0] - 3  # a blank, and the brackets
+        if self._meter.total < 0 or beside_bar < NAME_WIDTH[0]:
+            return f"{_shortened(self._name, min(NAME_WIDTH[1], room))} {figures}", 0, 0
+        name = _shortened(self._name, min(NAME_WIDTH[1], beside_bar))
+        room -= len(name) + 3
         width = min(room, BAR_WIDTH[1])
         filled = width * self._meter.current // max(1, self._meter.total)
         bar = f"[{'#' * filled}{'.' * (width - filled)}]"
@@ -245,10 +246,11 @@ class Bar:
             yield f"{size_text(meter.current)}  {speed}"
             yield size_text(meter.current)
             return
-        left = f"{time_text((meter.total - meter.current) / rate)} left" if rate > 0 else "--:-- left"
+        left = time_text((meter.total - meter.current) / rate) if rate > 0 else "--:--"
         percent = f"{meter.percent():3} %"
-        yield f"{percent}  {size_text(meter.current)} of {size_text(meter.total)}  {speed}  {left}"
-        yield f"{percent}  {speed}  {left}"
+        # Aligned, so that the bar keeps its width.
+        yield f"{percent}  {size_text(meter.current):>10} of {size_text(meter.total)}  {speed:>12}  {left:>6} left"
+        yield f"{percent}  {speed}  {left} left"
         yield percent
 
 

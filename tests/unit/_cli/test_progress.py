@@ -142,9 +142,15 @@ def play_bar(monkeypatch: pytest.MonkeyPatch, columns: int, steps: list[tuple[fl
     ("columns", "line"),
     [
         (40, "a-rat..iso  50 %  51.2 KiB/s  0:10 left"),
-        (80, "a-rather-long-name-..iso  50 %  512.0 KiB of 1.0 MiB  51.2 KiB/s  0:10 left"),
-        (120, f"a-rather-long-name-..iso [{'#' * 20}{'.' * 20}]  50 %  512.0 KiB of 1.0 MiB  51.2 KiB/s  0:10 left"),
-        (300, f"a-rather-long-name-..iso [{'#' * 20}{'.' * 20}]  50 %  512.0 KiB of 1.0 MiB  51.2 KiB/s  0:10 left"),
+        (80, "a-rat..iso [#####.....]  50 %   512.0 KiB of 1.0 MiB    51.2 KiB/s    0:10 left"),
+        (
+            120,
+            f"a-rather-long-name-..iso [{'#' * 18}{'.' * 18}]  50 %   512.0 KiB of 1.0 MiB    51.2 KiB/s    0:10 left",
+        ),
+        (
+            300,
+            f"a-rather-long-name-..iso [{'#' * 20}{'.' * 20}]  50 %   512.0 KiB of 1.0 MiB    51.2 KiB/s    0:10 left",
+        ),
     ],
 )
 def test_bar_fits(monkeypatch: pytest.MonkeyPatch, columns: int, line: str) -> None:
