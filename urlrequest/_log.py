@@ -17,7 +17,7 @@ def log(level: str, message: str, *arguments: object, exc_info: bool = False, so
     An exception of the application's filter or handler goes to `threading.excepthook`, as no request may fail by it.
 
     Args:
-        level: "DEBUG", "WARNING" or "ERROR".
+        level: "DEBUG", "INFO", "WARNING" or "ERROR".
         exc_info: Add the exception that is being handled.
         source: The name of the request, for what only one request is concerned with.
     """

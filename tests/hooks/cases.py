@@ -913,7 +913,8 @@ def destroyed_with_a_wakeup_on_its_way(w: World) -> None:
 def _drains(w: World, finishes: int) -> None:
     gc.collect()
     assert _becomes(lambda: (urlrequest.drain(), len(w.of("finish")) == finishes)[1]), w.names()
-    assert 1 == len([text for text in w.warnings() if "gone" in text]), w.warnings()
+    assert 1 == len([text for text in w.messages() if "gone" in text]), w.messages()
+    assert [] == w.warnings()
     assert w.all_on(w.thread)
 
 

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from hooks.loops import LOOPS
@@ -17,6 +18,8 @@ from urlrequest import UrlRequest
 from urlrequest.testing import Reply, Server
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hooks.loops import Loop
     from urlrequest.testing import RecordedRequest
 
@@ -31,10 +34,11 @@ class Program:
         self.server = server
         self.gate = threading.Event()
         self.threads: list[str] = []
-        self.warnings: list[str] = []
+        self.messages: list[str] = []
         server.route("/", self.answer)
-        handler = logging.Handler(logging.WARNING)
-        handler.emit = lambda record: self.warnings.append(record.getMessage())  # type: ignore[method-assign]
+        handler = logging.Handler()
+        logging.getLogger("urlrequest").setLevel("INFO")
+        handler.emit = lambda record: self.messages.append(record.getMessage())  # type: ignore[method-assign]
         logging.getLogger("urlrequest").addHandler(handler)
 
     def answer(self, _: RecordedRequest) -> Reply:
@@ -50,7 +54,7 @@ class Program:
 
     def run(self, scene: str) -> None:
         getattr(self, scene)()
-        endings = len([text for text in self.warnings if "gone" in text])
+        endings = len([text for text in self.messages if "gone" in text])
         sys.stdout.write(" ".join([*self.threads, str(endings)]))
 
     def made_first(self) -> None:
@@ -76,6 +80,30 @@ class Program:
         self.loop.begin()
         self.loop.run(first)
 
+    def closed_in_mid_download(self) -> None:
+        """The loop ends, and then the process, while a download reports its progress."""
+        logging.getLogger("urlrequest").handlers.clear()  # what is a warning goes to stderr, also at the end
+        text = b"x" * 10_000
+
+        def answer(_: RecordedRequest) -> Reply:
+            def pieces() -> Iterator[bytes]:
+                while not self.gate.wait(0.005):
+                    yield text
+
+            return Reply(body=pieces())
+
+        def first() -> None:
+            UrlRequest(self.server.url + "/endless", on_progress=leave, on_success=print, chunk_size=1000)
+
+        def leave(*_: object) -> None:
+            self.loop.later(0.02, self.loop.stop)
+
+        self.server.route("/endless", answer)
+        self.loop.begin()
+        self.loop.run(first)
+        with suppress(NotImplementedError, AssertionError):  # some have ended with run(), or never do
+            self.loop.destroy()
+
     def made_on_a_thread(self) -> None:
         """It is made on a thread of the program's."""
 
@@ -91,5 +119,5 @@ class Program:
 
 
 if __name__ == "__main__":
-    with Server() as server:
-        Program(LOOPS[sys.argv[2]](), server).run(sys.argv[1])
+    server = Server().start()  # up to the end of the process
+    Program(LOOPS[sys.argv[2]](), server).run(sys.argv[1])

@@ -43,6 +43,7 @@ def outcome(scene: str, title: str, folder: Path) -> str:
             check=False,
         )
     assert 0 == ran.returncode, ran.stderr
+    assert "urlrequest" not in ran.stderr
     return ran.stdout.strip()
 
 
@@ -64,3 +65,11 @@ def test_8_10_the_loop_of_the_thread_ends_before_the_answer(title: str, tmp_path
     warnings = 0 if LOOPS[title].owns_all_threads else 1
 
     assert f"main {warnings}" == outcome("made_in_a_loop_that_ends", title, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "title", loops("asyncio", "trio", "tk", "PySide6", "PyQt6", "GLib", "GTK 3", "wx", "Kivy", "pygame")
+)
+def test_3_9_a_window_that_closes_in_mid_download(title: str, tmp_path: Path) -> None:
+    """Contract 3.9: whatever the toolkit, nothing is logged at WARNING when its window closes during a download."""
+    assert outcome("closed_in_mid_download", title, tmp_path) == "0"

@@ -61,6 +61,7 @@ class World:
         self._handler = logging.Handler()
         self._handler.emit = self._log.append  # type: ignore[method-assign]
         logging.getLogger("urlrequest").addHandler(self._handler)
+        logging.getLogger("urlrequest").setLevel("INFO")
         self._excepthook, sys.excepthook = sys.excepthook, lambda kind, error, traceback: self.reported.append(error)
         self.loop.report = self.reported.append
         self.loop.begin()
@@ -179,6 +180,9 @@ class World:
         for error in self.reported:
             if isinstance(error, AssertionError):
                 raise error
+
+    def messages(self) -> list[str]:
+        return [record.getMessage() for record in self._log]
 
     def warnings(self) -> list[str]:
         return [record.getMessage() for record in self._log if record.levelno >= logging.WARNING]

@@ -1,8 +1,9 @@
 """What happens at the end of the process, and in a child that it forks, each in a fixed order.
 
-At exit: cancel all requests, wait a little for their workers, wait for the TLS loaders, close the idle connections. In
-a child: reset resolver, TLS, timer, places, sessions, the default queue and hooks, then settle the requests, then reset
-the wakers. Before a fork: wait a little for threads whose work would stay half done in the child for good.
+At exit: leave the event loops, cancel all requests, wait a little for their workers, wait for the TLS loaders, close
+the idle connections. In a child: reset resolver, TLS, timer, places, sessions, the default queue and hooks, then settle
+the requests, then reset the wakers. Before a fork: wait a little for threads whose work would stay half done in the
+child for good.
 
 Where Python's hooks do not run, because C code forks (uWSGI), `fork_watch` resets the child at its first use of the
 library.
@@ -25,6 +26,7 @@ from urlrequest._concurrency.timer import timer
 from urlrequest._delivery.queue import default_queue
 from urlrequest._engine import places
 from urlrequest._log import log
+from urlrequest.hooks import end_at_exit as end_hooks_at_exit
 from urlrequest.hooks import reset_after_fork as reset_hooks_after_fork
 
 from .active import cancel_all
@@ -56,6 +58,7 @@ def end_at_exit() -> None:
     """Let the workers remove their temporary files: a daemon thread's `finally` does not run as the process ends."""
     running = list(active_calls)
     _warn_unfinished(running)
+    end_hooks_at_exit()
     try:
         cancel_all()
     finally:  # whatever the cancel() of a subclass raises

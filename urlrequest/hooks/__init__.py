@@ -9,6 +9,7 @@ from __future__ import annotations
 from ._classes import HOOK_CLASSES, hook_class
 from ._detect import check_hook as check_hook
 from ._detect import current_hook as current_hook
+from ._detect import end_at_exit as end_at_exit
 from ._detect import install, uninstall
 from ._detect import reset_after_fork as reset_after_fork
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["PAUSE_MS", "Hook", "YieldingHook", "import_toolkit", "reset_after_fork", "weak_callback"]
+__all__ = ["PAUSE_MS", "Hook", "YieldingHook", "close_all", "import_toolkit", "reset_after_fork", "weak_callback"]
 
 PAUSE_MS = 1  # milliseconds between two drains, so that timers and redraws run
 
@@ -166,8 +166,8 @@ class Hook(ABC):
         is_first, self._is_lost = not self._is_lost, True
         heirs = [relay.target for relay in self._relays if not relay.target.is_forwarded]
         if is_first and not heirs and self.queue.has_requests:
-            what = "%s: the event loop is gone (%s); call wait() or urlrequest.drain() to run the callbacks"
-            log("WARNING", what, type(self).__name__, reason)
+            what = "%s: the event loop is gone (%s); another loop, wait() or drain() runs the callbacks"
+            log("INFO", what, type(self).__name__, reason)
         self._leave(*heirs, default_queue)
 
     def _leave(self, heir: DispatchQueue, *_: DispatchQueue) -> None:
@@ -243,6 +243,12 @@ class Hook(ABC):
         for relay in self._relays:
             relay.leave()
         self.queue.expect_wakeup()
+
+
+def close_all() -> None:
+    """Leave all loops. At the end of the process, whose toolkits may have gone before it."""
+    for hook in list(_all_hooks):
+        hook.close()
 
 
 def reset_after_fork() -> None:

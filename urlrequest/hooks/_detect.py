@@ -166,6 +166,14 @@ def _watch() -> None:
             _start_watch()
 
 
+def end_at_exit() -> None:
+    """Leave the loops, and look for no other one: no callback runs any more. At the end of the process."""
+    default_queue.call_when_pending(lambda: None)
+    base = sys.modules.get(f"{__package__}._base")
+    if base is not None:  # else there has been no hook
+        base.close_all()
+
+
 def reset_after_fork() -> None:
     """Start afresh. In a forked child, where neither the thread nor the parent's loops live on (contract 8.12)."""
     global _installed
