@@ -149,6 +149,14 @@ def test_readme_installs_groups_that_exist() -> None:
     assert PROJECT["project"]["optional-dependencies"].keys() == extras
 
 
+def test_extras_are_documented_with_their_commands() -> None:
+    """The page about installing has the command of every extra, and of no other one."""
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    told = re.findall(r"`pip install \"([\w-]+)\[(\w+)\]\"`", page)
+
+    assert {(DISTRIBUTION, extra) for extra in PROJECT["project"]["optional-dependencies"]} == set(told)
+
+
 def test_readme_names_the_pip_that_knows_groups() -> None:
     """`pip install --group` came with pip 25.1; the command that needs it asks for it first."""
     for command in readme_commands():
