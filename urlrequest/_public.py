@@ -43,7 +43,12 @@ def drain(budget: float | None = None) -> bool:
     Raises:
         BaseException: What a callback raised; the other events stay pending.
     """
-    return drain_thread(budget)
+    try:
+        return drain_thread(budget)
+    except BaseException as error:  # noqa: BLE001 - it goes on
+        from ._tracebacks import trimmed  # few callbacks raise
+
+        raise trimmed(error)  # noqa: B904 - it is the same exception
 
 
 # Tracebacks, pickles and help() name the place where users find a name, not the module that holds it.

@@ -6,18 +6,44 @@ from contextlib import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType
+    from types import CodeType, TracebackType
 
-__all__ = ["add_note", "place_of"]
+__all__ = ["add_note", "note_callback", "place_of", "trimmed"]
+
+_CALLBACK = "in on_"  # how the note begins that names a callback
 
 
 def add_note(error: BaseException, note: str) -> None:
     """Add a note to an exception. Tracebacks show it from Python 3.11 on; before, pytest and our log lines do."""
     with suppress(Exception):  # an exception's class may refuse attributes
-        if hasattr(error, "add_note"):
-            error.add_note(note)
+        add = getattr(error, "add_note", None)
+        if add is not None:
+            add(note)
         else:
             error.__notes__ = [*getattr(error, "__notes__", ()), note]  # type: ignore[attr-defined]  # before Python 3.11
+
+
+def note_callback(error: BaseException, request: object, name: str) -> None:
+    """Note on an exception which callback of which request has raised it."""
+    try:
+        shown = repr(request)
+    except Exception:  # noqa: BLE001 - the repr() of a subclass may raise anything
+        shown = f"a {type(request).__name__}"
+    add_note(error, f"in {name} of {shown}")
+
+
+def trimmed(error: BaseException) -> BaseException:
+    """The same exception; if a callback has raised it, its traceback begins in the program, not in the library."""
+    if any(str(note).startswith(_CALLBACK) for note in getattr(error, "__notes__", ())):
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None and _is_ours(trace):
+            trace = trace.tb_next
+        error.__traceback__ = trace
+    return error
+
+
+def _is_ours(trace: TracebackType) -> bool:
+    return str(trace.tb_frame.f_globals.get("__name__")).startswith("urlrequest.")
 
 
 def place_of(code: CodeType, instruction: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -258,6 +259,47 @@ def test_3_6_an_exception_names_its_callback(server: Server, name: str, callback
 
     (note,) = notes(raised.value)
     assert note.startswith(f"in {name} of <UrlRequest {request.name}: GET {server.url}/p?..., ")
+    request.cancel()
+
+
+def frames(error: BaseException) -> list[str]:
+    """The modules of a traceback, the innermost last."""
+    return [str(frame.f_globals["__name__"]) for frame, _ in traceback.walk_tb(error.__traceback__)]
+
+
+@pytest.mark.parametrize("callback", [fail, too_few])
+@pytest.mark.parametrize("how", ["wait", "drain"])
+def test_3_6_the_program_comes_first(server: Server, how: str, callback: Any) -> None:
+    """Contract 3.6: between the call that drains and the callback, a traceback has few frames of the library."""
+    server.respond("/", "hello")
+    request = UrlRequest(server.url, on_success=callback)
+    run: Any = request.wait if how == "wait" else urlrequest.drain
+    if how == "drain":
+        request.join(20)
+    with pytest.raises((ValueError, TypeError)) as raised:
+        run()
+
+    own = [module for module in frames(raised.value) if module.startswith("urlrequest.")]
+    assert len(own) <= 4
+    assert (frames(raised.value)[-1] == __name__) is (callback is fail)
+
+
+@pytest.mark.parametrize(("callback", "expected"), [(fail, [__name__]), (too_few, ["urlrequest._client.callbacks"])])
+def test_3_6_a_hook_reports_the_program(server: Server, callback: Any, expected: list[str]) -> None:
+    """Contract 3.6, 8.7: what a loop reports begins in the program; what never got there has one frame."""
+    server.respond("/", "hello")
+    reported: list[BaseException] = []
+
+    class Reporting(hooks.ManualHook):
+        def handle_exception(self, error: BaseException) -> None:
+            reported.append(error)
+
+    hook = Reporting()
+    request = UrlRequest(server.url, hook=hook, on_success=callback)
+    request.join(20)
+    hook.run()
+
+    assert [expected] == [frames(error) for error in reported]
 
 
 def test_3_6_a_repr_that_raises_hides_no_exception(server: Server) -> None:

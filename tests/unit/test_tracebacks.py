@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import Any
 
 import pytest
 
-from urlrequest._tracebacks import add_note, place_of
+from urlrequest._tracebacks import add_note, note_callback, place_of, trimmed
 
 
 class WithoutNotes(Exception):
@@ -58,3 +59,45 @@ def test_place_of_an_instruction() -> None:
 
     assert f"{__file__}:{line}, in make" == place_of(code, instruction)
     assert f"{__file__}:{code.co_firstlineno}, in make" == place_of(code, 10**6)
+
+
+def fail() -> None:
+    raise ValueError("what")
+
+
+def caught(*notes: str) -> ValueError:
+    """An exception with a traceback of two frames, both of this module, and these notes."""
+    with pytest.raises(ValueError, match="what") as raised:
+        fail()
+    for note in notes:
+        add_note(raised.value, note)
+    return raised.value
+
+
+def depth(error: BaseException) -> int:
+    return len(list(traceback.walk_tb(error.__traceback__)))
+
+
+def test_only_frames_of_the_library_go() -> None:
+    """Frames of the program stay; those of the library that precede them go, where a callback has raised."""
+    error = caught("in on_success of x")
+    whole = depth(error)
+
+    assert error is trimmed(error)
+    assert whole == depth(error)
+
+
+def test_the_last_frame_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception whose frames are all of the library keeps the innermost; one of the library itself keeps all."""
+    monkeypatch.setattr("urlrequest._tracebacks._is_ours", lambda _: True)
+    own, of_callback = caught("another note"), caught("in on_error of x")
+
+    assert (2, 1) == (depth(trimmed(own)), depth(trimmed(of_callback)))
+
+
+def test_note_of_a_callback() -> None:
+    """It has the callback and the repr() of the request."""
+    error = caught()
+    note_callback(error, "request", "on_chunk")
+
+    assert ["in on_chunk of 'request'"] == error.__notes__  # type: ignore[attr-defined]  # before Python 3.11

@@ -168,12 +168,9 @@ def _refuse_coroutine(result: object, name: str) -> None:
 
 def explain(error: BaseException, request: Any, name: str) -> None:
     """Note on an exception which callback of which request has raised it."""
-    from urlrequest._tracebacks import add_note  # few callbacks raise
+    from urlrequest._tracebacks import note_callback  # few callbacks raise
 
-    try:
-        add_note(error, f"in {name} of {request!r}")
-    except Exception:  # noqa: BLE001 - the repr() of a subclass may raise anything
-        add_note(error, f"in {name} of a {type(request).__name__}")
+    note_callback(error, request, name)
 
 
 def drop_callbacks(request: Any) -> None:

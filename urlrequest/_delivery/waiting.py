@@ -96,7 +96,12 @@ class Subscriber:
         Raises:
             BaseException: What a callback raised.
         """
-        self._queue.drain(budget)
+        try:
+            self._queue.drain(budget)
+        except BaseException as error:  # noqa: BLE001 - it goes on
+            from urlrequest._tracebacks import trimmed  # few callbacks raise
+
+            raise trimmed(error)  # noqa: B904 - it is the same exception
         ended = self._ended[:]
         self._ended.clear()
         for mailbox in ended:

@@ -125,7 +125,9 @@ class Hook(ABC):
         except self._propagated:
             raise
         except BaseException as error:  # noqa: BLE001 - no callback may end the loop
-            self._report(error)
+            from urlrequest._tracebacks import trimmed  # few callbacks raise
+
+            self._report(trimmed(error))
 
     def _report(self, error: BaseException) -> None:
         try:
