@@ -37,8 +37,9 @@ VARIABLES = [
     *(f"{scheme}_PROXY" for scheme in ("HTTP", "HTTPS", "FTP", "ALL", "NO")),
 ]
 
-# Markers of tests that run where they are asked for: by `-m`, or, but for the clock and the network, where CI is set.
-ON_REQUEST = {"clock", "network"} if os.environ.get("CI") else {"clock", "network", "slow", "stress", "system"}
+# Markers of tests that run where they are asked for: by `-m`, or, but for the first three, where CI is set.
+ALWAYS_ON_REQUEST = {"clock", "long", "network"}
+ON_REQUEST = ALWAYS_ON_REQUEST if os.environ.get("CI") else {*ALWAYS_ON_REQUEST, "slow", "stress", "system"}
 
 
 def pytest_configure() -> None:

@@ -12,7 +12,6 @@ Invariant:
 from __future__ import annotations
 
 import sys
-import tkinter as tk
 from _thread import start_new_thread
 from contextlib import suppress
 from threading import Lock, get_ident
@@ -21,11 +20,14 @@ from typing import Any, ClassVar
 from urlrequest._concurrency.wakeup import LockWaker, new_waker
 from urlrequest.errors import HookError
 
-from ._base import PAUSE_MS, YieldingHook, weak_callback
+from ._base import PAUSE_MS, YieldingHook, import_toolkit, weak_callback
 from ._frames import is_within
 from ._tk_wakeup import MAX_DESCRIPTOR, FileHandler, Poller, SharedWaker
 
 __all__ = ["TkHook"]
+
+# Not by an import statement: PyInstaller and Nuitka would put Tcl, Tk and X11, 13 MB, into every program.
+tk = import_toolkit("tkinter", "tkinter")
 
 _MAIN_LOOPS = {tk.Misc.mainloop.__code__, tk.mainloop.__code__}
 _asking = Lock()  # held while Tk's thread is being asked
@@ -40,7 +42,7 @@ class TkHook(YieldingHook):
     _polls: ClassVar[bool] = sys.platform == "win32"
     _shared: SharedWaker | None = None
 
-    def __init__(self, root: tk.Misc | None = None) -> None:
+    def __init__(self, root: Any = None) -> None:
         """Bind to a root.
 
         Args:

@@ -5,12 +5,11 @@ Both objects live on Tk's thread, and only Tk refers to them. What a hook shares
 
 from __future__ import annotations
 
-import tkinter as tk
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from ._base import weak_callback
+from ._base import import_toolkit, weak_callback
 
 if TYPE_CHECKING:
     from urlrequest._concurrency.wakeup import DescriptorWaker, LockWaker
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
     from ._base import YieldingHook
 
 __all__ = ["MAX_DESCRIPTOR", "FileHandler", "Poller", "SharedWaker"]
+
+tk = import_toolkit("tkinter", "tkinter")  # see `_tk`
 
 MAX_DESCRIPTOR = 1023  # Tk watches descriptors with select(), which takes none above
 BUSY_INTERVAL, IDLE_INTERVAL = 15, 60  # milliseconds from one look to the next

@@ -56,3 +56,21 @@ print(*finder.modules)
     found = set(output_of(script).split())
 
     assert {HOOK_CLASSES[name].__name__ for name in HOOK_CLASSES} <= {name.rpartition(".")[2] for name in found}
+
+
+def test_8_4_no_toolkit_comes_along() -> None:
+    """Contract 8.4: what follows import statements finds no toolkit: built programs have only what they use."""
+    script = """
+import ast
+from pathlib import Path
+import urlrequest.hooks
+names = set()
+for path in Path(urlrequest.hooks.__file__).parent.glob("*.py"):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add(node.module.partition(".")[0])
+print(*sorted(names & {"gi", "kivy", "pygame", "PyQt5", "PyQt6", "PySide2", "PySide6", "tkinter", "trio", "wx"}))
+"""
+    assert "" == output_of(script).strip()
