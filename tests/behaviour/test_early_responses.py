@@ -73,7 +73,7 @@ def test_10_5_node_begins_early(node: str, way: str) -> None:
     request = UrlRequest(node, req_body=make(bytes(SIZE)), req_headers=headers, timeout=20)
     assert request.wait(timeout=30)
 
-    assert (200, f"done {SIZE}".encode()) == (request.resp_status, request.result), request.error
+    assert (200, f"done {SIZE}".encode()) == (request.resp_status, request.content), request.error
 
 
 @pytest.mark.system
