@@ -47,6 +47,16 @@ def serve(server: Server) -> None:
     server.route("/post/*", lambda _: Reply(200, b"taken"))
 
 
+def describe(request: RecordedRequest) -> tuple[str, str, list[str], bytes]:
+    """What was sent; in a form with files, each program chooses a boundary of its own."""
+    headers = [f"{name}: {value}" for name in COMPARED for value in request.header_values(name)]
+    boundary = (request.header("Content-Type") or "").partition("boundary=")[2]
+    if not boundary:
+        return request.method, request.target, headers, request.body
+    headers = [text.partition("boundary=")[0] for text in headers if not text.startswith("content-length")]
+    return request.method, request.target, headers, request.body.replace(boundary.encode(), b"BOUNDARY")
+
+
 def watch(command: list[str], arguments: list[str], server: Server, folder: Path) -> Seen:
     folder.mkdir()
     (folder / "in.txt").write_bytes(b"one\r\ntwo &\0\n")
@@ -61,15 +71,7 @@ def watch(command: list[str], arguments: list[str], server: Server, folder: Path
         check=False,
     )
     assert 0 == done.returncode or b"302 Found" in done.stderr, done.stderr
-    requests = [
-        (
-            request.method,
-            request.target,
-            [f"{name}: {value}" for name in COMPARED for value in request.header_values(name)],
-            request.body,
-        )
-        for request in server.requests
-    ]
+    requests = [describe(request) for request in server.requests]
     files = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "in.txt"}
     return Seen(requests, files, done.stdout)
 
@@ -131,6 +133,9 @@ def both(server: Server, tmp_path: Path) -> Callable[[list[str]], tuple[Seen, Se
         "--json @in.txt URL/post/",
         "-T in.txt URL/post/",
         "-T in.txt URL/post/x",
+        "-T - URL/post/x",
+        "-F a=b -F a=<in.txt -F f=@in.txt URL/post/",
+        "-F f=@in.txt;type=text/csv;filename=x.csv -F g=@in.txt;type=a/b URL/post/",
         "-f URL/file.txt",
         "-w %{http_code}|%{size_download}|%{content_type}|%{num_redirects}|%{scheme}|%%|%{method}\\n -o x URL/file.txt",
         "-w %{redirect_url}|%{response_code} URL/old",

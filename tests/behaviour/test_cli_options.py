@@ -310,6 +310,17 @@ def test_parallel_with_an_output_that_cannot_be_written(server: Server, tmp_path
     assert (3, b"body") == (done.returncode, done.stdout)
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a full device of Linux")
+def test_parallel_with_an_output_that_is_full(server: Server) -> None:
+    """-Z: an output that fails while its body arrives ends that transfer alone."""
+    server.respond("/", BODY)
+
+    done = run("-Z", "-o", "/dev/full", "-o", "-", f"{server.url}/", f"{server.url}/")
+
+    assert (3, BODY) == (done.returncode, done.stdout)
+    assert b"urlrequest: /dev/full: No space left on device\n" == done.stderr
+
+
 # Terminals
 
 

@@ -46,6 +46,7 @@ class Transfer:
         self._report = report
         self._has_begun = False  # to write the body
         self._held: list[bytes] | None = None  # JSON that will be shown indented
+        self._output_error: OutputError | None = None
         self.request: UrlRequest | None = None
         self.code = ERROR
 
@@ -75,11 +76,17 @@ class Transfer:
 
     def _write_chunk(self, request: UrlRequest, octets: bytes) -> None:
         self._progress.end_sent()
-        self._begin(request)
-        if self._held is not None:
-            self._held.append(octets)
-        else:
-            self._output.write(octets)
+        if self._output_error is not None:
+            return
+        try:
+            self._begin(request)
+            if self._held is not None:
+                self._held.append(octets)
+            else:
+                self._output.write(octets)
+        except OutputError as error:
+            self._output_error = error
+            request.cancel()  # the rest has no place; other transfers go on
 
     def _begin(self, request: UrlRequest) -> None:
         """Write what precedes the body, once."""
@@ -114,6 +121,8 @@ class Transfer:
         request = self.request
         assert request is not None, "it was made"
         try:
+            if self._output_error is not None:
+                raise self._output_error
             self.code = self._conclude(request)
         except OutputError as error:
             self._report(str(error))
