@@ -444,3 +444,34 @@ def test_3_4_polling_ends(server: Server) -> None:
         request.join(0.01)
 
     assert "hello" == request.result
+
+
+def test_7_5_a_block_that_is_left_cancels(server: Server, recorder: Any) -> None:
+    """Contract 7.5: the end of a `with` block cancels the request."""
+    server.play(signal("received"), hold())
+    with recorder.get(server.url) as request:
+        server.wait("received")
+    assert request.wait(timeout=20)
+
+    assert request.is_cancelled
+    assert ["cancel", "finish"] == recorder.names
+
+
+def test_7_5_exceptions_of_the_block_pass(server: Server, recorder: Any) -> None:
+    """Contract 7.5: so does an exception, which goes on."""
+    server.play(hold())
+    with pytest.raises(LookupError), recorder.get(server.url) as request:
+        raise LookupError
+    assert request.wait(timeout=20)
+
+    assert request.is_cancelled
+
+
+def test_7_5_a_finished_request_stays_as_it_is(server: Server, recorder: Any) -> None:
+    """Contract 7.5: a block whose request is finished changes nothing."""
+    server.respond("/", "hello")
+    with recorder.get(server.url) as request:
+        assert request.wait(timeout=20)
+
+    assert ("hello", False) == (request.result, request.is_cancelled)
+    assert "cancel" not in recorder.names

