@@ -22,6 +22,7 @@ from support.leaks import DESCRIPTORS, describe, descriptors_left, open_descript
 from support.servers import closed_port
 from urlrequest import Session, defaults
 from urlrequest._concurrency import wakeup
+from urlrequest._concurrency.watch import watch
 from urlrequest.testing import Server
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a thread behind; with the marker `no_leaks` an open descriptor too."""
     checks_descriptors = request.node.get_closest_marker("no_leaks") is not None and DESCRIPTORS.is_dir()
     threads = set(threading.enumerate())
+    watch.start()  # it has descriptors, and goes on for as long as the process
     wakeup.drop_spare_wakers()  # kept for the next requests
     before = open_descriptors() if checks_descriptors else {}
     yield

@@ -1,4 +1,8 @@
-"""What a small kept-alive GET costs, counted instead of timed: calls and system calls have no noise."""
+"""What requests cost, counted instead of timed: calls, system calls, threads and objects have no noise.
+
+A small kept-alive GET is launched: the thread that waits sends it and reads the response. A subclass of `UrlRequest`
+goes to a worker.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +16,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from urlrequest import UrlRequest
+from urlrequest import Session, UrlRequest, wait_all
+from urlrequest._concurrency.watch import Watch
+from urlrequest._delivery import waiting
+from urlrequest.testing import Reply, Server
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
 
-MOST_CALLS = 250  # of Python functions, on both threads together
+MOST_CALLS = {"http": 100, "https": 120}  # of Python functions, of a request that needs no worker
+MOST_WORKER_CALLS = 250  # the same on a worker, on both threads together
+MOST_BLOCKS = 60  # of memory, that a finished request keeps
+MOST_WAITING = 50  # requests that wait for their responses at once
 WARM_UP = 5  # requests until the worker, the connection and the caches are there
 COUNT = 20  # requests that are counted
 
@@ -115,19 +125,33 @@ def get(origin: Origin, cls: type[UrlRequest] = UrlRequest, **options: Any) -> A
     return request
 
 
+class Worked(UrlRequest):
+    """Goes to a worker, as every subclass does."""
+
+
+@pytest.fixture(params=[UrlRequest])
+def kind(request: pytest.FixtureRequest) -> type[UrlRequest]:
+    """The class of the requests that are counted."""
+    kind: type[UrlRequest] = request.param
+    return kind
+
+
 @pytest.fixture
-def calls(origin: Origin) -> Iterator[Calls]:
+def calls(origin: Origin, kind: type[UrlRequest], monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
     """What a row of requests calls, on this thread and on the worker; both look no further afterwards."""
     calls = Calls()
+    monkeypatch.setattr(Watch, "add_later", lambda *_: None)  # it wakes the watch now and then
+    monkeypatch.setattr(waiting, "PROMPT", 10.0)  # however slow this machine is
     gc.collect()
     gc.disable()  # no finaliser runs among what is counted
     try:
         for _ in range(WARM_UP):
             get(origin, type("Counted", (Profiled,), {"profile": staticmethod(calls.profile)}))
+        get(origin, kind)
         calls.python = calls.network = 0
         sys.setprofile(calls.profile)
         for _ in range(COUNT):
-            get(origin)
+            get(origin, kind)
         sys.setprofile(None)
         made = calls.python, calls.network
         get(origin, Profiled)
@@ -138,15 +162,39 @@ def calls(origin: Origin) -> Iterator[Calls]:
         gc.enable()
 
 
-def test_small_get_makes_few_calls(calls: Calls) -> None:
-    """A kept-alive GET of 1 KB of JSON calls at most 250 Python functions, on both threads together."""
-    assert calls.python / COUNT <= MOST_CALLS
+def test_small_get_makes_few_calls(calls: Calls, origin: Origin) -> None:
+    """A kept-alive GET of 1 KB of JSON calls at most 100 Python functions, over TLS 120."""
+    assert calls.python / COUNT <= MOST_CALLS[origin.url.partition(":")[0]]
 
 
+@pytest.mark.parametrize("kind", [Worked], indirect=True)
+def test_small_get_on_a_worker_makes_few_calls(calls: Calls) -> None:
+    """With a worker it calls at most 250 Python functions, on both threads together."""
+    assert calls.python / COUNT <= MOST_WORKER_CALLS
+
+
+@pytest.mark.parametrize("kind", [UrlRequest, Worked], indirect=True)
 @pytest.mark.parametrize("origin", ["http"], indirect=True)
 def test_small_get_makes_two_network_calls(calls: Calls) -> None:
     """It sends once and receives once."""
     assert 2 == calls.network / COUNT
+
+
+@pytest.mark.skipif(not IO.exists(), reason="the system does not count a thread's reads and writes")
+@pytest.mark.parametrize("origin", ["https"], indirect=True)
+def test_small_get_over_tls_without_a_worker(origin: Origin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over TLS, too, the waiting thread writes once and reads twice: OpenSSL reads a record's head by itself."""
+    monkeypatch.setattr(Watch, "add_later", lambda *_: None)  # as above
+    monkeypatch.setattr(waiting, "PROMPT", 10.0)
+    for _ in range(WARM_UP):
+        get(origin)
+    before = count_octet_calls()
+    cost = count_octet_calls() - before
+    before = count_octet_calls()
+    for _ in range(COUNT):
+        get(origin)
+
+    assert 3 * COUNT == count_octet_calls() - before - cost
 
 
 @pytest.mark.skipif(not IO.exists(), reason="the system does not count a thread's reads and writes")
@@ -160,3 +208,41 @@ def test_small_get_over_tls_makes_three_network_calls(origin: Origin) -> None:
     for request in requests:
         request.join()  # then its worker has looked
     assert [3] * COUNT == [request.octet_calls for request in requests]
+
+
+@pytest.mark.parametrize("origin", ["http"], indirect=True)
+def test_a_finished_request_keeps_little(origin: Origin) -> None:
+    """A request that is over keeps its arguments and its response, and little else."""
+    get(origin)
+    kept: list[Any] = [None] * COUNT
+    gc.collect()
+    before = sys.getallocatedblocks()
+    for number in range(COUNT):
+        kept[number] = get(origin)
+    gc.collect()
+
+    assert (sys.getallocatedblocks() - before) / COUNT <= MOST_BLOCKS
+
+
+def test_waiting_requests_need_no_threads() -> None:
+    """Requests that wait for their responses over connections at hand have no thread each."""
+    is_slow, go = threading.Event(), threading.Event()
+
+    def respond(_: object) -> Reply:
+        if is_slow.is_set():
+            assert go.wait(20)
+        return Reply(200, b"ok")
+
+    with Server() as server, Session(max_requests=MOST_WAITING) as session:
+        server.route("/", respond)
+        for _ in range(2):  # the workers of the first ones leave the connections
+            assert wait_all([UrlRequest(server.url, session=session) for _ in range(MOST_WAITING)], timeout=20)
+        idle = len(session.pool)
+        is_slow.set()
+        requests = [UrlRequest(server.url, session=session) for _ in range(idle)]
+        with_a_worker = session.workers._running
+        go.set()
+        assert wait_all(requests, timeout=20)
+
+    assert idle > MOST_WAITING / 10
+    assert 0 == with_a_worker

@@ -10,7 +10,7 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from urlrequest._concurrency import sync, timer, wakeup, worker_pool
+from urlrequest._concurrency import sync, timer, wakeup, watch, worker_pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +22,9 @@ DESCRIPTORS = Path("/proc/self/fd")  # there is no such folder where the system 
 
 ENDING_TIME = 20.0  # seconds that threads have to end, and descriptors to be closed, after a test
 LOOK_INTERVAL = 0.005  # seconds; a worker does not announce that it became idle
-# The only code of the library that a worker without a request is in, and the timer thread while connections are idle.
-WAITING = {worker_pool.__name__, timer.__name__, sync.__name__}
+# The only code of the library that a worker without a request is in, the timer thread while connections are idle, and
+# the watch.
+WAITING = {worker_pool.__name__, timer.__name__, sync.__name__, watch.__name__}
 
 _blamed: weakref.WeakSet[threading.Thread] = weakref.WeakSet()  # so that one test's leak does not fail the next ones
 
@@ -76,8 +77,8 @@ def open_descriptors() -> dict[str, str]:
 
 
 def is_worker(thread: threading.Thread) -> bool:
-    """Whether a thread runs requests, or is the timer thread."""
-    return thread.name.startswith(("urlrequest-worker", "urlrequest-timer"))
+    """Whether a thread runs requests, or is the timer thread or the watch."""
+    return thread.name.startswith(("urlrequest-worker", "urlrequest-timer", "urlrequest-watch"))
 
 
 def is_idle(worker: threading.Thread) -> bool:

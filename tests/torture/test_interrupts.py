@@ -103,7 +103,44 @@ def join(world: World) -> Callable[[], object]:
     return world.request.join
 
 
+def connected(world: World) -> World:
+    """The same with an idle connection, over which the next request is launched."""
+    first = UrlRequest(world.url, session=world.session)
+    assert first.wait(timeout=PATIENCE)
+    first.join(PATIENCE)
+    return world
+
+
+def launched_constructor(world: World) -> Callable[[], object]:
+    return connected(world).make
+
+
+def launched_wait(world: World) -> Callable[[], object]:
+    world.request = connected(world).make()
+    return world.request.wait
+
+
+def launched_wait_without_callbacks(world: World) -> Callable[[], object]:
+    world.request = UrlRequest(world.url, session=connected(world).session)
+    return world.request.wait
+
+
+def cancel_launched(world: World) -> Callable[[], object]:
+    world.request = connected(world).make("/slow")
+    return world.request.cancel
+
+
+def close_launched(world: World) -> Callable[[], object]:
+    world.request = connected(world).make("/slow")
+    return world.session.close
+
+
 PLACES = [
+    launched_constructor,
+    launched_wait,
+    launched_wait_without_callbacks,
+    cancel_launched,
+    close_launched,
     constructor,
     queued_constructor,
     wait,

@@ -54,9 +54,11 @@ from .shared import Shared, check_session, default_session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
     from typing import Any, Protocol
 
+    from urlrequest._engine.exchange import Lease
     from urlrequest._engine.options import Options
     from urlrequest._engine.plan import PreparedRequest
     from urlrequest._http.redirect import Hop
@@ -86,6 +88,9 @@ __all__ = ["Call", "active_calls"]
 _WORKER_ONLY = (
     "argument_error",  # what is wrong with the constructor's arguments, or None
     "options",  # what the user asked for; None from the end on
+    "lease",  # the connection of a launched request that a worker is to go on with, or None
+    "is_own_class",  # that of the request is UrlRequest: no code of the user's runs but callbacks
+    "is_launched",  # it was sent before a worker had it
 )
 _ANY_THREAD = (
     "request",
@@ -118,6 +123,9 @@ _HOLDER_OF_THE_TURN = (
 
 _UNSUCCESSFUL = (Error, Failure, Redirect)
 
+_find_target: Any = None  # set by `_load_engine()`
+_launch: Any = None  # set by `_load_launch()`
+
 active_calls: dict[Call, Request] = {}
 """The requests that are not finished yet, in the order in which they were made. This keeps them alive (contract 3.7).
 
@@ -132,6 +140,7 @@ class Call:
 
     argument_error: Exception | None
     options: Options | None
+    lease: Lease | None
     request: Request
     shared: Shared
     has_ended: bool
@@ -168,7 +177,8 @@ class Call:
         self.shared = session if isinstance(session, Shared) else default_session
         self.host = ""
         self.chunk_size: int | None = None
-        self.argument_error = self.options = None
+        self.argument_error = self.options = self.lease = None
+        self.is_own_class = self.is_launched = False
         self.is_quiet = self.has_ended = self.is_delivered = False
         self.worker = self.method = self.target = self.head = None
         self.received = 0
@@ -202,34 +212,40 @@ class Call:
         return default_queue if chosen is None else chosen.queue
 
     def submit(self, options: Options) -> None:
-        """Give the request to a worker, or put it into the queue for one. Once, on the caller's thread."""
-        # A program that imports a name may make no request, so the first request loads the engine. It does so on this
-        # thread: a child that is forked while a worker imports never gets the lock of that import.
-        import urlrequest._engine.perform  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the worker uses it
-        from urlrequest._engine.prepare import find_target
-
+        """Start the request: launch it, give it to a worker, or put it into the queue for one. Once, by the caller."""
+        find_target = _find_target or _load_engine()
         try:
             self.options = options
             active_calls[self] = self.request
+            target = None
             try:
-                self.host = find_target(options.url, options.base_url).host
+                target = find_target(options.url, options.base_url)
+                self.host = target.host
             except InvalidURL:
                 pass  # the worker will report it
-            try:
-                has_worker = self.shared.workers.submit(self)
-            except NoThreadError as error:
-                self._fail(error)
-                return
-            if not has_worker:
-                self._end_if_cancelled()
-                if self.scope.deadline.at is not None:
-                    self._start_timer(self.scope.deadline.at)
+            if target is not None and self.is_own_class and len(self.shared.pool):
+                launch_call = _launch or _load_launch()
+                if launch_call(self, options, target):
+                    return
+            self._submit_with(self.shared.workers.submit)
         except BaseException:  # Ctrl-C: the constructor raises, so there is no request
             drop_callbacks(self.request)
             self.cancel()
-            if self.worker is None:  # as in cancel()
+            if self.worker is None and not self.is_launched:  # as in cancel()
                 self._end()
             raise
+
+    def _submit_with(self, submit: Callable[[Call], bool]) -> None:
+        """Give the request to a worker by a method of the worker pool, which returns whether one was there."""
+        try:
+            has_worker = submit(self)
+        except NoThreadError as error:
+            self._fail(error)
+            return
+        if not has_worker:
+            self._end_if_cancelled()
+            if self.scope.deadline.at is not None:
+                self._start_timer(self.scope.deadline.at)
 
     def _end_if_cancelled(self) -> None:
         """End a queued request whose canceller came before it was in the queue, and so had nothing to take out."""
@@ -262,7 +278,9 @@ class Call:
             self._cancel()
             self.scope.cancel()
             self.shared.workers.remove(self)
-            if self.worker is None:  # no worker has the request, or it will find that it is cancelled
+            if self.mailbox.flight is not None:
+                self.mailbox.flight.ask_for_a_look()
+            elif self.worker is None:  # no worker has the request, or it will find that it is cancelled
                 self._end()
             self.mailbox.post_outcome()
             raise
@@ -274,6 +292,9 @@ class Call:
         self.scope.cancel()
         if self.shared.workers.remove(self):
             self._end()
+        flight = self.mailbox.flight
+        if flight is not None:
+            flight.ask_for_a_look()
         self.mailbox.post_outcome()
         return True
 
@@ -288,6 +309,9 @@ class Call:
             return
         if self.worker == threading.get_ident():
             raise RuntimeError("cannot join the current thread")
+        flight = self.mailbox.flight
+        if flight is not None:
+            flight.be_watched()
         self._wait_for_end(Deadline(None if timeout is None else max(0.0, timeout)))
 
     def _wait_for_end(self, deadline: Deadline) -> None:
@@ -307,6 +331,8 @@ class Call:
         if not self.mailbox.ends_for(thread):  # else its terminal callback is what forked, and goes on here
             self.lifecycle = Lifecycle()
             self.mailbox.reset_after_fork(thread, default_queue)
+            if self.mailbox.flight is not None:
+                self.mailbox.flight.close()
             self.is_quiet = True
             self.lifecycle.settle(Error(error=OSError("the process was forked; the request goes on in the parent")))
             self._publish_at_once(self.request)
@@ -318,7 +344,7 @@ class Call:
     def run(self) -> None:
         """Run the request, and make sure that it has an outcome (CALL-1)."""
         self.worker = threading.get_ident()
-        self.scope.timings[Phase.QUEUE] = monotonic() - self.made_at
+        self.scope.timings.setdefault(Phase.QUEUE, monotonic() - self.made_at)
         request = self.request
         try:
             request.run()
@@ -344,7 +370,7 @@ class Call:
 
     def perform(self) -> None:
         """What `UrlRequest.run()` does: perform the request, and settle it with the outcome."""
-        if not self.lifecycle.start():
+        if not (self.is_launched or self.lifecycle.start()) or self.lifecycle.is_cancelled:
             return
         if self.argument_error is not None:
             self._note_origin(self.argument_error)
@@ -353,8 +379,9 @@ class Call:
         assert self.options is not None, "options are kept until the request has run"
         from urlrequest._engine.perform import perform  # loaded by `submit()`
 
+        lease, self.lease = self.lease, None
         try:
-            self._settle(perform(self.options, self.shared, self.scope, self))
+            self._settle(perform(self.options, self.shared, self.scope, self, lease))
         except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too end the request, with on_error
             if self.target is None:  # nothing was sent yet: an argument is wrong
                 self._note_origin(error)
@@ -386,16 +413,21 @@ class Call:
         request = self.request
         try:
             if request.debug:
-                is_error = outcome.error is not None
-                kind, size = type(outcome).__name__.lower(), len(outcome.content or b"")
-                self._log("%s", outcome.error if is_error else f"{kind}, {size} bytes")
+                self._log_outcome(outcome)
         except BaseException as error:  # noqa: BLE001 - what a subclass makes of `debug` or `name` may raise anything
             _report(error, request)
         self.lifecycle.settle(outcome)
 
+    def _log_outcome(self, outcome: Outcome) -> None:
+        kind, size = type(outcome).__name__.lower(), len(outcome.content or b"")
+        self._log("%s", f"{kind}, {size} bytes" if outcome.error is None else outcome.error)
+
     def _end(self) -> None:
         """Release what only the worker needed, and wake the threads in `join()`."""
-        self.options = None
+        self.options = self.mailbox.flight = None
+        lease, self.lease = self.lease, None
+        if lease is not None:  # no worker has gone on with it
+            lease.close()
         self.scope.release()
         if self.scope.deadline.at is not None:
             timer.cancel(self)
@@ -403,6 +435,37 @@ class Call:
         self._end_signal.notify()
         if self.is_delivered:
             self.request = _NOBODY
+
+    # For the flight, on the thread that has its connection
+
+    def end_flight(self, outcome: Outcome | None) -> None:
+        """End the request, which has needed no worker; None: the outcome is decided already. On the watch's thread."""
+        if outcome is not None:
+            self._settle(outcome)
+        self._publish_at_once(self.request)
+        self.shared.workers.return_slot(self)
+        self.announce()
+
+    def end_on_waiting_thread(self, outcome: Outcome) -> None:
+        """The same on a thread that waits for the request: it runs no code of the user's, and Ctrl-C may come to it.
+
+        Raises:
+            KeyboardInterrupt: `end_flight()` must finish what was begun.
+        """
+        self.scope.timings[Phase.TOTAL] = monotonic() - self.made_at
+        if self.request.debug:
+            self._log_outcome(outcome)
+        self.lifecycle.settle(outcome)
+        self.mailbox.publish()
+        self.shared.workers.return_slot(self)
+        self._end()
+        if not self.lifecycle.is_cancelled:  # else the canceller has announced it
+            self.mailbox.announce()
+
+    def resume(self, lease: Lease | None) -> None:
+        """Let a worker go on, over the connection of the flight; None: begin anew."""
+        self.lease, self.mailbox.flight = lease, None
+        self._submit_with(self.shared.workers.run)
 
     def _log(self, message: str, *arguments: object) -> None:
         # Formatted by `logging`, which copes with an error whose str() raises.
@@ -527,7 +590,9 @@ class Call:
                 active_calls.pop(self, None)
         try:
             self._let_go()
-        except BaseException as error:  # noqa: BLE001 - a subclass may refuse; the outcome is published all the same
+        except BaseException as error:  # a subclass may refuse; the outcome is published all the same
+            if self.is_own_class:  # then it is Ctrl-C
+                raise
             _report(error, request)
         return True
 
@@ -537,7 +602,8 @@ class Call:
 
     def _publish(self, outcome: Outcome) -> None:
         """Set the outcome's attributes, `is_finished` last: a polling thread looks at it."""
-        self._publish_head()
+        if self.head is not None:
+            self.resp_target, self.resp_head = self.target, self.head
         self.content, self.result, self.error = outcome.content, outcome.result, outcome.error
         self.lifecycle.finish()
         if isinstance(outcome, _UNSUCCESSFUL) and not self.is_quiet:
@@ -562,6 +628,29 @@ class Call:
         if self.has_ended:
             self.request = _NOBODY
         drop_callbacks(request)  # last: what a subclass makes of the attributes may raise
+
+
+def _load_engine() -> Any:
+    """Load what the first request needs: a program that imports a name may make none.
+
+    It is loaded on the caller's thread: a child that is forked while a worker imports never gets the lock of that
+    import.
+    """
+    global _find_target
+    import urlrequest._engine.perform  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the worker uses it
+    from urlrequest._engine.prepare import find_target
+
+    _find_target = find_target
+    return find_target
+
+
+def _load_launch() -> Any:
+    """Load what a request needs that finds idle connections, as the first one of a program does not."""
+    global _launch
+    from .flight import launch_call
+
+    _launch = launch_call
+    return launch_call
 
 
 def _report(error: BaseException, request: Request) -> None:

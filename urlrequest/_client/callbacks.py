@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .argument_types import Ignored
 
-__all__ = ["Callbacks", "drop_callbacks", "explain", "has_callback", "run_callbacks", "run_progress"]
+__all__ = ["Callbacks", "drop_callbacks", "explain", "has_callback", "has_callbacks", "run_callbacks", "run_progress"]
 
 _NAMES = (
     "on_success",
@@ -101,6 +101,11 @@ def _refuse(name: str, value: object) -> None:
     if isinstance(value, _ARGUMENTS):
         raise TypeError(what)
     warnings.warn(f"{what}, and it is ignored", RuntimeWarning, stacklevel=4)
+
+
+def has_callbacks(request: Any) -> bool:
+    """Whether a request of the class itself, no subclass, has any callback."""
+    return not vars(request).keys().isdisjoint(_NAMES)
 
 
 def has_callback(request: Any, name: str) -> bool:

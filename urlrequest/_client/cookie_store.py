@@ -34,6 +34,8 @@ class CookieStore:
     number.
     """
 
+    is_prompt = True  # see `urlrequest._engine.observer.CookieStore`
+
     def __init__(self) -> None:
         self._lock = Lock()
         self._cookies = Cookies()

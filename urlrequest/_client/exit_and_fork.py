@@ -1,9 +1,9 @@
 """What happens at the end of the process, and in a child that it forks, each in a fixed order.
 
 At exit: leave the event loops, cancel all requests, wait a little for their workers, wait for the TLS loaders, close
-the idle connections. In a child: reset resolver, TLS, timer, places, sessions, the default queue and hooks, then settle
-the requests, then reset the wakers. Before a fork: wait a little for threads whose work would stay half done in the
-child for good.
+the idle connections. In a child: reset resolver, TLS, timer, watch, places, sessions, the default queue and hooks, then
+settle the requests, then reset the wakers. Before a fork: wait a little for threads whose work would stay half done in
+the child for good.
 
 Where Python's hooks do not run, because C code forks (uWSGI), `fork_watch` resets the child at its first use of the
 library.
@@ -80,7 +80,7 @@ def _end_threads(running: list[Call]) -> None:
     until = monotonic() + MAX_EXIT_TIME
     for call in running:
         call.join(max(0.0, until - monotonic()))
-    _call_if_loaded("tls_contexts", "join_loaders", max(0.0, until - monotonic()))
+    _call_if_loaded("_net.tls_contexts", "join_loaders", max(0.0, until - monotonic()))
     for session in list(sessions):
         session.pool.close()  # or the interpreter would warn of idle sockets that were not closed
 
@@ -92,7 +92,7 @@ def prepare_fork() -> None:
     as they are, without the thread that could release them.
     """
     until = monotonic() + MAX_FORK_DELAY
-    while (_is_importing() or _call_if_loaded("tls_contexts", "is_loading")) and monotonic() < until:
+    while (_is_importing() or _call_if_loaded("_net.tls_contexts", "is_loading")) and monotonic() < until:
         sleep(0.001)
 
 
@@ -116,10 +116,11 @@ def _imports_for_us(frame: FrameType | None) -> bool:
 
 def reset_after_fork() -> None:
     """Reset everything that belongs to threads, which a fork does not copy; settle the parent's requests here."""
-    _call_if_loaded("resolver", "reset_after_fork")
-    _call_if_loaded("tls_sessions", "reset_after_fork")
-    _call_if_loaded("tls_contexts", "reset_after_fork")
+    _call_if_loaded("_net.resolver", "reset_after_fork")
+    _call_if_loaded("_net.tls_sessions", "reset_after_fork")
+    _call_if_loaded("_net.tls_contexts", "reset_after_fork")
     timer.reset_after_fork()
+    _call_if_loaded("_client.flight", "reset_after_fork")
     places.reset_after_fork()
     for session in list(sessions):
         session.reset_after_fork()
@@ -131,6 +132,6 @@ def reset_after_fork() -> None:
 
 
 def _call_if_loaded(module: str, function: str, *arguments: Any) -> Any:
-    """Call a function of a module of `_net` that only requests load, unless another thread is still importing it."""
-    found = getattr(sys.modules.get(f"urlrequest._net.{module}"), function, None)
+    """Call a function of a module that not every program loads, unless another thread is still importing it."""
+    found = getattr(sys.modules.get(f"urlrequest.{module}"), function, None)
     return None if found is None else found(*arguments)

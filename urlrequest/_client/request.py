@@ -232,6 +232,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         self.ca_file, self.verify, self.timeout, self.deadline = ca_file, verify, timeout, deadline
         call = self._urlrequest_call = Call(self, session, hook, timeout, deadline)
         call.chunk_size = chunk_size
+        call.is_own_class = type(self) is UrlRequest
         options = Options(  # by position, in the order of its fields: see there
             url, decode, ca_file, verify, chunk_size, req_body, req_headers, method, file_path, proxy_host, proxy_port,
             proxy_headers, user_agent, cookies, auth, client_cert, ssl_context, fingerprint, follow_redirects, retries,
@@ -265,11 +266,11 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         Raises:
             BaseException: What a callback raised.
         """
-        from urlrequest._delivery.waiting import wait_for  # a program with an event loop waits for nothing
+        from urlrequest._delivery.waiting import wait_for_one  # a program with an event loop waits for nothing
 
         if getpid() != fork_watch.pid:
             fork_watch.enter_child()
-        return wait_for([self._urlrequest_call.mailbox], delay=delay, timeout=timeout)
+        return wait_for_one(self._urlrequest_call.mailbox, delay=delay, timeout=timeout)
 
     def raise_for_status(self) -> Self:
         """Return the request if it was a success; else raise what kept it from being one (contract 11.8).
@@ -363,14 +364,9 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
             result: The text; bytes where the type is binary or the text does not decode (contract 4.1).
             resp: The response, with the interface of `http.client.HTTPResponse`.
         """
-        from urlrequest._content.text import is_json, parse_json
+        from urlrequest._content.text import decode_json
 
-        if is_json(resp.getheader("Content-Type")):
-            try:
-                return parse_json(result)
-            except ValueError:
-                return result  # text that is not JSON stays text (contract 4.2)
-        return result
+        return decode_json(result, resp.getheader("Content-Type"))
 
     # Names that programs written for Kivy use (contract 1.4)
 

@@ -31,7 +31,7 @@ class ThreadFacade(threading.Thread):
         raise RuntimeError("a request starts when it is made; start() must not be called")
 
     def is_alive(self) -> bool:
-        """Whether the request is queued or has a worker thread."""
+        """Whether the request is queued, in flight, or has a worker thread."""
         return not self._urlrequest_call.has_ended
 
     def join(self, timeout: float | None = None) -> None:
@@ -46,12 +46,12 @@ class ThreadFacade(threading.Thread):
 
     @property
     def ident(self) -> int | None:
-        """The identifier of the worker thread that runs the request; None while it is queued."""
+        """The identifier of the worker thread that runs the request; None while it has none."""
         return self._urlrequest_call.worker
 
     @property
     def native_id(self) -> int | None:
-        """The system's identifier of the worker thread; None while the request is queued, or the thread is gone."""
+        """The system's identifier of the worker thread; None while the request has none, or the thread is gone."""
         threads = {thread.ident: thread.native_id for thread in threading.enumerate()}
         return threads.get(self._urlrequest_call.worker)
 

@@ -87,6 +87,16 @@ class EventFdWaker:
         # Rounded up: waking a moment too early would make a busy loop of the last millisecond.
         return bool(self._poll.poll(sleep_time(seconds) * 1000 + 0.5)) and self.drain()
 
+    def sleep_beside(self, descriptor: int, seconds: float | None) -> bool:
+        """As `sleep()`, or until another descriptor can be read from; whether it can."""
+        poll = select.poll()
+        poll.register(self.descriptor, select.POLLIN)
+        poll.register(descriptor, select.POLLIN)
+        ready = [number for number, _ in poll.poll(sleep_time(seconds) * 1000 + 0.5)]
+        if self.descriptor in ready:
+            self.drain()
+        return descriptor in ready
+
     def reopen_after_fork(self) -> None:
         """Put a new eventfd in the place of the old one, which a forked child shares with the parent."""
         os.close(self.descriptor)  # first, as there may be no room for one more

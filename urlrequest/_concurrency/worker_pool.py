@@ -9,8 +9,9 @@ a key out of `_waiting` is atomic, and the thread that gets the key out has the 
 
 Invariants:
     WORKER-1  A job is either run once or removed; never both.
-    WORKER-2  `_running` counts jobs that have a slot, `_running_at` the same by host. A slot is taken by `submit()`, or
-              by a worker that goes on to the next job, and given back when the job is done, before that is announced.
+    WORKER-2  `_running` counts jobs that have a slot and a worker, `_running_at` the same by host; `_unmanned` holds
+              those that have a slot alone. A slot is taken by `submit()`, by `take_slot()`, or by a worker that goes on
+              to the next job, and given back when the job is done, before that is announced.
     WORKER-3  A host with jobs in `_held_by_host` has no more free slots than it has entries in `_queue`: when a slot
               comes free, or a queued entry proves empty, one held job moves back to the queue. So jobs start in the
               order of their arrival.
@@ -132,6 +133,7 @@ class WorkerPool:
         self._lock = threading.Lock()
         self._running = 0
         self._running_at: dict[str, int] = {}
+        self._unmanned: dict[Job, str] = {}  # jobs that have a slot and need no worker so far, and their hosts
         self._idle: list[_Worker] = []
         self._is_shut_down = False
         self._waiting: dict[Job, _Task] = {}  # jobs without a slot that were not removed
@@ -180,10 +182,46 @@ class WorkerPool:
             worker.assign(None)
         return True
 
+    def take_slot(self, job: Job) -> bool:
+        """Give a job a slot without a worker, for `return_slot()` or `run()`; False: none is free."""
+        with self._lock:
+            if not self._has_slot(job.host):
+                return False
+            self._unmanned[job] = job.host
+            return True
+
+    def return_slot(self, job: Job) -> None:
+        """Take back the slot of a job without a worker, which is done, unless that has happened before."""
+        with self._lock:
+            host = self._unmanned.pop(job, None)
+            if host is not None and self._held_by_host:
+                self._requeue_held(host)
+            has_queued = bool(self._queue)
+        if has_queued:
+            self._fill_slots()
+
+    def run(self, job: Job) -> bool:
+        """Give a job that has a slot alone a worker, too.
+
+        Returns:
+            False: there is none, and the job waits for one as after `submit()`.
+        Raises:
+            NoThreadError: As of `submit()`; the job has no slot any more.
+        """
+        with self._lock:
+            del self._unmanned[job]
+            task = _Task(job, next(self._arrivals))
+            self._take_slot(task)
+            worker = self._idle.pop() if self._idle else None
+        return self._start(worker, task)
+
     def _has_slot(self, host: str) -> bool:
-        if self._running >= self._limit:
+        if self._running + len(self._unmanned) >= self._limit:
             return False
-        return self._limit_per_host is None or self._running_at.get(host, 0) < self._limit_per_host
+        if self._limit_per_host is None:
+            return True
+        unmanned = sum(each == host for each in self._unmanned.values())
+        return self._running_at.get(host, 0) + unmanned < self._limit_per_host
 
     def _take_slot(self, task: _Task) -> None:
         running_here = self._running_at.get(task.host, 0) + 1
@@ -277,7 +315,7 @@ class WorkerPool:
     def _pop_runnable(self) -> _Task | None:
         """Return the first waiting task whose host has a free slot, which it takes; None: there is none."""
         assert self._lock.locked()
-        while self._queue and self._running < self._limit:
+        while self._queue and self._running + len(self._unmanned) < self._limit:
             entry = heappop(self._queue)
             task, job = entry[1], entry[1].job
             if job is not None and not self._has_slot(task.host):

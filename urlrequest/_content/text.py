@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from json import JSONDecoder
     from typing import Any
 
-__all__ = ["decode_text", "find_charset", "is_json", "parse_json", "parse_json_body"]
+__all__ = ["decode_json", "decode_text", "find_charset", "is_json", "parse_json", "parse_json_body"]
 
 # The longer mark first: that of UTF-32-LE begins with that of UTF-16-LE. These codecs drop the mark.
 _MARKS = (
@@ -288,6 +288,16 @@ def parse_json_body(content: bytes, content_type: str | None) -> Any:
     """
     charset = find_charset(content_type)
     return parse_json(decode_text(content, f"application/json;charset={charset}" if charset else "application/json"))
+
+
+def decode_json(text: str | bytes, content_type: str | None) -> Any:
+    """Parse the text of a body where its type is JSON; what does not parse stays as it is (contract 4.2)."""
+    if is_json(content_type):
+        try:
+            return parse_json(text)
+        except ValueError:
+            pass
+    return text
 
 
 @cache

@@ -102,7 +102,6 @@ class Lifecycle:
         """Worker only: offer the outcome. False when a cancel came first."""
         self._outcome = outcome
         if self._enter(State.SETTLED):
-            self.is_settled = True
             return True
         self._outcome = None
         return False
@@ -112,7 +111,9 @@ class Lifecycle:
             return False
         if (self._progress, state) not in TRANSITIONS:
             raise _wrong_move(self._progress, state)
-        self._progress = state
+        self._progress = state  # no calls from here on, so Ctrl-C comes before all of it or after
+        if state is State.SETTLED:
+            self.is_settled = True
         return True
 
     def cancel(self) -> bool:

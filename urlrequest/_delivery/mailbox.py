@@ -32,7 +32,7 @@ from urlrequest._concurrency.sync import AT_ONCE
 
 from .events import Chunk, ProgressRun
 from .lifecycle import Lifecycle
-from .queue import MAX_BATCH, QueueEntry
+from .queue import MAX_BATCH, QueueEntry, default_queue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +40,52 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from .queue import DispatchQueue
+
+    class Waiter(Protocol):
+        """A thread that waits for the request, and delivers its events: a `Subscription`, or one that waits alone.
+
+        Attributes:
+            thread: Its ident.
+        """
+
+        thread: int
+
+        def enqueue(self) -> None:
+            """Make it deliver events. Any thread; never blocks."""
+            ...
+
+        def reset_after_fork(self) -> None: ...
+
+    class Readable(Protocol):
+        """A socket over which a response comes."""
+
+        def fileno(self) -> int:
+            """Its descriptor; -1 when nothing is to be read any more."""
+            ...
+
+        def read(self) -> None:
+            """Read what has come, and end the request if that is all of it."""
+            ...
+
+        def is_silent(self) -> bool:
+            """Whether there is no callback at all, so that nothing will be delivered."""
+            ...
+
+        def read_within(self, seconds: float) -> None:
+            """Wait so long for something to read, at the longest, and read it."""
+            ...
+
+        def be_watched(self) -> None:
+            """Let another thread read it: no thread that waits for the request does."""
+            ...
+
+        def ask_for_a_look(self) -> None:
+            """Let another thread look at it now: the request was cancelled. Any thread; never blocks."""
+            ...
+
+        def close(self) -> None:
+            """Close the socket. In a forked child."""
+            ...
 
     class Receiver(Protocol):
         """What gets a mailbox's events: the call of its request."""
@@ -97,6 +143,7 @@ class Mailbox(QueueEntry):
     """One request's undelivered events.
 
     Attributes:
+        flight: What a thread that waits for the request may read itself, if anything; the receiver sets it.
         is_ending: The terminal callback has begun, or there was none to run.
         is_over: on_finish has run; nothing will be delivered any more.
         is_held_up: The worker waits for chunks to be delivered; set by the worker alone.
@@ -116,6 +163,7 @@ class Mailbox(QueueEntry):
         "_runs",
         "_subscriptions",
         "_turn",
+        "flight",
         "is_ending",
         "is_held_up",
         "is_over",
@@ -129,7 +177,7 @@ class Mailbox(QueueEntry):
         )  # contextvars itself would take longer to load than most modules here
         self._context: Context | None = None if variables is None else variables.copy_context()
         # Lists, not deques: they are short as a rule, and an empty deque takes more memory than the rest of a mailbox.
-        self._subscriptions: list[Subscription] = []  # of the threads that wait
+        self._subscriptions: list[Waiter] = []  # of the threads that wait
         self._runs: list[ProgressRun | Chunk] = []
         self._chunks_posted = self._bytes_posted = 0  # counted by the worker
         self._chunks_delivered = self._bytes_delivered = 0  # counted by the holder of the turn
@@ -138,9 +186,15 @@ class Mailbox(QueueEntry):
         self._delivered = 0  # progress events of runs taken out; counted by the holder of the turn
         self._turn = Lock()
         self._owner: int | None = None  # ident of the thread that has the turn
+        self.flight: Readable | None = None
         self.is_ending = False
         self.is_over = False
         self.is_held_up = False
+
+    @property
+    def has_hook(self) -> bool:
+        """Whether the events go to an event loop, unless a thread waits for them."""
+        return self._queue is not default_queue
 
     # Posting
 
@@ -195,8 +249,9 @@ class Mailbox(QueueEntry):
 
         A thread that polls or joins needs no loop then.
         """
-        has_progress = self._has_progress and not self._receiver.lifecycle.is_cancelled
-        if has_progress or self._receiver.has_callback():
+        receiver = self._receiver
+        has_progress = (self._runs or self._current.count) and not receiver.lifecycle.is_cancelled
+        if has_progress or receiver.has_callback():
             return
         [has_turn] = map(self._turn.acquire, AT_ONCE)
         if not has_turn:
@@ -204,14 +259,14 @@ class Mailbox(QueueEntry):
         try:
             # Between settling and this look, a thread that progress had woken may have delivered the outcome, or a
             # cancel that has a callback may have come first.
-            if not self.is_ending and self._receiver.publish_outcome():
+            if not self.is_ending and receiver.publish_outcome():
                 self.is_ending = True
         finally:
             if self.is_ending and not self.is_over:
                 self.is_over, self._receiver, self._context = True, _DETACHED, None  # as in _run()
             self._turn.release()
 
-    def announce(self, *, but: Subscription | None = None) -> None:
+    def announce(self, *, but: Waiter | None = None) -> None:
         """Wake the threads that are to deliver the events, or to notice the end; `but` has noticed it."""
         if self._subscriptions:
             for subscription in tuple(self._subscriptions):
@@ -224,7 +279,7 @@ class Mailbox(QueueEntry):
 
     @property
     def _has_progress(self) -> bool:
-        return self._current.count > 0 or bool(self._runs)
+        return bool(self._runs) or self._current.count > 0
 
     @property
     def _undelivered(self) -> int:
@@ -256,7 +311,7 @@ class Mailbox(QueueEntry):
             pass  # it was there twice, after Ctrl-C
         return self.deliver(most, until)
 
-    def deliver(self, most: int, until: float | None, subscription: Subscription | None = None) -> int:
+    def deliver(self, most: int, until: float | None, subscription: Waiter | None = None) -> int:
         """Run callbacks of this request on this thread.
 
         Args:
@@ -287,7 +342,7 @@ class Mailbox(QueueEntry):
                 self._turn.release()
             self._look_again(subscription)
 
-    def _look_again(self, subscription: Subscription | None) -> None:
+    def _look_again(self, subscription: Waiter | None) -> None:
         """Announce what came while events were delivered (MAILBOX-1), or the end, which this thread has seen itself."""
         if self.is_over:
             self.announce(but=subscription)
@@ -358,13 +413,13 @@ class Mailbox(QueueEntry):
 
     # Waiting threads
 
-    def subscribe(self, subscription: Subscription) -> None:
+    def subscribe(self, subscription: Waiter) -> None:
         """Announce events to a waiting thread from now on."""
         self._subscriptions.append(subscription)  # before the look: an event that comes behind it is announced
         if self.is_over or self.is_ready:
             subscription.enqueue()
 
-    def unsubscribe(self, subscription: Subscription) -> None:
+    def unsubscribe(self, subscription: Waiter) -> None:
         """End a subscription, begun or not; other threads are woken for what is left to deliver."""
         try:
             self._subscriptions.remove(subscription)

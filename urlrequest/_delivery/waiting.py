@@ -10,13 +10,15 @@ Ctrl-C may end a wait at any line: each subscription is noted before it begins, 
 from __future__ import annotations
 
 import threading
+from threading import Lock
+from time import monotonic
 
 from urlrequest._concurrency.deadline import Deadline, earliest
 from urlrequest._concurrency.sync import MAX_SLEEP
-from urlrequest._concurrency.wakeup import borrowed_waker
+from urlrequest._concurrency.wakeup import EventFdWaker, borrowed_waker
 
 from .mailbox import Subscription
-from .queue import DispatchQueue
+from .queue import MAX_BATCH, DispatchQueue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,12 +28,15 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from urlrequest._concurrency.wakeup import ThreadWaker
+
     from .mailbox import Mailbox
 
     T = TypeVar("T")
 
-__all__ = ["Subscriber", "as_completed", "wait_for"]
+__all__ = ["Subscriber", "as_completed", "wait_for", "wait_for_one"]
 
+PROMPT = 0.001  # seconds in which a response often comes; a thread that waits only for that need not be woken
 MAX_SLICE = 0.008  # seconds a waiting thread delivers before it looks at its own time limit
 
 
@@ -62,6 +67,9 @@ class Subscriber:
                 if mailbox.ends_for(thread):  # over, or this is a callback at its end, which must not wait for itself
                     self._ended.append(mailbox)
                 elif mailbox not in self.unfinished:
+                    flight = mailbox.flight
+                    if flight is not None:
+                        flight.be_watched()
                     subscription = self.unfinished[mailbox] = Subscription(mailbox, self._queue, self._ended)
                     mailbox.subscribe(subscription)
         except BaseException as error:
@@ -109,6 +117,93 @@ class Subscriber:
             if subscription is not None:
                 mailbox.unsubscribe(subscription)
         return ended
+
+
+class _LoneWaiter:
+    """A thread that waits for one request; it may read the response itself, and nobody has to wake it then."""
+
+    __slots__ = ("_is_due", "_mailbox", "_waker", "thread")
+
+    def __init__(self, mailbox: Mailbox, waker: ThreadWaker) -> None:
+        self._mailbox = mailbox
+        self._waker = waker
+        self._is_due = Lock()  # held from `enqueue()` until events are delivered
+        self.thread = threading.get_ident()
+
+    def enqueue(self) -> None:
+        """Make the thread deliver events. Any thread; never blocks."""
+        if self._is_due.acquire(blocking=False) and threading.get_ident() != self.thread:
+            self._waker.wake()
+
+    def reset_after_fork(self) -> None:
+        """Have nothing to deliver. In a forked child: another thread may have been about to wake this one."""
+        self._is_due = Lock()
+
+    def deliver(self) -> None:
+        """Run callbacks that are pending, for a while."""
+        if self._is_due.locked():
+            self._is_due.release()  # before the look: an event that comes behind it makes the thread look again
+            self._mailbox.deliver(MAX_BATCH, monotonic() + MAX_SLICE, self)
+
+    def sleep(self, seconds: float | None) -> None:
+        """Sleep until there are events or the time is over; read the response if it comes meanwhile."""
+        if self._is_due.locked():
+            return
+        waker, flight = self._waker, self._mailbox.flight
+        if flight is not None and isinstance(waker, EventFdWaker):
+            descriptor = flight.fileno()
+            if descriptor >= 0 and waker.sleep_beside(descriptor, seconds):
+                flight.read()
+                return
+        else:
+            if flight is not None:  # this waker can sleep on nothing else besides
+                flight.be_watched()
+            if waker.sleep(seconds):
+                return
+        # What no wake-up has reported: Ctrl-C may have come to the thread that was to send it.
+        if self._mailbox.is_over or self._mailbox.is_ready:
+            self.enqueue()
+
+
+def wait_for_one(mailbox: Mailbox, *, delay: float | None, timeout: float | None) -> bool:
+    """Deliver the events of a request on this thread until it is over.
+
+    Args:
+        delay: The longest sleep between two looks, in seconds; None: sleep until there is something to do.
+        timeout: When to give up, in seconds; None: never.
+    Returns:
+        False when the time ran out.
+    """
+    flight = mailbox.flight
+    # Without callbacks there is nothing that another thread could deliver meanwhile (MAILBOX-2).
+    if flight is not None and (timeout is None or timeout > PROMPT) and flight.is_silent():
+        flight.read_within(PROMPT)
+    if mailbox.ends_for(threading.get_ident()):
+        return True
+    deadline = Deadline(timeout)
+    max_sleep = earliest(delay, MAX_SLEEP)
+    with borrowed_waker() as waker:
+        waiter = _LoneWaiter(mailbox, waker)
+        try:
+            mailbox.subscribe(waiter)
+            while True:
+                waiter.deliver()
+                if mailbox.is_over:
+                    return True
+                remaining = None if deadline.at is None else deadline.remaining()
+                if remaining == 0:
+                    return False
+                waiter.sleep(max_sleep if remaining is None else earliest(max_sleep, remaining))
+        finally:
+            _unsubscribe(mailbox, waiter)
+
+
+def _unsubscribe(mailbox: Mailbox, waiter: _LoneWaiter) -> None:
+    try:
+        mailbox.unsubscribe(waiter)
+    except BaseException:  # Ctrl-C: a subscription that is left would keep the callbacks from all other threads
+        mailbox.unsubscribe(waiter)
+        raise
 
 
 def wait_for(mailboxes: Iterable[Mailbox], *, delay: float | None, timeout: float | None) -> bool:

@@ -8,7 +8,7 @@ when it is repeated, and before the user has heard of any response.
 It is also sent again when a server or a proxy asks for credentials and `auth` has an answer, over the same connection
 if that goes on: with some schemes the connection is what logs in.
 
-Runs on the worker. A connection belongs to one exchange from `Lease()` to the end of its `with` block.
+Runs on the worker. A connection belongs to one exchange from `take_connection()` to the end of its `with` block.
 
 Invariant:
     EXCHANGE-1  A connection goes back to the pool only when the request was sent as a whole, the content was read to
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from .observer import Shared
     from .plan import PreparedRequest
 
-__all__ = ["Exchange", "Lease", "pause_after_break", "send_request"]
+__all__ = ["Exchange", "Lease", "kept_time", "pause_after_break", "pool_key", "send_request"]
 
 MAX_DISCARDED = 16 * 1024  # bytes of a body that nobody wants and that are read to keep the connection
 MAX_REFUSED = 64 * 1024  # bytes of a body after whose refusal the connection is kept
@@ -102,41 +102,28 @@ class Lease:
     Attributes:
         connection: It connects when a request is sent over it.
         is_used: It has served another request before, so the server may have closed it meanwhile.
+        is_sent: The present request has been sent over it already (see `launch`).
     """
 
-    __slots__ = ("_key", "_pool", "_route", "_scope", "_tcp_keepalive", "connection", "is_used")
+    __slots__ = ("_key", "_pool", "_route", "_scope", "_tcp_keepalive", "connection", "is_sent", "is_used")
 
     def __init__(
-        self,
-        shared: Shared,
-        route: Route,
-        scope: CancelScope,
-        *,
-        may_repeat: bool,
-        is_new: bool,
-        responder: Responder | None = None,
+        self, shared: Shared, route: Route, scope: CancelScope, key: Hashable, idle: HTTPConnection | None
     ) -> None:
-        """Take a connection.
+        """Hold a connection that was idle, or a new one.
 
         Args:
-            may_repeat: The request may be sent again, if the connection turns out to be closed.
-            is_new: Take none that has served another request.
-            responder: Answers the challenges of the server, and may log the connection in: then no request without it
-                gets the connection.
+            key: What the connection is looked up by in the pool.
+            idle: From the pool; None: a new connection is made.
         Raises:
-            RequestCancelled, DeadlineExceeded: From the scope.
             OSError, ssl.SSLError: The certificate files cannot be used.
         """
-        self._pool = pool = shared.pool
+        self._pool = shared.pool
         self._tcp_keepalive = shared.tcp_keepalive
         self._route = route
         self._scope = scope
-        self._key = _pool_key(route)
-        if responder is not None and responder.is_connection_bound:
-            self._key = self._key, responder
-        idle: HTTPConnection | None = None
-        if defaults.keep_alive and not is_new:
-            idle = pool.take(self._key, scope) if may_repeat else pool.take_proven(self._key, scope)
+        self._key = key
+        self.is_sent = False
         self.is_used = idle is not None
         self.connection: Any = idle
         if idle is None:
@@ -191,14 +178,12 @@ class Lease:
         """Leave the connection to the pool after a response; one that cannot serve another request is closed."""
         connection = self.connection
         if isinstance(connection, HTTPConnection) and connection.is_intact and defaults.keep_alive:
-            announced = head.headers.get("Keep-Alive")
-            seconds = MAX_IDLE_TIME if announced is None else idle_time(announced, MAX_IDLE_TIME)
             after = ""
             if connection.sent_method == "HEAD":
                 after = AFTER_HEAD
             elif head.status in {204, 304}:
                 after = AFTER_STATUS
-            self._pool.put(self._key, connection, seconds, after)
+            self._pool.put(self._key, connection, kept_time(head), after)
         else:
             connection.close()
 
@@ -233,6 +218,41 @@ class Lease:
             self._pool.close_older(self._key, self.connection.idle_since)
 
 
+def take_connection(
+    shared: Shared,
+    route: Route,
+    scope: CancelScope,
+    *,
+    may_repeat: bool,
+    is_new: bool,
+    responder: Responder | None = None,
+) -> Lease:
+    """Take an idle connection, or make a new one.
+
+    Args:
+        may_repeat: The request may be sent again, if the connection turns out to be closed.
+        is_new: Take none that has served another request.
+        responder: Answers the challenges of the server, and may log the connection in: then no request without it
+            gets the connection.
+    Raises:
+        RequestCancelled, DeadlineExceeded: From the scope.
+        OSError, ssl.SSLError: The certificate files cannot be used.
+    """
+    key = pool_key(route)
+    if responder is not None and responder.is_connection_bound:
+        key = key, responder
+    idle = None
+    if defaults.keep_alive and not is_new:
+        idle = shared.pool.take(key, scope) if may_repeat else shared.pool.take_proven(key, scope)
+    return Lease(shared, route, scope, key, idle)
+
+
+def kept_time(head: ResponseHead) -> float:
+    """How long the connection of a response is worth keeping, in seconds."""
+    announced = head.headers.get("Keep-Alive")
+    return MAX_IDLE_TIME if announced is None else idle_time(announced, MAX_IDLE_TIME)
+
+
 def _drain(response: ResponseLike) -> bool:
     """Read a body that nobody wants, unless it is large; whether the connection can serve the next request."""
     received = 0
@@ -243,7 +263,7 @@ def _drain(response: ResponseLike) -> bool:
     return response.is_reusable
 
 
-def _pool_key(route: Route) -> Hashable:
+def pool_key(route: Route) -> Hashable:
     """What a connection must have in common with a route to serve it (POOL-3).
 
     Raises:
@@ -299,16 +319,18 @@ def _set_up(connection: HTTPConnection, route: Route, scope: CancelScope) -> Non
         connection.set_proxy(route.proxy, origin)
 
 
-def send_request(prepared: PreparedRequest, shared: Shared, scope: CancelScope) -> Exchange:
+def send_request(prepared: PreparedRequest, shared: Shared, scope: CancelScope, lease: Lease | None = None) -> Exchange:
     """Send a request and read the head of its response, as often as the user allows and it is worth it.
 
+    Args:
+        lease: A connection over which the request, one without retries, has been sent already.
     Returns:
         The exchange, of which the caller is the owner.
     Raises:
         Exception: What kept the response of the last attempt from coming.
     """
     if not prepared.retries:
-        return _attempt(prepared, shared, scope)
+        return _attempt(prepared, shared, scope, lease=lease)
     if not may_retry(prepared.method, prepared.body, prepared.retry_rule):
         return _attempt_once(prepared, shared, scope)
     is_new = False
@@ -384,14 +406,24 @@ def _has_time_for(pause: float, scope: CancelScope) -> bool:
     return remaining is None or remaining > pause
 
 
-def _attempt(prepared: PreparedRequest, shared: Shared, scope: CancelScope, *, is_new: bool = False) -> Exchange:
+def _attempt(
+    prepared: PreparedRequest,
+    shared: Shared,
+    scope: CancelScope,
+    *,
+    is_new: bool = False,
+    lease: Lease | None = None,
+) -> Exchange:
     """Send the request with the cookies that the session has now, and keep those that come with the response.
 
     It is sent again as long as there is an answer to a response that asks for credentials.
     """
-    scope.check()
     can_repeat = may_repeat(prepared.method, prepared.body)
-    lease = Lease(shared, prepared.route, scope, may_repeat=can_repeat, is_new=is_new, responder=prepared.responder)
+    if lease is None:
+        scope.check()
+        lease = take_connection(
+            shared, prepared.route, scope, may_repeat=can_repeat, is_new=is_new, responder=prepared.responder
+        )
     store = shared.cookie_store
     dialogues = None
     try:
@@ -464,6 +496,10 @@ def _send_or_replay(
 
 def _send_on_lease(lease: Lease, prepared: PreparedRequest, target: str, fields: Fields) -> ResponseLike:
     """Send the request; while it waits on a new connection, idle ones to the same server make room for it."""
+    if lease.is_sent:
+        lease.is_sent = False
+        sent: ResponseLike = lease.connection.getresponse()
+        return sent
     if lease.is_used:
         return _send(lease.connection, prepared, target, fields)
     connection = lease.connection

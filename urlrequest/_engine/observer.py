@@ -17,7 +17,13 @@ __all__ = ["CookieStore", "Observer", "ProgressObserver", "Shared"]
 
 
 class CookieStore(Protocol):
-    """Cookies that several requests share; workers call it at once."""
+    """Cookies that several requests share; any thread may call it.
+
+    Attributes:
+        is_prompt: Its methods return at once: they run code of the library alone.
+    """
+
+    is_prompt: bool
 
     def cookies_for(self, target: Target) -> str | None:
         """The value of the Cookie field for a request, or None."""

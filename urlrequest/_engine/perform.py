@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from urlrequest._http1.response_reader import ResponseLike
     from urlrequest._net.cancel_scope import CancelScope
 
+    from .exchange import Lease
     from .observer import Observer, Shared
     from .options import Options
     from .plan import PreparedRequest
@@ -40,12 +41,15 @@ RANGE_FIELD = frozenset({"Content-Range", "content-range", "CONTENT-RANGE"})  # 
 REFUSED_FIELDS = {417: "expect", 406: "accept-encoding"}
 
 
-def perform(options: Options, shared: Shared, scope: CancelScope, observer: Observer) -> Answer:
+def perform(
+    options: Options, shared: Shared, scope: CancelScope, observer: Observer, lease: Lease | None = None
+) -> Answer:
     """Carry out a request.
 
     Args:
         shared: What the request has in common with others of its session.
         scope: Ends every wait when the request is cancelled or out of time.
+        lease: The connection of a plain request that has been sent already (see `launch`).
     Returns:
         The complete response.
     Raises:
@@ -62,7 +66,7 @@ def perform(options: Options, shared: Shared, scope: CancelScope, observer: Obse
 
         scope.speed = SpeedLimit(*prepared.low_speed)
     if prepared.file_path is None:
-        return _follow(prepared, None, options, shared, scope, observer)
+        return _follow(prepared, None, options, shared, scope, observer, lease)
     with _open_file(prepared.file_path, prepared, scope) as file:
         prepared = prepared.replace(fields=[*prepared.fields, *file.range_fields()])
         return _follow(prepared, file, options, shared, scope, observer)
@@ -75,11 +79,13 @@ def _follow(
     shared: Shared,
     scope: CancelScope,
     observer: Observer,
+    lease: Lease | None = None,
 ) -> Answer:
     """Go from hop to hop, and receive the final response."""
     hops = 0
     while True:
-        outcome = _make_hop(prepared, file, options, shared, scope, observer)
+        outcome = _make_hop(prepared, file, options, shared, scope, observer, lease)
+        lease = None
         if not isinstance(outcome, tuple):
             return outcome
         prepared, following, head = outcome
@@ -99,6 +105,7 @@ def _make_hop(
     shared: Shared,
     scope: CancelScope,
     observer: Observer,
+    lease: Lease | None,
 ) -> Answer | tuple[PreparedRequest, NextRequest, ResponseHead]:
     """Send a request until its response is final, or redirects.
 
@@ -111,7 +118,8 @@ def _make_hop(
     breaks = 0
     while True:
         observer.request_prepared(prepared)
-        with send_request(prepared, shared, scope) as exchange:
+        with send_request(prepared, shared, scope, lease) as exchange:
+            lease = None
             head = exchange.response.head
             following = _find_redirect(prepared, head) if prepared.redirect_limit else None
             if following is not None:

@@ -120,11 +120,12 @@ class Pool:
         """How many connections are idle."""
         return self._count
 
-    def take(self, key: Hashable, scope: CancelScope) -> HTTPConnection | None:
+    def take(self, key: Hashable, scope: CancelScope | None) -> HTTPConnection | None:
         """Take out an idle connection that still lives, for a request that may be sent twice; None: there is none.
 
         Args:
-            scope: Ends the wait for one to settle, which happens once for a route.
+            scope: Ends the wait for one to settle, which happens once for a route. None: one that may have to settle is
+                left where it is.
         Raises:
             RequestCancelled, DeadlineExceeded: From the scope.
         """
@@ -133,14 +134,14 @@ class Pool:
             with self._lock:
                 stale = self._pop_stale(now) if now >= self._next_end else None
                 stack = self._idle.get(key)
-                connection = stack.pop() if stack else None
+                connection = stack.pop() if stack and (scope is not None or not stack[-1].after) else None
                 if connection is not None:
                     self._count -= 1
             if stale:
                 _close(stale)
             if connection is None:
                 return None
-            if connection.after and not self._is_settled(key, connection, scope):
+            if scope is not None and connection.after and not self._is_settled(key, connection, scope):
                 continue
             if not connection.sock.is_readable():
                 return connection

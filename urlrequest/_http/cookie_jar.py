@@ -27,6 +27,8 @@ class JarStore:
         jar: The one that was given.
     """
 
+    is_prompt = False  # a jar may have a policy of the program's own, and keep its cookies anywhere
+
     def __init__(self, jar: CookieJar) -> None:
         self.jar = jar
 

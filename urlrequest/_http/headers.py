@@ -193,7 +193,13 @@ class Headers(dict[str, str]):
         return joined
 
     def copy(self) -> Headers:
-        return Headers(self.fields())
+        twin = Headers.__new__(Headers)
+        dict.update(twin, self)
+        twin._spelling = self._spelling  # noqa: SLF001 - of the same class
+        repeated = self._repeated
+        copied = None if repeated is None else {key: values.copy() for key, values in repeated.items()}
+        twin._repeated = copied  # noqa: SLF001 - likewise
+        return twin
 
     __copy__ = copy
 

@@ -71,6 +71,7 @@ class HTTPConnection(http.client.HTTPConnection):
         self._proxy: Proxy | None = None
         self._tunnel: tuple[str, int, Any] | None = None  # host and port of the origin, headers for the proxy
         self.sent_method = ""
+        self.sent_at = 0.0  # when `send_now()` has sent the present request, on `time.monotonic()`
         self._interim: InterimResponses | None = None  # to the present request, if it has a body
         self._send_error: OSError | None = None
         self._speaks_http = False  # whether the peer has responded on this connection
@@ -232,6 +233,23 @@ class HTTPConnection(http.client.HTTPConnection):
             self.is_intact, self._send_error = False, error
         self.scope.timings[Phase.SEND] = monotonic() - began
 
+    def send_now(self, method: str, head: bytes) -> bool:
+        """Send a request without a body over the open connection, if the system takes it at once.
+
+        Args:
+            head: As of `encode_head()`.
+        Returns:
+            False: it has not taken all of it, and the connection is of no more use.
+        Raises:
+            OSError: The connection broke.
+        """
+        self._begin_exchange(method)
+        began = monotonic()
+        is_sent: bool = self.sock.send_now(head)
+        self.sent_at = monotonic()
+        self.scope.timings[Phase.SEND] = self.sent_at - began
+        return is_sent
+
     def getresponse(self) -> Response:  # type: ignore[override]  # the same interface, strictly framed
         """Read the head of the response.
 
@@ -240,7 +258,7 @@ class HTTPConnection(http.client.HTTPConnection):
         """
         if self.sock is None:
             raise http.client.ResponseNotReady("no request was sent")
-        began = monotonic()
+        began = self.sent_at or monotonic()
         speed = self.scope.speed
         try:
             if speed is not None:
@@ -282,11 +300,13 @@ class HTTPConnection(http.client.HTTPConnection):
     def _begin_exchange(self, method: str) -> None:
         """Begin an exchange, whether `request()` sends it or the caller does so step by step."""
         self._send_error, self._interim, self.is_intact, self.sent_method = None, None, True, method
+        self.sent_at = 0.0
         if self.scope.speed is not None:
             self.scope.speed.pause()  # while it connects
         if self.sock is not None:
             self.sock.has_received = self.sock.has_acknowledged = False
             self.sock.sent_size = 0
+            self.sock.waits_since = None
             self.sock.scope = self.scope
 
     @property

@@ -185,15 +185,15 @@ class CancelScope:
             return_waker(waker)
 
 
-def _is_ready_with_poll(descriptor: int) -> bool:
-    """Whether a read from the descriptor would return at once, with bytes, the end or an error."""
+def _is_ready_with_poll(descriptor: int, seconds: float = 0) -> bool:
+    """Whether a read from the descriptor would return at once, with bytes, the end or an error; wait for it so long."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(0))
+    return bool(poll.poll(seconds * 1000))
 
 
-def _is_ready_with_select(descriptor: int) -> bool:
-    return bool(select.select([descriptor], [], [], 0)[0])
+def _is_ready_with_select(descriptor: int, seconds: float = 0) -> bool:
+    return bool(select.select([descriptor], [], [], seconds)[0])
 
 
 def _poll_with_poll(interest: Mapping[int, int], waker: int, seconds: float) -> dict[int, int]:

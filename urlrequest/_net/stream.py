@@ -48,6 +48,8 @@ class NetworkStream:
         has_received: Whether any byte has come since this was set to False, which the connection does for each request.
         has_acknowledged: The system was asked to acknowledge what has come, since this was set to False likewise.
         sent_size: Bytes that were sent since this was set to 0, which the connection does for each request.
+        waits_since: When the wait began with which the next receive goes on; None: it begins then. The connection sets
+            it to None for each request.
         cut: Why the stream ended, if it was cut: only TLS tells that from an end. None: it was not.
     """
 
@@ -67,6 +69,8 @@ class NetworkStream:
         self._late_error: OSError | None = None  # came after bytes that had to be returned first
         self._gives_up_at: float | None = None  # when to end the sending side, on `time.monotonic()`
         self._returned_at = 0.0  # when `receive_into()` returned last
+        self._unread = b""  # what the next `receive()` returns
+        self.waits_since: float | None = None
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -168,6 +172,44 @@ class NetworkStream:
                 # The method of SSLSocket would also end the receiving.
                 socket.socket.shutdown(self._socket, socket.SHUT_WR)
 
+    # Without waiting
+
+    def send_now(self, octets: bytes) -> bool:
+        """Send bytes if the system takes them at once, in one call; False: it has not taken all of them.
+
+        Raises:
+            OSError: The connection broke.
+        """
+        self._expects_silence = True
+        try:
+            return self._socket.send(octets) == len(octets)
+        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            return False
+
+    def receive_now(self) -> bytes | None:
+        """Return the bytes that have come; None: none have. b"": the next `receive()` says what has happened."""
+        try:
+            octets = self._socket.recv(RECEIVE_SIZE)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return None
+        except ssl.SSLWantWriteError:
+            return b""
+        except OSError as error:
+            self._late_error = error.with_traceback(None)
+            return b""
+        if octets:
+            self.has_received = True
+        return octets
+
+    def unread(self, octets: bytes, since: float) -> None:
+        """Let the next `receive()` return bytes that were received before.
+
+        Args:
+            since: When the present wait began, on `time.monotonic()`: it is one step with what follows.
+        """
+        self._unread, self.waits_since = octets, since
+        self._expects_silence = self._expects_silence and not self.has_received and self._late_error is None
+
     # Receiving
 
     def receive(self, size: int = RECEIVE_SIZE) -> bytes:
@@ -184,6 +226,9 @@ class NetworkStream:
                 self._wait(READ, "waiting for a response from")
         else:
             self.scope.check()
+        if self._unread:
+            octets, self._unread = self._unread, b""
+            return octets
         while self._late_error is None:
             try:
                 octets = self._socket.recv(size)
@@ -195,10 +240,9 @@ class NetworkStream:
                 self._end(error)
                 return b""
             else:
-                if octets:  # the end of the stream is no byte
-                    self.has_received = True
-                    if self.scope.speed is not None:
-                        self.scope.speed.count(len(octets))
+                self.has_received = self.has_received or bool(octets)  # the end of the stream is no byte
+                if self.scope.speed is not None:
+                    self.scope.speed.count(len(octets))
                 return octets
         self._end_late()
         return b""
@@ -238,11 +282,15 @@ class NetworkStream:
         send on the same connection itself waits with it, some 40 ms (measured with gevent, WEBrick and http.server).
         """
         if self.has_received and not self.has_acknowledged:
-            self.has_acknowledged = True
-            if QUICKACK is not None:
-                with suppress(OSError):  # no connection over TCP
-                    self._socket.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
+            self.acknowledge()
         self._wait(READ, "receiving from")
+
+    def acknowledge(self) -> None:
+        """Ask the system to acknowledge at once what has come; see `_wait_for_rest()`."""
+        self.has_acknowledged = True
+        if QUICKACK is not None:
+            with suppress(OSError):  # no connection over TCP
+                self._socket.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
 
     def _gather(self, room: memoryview, received: int) -> int:
         """Receive more of what is here already, and without TLS also of what comes in the next moment.
@@ -301,6 +349,9 @@ class NetworkStream:
     def _wait(self, wanted: int, what: str) -> int:
         descriptor = self._socket.fileno()
         until = self.scope.step_end()
+        if self.waits_since is not None:
+            since, self.waits_since = self.waits_since, None
+            until = None if self.scope.timeout is None else since + self.scope.timeout
         while True:
             if self._gives_up_at is not None:
                 ready = self.scope.wait({descriptor: wanted}, self._gives_up_at, "", is_pause=True)

@@ -116,12 +116,14 @@ def lazy_context(settings: TlsSettings) -> LazyContext:
     if settings.ssl_context is not None:
         return LazyContext(settings, settings)
     files = _files(settings)
-    key = (settings, *files, *[_modified(*file) for file in files])
+    times = [_modified(*file) for file in files]
+    key = (settings, *files, *times)
     known = _contexts.get(key)
     if known is None:
         for oldest in list(_contexts)[: 1 - MAX_CONTEXTS]:
             _contexts.pop(oldest, None)
-        known = _contexts.setdefault(key, LazyContext(key, settings))
+        # The parts of the settings instead of themselves: the pool looks this up, and they are compared in C.
+        known = _contexts.setdefault(key, LazyContext((settings.parts, *files, *times), settings))
     return known
 
 

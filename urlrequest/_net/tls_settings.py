@@ -26,9 +26,10 @@ class TlsSettings:
 
     Attributes:
         fingerprint: The SHA-256 of the server's certificate as lower-case hexadecimal digits, or None.
+        parts: All of them.
     """
 
-    __slots__ = ("_all", "ca_file", "client_cert", "fingerprint", "ssl_context", "verify")
+    __slots__ = ("ca_file", "client_cert", "fingerprint", "parts", "ssl_context", "verify")
 
     def __init__(
         self,
@@ -44,13 +45,13 @@ class TlsSettings:
         self.client_cert: ClientCert | None = client_cert
         self.ssl_context: ssl.SSLContext | None = ssl_context
         self.fingerprint: str | None = fingerprint
-        self._all = (ca_file, verify, client_cert, ssl_context, fingerprint)
+        self.parts = (ca_file, verify, client_cert, ssl_context, fingerprint)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, TlsSettings) and self._all == other._all
+        return isinstance(other, TlsSettings) and self.parts == other.parts
 
     def __hash__(self) -> int:
-        return hash(self._all)
+        return hash(self.parts)
 
 
 # One object for equal settings: prepared requests, contexts and connections are looked up by their settings, and a

@@ -41,6 +41,7 @@ DETECTORS = (
     ("wx", "WxHook"),
     ("gi.repository.GLib", "GLibHook"),
 )
+_DETECTABLE = tuple(module for module, _ in DETECTORS)
 
 _installed: Hook | None = None
 _is_watched = AtomicFlag()  # a thread looks for a loop that appears
@@ -97,6 +98,8 @@ def detect_hook(thread: int | None = None) -> Hook | None:
     Args:
         thread: Ident of the thread that made a request earlier, when there was no loop; None: this one makes it now.
     """
+    if sys.modules.keys().isdisjoint(_DETECTABLE):
+        return None
     found: Hook | None = None
     for module, name in DETECTORS:
         if module in sys.modules:

@@ -1,0 +1,589 @@
+"""Plain requests that need no worker: who has their connection, step by step.
+
+The watch is held: it only notes what it is asked to do, and the test makes its looks. So each order of events is made
+on purpose.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal as signals
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.messages import head
+from urlrequest import Session, UrlRequest, hooks
+from urlrequest._client import flight as flight_module
+from urlrequest._engine import launch as launch_module
+from urlrequest._engine.launch import Launched
+from urlrequest.errors import DeadlineExceeded
+from urlrequest.testing import Server, close, finish, receive, send, signal, wait_closed, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from urlrequest._client.flight import Flight
+
+OK = head(2) + b"ok"
+
+
+class HeldWatch:
+    """A watch whose looks the test makes.
+
+    Attributes:
+        items: What it was asked to look after, in order.
+    """
+
+    def __init__(self) -> None:
+        self.items: list[Flight] = []
+        self.has_room = True
+
+    def start(self) -> bool:
+        return self.has_room
+
+    def add(self, item: Flight) -> None:
+        self.items.append(item)
+
+    add_later = look_at = add
+
+    def look(self) -> None:
+        """Look at everything once, as the thread of the watch does; each is taken out before."""
+        items, self.items = self.items, []
+        for item in dict.fromkeys(items):
+            item.look()
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> HeldWatch:
+    held = HeldWatch()
+    monkeypatch.setattr(flight_module, "watch", held)
+    return held
+
+
+@pytest.fixture
+def session(server: Server) -> Iterator[Session]:
+    """A session that has a connection to the server, over which the next plain request is launched."""
+    with Session(server.url) as session:
+        session.base_url = None  # a request with a whole URL is a plain one
+        yield session
+
+
+def connect(server: Server, session: Session, *steps: Any) -> None:
+    """Make the first request, whose connection goes on with these steps when the next request has come."""
+    server.play(send(OK), receive(), *steps)
+    first = UrlRequest(server.url, session=session)
+    assert first.wait(timeout=20)
+    first.join(20)
+    assert "ok" == first.result
+
+
+def launch(server: Server, session: Session, **options: Any) -> UrlRequest:
+    request = UrlRequest(server.url, session=session, **options)
+    assert flight_of(request) is not None, "it was launched"
+    return request
+
+
+def flight_of(request: UrlRequest) -> Any:
+    return request._urlrequest_call.mailbox.flight
+
+
+def await_bytes(request: UrlRequest) -> None:
+    """Wait until something has come on the connection of a flight."""
+    poll = select.poll()
+    poll.register(flight_of(request).fileno(), select.POLLIN)
+    assert poll.poll(20_000), "the server has sent something"
+
+
+def slots(session: Session) -> tuple[int, int]:
+    """How many requests have a worker, and how many a slot alone."""
+    return session.workers._running, len(session.workers._unmanned)
+
+
+def test_4_5_the_waiting_thread_reads(server: Server, session: Session, watch: HeldWatch) -> None:
+    """Contract 4.5: a thread that waits reads the response itself; no worker and no watch have anything to do."""
+    connect(server, session, send(OK))
+    request = launch(server, session)
+    assert ((0, 1), "running") == (slots(session), request._urlrequest_call.lifecycle.state.value)
+    assert request.wait(timeout=20)
+
+    assert ("ok", 200, None, False) == (request.result, request.resp_status, request.ident, request.is_alive())
+    assert (0, 0) == slots(session)
+    assert 1 == server.connection_count
+    assert {"queue", "send", "first_octet", "total"} == request.timings.keys()
+    watch.look()
+    assert [] == watch.items
+
+
+def test_4_5_the_watch_reads(server: Server, session: Session, watch: HeldWatch) -> None:
+    """Contract 4.5: where nobody waits, the watch reads the response; joining and polling threads go on."""
+    connect(server, session, send(OK))
+    request = launch(server, session)
+    await_bytes(request)
+    watch.look()
+
+    assert (True, "ok", False, []) == (request.is_finished, request.result, request.is_alive(), watch.items)
+    request.join(20)
+    assert request.wait(timeout=20)
+
+
+def test_3_2_callbacks_run_on_the_waiting_thread(server: Server, session: Session, watch: HeldWatch) -> None:
+    """Contract 3.1, 3.2, 6.3: the callbacks run on the thread that waits, whoever has read."""
+    connect(server, session, send(OK))
+    calls: list[Any] = []
+    request = launch(
+        server,
+        session,
+        on_success=lambda _, result: calls.append((result, threading.get_ident())),
+        on_finish=lambda _: calls.append("finish"),
+    )
+    assert request.wait(timeout=20)
+
+    assert [("ok", threading.get_ident()), "finish"] == calls
+
+
+def test_8_1_events_go_to_the_hook(server: Server, session: Session, watch: HeldWatch) -> None:
+    """Contract 8.1: a request with a hook is watched at once, and its callbacks wait for the hook's drain."""
+    connect(server, session, send(OK))
+    results: list[Any] = []
+    hook = hooks.ManualHook()
+    request = launch(server, session, hook=hook, on_success=lambda _, result: results.append(result))
+    await_bytes(request)
+    watch.look()
+
+    assert ([], False) == (results, request.is_alive())
+    hook.drain()
+    assert ["ok"] == results
+
+
+def test_two_threads_wait(server: Server, session: Session, watch: HeldWatch) -> None:
+    """Contract 6.3: of several threads that wait each returns, and the callback runs once."""
+    connect(server, session, wait_for("go"), send(OK))
+    results: list[Any] = []
+    request = launch(server, session, on_success=lambda _, result: results.append(result))
+    ended: list[bool] = []
+    threads = [threading.Thread(target=lambda: ended.append(request.wait(timeout=20))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    server.signal("go")
+    for thread in threads:
+        thread.join(20)
+
+    assert ([True] * 3, ["ok"], (0, 0)) == (ended, results, slots(session))
+
+
+def test_one_reader_at_a_time(
+    server: Server, session: Session, watch: HeldWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Invariant FLIGHT-1: while one thread reads, the watch and other waiting threads leave the connection alone."""
+    connect(server, session, send(OK))
+    request = launch(server, session)
+    await_bytes(request)
+    flight, others = flight_of(request), []
+
+    def receive_meanwhile(launched: Launched, receive: Callable[[Launched], Any] = Launched.receive) -> Any:
+        monkeypatch.setattr(Launched, "receive", receive)
+        for read in (watch.look, flight.read):
+            thread = threading.Thread(target=read)
+            thread.start()
+            thread.join(20)
+            others.append(request.is_finished)
+        return receive(launched)
+
+    monkeypatch.setattr(Launched, "receive", receive_meanwhile)
+    flight.read()
+
+    assert ([False, False], "ok", [flight]) == (others, request.result, watch.items)
+    watch.look()
+    assert ([], (0, 0)) == (watch.items, slots(session))
+
+
+@pytest.mark.parametrize("reader", ["watch", "waiting"])
+def test_7_3_cancel_before_anything_has_come(
+    server: Server, session: Session, watch: HeldWatch, recorder: Any, reader: str
+) -> None:
+    """Contract 7.1, 7.3, 7.4: on_cancel can be delivered at once; the watch closes the connection."""
+    connect(server, session, signal("second"), wait_closed())
+    request = recorder.get(server.url, session=session)
+    server.wait("second", 20)
+    assert request.cancel()
+    if reader == "waiting":
+        flight_of(request).read()
+    assert request.wait(timeout=20)
+    assert (["cancel", "finish"], True) == (recorder.names, request.is_alive())
+    watch.look()
+
+    server.wait("closed", 20)
+    assert (False, (0, 0), []) == (request.is_alive(), slots(session), watch.items)
+
+
+def test_7_3_cancel_while_a_thread_reads(
+    server: Server, session: Session, watch: HeldWatch, recorder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 7.3: a cancel between the last byte and the outcome wins; the connection is whole and goes on."""
+    connect(server, session, send(OK), receive(), send(OK))
+    request = recorder.get(server.url, session=session)
+    await_bytes(request)
+
+    def give_back(launched: Launched, give_back: Callable[[Launched], None] = Launched.give_back) -> None:
+        give_back(launched)
+        assert request.cancel()
+
+    monkeypatch.setattr(Launched, "give_back", give_back)
+    assert request.wait(timeout=20)
+    monkeypatch.undo()
+
+    assert (["cancel", "finish"], False, (0, 0)) == (recorder.names, request.is_alive(), slots(session))
+    assert UrlRequest(server.url, session=session).wait(timeout=20)
+    assert 1 == server.connection_count
+
+
+def test_7_3_cancel_after_the_outcome(server: Server, session: Session, watch: HeldWatch, recorder: Any) -> None:
+    """Contract 7.3: a result that is settled and not delivered can still be cancelled."""
+    connect(server, session, send(OK))
+    request = recorder.get(server.url, session=session, hook=hooks.ManualHook())
+    await_bytes(request)
+    watch.look()
+    assert request.cancel()
+    assert request.wait(timeout=20)
+
+    assert (["cancel", "finish"], (0, 0)) == (recorder.names, slots(session))
+
+
+def test_7_1_cancel_comes_within_the_constructor(
+    server: Server, session: Session, watch: HeldWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 7.1: a cancel that comes while the request is being launched is not missed."""
+    connect(server, session, signal("second"), wait_closed())
+
+    def launch_and_cancel(*arguments: Any) -> Any:
+        launched = launch_module.launch(*arguments)
+        assert 1 == session.cancel_all()
+        return launched
+
+    monkeypatch.setattr(flight_module, "launch", launch_and_cancel)
+    request = UrlRequest(server.url, session=session)
+    watch.look()
+
+    assert request.wait(timeout=20)
+    server.wait("closed", 20)
+    assert (True, False, (0, 0)) == (request.is_cancelled, request.is_alive(), slots(session))
+
+
+def test_15_2_the_deadline_passes(server: Server, session: Session, watch: HeldWatch) -> None:
+    """Contract 15.2: at its deadline a worker ends the request, with the error that it always makes."""
+    connect(server, session, wait_closed())
+    request = launch(server, session, deadline=0.02)
+    while request._urlrequest_call.scope.deadline.remaining():
+        threading.Event().wait(0.001)
+    watch.look()
+    assert request.wait(timeout=20)
+    request.join(20)
+
+    assert isinstance(request.error, DeadlineExceeded)
+    assert "0.02 s" in str(request.error)
+    assert (0, 0) == slots(session)
+
+
+def test_15_1_the_timeout_counts_from_the_sending(server: Server, session: Session, watch: HeldWatch) -> None:
+    """Contract 15.1: the wait of a worker goes on where that of the flight has ended; it is one step."""
+    connect(server, session, wait_closed())
+    request = launch(server, session, timeout=1000)
+    flight = flight_of(request)
+    launched = flight._launched
+    launched.since -= 1001
+    watch.look()
+    assert request.wait(timeout=20)
+
+    assert isinstance(request.error, TimeoutError)
+    assert f"waiting for a response from 127.0.0.1:{server.port} timed out after 1000 s" == str(request.error)
+
+
+UNCOMMON = {
+    "chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", "ok"),
+    "failure": (head(2, status="404 Not Found") + b"ok", "ok"),
+    "redirect": (head(2, status="302 Found") + b"ok", "ok"),
+    "interim": (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + OK, "ok"),
+    "no content": (b"HTTP/1.1 204 No Content\r\n\r\n", ""),
+    "large": (head(300_000) + b"x" * 300_000, "x" * 300_000),
+    "last": (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", "ok"),
+    "leftover": (OK + b"HTTP", "ok"),
+    "cookies": (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: a=b\r\n\r\nok", "ok"),
+}
+
+
+@pytest.mark.parametrize("reader", ["watch", "waiting"])
+@pytest.mark.parametrize("kind", UNCOMMON)
+def test_a_worker_goes_on(server: Server, session: Session, watch: HeldWatch, kind: str, reader: str) -> None:
+    """Invariant LAUNCH-2: a worker gets what is uncommon, with the bytes that were received; nothing is sent twice."""
+    reply, result = UNCOMMON[kind]
+    connect(server, session, send(reply), signal("sent"))
+    request = launch(server, session)
+    await_bytes(request)
+    if reader == "waiting":
+        flight_of(request).read()
+    watch.look()
+    assert request.wait(timeout=20)
+    request.join(20)
+
+    assert (result, None) == (request.result, request.error)
+    assert (2, 1, (0, 0)) == (len(server.requests), server.connection_count, slots(session))
+    assert request.ident is not None
+    assert ({"a": "b"} if kind == "cookies" else {}) == {cookie.name: cookie.value for cookie in session.cookies}
+
+
+def test_the_response_comes_in_pieces(server: Server, session: Session, watch: HeldWatch) -> None:
+    """A response in a few pieces is read by several threads in turn."""
+    reply = head(6) + b"abcdef"
+    connect(server, session, send(reply[:20]), wait_for("1"), send(reply[20:-3]), wait_for("2"), send(reply[-3:]))
+    request = launch(server, session)
+    await_bytes(request)
+    watch.look()
+    assert not request.is_finished
+    server.signal("1")
+    await_bytes(request)
+    flight_of(request).read()
+    assert not request.is_finished
+    server.signal("2")
+    await_bytes(request)
+    watch.look()
+
+    assert ("abcdef", None) == (request.result, request.ident)
+
+
+def test_a_response_that_drips(server: Server, session: Session, watch: HeldWatch) -> None:
+    """What comes in more than a few pieces is for a worker."""
+    reply = head(9) + b"abcdefghi"
+    steps = [
+        step for number in range(9) for step in (wait_for(str(number)), send(reply[len(reply) - 9 + number :][:1]))
+    ]
+    connect(server, session, send(reply[:-9]), *steps)
+    request = launch(server, session)
+    for number in range(9):
+        if flight_of(request) is not None:
+            await_bytes(request)
+            watch.look()
+        server.signal(str(number))
+    assert request.wait(timeout=20)
+
+    assert "abcdefghi" == request.result
+    assert request.ident is not None
+
+
+@pytest.mark.parametrize("reader", ["watch", "waiting"])
+def test_17_10_a_connection_that_ends(server: Server, session: Session, watch: HeldWatch, reader: str) -> None:
+    """Contract 17.10: a connection that the server closes in this moment is replaced without the user noticing."""
+    connect(server, session, close())
+    server.play(send(OK))
+    request = launch(server, session)
+    await_bytes(request)
+    if reader == "waiting":
+        flight_of(request).read()
+    watch.look()
+    assert request.wait(timeout=20)
+
+    assert ("ok", None) == (request.result, request.error)
+    assert 2 == server.connection_count
+
+
+def test_11_2_a_body_that_is_cut(server: Server, session: Session, watch: HeldWatch) -> None:
+    """Contract 11.2: a body that ends too early is an error, whoever has read its beginning."""
+    connect(server, session, send(head(10) + b"abc"), wait_for("read"), finish(), wait_closed())
+    request = launch(server, session)
+    await_bytes(request)
+    watch.look()
+    server.signal("read")
+    await_bytes(request)
+    watch.look()
+    assert request.wait(timeout=20)
+
+    assert "3 of 10 bytes" in str(request.error)
+
+
+@pytest.mark.parametrize("where", ["receive", "give_back", "end_on_waiting_thread"])
+@pytest.mark.parametrize("is_late", [False, True])
+def test_fault_126_ctrl_c(
+    server: Server, session: Session, watch: HeldWatch, monkeypatch: pytest.MonkeyPatch, where: str, is_late: bool
+) -> None:
+    """Invariant FLIGHT-3: Ctrl-C while a waiting thread reads or ends a request loses neither it nor its slot."""
+    owner: Any = flight_module_owner(where)
+    connect(server, session, send(OK), receive(), send(OK))
+    server.play(send(OK))
+    request = launch(server, session)
+    plain = getattr(owner, where)
+
+    def interrupted(*arguments: Any) -> Any:
+        monkeypatch.setattr(owner, where, plain)
+        if is_late:
+            plain(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(owner, where, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        request.wait(timeout=20)
+    watch.look()
+    assert request.wait(timeout=20)
+    request.join(20)
+
+    assert ("ok", None, (0, 0)) == (request.result, request.error, slots(session))
+
+
+def flight_module_owner(where: str) -> type:
+    from urlrequest._client.call import Call
+
+    return Call if where == "end_on_waiting_thread" else Launched
+
+
+def test_an_error_of_the_watch_is_left_to_a_worker(
+    server: Server, session: Session, watch: HeldWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever goes wrong while the watch reads, the request does not hang."""
+    connect(server, session, send(OK))
+    server.play(send(OK))
+    request = launch(server, session)
+    await_bytes(request)
+
+    def fail(_: Launched) -> None:
+        monkeypatch.undo()
+        raise MemoryError
+
+    monkeypatch.setattr(Launched, "receive", fail)
+    watch.look()
+    assert request.wait(timeout=20)
+
+    assert "ok" == request.result
+
+
+def test_17_9_a_closed_session(server: Server, session: Session, watch: HeldWatch) -> None:
+    """Contract 17.9: closing a session cancels what is in flight, and closes its connection."""
+    connect(server, session, signal("second"), wait_closed())
+    request = launch(server, session)
+    server.wait("second", 20)
+    session.close()
+    watch.look()
+
+    server.wait("closed", 20)
+    assert (True, True, False) == (request.is_cancelled, request.is_finished, request.is_alive())
+
+
+def test_17_9_flights_count(server: Server, watch: HeldWatch) -> None:
+    """Contract 17.9: a request in flight has a slot; those beyond the limit start when it is over, in order."""
+    with Session(max_requests=1) as session:
+        connect(server, session, send(OK), receive(), send(OK), receive(), send(OK))
+        first = launch(server, session)
+        others = [UrlRequest(server.url, session=session) for _ in range(2)]
+        assert [None, None] == [flight_of(request) for request in others]
+        assert first.wait(timeout=20)
+        for request in others:
+            assert request.wait(timeout=20)
+        assert ["ok"] * 3 == [request.result for request in (first, *others)]
+        assert 1 == server.connection_count
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_fault_116_fork(server: Server, session: Session) -> None:
+    """Fault 116: a forked child settles the requests in flight as errors; in the parent they go on."""
+    connect(server, session, wait_for("go"), send(OK))
+    request = launch(server, session)
+    child = os.fork()
+    if child == 0:
+        has_failed = request.wait(timeout=10) and isinstance(request.error, OSError)
+        again = UrlRequest(server.url, session=session, timeout=10)
+        os._exit(0 if has_failed and again.wait(timeout=10) and again.result == "child" else 1)
+    server.play(send(head(5) + b"child"))
+    assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    server.signal("go")
+    assert request.wait(timeout=20)
+
+    assert ("ok", None) == (request.result, request.error)
+
+
+@pytest.mark.skipif(not hasattr(signals, "pthread_kill"), reason="no signals between threads")
+def test_fault_126_cancel_in_a_signal_handler(server: Server, session: Session, recorder: Any) -> None:
+    """Fault 126, contract 7.1: a signal handler cancels the very request that its thread waits for."""
+    connect(server, session, signal("second"), wait_closed())
+    request = recorder.get(server.url, session=session)
+    server.wait("second", 20)
+    main = threading.get_ident()
+    before = signals.signal(signals.SIGUSR1, lambda *_: request.cancel())
+    try:
+        helper = threading.Thread(target=lambda: signals.pthread_kill(main, signals.SIGUSR1))
+        helper.start()
+        assert request.wait(timeout=20)
+        helper.join(20)
+    finally:
+        signals.signal(signals.SIGUSR1, before)
+
+    server.wait("closed", 20)
+    assert ["cancel", "finish"] == recorder.names
+
+
+class Subclass(UrlRequest):
+    """Any subclass goes the general way: its code must not hold up other requests."""
+
+
+@pytest.mark.parametrize(
+    ("options", "has_flight"),
+    [
+        ({}, True),
+        ({"decode": False}, True),
+        ({"timeout": 20, "deadline": 20}, True),
+        ({"on_success": print, "on_finish": print}, True),
+        ({"debug": True}, False),
+        ({"on_progress": print}, False),
+        ({"on_chunk": print}, False),
+        ({"req_headers": {"A": "b"}}, False),
+        ({"method": "HEAD"}, False),
+        ({"retries": 1}, False),
+        ({"max_size": 10}, False),
+    ],
+)
+def test_what_is_plain(server: Server, session: Session, options: dict[str, Any], has_flight: bool) -> None:
+    """A request that asks for anything but a URL and times is performed by a worker."""
+    connect(server, session, send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+    request = UrlRequest(server.url, session=session, **options)
+    assert has_flight is request._urlrequest_call.is_launched
+    request.cancel()
+    assert request.wait(timeout=20)
+
+
+def test_what_is_not_launched(server: Server, session: Session, watch: HeldWatch) -> None:
+    """Without an idle connection, with code of the user's, or where no more can be watched, a worker performs it."""
+    server.respond("/", "ok")
+    requests = [UrlRequest(server.url, session=session)]
+    assert requests[0].wait(timeout=20)
+    requests.append(Subclass(server.url, session=session))
+    assert requests[1].wait(timeout=20)
+    watch.has_room = False
+    requests.append(UrlRequest(server.url, session=session))
+    assert requests[2].wait(timeout=20)
+
+    assert [False] * 3 == [request._urlrequest_call.is_launched for request in requests]
+
+
+def test_a_url_with_uncommon_responses_is_left_to_workers(server: Server, session: Session) -> None:
+    """After a response that only a worker can take, the next requests of that URL are not launched in vain."""
+    server.respond("/", [b"chunk"])
+    launched = []
+    for _ in range(4):
+        request = UrlRequest(server.url, session=session)
+        launched.append(request._urlrequest_call.is_launched)
+        assert request.wait(timeout=20)
+        assert "chunk" == request.result
+
+    assert [False, True, False, False] == launched
+
+
+def test_the_watch_itself(server: Server, session: Session) -> None:
+    """The same without a hand of the test in it: reading, cancelling and waiting for many."""
+    server.respond("/", "ok")
+    for _ in range(20):
+        requests = [UrlRequest(server.url, session=session) for _ in range(3)]
+        was_cancelled = requests[1].cancel()  # unless it was over
+        for request in requests:
+            assert request.wait(timeout=20)
+            request.join(20)
+        assert ["ok", None if was_cancelled else "ok", "ok"] == [request.result for request in requests]
+    assert (0, 0) == slots(session)

@@ -1,0 +1,317 @@
+"""launch(): a plain request over a connection at hand, beside what perform() makes of the same bytes."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.messages import head
+from urlrequest import HTTPConnection
+from urlrequest._client.cookie_store import CookieStore
+from urlrequest._content.text import decode_json
+from urlrequest._engine import launch as launch_module
+from urlrequest._engine.exchange import pool_key
+from urlrequest._engine.launch import MAX_CACHED_HEAD, MAX_PIECES, MAX_SIZE, launch
+from urlrequest._engine.options import PLAIN
+from urlrequest._engine.perform import perform
+from urlrequest._engine.pool import MAX_IDLE_TIME, Pool
+from urlrequest._engine.prepare import prepare_request
+from urlrequest._net.cancel_scope import CancelScope
+from urlrequest._net.stream import NetworkStream
+from urlrequest.errors import DeadlineExceeded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Nothing listens there: where a connection is replaced, the new one is refused.
+OPTIONS = PLAIN._replace(url="http://127.0.0.1:1/path")
+OK = head(2) + b"ok"
+SENT = b"GET /path HTTP/1.1\r\nHost: 127.0.0.1:1\r\n"
+
+
+class Observer:
+    """Notes which heads it is notified of."""
+
+    def __init__(self) -> None:
+        self.statuses: list[int] = []
+        self.target: Any = None
+
+    def connection_class(self, _: str) -> type:
+        return HTTPConnection
+
+    def wants_progress(self) -> bool:
+        return False
+
+    wants_upload_progress = wants_chunks = wants_progress
+
+    def request_prepared(self, prepared: Any) -> None:
+        self.target = prepared.target
+
+    def head_received(self, received: Any) -> None:
+        self.statuses.append(received.status)
+
+    def decode_result(self, result: Any, resp: Any) -> Any:
+        return decode_json(result, resp.getheader("Content-Type"))
+
+
+class Peer:
+    """The other side of an idle connection, and what a request over it needs."""
+
+    def __init__(self) -> None:
+        launch_module._plan.cache_clear()  # it remembers URLs with uncommon responses
+        ours, self.socket = socket.socketpair()
+        ours.setblocking(False)
+        self.socket.settimeout(20)
+        self.scope = CancelScope(timeout=20)
+        self.observer = Observer()
+        self.shared: Any = SimpleNamespace(pool=Pool(), cookie_store=None, tcp_keepalive=None)
+        self.connection = HTTPConnection("127.0.0.1", 1)
+        self.connection.sock = NetworkStream(ours, self.scope, "127.0.0.1:1")
+        prepared = prepare_request(OPTIONS, has_progress=False, connection_class_for=self.observer.connection_class)
+        self.key = pool_key(prepared.route)
+        self.shared.pool.put(self.key, self.connection, 60)
+
+    def launch(self, **options: Any) -> Any:
+        return launch(OPTIONS._replace(**options), self.shared, self.scope, self.observer)
+
+    def perform(self, lease: Any = None) -> Any:
+        return perform(OPTIONS, self.shared, self.scope, self.observer, lease)  # type: ignore[arg-type]
+
+    def outcome(self, pieces: list[bytes], *, receives: bool) -> Any:
+        """What becomes of a response that comes in pieces, after which the peer ends.
+
+        Args:
+            receives: It is received as it comes, before `perform()` goes on; False: `perform()` receives it all.
+        """
+        launched = self.launch()
+        answer = None
+        for piece in pieces:
+            self.socket.sendall(piece)
+            if receives and launched.is_common and answer is None:
+                answer = launched.receive()
+        self.socket.shutdown(socket.SHUT_WR)
+        try:
+            if answer is None:
+                answer = self.perform(launched.hand_over())
+            else:
+                launched.give_back()
+        except Exception as error:
+            return type(error), str(error)
+        return type(answer), answer.head, list(answer.head.headers.items()), answer.content, answer.result
+
+    def close(self) -> None:
+        self.shared.pool.close()
+        self.connection.close()
+        self.socket.close()
+        self.scope.release()
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    peer = Peer()
+    yield peer
+    peer.close()
+
+
+def test_it_is_sent_as_perform_sends_it() -> None:
+    """Invariant LAUNCH-1: the bytes of the request are those that a worker would send."""
+    sent = []
+    for send in ("launch", "perform"):
+        peer = Peer()
+        thread = threading.Thread(target=getattr(peer, send))
+        thread.start()
+        sent.append(peer.socket.recv(1000))
+        peer.socket.sendall(OK)
+        thread.join(20)
+        assert "http://127.0.0.1:1/path" == peer.observer.target.url
+        peer.close()
+
+    assert sent[0] == sent[1]
+    assert sent[0].startswith(SENT)
+
+
+RESPONSES = {
+    "plain": OK,
+    "json": head(8, "Content-Type: application/json") + b'{"a": 1}',
+    "json that is none": head(3, "Content-Type: application/json") + b'{"a',
+    "charset": head(2, "Content-Type: text/plain; charset=latin-1") + b"\xe9x",
+    "binary": head(2, "Content-Type: image/png") + b"\0\xff",
+    "empty": head(0),
+    "repeated": head(2, "X: 1", "x: 2", "Set-Cookie: a=1", "Set-Cookie: b=2") + b"ok",
+    "closing": head(2, "Connection: close") + b"ok",
+    "HTTP/1.0": b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    "no length": b"HTTP/1.1 200 OK\r\n\r\nok",
+    "two lengths": head(2, "Content-Length: 3") + b"ok!",
+    "one length twice": head(2, "Content-Length: 2") + b"ok",
+    "chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    "odd coding": head(2, "Transfer-Encoding: gzip") + b"ok",
+    "gzip that is none": head(2, "content-ENCODING: gzip") + b"ok",
+    "unknown coding": head(2, "Content-Encoding: odd") + b"ok",
+    "part": head(2, "content-range: bytes 0-1/9") + b"ok",
+    "206": head(2, "Content-Range: bytes 0-1/9", status="206 Partial Content") + b"ok",
+    "204": b"HTTP/1.1 204 No Content\r\n\r\n",
+    "201": head(2, status="201 Created") + b"ok",
+    "404": head(2, status="404 Not Found") + b"no",
+    "302": head(2, "Location: /", status="302 Found") + b"no",
+    "interim": b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK,
+    "too much": OK + b"HTTP/1.1 200",
+    "too little": head(5) + b"ok",
+    "cut head": b"HTTP/1.1 200 OK\r\nContent-Le",
+    "no HTTP": b"SSH-2.0-OpenSSH\r\n\r\n",
+    "line that is no field": b"HTTP/1.1 200 OK\r\nodd\r\nContent-Length: 2\r\n\r\nok",
+    "bare LF": b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+    "status in doubt": b"HTTP/1.1 2x0 OK\r\nContent-Length: 2\r\n\r\nok",
+    "large head": head(2, "X: " + "x" * MAX_CACHED_HEAD) + b"ok",
+    "large": head(MAX_SIZE + 1) + b"x" * (MAX_SIZE + 1),
+}
+
+
+@pytest.mark.parametrize("name", RESPONSES)
+def test_the_outcome_is_that_of_perform(name: str) -> None:
+    """Invariant LAUNCH-1: whatever the server sends, in one piece or in two, the answer or error is the same."""
+    octets = RESPONSES[name]
+    peers = [Peer()]
+    expected = peers[0].outcome([octets], receives=False)
+    splits = range(len(octets)) if len(octets) < 200 else (10, len(octets) - 1)
+    for at in splits:
+        peer = Peer()
+        peers.append(peer)
+        assert expected == peer.outcome([octets[:at], octets[at:]], receives=True), at
+        assert peer.observer.statuses == peers[0].observer.statuses
+        if name != "too much":  # what comes behind a response, the next look at the idle connection finds
+            assert len(peer.shared.pool) == len(peers[0].shared.pool)
+    for peer in peers:
+        peer.close()
+
+
+def test_what_is_common_needs_no_worker(peer: Peer) -> None:
+    """A whole response is an answer at once, with the headers for the user alone; the connection goes on."""
+    launched = peer.launch()
+    assert launched.receive() is None
+    assert launched.is_common
+    peer.socket.sendall(head(2, "Keep-Alive: timeout=5") + b"ok")
+    answer = launched.receive()
+    answer.head.headers["X"] = "changed by the user"
+    launched.give_back()
+    launched.close()  # it is the pool's
+
+    assert (200, b"ok", "ok") == (answer.head.status, answer.content, answer.result)
+    assert 4 == peer.connection.idle_until - peer.connection.idle_since
+    again = peer.launch()
+    peer.socket.sendall(head(2, "Keep-Alive: timeout=5") + b"ok")
+    assert "X" not in again.receive().head.headers
+    assert {"send", "first_octet"} == {phase.value for phase in peer.scope.timings}
+
+
+def test_a_response_that_drips_is_not_common(peer: Peer) -> None:
+    """Each receive costs a look, so a response in many pieces is handed over."""
+    launched = peer.launch()
+    for octet in OK[:MAX_PIECES]:
+        assert launched.is_common
+        peer.socket.sendall(bytes([octet]))
+        assert launched.receive() is None
+
+    assert not launched.is_common
+    peer.socket.sendall(OK[MAX_PIECES:])
+    assert "ok" == peer.perform(launched.hand_over()).result
+
+
+def test_15_1_the_wait_goes_on(peer: Peer) -> None:
+    """Contract 15.1: a worker that goes on with a wait does not begin its step anew."""
+    launched = peer.launch()
+    launched.since -= 21
+    with pytest.raises(TimeoutError, match=r"waiting for a response from 127.0.0.1:1 timed out after 20 s"):
+        peer.perform(launched.hand_over())
+
+    assert (None, 0) == (peer.connection.sock, len(peer.shared.pool))
+
+
+def test_15_2_the_deadline_is_seen(peer: Peer) -> None:
+    """Contract 15.2: a deadline that has passed meanwhile is the worker's error."""
+    from urlrequest._concurrency.deadline import Deadline
+
+    launched = peer.launch()
+    peer.scope.deadline = Deadline(0)
+    with pytest.raises(DeadlineExceeded):
+        peer.perform(launched.hand_over())
+
+
+def test_17_10_a_connection_that_has_something_to_read(peer: Peer) -> None:
+    """Contract 17.10: an idle connection that the server has closed is not used, and nothing is sent."""
+    peer.socket.shutdown(socket.SHUT_WR)
+    assert peer.launch() is None
+
+    assert (0, b"") == (len(peer.shared.pool), peer.socket.recv(100))
+
+
+def test_17_10_a_connection_that_must_settle_is_left(peer: Peer) -> None:
+    """Contract 17.10: after 204 a connection is watched for a moment first, which only a worker may do."""
+    peer.shared.pool.take(peer.key, None)
+    peer.shared.pool.put(peer.key, peer.connection, MAX_IDLE_TIME, "204 or 304")
+    assert peer.launch() is None
+
+    assert 1 == len(peer.shared.pool)
+
+
+def test_a_send_that_would_block(peer: Peer) -> None:
+    """A request that the system does not take at once is left to a worker, over another connection."""
+    ours = peer.connection.sock._socket
+    with suppress(BlockingIOError):
+        while True:
+            ours.send(b"x" * 100_000)
+    assert peer.launch() is None
+
+    assert (None, 0) == (peer.connection.sock, len(peer.shared.pool))
+
+
+def test_a_send_that_fails(peer: Peer) -> None:
+    """A connection that breaks while the request is sent is closed; the error is for a worker to find."""
+
+    def send(_: bytes) -> bool:
+        raise BrokenPipeError
+
+    peer.connection.sock.send_now = send
+    with pytest.raises(BrokenPipeError):
+        peer.launch()
+
+    assert peer.connection.sock is None
+
+
+def test_17_11_cookies_of_the_session(peer: Peer) -> None:
+    """Contract 17.11: the cookies of a session are sent; a response that sets some is for a worker."""
+    store = peer.shared.cookie_store = CookieStore()
+    store.set("a", "b", domain="127.0.0.1")
+    launched = peer.launch()
+    assert b"Cookie: a=b\r\n" in peer.socket.recv(1000)
+    peer.socket.sendall(head(2, "set-COOKIE: c=d") + b"ok")
+    assert launched.receive() is None
+    assert not launched.is_common
+    peer.perform(launched.hand_over())
+
+    assert {"a": "b", "c": "d"} == {cookie.name: cookie.value for cookie in store}
+
+
+def test_17_15_a_jar_of_the_program(peer: Peer) -> None:
+    """Contract 17.15: a CookieJar may do anything, and so is used on workers only."""
+    peer.shared.cookie_store = SimpleNamespace(is_prompt=False)
+    assert peer.launch() is None
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"url": b"http://127.0.0.1:1/path"},
+        {"url": "http://127.0.0.1:1/" + "x" * 5000},
+        {"ca_file": 1},
+        {"url": "http://a@127.0.0.1:1/"},
+    ],
+)
+def test_what_is_not_looked_up(peer: Peer, options: dict[str, Any]) -> None:
+    """What may hold a secret, is long, or is of no type that can be compared safely is left to a worker."""
+    assert peer.launch(**options) is None
+    assert 1 == len(peer.shared.pool)

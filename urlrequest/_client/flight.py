@@ -1,0 +1,285 @@
+"""Flight: a plain request that was launched (see `_engine.launch`), until it is over or a worker has it.
+
+Such a request has a slot, but no worker. Its response is read by whoever comes first: a thread that waits for the
+request, or the watch (see `_concurrency.watch`). Reading what is common ends the request on the spot. All else the
+watch hands over to a worker, which goes on with `perform()`: an uncommon response, a connection that broke, a time that
+is up. So no error is made here, and no rule of the protocol is kept here.
+
+Thread safety. `_readers` says which thread has the connection of a flight: entering a thread is one atomic operation,
+and one thread succeeds. That thread stands for the worker towards the call (see `call`). A canceller only asks the
+watch to look; it may be a signal handler.
+
+Invariants:
+    FLIGHT-1  Only the thread that `_readers` names for a flight touches its connection, and ends the flight or hands it
+              over. `fileno()` is -1 from then on; a thread that comes later does nothing.
+    FLIGHT-2  Until then the watch has it, in one of its lists or at hand. So nothing is lost when a thread stops to
+              wait, or when none ever does; and a wait that a thread ends early costs nothing.
+    FLIGHT-3  A waiting thread only ends what is common, and leaves all else to the watch. Ctrl-C may stop it between
+              any two steps; then the watch finishes what it has begun, and where the connection was being read, lets a
+              worker begin the request anew: it is a GET, which may be sent twice.
+"""
+
+from __future__ import annotations
+
+import sys
+from threading import get_ident
+from time import monotonic
+
+from urlrequest._concurrency.deadline import earliest
+from urlrequest._concurrency.watch import watch
+from urlrequest._engine.launch import launch
+from urlrequest._net.cancel_scope import Phase, is_ready
+
+from .callbacks import has_callbacks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    from urlrequest._delivery.events import Answer, Outcome
+    from urlrequest._delivery.lifecycle import Lifecycle
+    from urlrequest._delivery.mailbox import Mailbox
+    from urlrequest._engine.exchange import Lease
+    from urlrequest._engine.launch import Launched
+    from urlrequest._engine.observer import Observer
+    from urlrequest._engine.options import Options
+    from urlrequest._http.target import Target
+    from urlrequest._net.cancel_scope import CancelScope
+
+    from .shared import Shared
+
+    class Call(Observer, Protocol):
+        """What a flight needs of its call."""
+
+        argument_error: Exception | None
+        is_launched: bool
+        host: str
+        lifecycle: Lifecycle
+        made_at: float
+        mailbox: Mailbox
+        request: Any
+        scope: CancelScope
+        shared: Shared
+
+        def run(self) -> None: ...
+        def announce(self) -> None: ...
+        def end_flight(self, outcome: Outcome | None) -> None:
+            """End the request; None: its outcome is decided already. On the watch's thread."""
+            ...
+
+        def end_on_waiting_thread(self, outcome: Outcome) -> None:
+            """End the request; Ctrl-C may come."""
+            ...
+
+        def resume(self, lease: Lease | None) -> None:
+            """Let a worker go on, over the connection of the flight; None: begin anew."""
+            ...
+
+
+__all__ = ["Flight", "launch_call", "reset_after_fork"]
+
+TLS = "urlrequest._net.tls_contexts"  # loaded by the first request over https, which a worker performs
+
+_readers: dict[Flight, int] = {}
+"""Which thread has the connection of a flight; a flight that nobody reads is not in it."""
+
+_is_read_by_waiting = True
+"""Whether a waiting thread has read the last response without a hook: then one is likely to read the next. A hint."""
+
+
+class Flight:
+    """The flight of one request; the watch looks at it.
+
+    Attributes:
+        until: When to look although nothing has come: the end of the step or of the request, on `time.monotonic()`.
+    """
+
+    __slots__ = ("_call", "_descriptor", "_is_interrupted", "_launched", "until")
+
+    def __init__(self, call: Call, launched: Launched) -> None:
+        self._call: Call | None = call
+        self._launched: Launched | None = launched
+        self._descriptor = launched.fileno()
+        self._is_interrupted = False  # a waiting thread was, while it had the connection
+        scope = call.scope
+        has_limit = scope.timeout is not None or scope.deadline.at is not None
+        self.until = self._find_end(call) if has_limit else None
+
+    def fileno(self) -> int:
+        """The descriptor of the connection's socket; -1 when the flight is over."""
+        return self._descriptor
+
+    def be_watched(self) -> None:
+        """Let the watch read it as soon as bytes come. Any thread."""
+        watch.add(self)
+
+    def ask_for_a_look(self) -> None:
+        """Let the watch look now: the request was cancelled. Any thread; never blocks."""
+        watch.look_at(self)
+
+    def close(self) -> None:
+        """End the flight in a forked child: closing the copy of the socket leaves the parent's alone."""
+        launched = self._launched
+        self._leave()
+        if launched is not None:
+            launched.close()
+
+    # For a thread that waits for the request
+
+    def is_silent(self) -> bool:
+        """Whether the request has no callback at all, so that its waiting thread has nothing to deliver."""
+        call = self._call
+        return call is not None and not has_callbacks(call.request)
+
+    def read_within(self, seconds: float) -> None:
+        """Wait so long for something to read, at the longest, and read it. On a thread that waits for the request."""
+        descriptor = self._descriptor
+        if descriptor >= 0 and is_ready(descriptor, seconds):
+            self.read()
+
+    def read(self) -> None:
+        """Read what has come, and end the request if that is a common response. On a thread that waits for it."""
+        global _is_read_by_waiting
+        thread = get_ident()
+        try:
+            if _readers.setdefault(self, thread) == thread:
+                answer = self._receive()
+                if answer is not None and self._call is not None:
+                    self._give_back()
+                    self._call.end_on_waiting_thread(answer)
+                    self._leave()
+                    _is_read_by_waiting = True
+                needs_look = self._launched is not None and not self._launched.is_common
+                _readers.pop(self, None)
+                if needs_look:
+                    watch.look_at(self)
+        except BaseException:  # Ctrl-C, at any line
+            if _readers.get(self) == thread:
+                self._is_interrupted = True
+                watch.look_at(self)
+            raise
+
+    # For the thread that has the connection
+
+    def _receive(self) -> Answer | None:
+        launched = self._launched
+        return None if launched is None or not launched.is_common else launched.receive()
+
+    def _give_back(self) -> None:
+        """Leave the connection to the pool, before the request ends: the next one is to find it."""
+        self._descriptor = -1
+        if self._launched is not None:
+            self._launched.give_back()
+
+    # For the watch
+
+    def look(self) -> None:
+        """Read what has come; end the flight, hand it over, or let the watch go on. On the watch's thread."""
+        if self._is_interrupted:
+            self._is_interrupted = False
+            _readers[self] = get_ident()
+            self._recover()
+        elif _readers.setdefault(self, get_ident()) != get_ident():
+            watch.add_later(self)
+            return
+        else:
+            try:
+                self._go_on()
+            except BaseException:  # noqa: BLE001 - whatever it is, a worker will find it, and report it
+                self._recover()
+        _readers.pop(self, None)
+        if self._descriptor >= 0:
+            watch.add(self)
+
+    def _go_on(self) -> None:
+        global _is_read_by_waiting
+        call, launched = self._call, self._launched
+        if call is None or launched is None:
+            return
+        if call.lifecycle.is_cancelled:
+            self._leave()
+            launched.close()
+            call.end_flight(None)
+            return
+        answer = self._receive()
+        if answer is not None:
+            self._give_back()
+            call.end_flight(answer)
+            self._leave()
+            _is_read_by_waiting = call.mailbox.has_hook and _is_read_by_waiting
+            return
+        self.until = self._find_end(call)
+        if not launched.is_common or (self.until is not None and monotonic() >= self.until):
+            self._leave()
+            call.resume(launched.hand_over())
+
+    def _find_end(self, call: Call) -> float | None:
+        """When the present wait has taken too long; a worker then makes the error."""
+        scope, launched = call.scope, self._launched
+        if launched is None or (scope.timeout is None and scope.deadline.at is None):
+            return None
+        return earliest(None if scope.timeout is None else launched.since + scope.timeout, scope.deadline.at)
+
+    def _leave(self) -> None:
+        """End the flight, whose connection goes elsewhere."""
+        self._descriptor = -1
+        self._call = self._launched = None
+
+    def _recover(self) -> None:
+        """Finish what a thread has begun that stopped anywhere; nothing is known of the connection."""
+        call, launched = self._call, self._launched
+        self._leave()
+        if launched is not None:
+            launched.close()
+        if call is None:
+            return
+        if call.lifecycle.is_settled:
+            call.end_flight(None)
+        else:
+            call.resume(None)
+
+
+def launch_call(call: Call, options: Options, target: Target) -> bool:
+    """Launch the request of a call if it is plain and a connection is at hand; False: it needs a worker.
+
+    It is called by the constructor, and never waits. Whatever is wrong with the request, the worker will find.
+    """
+    request, shared = call.request, call.shared
+    if (
+        not options.is_plain
+        or call.argument_error is not None
+        or (request.on_progress or request.on_chunk or request.debug)
+        or (target.scheme != "http" and TLS not in sys.modules)
+    ):
+        return False
+    launched = flight = None
+    try:
+        if not watch.start() or not shared.workers.take_slot(call):
+            return False
+        call.scope.timings[Phase.QUEUE] = monotonic() - call.made_at
+        launched = launch(options, shared, call.scope, call)
+        if launched is not None:
+            call.is_launched = call.lifecycle.start()
+            flight = call.mailbox.flight = Flight(call, launched)
+    except Exception:  # noqa: BLE001, S110 - see above; or the system gives no thread, or no descriptor
+        pass
+    finally:  # also after Ctrl-C
+        if call.mailbox.flight is None:
+            shared.workers.return_slot(call)
+            if launched is not None:
+                launched.close()
+    if flight is None:
+        return False
+    if _is_read_by_waiting and not call.mailbox.has_hook:
+        watch.add_later(flight)  # a thread is likely to wait for the request in a moment
+    else:
+        watch.add(flight)
+    if call.lifecycle.is_cancelled:  # the canceller may have come before there was a flight
+        watch.look_at(flight)
+    return True
+
+
+def reset_after_fork() -> None:
+    """Forget who reads, and watch nothing; the requests are settled by their calls. In a forked child."""
+    _readers.clear()
+    watch.reset_after_fork()

@@ -1,0 +1,257 @@
+"""Launch: the way of a plain request that needs no worker as long as nothing uncommon happens.
+
+`perform()` owns the rules of a request, and waits for each of its steps. A launch is what `perform()` does for a plain
+request whose connection is idle and open, without a wait: `launch()` takes the connection and sends the request by one
+call that does not block. `Launched.receive()` takes in what has come of the response, and makes the answer of it if
+that is a *common* response. Everything else is declined, and `perform()` does it: with the connection and what was
+received (`hand_over()`), or from the beginning.
+
+Any thread may call this, one at a time: the one that has the connection.
+
+Invariants:
+    LAUNCH-1  Nothing is decided here that `perform()` decides otherwise: what is sent is what it would send, and a
+              common response is one for which it has nothing to check, to repeat or to follow. The parsers are its own.
+    LAUNCH-2  Nothing that was received is lost: what is handed over goes on with the same bytes, error and time limits.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from time import monotonic
+
+from urlrequest._content.text import decode_json, decode_text
+from urlrequest._defaults import defaults
+from urlrequest._delivery.events import Success
+from urlrequest._http.framing import body_framing
+from urlrequest._http.request_head import encode_head
+from urlrequest._http.response_head import END_OF_HEAD, ResponseHead, parse_head
+from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
+from urlrequest._net.cancel_scope import Phase
+from urlrequest.errors import ProtocolError
+
+from .exchange import Lease, kept_time, pool_key
+from .options import PLAIN
+from .plan import request_line_and_fields
+from .prepare import MAX_CACHED_PATH, prepare_request
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from urlrequest._delivery.events import Answer
+    from urlrequest._net.cancel_scope import CancelScope
+
+    from .observer import Observer, Shared
+    from .options import Options
+
+__all__ = ["Launched", "launch"]
+
+MAX_SIZE = 64 * 1024  # bytes of a common response, its head included
+MAX_PIECES = 4  # receives until it is whole; one that drips is for a worker
+MAX_CACHED_HEAD = 4096  # bytes; a longer head, and one that may hold a secret, is read each time
+MAX_DECLINED = 31  # requests of a URL that go to a worker after one whose response was not common
+_CLASSES = {"http": HTTPConnection, "https": HTTPSConnection}
+_NONE = type(None)
+
+
+class Launched:
+    """A request that was sent, and its connection.
+
+    Attributes:
+        is_common: What has come so far may be the beginning of a common response. False: `hand_over()` comes next.
+        since: When the present wait for bytes began, on `time.monotonic()`.
+    """
+
+    __slots__ = (
+        "_connection", "_decodes", "_end", "_head", "_idle_time", "_is_left", "_key", "_observer", "_pieces", "_plan",
+        "_received", "_scope", "_shared", "_start", "is_common", "since",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        connection: HTTPConnection,
+        key: Hashable,
+        plan: _Plan,
+        shared: Shared,
+        scope: CancelScope,
+        observer: Observer,
+        decodes: bool,
+    ) -> None:
+        """Hold a connection.
+
+        Args:
+            key: What it is looked up by in the pool.
+            plan: Of the request.
+            decodes: A body of type application/json is to be parsed.
+        """
+        self._connection = connection
+        self._key = key
+        self._plan = plan
+        self._shared = shared
+        self._scope = scope
+        self._observer = observer
+        self._decodes = decodes
+        self._received = b""
+        self._pieces = 0
+        self._head: ResponseHead | None = None
+        self._start = self._end = 0  # of the content, within what was received
+        self._is_left = False  # to the pool, which owns the connection then
+        self._idle_time = 0.0  # seconds for which the server keeps the connection
+        self.is_common = True
+        self.since = connection.sent_at
+
+    def fileno(self) -> int:
+        descriptor: int = self._connection.sock.fileno()
+        return descriptor
+
+    def receive(self) -> Answer | None:
+        """Take in what has come; return the answer once a common response is whole. None: see `is_common`."""
+        stream = self._connection.sock
+        while (octets := stream.receive_now()) is not None:
+            self._pieces += 1
+            self._received = self._received + octets if self._received else octets
+            if octets and (self._head is not None or self._read_head()) and len(self._received) >= self._end:
+                if len(self._received) == self._end:
+                    return self._make_answer()
+                self.is_common = False  # the beginning of another response, which nobody has asked for
+            if not octets or self._pieces == MAX_PIECES or len(self._received) > MAX_SIZE:
+                self.is_common = False
+            if not self.is_common:
+                return None
+            self.since = monotonic()
+        if self._received and not stream.has_acknowledged:
+            stream.acknowledge()
+        return None
+
+    def _read_head(self) -> bool:
+        """Read the head once it is whole; False: it is not, or it is not common."""
+        end = END_OF_HEAD.search(self._received)
+        if end is None:
+            self.is_common = b"HTTP/1.".startswith(self._received[:7])
+            return False
+        start = end.end()
+        block = self._received[:start]
+        is_cached = start <= MAX_CACHED_HEAD and b"ookie" not in block
+        found = _cached_head(block) if is_cached else _common_head(block)
+        if found is None or (self._shared.cookie_store is not None and "Set-Cookie" in found[0].headers):
+            self.is_common, self._plan.declined = False, MAX_DECLINED
+            return False
+        head, length, self._idle_time = found
+        self._head = ResponseHead(head.version, head.status, head.reason, head.headers.copy())  # the user may change it
+        self._start, self._end = start, start + length
+        return True
+
+    def _make_answer(self) -> Answer:
+        head, content = self._head, self._received[self._start :]
+        assert head is not None, "the response is whole"
+        self._scope.timings[Phase.FIRST_OCTET] = monotonic() - self._connection.sent_at
+        kind = head.headers.get("Content-Type")
+        result = decode_text(content, kind)
+        if self._decodes:
+            result = decode_json(result, kind)
+        self._observer.head_received(head)
+        self._observer.received = len(content)
+        return Success(head=head, content=content, result=result)
+
+    def give_back(self) -> None:
+        """Leave the connection to the pool, after a common response."""
+        self._is_left = True
+        if defaults.keep_alive:
+            self._shared.pool.put(self._key, self._connection, self._idle_time)
+        else:
+            self._connection.close()
+
+    def hand_over(self) -> Lease:
+        """Return the connection for `perform()`, which goes on with what was received."""
+        self._connection.sock.unread(self._received, self.since)
+        lease = Lease(self._shared, self._plan.prepared.route, self._scope, self._key, self._connection)
+        lease.is_sent = True
+        return lease
+
+    def close(self) -> None:
+        """Close the connection, unless it was left to the pool: what the server sends on it is of no use any more."""
+        if not self._is_left:
+            self._connection.close()
+
+
+def _common_head(block: bytes) -> tuple[ResponseHead, int, float] | None:
+    """Head, length and idle time of a common response; None: it is not common."""
+    try:
+        head = parse_head(block)
+        framing = body_framing(head, "GET")
+    except ProtocolError:
+        return None  # the worker makes the error
+    fields, length = head.headers, framing.length
+    is_common = (
+        200 <= head.status < 300
+        and head.status not in {204, 205, 206}
+        and framing.keeps_alive
+        and fields.get("Content-Encoding") is None
+        and fields.get("Content-Range") is None
+    )
+    if not is_common or length is None or length > MAX_SIZE:
+        return None
+    return head, length, kept_time(head)
+
+
+_cached_head = lru_cache(maxsize=64)(_common_head)  # servers send the same head for a second
+
+
+class _Plan:
+    """A plain request, prepared.
+
+    Attributes:
+        head: What is sent if there are no cookies.
+        declined: How many of the next requests are not launched. A hint: threads may overwrite each other's.
+    """
+
+    __slots__ = ("declined", "head", "prepared")
+
+    def __init__(self, url: str, decodes: bool, ca_file: str | None, verify: bool | None) -> None:
+        """Prepare a request. Raises: What is wrong with it."""
+        options = PLAIN._replace(url=url, decode=decodes, ca_file=ca_file, verify=verify)
+        self.prepared = prepare_request(options, has_progress=False, connection_class_for=_CLASSES.__getitem__)
+        self.head = encode_head(self.prepared.method, *request_line_and_fields(self.prepared, None))
+        self.declined = 0
+
+
+_plan = lru_cache(maxsize=256, typed=True)(_Plan)  # programs make the same requests over and over
+
+
+def launch(options: Options, shared: Shared, scope: CancelScope, observer: Observer) -> Launched | None:
+    """Send a plain request at once, if an idle connection is there for it and the system takes the bytes; else None.
+
+    Args:
+        options: Plain ones.
+        observer: Lets the classes of the library serve http and https.
+    Raises:
+        Exception: What is wrong with the request, or with the connection. `perform()` will find it, too.
+    """
+    store, url, decodes = shared.cookie_store, options.url, bool(options.decode)
+    is_cached = type(url) is str and len(url) <= MAX_CACHED_PATH and "@" not in url
+    if (store is not None and not store.is_prompt) or not is_cached or type(options.ca_file) not in {str, _NONE}:
+        return None
+    plan = _plan(url, decodes, options.ca_file, options.verify)
+    if plan.declined:
+        plan.declined -= 1
+        return None
+    prepared, head = plan.prepared, plan.head
+    route = prepared.route
+    key = pool_key(route)
+    connection = shared.pool.take(key, None) if defaults.keep_alive else None
+    if connection is None:
+        return None
+    is_sent = False
+    try:
+        cookies = None if store is None else store.cookies_for(prepared.target)
+        if cookies is not None:
+            head = encode_head(prepared.method, *request_line_and_fields(prepared, cookies))
+        connection.scope = scope
+        is_sent = connection.send_now(prepared.method, head)
+    finally:
+        if not is_sent:
+            connection.close()
+    if not is_sent:
+        return None
+    observer.request_prepared(prepared)
+    return Launched(connection, key, plan, shared, scope, observer, decodes)
