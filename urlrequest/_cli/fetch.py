@@ -133,9 +133,9 @@ def _fetch_parallel(arguments: Arguments, make: Callable[..., UrlRequest], repor
     from urlrequest import as_completed, cancel_all  # for -Z only
 
     jobs = arguments.jobs
-    files = sum(job.output is not None for job in jobs)
-    display = _display(arguments, f"{files} files") if files else None
-    total = Total(display, files)
+    files = [os.path.basename(job.output) for job in jobs if job.output is not None]
+    display = _display(arguments, files[0] if len(files) == 1 else f"{len(files)} files") if files else None
+    total = Total(display, len(files))
     code = SUCCESS
     transfers: dict[Any, Transfer] = {}
     with ExitStack() as outputs:
