@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -73,3 +74,44 @@ def test_8_10_the_loop_of_the_thread_ends_before_the_answer(title: str, tmp_path
 def test_3_9_a_window_that_closes_in_mid_download(title: str, tmp_path: Path) -> None:
     """Contract 3.9: whatever the toolkit, nothing is logged at WARNING when its window closes during a download."""
     assert outcome("closed_in_mid_download", title, tmp_path) == "0"
+
+
+ASKED_TOO_LATE = """
+import gc, threading, time, tkinter
+from urlrequest.hooks import TkHook, _tk
+
+root = tkinter.Tk()
+root.tk.willdispatch()  # so that the call waits for the loop, which does not run
+asking = threading.Thread(target=_tk._visit, args=(_tk._ask_for_hook,))
+asking.start()
+while not _tk.is_within({tkinter.Misc.after.__code__}):
+    time.sleep(0.001)
+time.sleep(0.05)
+root.destroy()
+del root
+gc.collect()
+kept = len(_tk._visited)
+root = tkinter.Tk()
+root.after(50, root.quit)
+root.mainloop()  # answers the call
+asking.join(10)
+TkHook()
+print(kept, asking.is_alive(), len(_tk._visited))
+"""
+
+
+@pytest.mark.system
+def test_8_10_a_root_that_ends_while_it_is_asked(tmp_path: Path) -> None:
+    """TK-2: the interpreter of a root is freed on its own thread, though another one was the last that used it."""
+    with virtual_screen() as display:
+        ran = subprocess.run(
+            [sys.executable, "-c", ASKED_TOO_LATE],
+            env=environment_of(LOOPS["tk"], display, tmp_path),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=3 * LONGEST,
+            check=False,
+        )
+
+    assert (0, "1 False 0") == (ran.returncode, ran.stdout.strip()), ran.stderr

@@ -59,12 +59,14 @@ class Hook(ABC):
 
     budget: float = 0.008
     _propagated: ClassVar[tuple[type[BaseException], ...]] = (KeyboardInterrupt, SystemExit)  # `run()` raises them
+    _reports_always: ClassVar[bool] = False  # what its requests raise, whichever loop runs them
 
     def __init__(self) -> None:
         self.queue: DispatchQueue = DispatchQueue(self._wake)
         self._is_lost = False
         self._is_left_behind = False  # this is a forked child, and the loop is the parent's (HOOK-5)
-        self._relays: tuple[Relay, ...] = ()  # to the queues of the other loops of this thread
+        self._relays: tuple[_HookRelay, ...] = ()  # to the queues of the other loops of this thread
+        self._is_running = False  # its loop has called `run()`; belongs to the loop's thread
         self._is_called = AtomicFlag()  # a wake-up is on its way; looked at only where there are other loops
         self._find_loop: Callable[[], Any] = lambda: None
         _all_hooks.add(self)
@@ -120,6 +122,7 @@ class Hook(ABC):
             KeyboardInterrupt, SystemExit: A callback raised it, and the loop can pass it on to its caller.
         """
         self._is_called.clear()
+        outer, self._is_running = self._is_running, True
         try:
             self.drain(self.budget)
         except self._propagated:
@@ -128,6 +131,8 @@ class Hook(ABC):
             from urlrequest._tracebacks import trimmed  # few callbacks raise
 
             self._report(trimmed(error))
+        finally:
+            self._is_running = outer
 
     def _report(self, error: BaseException) -> None:
         try:
@@ -148,7 +153,7 @@ class Hook(ABC):
         """Let another loop of the same thread drain this hook's queue as well (HOOK-4)."""
         if any(relay.target is other.queue for relay in self._relays):
             return
-        relay = Relay(self.queue, other.queue)
+        relay = _HookRelay(self, other)
         self._relays += (relay,)
         if self.queue.has_pending:
             relay.enqueue()
@@ -258,6 +263,30 @@ def reset_after_fork() -> None:
     for hook in list(_all_hooks):
         if hook.queue.thread is not None or hook._find_loop() is not None:  # noqa: SLF001 - of this module
             hook.leave_behind()
+
+
+class _HookRelay(Relay):
+    """Stands for all requests of a hook in the queue of another one."""
+
+    __slots__ = ("_hook", "_other")
+
+    def __init__(self, hook: Hook, other: Hook) -> None:
+        super().__init__(hook.queue, other.queue)
+        self._hook = hook
+        self._other = other
+
+    def deliver_batch(self, most: int, until: float | None) -> int:
+        try:
+            return super().deliver_batch(most, until)
+        except self._other._propagated:  # noqa: SLF001 - of the same module
+            raise
+        except BaseException as error:
+            if not (self._hook._reports_always and self._other._is_running):  # noqa: SLF001 - of the same module
+                raise  # to the loop, or to a program that drains
+            from urlrequest._tracebacks import trimmed  # as in `Hook.run()`
+
+            self._hook._report(trimmed(error))  # noqa: SLF001 - of the same module
+            return 1
 
 
 class YieldingHook(Hook):

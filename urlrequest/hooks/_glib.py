@@ -39,7 +39,12 @@ class GLibHook(Hook):
     @classmethod
     def detect(cls) -> GLibHook | None:
         """Return the hook of this thread's own context, or else of the default one."""
-        contexts = import_toolkit("gi.repository.GLib", "PyGObject").MainContext
+        module = import_toolkit("gi.repository.GLib", "PyGObject")
+        if not {"Idle", "MainContext"} <= vars(module).keys():
+            return (
+                None  # another thread still imports it, and to ask it for a class now would keep that class half made
+            )
+        contexts = module.MainContext
         context = contexts.get_thread_default() or contexts.default()
         hook = _hooks.get(hash(context))
         if hook is not None and hook._is_left_behind:  # noqa: SLF001 - its own class

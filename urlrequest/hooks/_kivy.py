@@ -21,6 +21,8 @@ class KivyHook(Hook):
     What they raise goes to Kivy's ExceptionManager first, and to `sys.excepthook` where that says RAISE.
     """
 
+    _reports_always = True  # under `async_run()` too
+
     def __init__(self) -> None:
         """Bind to Kivy's Clock.
 
@@ -61,6 +63,7 @@ class KivyHook(Hook):
         """Wake the Clock of the moment from now on: the one that was woken last may never tick again."""
         if self._clock.schedule_once.__self__ is not self._woken:
             self.queue.expect_wakeup()
+            self._is_called.clear()
             if self.queue.has_pending:
                 self.wakeup()
 

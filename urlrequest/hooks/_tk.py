@@ -1,12 +1,14 @@
 """TkHook: callbacks in Tk's event loop.
 
 A worker must not call Tk: such a call waits for the main loop. Only a thread that does nothing else may, see
-`TkHook.find()`. Where Tk can watch a descriptor (all but Windows) a
-wake-up makes one readable; elsewhere a timer looks for wake-ups.
+`TkHook.find()`. Where Tk can watch a descriptor (all but Windows) a wake-up makes one readable; elsewhere a timer looks
+for wake-ups.
 
-Invariant:
+Invariants:
     TK-1  What other threads may refer to, a hook and its `SharedWaker`, refers to nothing of Tk: to free the Tcl
           interpreter on another thread than its own ends the process.
+    TK-2  While another thread looks for the default root's hook, `_visited` keeps the root. It lets go of it on the
+          thread of a root, when no such thread is left.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import sys
 from _thread import start_new_thread
 from contextlib import suppress
 from threading import Lock, get_ident
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from urlrequest._concurrency.wakeup import LockWaker, new_waker
 from urlrequest.errors import HookError
@@ -24,6 +26,9 @@ from ._base import PAUSE_MS, YieldingHook, import_toolkit, weak_callback
 from ._frames import is_within
 from ._tk_wakeup import MAX_DESCRIPTOR, FileHandler, Poller, SharedWaker
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = ["TkHook"]
 
 # Not by an import statement: PyInstaller and Nuitka would put Tcl, Tk and X11, 13 MB, into every program.
@@ -31,6 +36,8 @@ tk = import_toolkit("tkinter", "tkinter")
 
 _MAIN_LOOPS = {tk.Misc.mainloop.__code__, tk.mainloop.__code__}
 _asking = Lock()  # held while Tk's thread is being asked
+_visitors: set[int] = set()  # idents of other threads than Tk's that use a root now
+_visited: list[Any] = []  # what they use, or have used
 
 
 class TkHook(YieldingHook):
@@ -67,6 +74,7 @@ class TkHook(YieldingHook):
         self._shared = shared
         self._thread = get_ident()
         self._bind(root)
+        _let_go()
 
     def __del__(self) -> None:
         self._close_tk_side()
@@ -83,12 +91,11 @@ class TkHook(YieldingHook):
             return None
 
     @classmethod
-    def find(cls, thread: int) -> TkHook | None:
+    def find(cls, thread: int) -> TkHook | None:  # noqa: ARG003 - Tk belongs to one thread, whichever asks
         """Return the default root's hook. If it has none, Tk is asked to make it while `mainloop()` runs, for later."""
-        hook = super().find(thread)
-        root = _default_root()
-        if hook is None and root is not None and not _asking.locked() and is_within(_MAIN_LOOPS):
-            start_new_thread(_ask_for_hook, ())  # it waits for Tk's thread, which may be busy
+        hook = _visit(cls.detect)
+        if hook is None and not _asking.locked() and is_within(_MAIN_LOOPS):
+            start_new_thread(_visit, (_ask_for_hook,))  # it waits for Tk's thread, which may be busy
         return hook
 
     def _home(self) -> int:
@@ -127,6 +134,23 @@ class TkHook(YieldingHook):
 
 def _default_root() -> Any:
     return getattr(tk, "_default_root", None)  # absent after NoDefaultRoot()
+
+
+def _visit(look: Callable[[], TkHook | None]) -> TkHook | None:
+    """Call something that uses the default root, on another thread than its own (TK-2)."""
+    _visitors.add(get_ident())
+    try:
+        _visited.extend(root for root in [_default_root()] if root is not None and root not in _visited)
+        return look()
+    finally:
+        _visitors.discard(get_ident())  # by now, this thread refers to no root
+
+
+def _let_go() -> None:
+    """Forget the roots that no other thread uses any more. On the thread of a root."""
+    count = len(_visited)  # a thread that comes in behind this line is in `_visitors` before it adds a root
+    if not _visitors:
+        del _visited[:count]
 
 
 def _ask_for_hook() -> None:
