@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.children import run_python
+from support.leaks import library_threads
 from support.messages import head
 from support.waiting import wait_until
 from urlrequest import Session, UrlRequest, cancel_all, g_requests, hooks, wait_all
@@ -43,10 +44,10 @@ def busy(server: Server) -> Iterator[Session]:
 
 def test_17_9_waiting_needs_no_thread(busy: Session, server: Server) -> None:
     """Requests beyond the limit wait in order, without a thread, and are alive meanwhile."""
-    before = set(threading.enumerate())  # some may end meanwhile
+    before = library_threads()  # some may end meanwhile
     requests = [busy.request(f"/{number}") for number in range(100)]
 
-    assert set() == set(threading.enumerate()) - before
+    assert set() == library_threads() - before
     assert all(request.is_alive() and request.ident is None for request in requests)
     assert 1 == len(server.requests)
     server.signal("go")
@@ -136,12 +137,12 @@ def test_15_2_deadline_of_a_waiting_request(busy: Session, server: Server, recor
 
 def test_15_2_deadlines_of_many_waiting_requests(busy: Session) -> None:
     """Thousands of deadlines are kept by one thread, and none is left when it is not needed any more."""
-    before = set(threading.enumerate())
+    before = library_threads()
     requests = [busy.request("/late", deadline=0.3, on_error=int) for _ in range(2000)]
     for request in requests:
         request.on_error = None
         request._urlrequest_call.is_quiet = True  # nothing to be logged
-    assert len(set(threading.enumerate()) - before) <= 2  # one, and on a slow machine the one before that is ending
+    assert len(library_threads() - before) <= 2  # one, and on a slow machine the one before that is ending
     assert wait_all(requests, timeout=30)
 
     assert {DeadlineExceeded} == {type(request.error) for request in requests}

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-__all__ = ["DESCRIPTORS", "describe", "descriptors_left", "is_worker", "open_descriptors", "threads_left"]
+__all__ = [
+    "DESCRIPTORS",
+    "describe",
+    "descriptors_left",
+    "is_worker",
+    "library_threads",
+    "open_descriptors",
+    "threads_left",
+]
 
 DESCRIPTORS = Path("/proc/self/fd")  # there is no such folder where the system does not tell them
 
@@ -74,6 +82,11 @@ def open_descriptors() -> dict[str, str]:
         except FileNotFoundError:
             continue  # The one that listed them.
     return found
+
+
+def library_threads() -> set[threading.Thread]:
+    """The threads of the library. Others come and go: a `_DummyThread` stays for each that is not of `threading`."""
+    return {thread for thread in threading.enumerate() if thread.name.startswith("urlrequest")}
 
 
 def is_worker(thread: threading.Thread) -> bool:

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from support.leaks import library_threads
 from urlrequest._concurrency.timer import TimerThread
 
 PATIENCE = 30.0  # seconds; only a failing test waits that long
@@ -30,10 +31,10 @@ def test_15_2_calls_in_order() -> None:
 def test_15_2_cancelled_calls_end_the_thread() -> None:
     """A call that is cancelled is not made, and a thread with nothing to wait for ends, whatever time it waited for."""
     timer, calls = TimerThread(), []
-    before = set(threading.enumerate())
+    before = library_threads()
     for key in range(3):
         timer.call_at(time.monotonic() + 1000, key, lambda: calls.append("never"))
-    (thread,) = set(threading.enumerate()) - before
+    (thread,) = library_threads() - before
     for key in range(3):
         timer.cancel(key)
     thread.join(PATIENCE)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.leaks import library_threads
 from support.waiting import wait_until
 from urlrequest._concurrency import worker_pool
 from urlrequest._concurrency.worker_pool import WorkerPool
@@ -49,10 +50,10 @@ def log() -> list[str]:
 @pytest.fixture(autouse=True)
 def _quick_end(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Workers of these tests end soon, and have ended with the test."""
-    before = set(threading.enumerate())
+    before = library_threads()
     monkeypatch.setattr(worker_pool, "IDLE_TIME", 0.02)
     yield
-    for thread in set(threading.enumerate()) - before:
+    for thread in library_threads() - before:
         thread.join(PATIENCE)
         assert not thread.is_alive()
 
@@ -130,13 +131,13 @@ def test_17_9_limit_and_order() -> None:
 def test_17_9_waiting_jobs_have_no_thread() -> None:
     """Contract 17.9: jobs beyond the limit wait without a thread."""
     workers = WorkerPool(1)
-    before = set(threading.enumerate())  # some may end meanwhile
+    before = library_threads()  # some may end meanwhile
     jobs = [Job(held=True) for _ in range(100)]
     for job in jobs:
         workers.submit(job)
     assert jobs[0].begun.wait(PATIENCE)
 
-    assert {jobs[0].thread} == set(threading.enumerate()) - before
+    assert {jobs[0].thread} == library_threads() - before
     finished(*jobs)
     settled(workers)
 
@@ -552,12 +553,12 @@ def test_workers_of_a_pool_that_was_shut_down_end(log: list[str], monkeypatch: p
     monkeypatch.setattr(worker_pool, "IDLE_TIME", 3 * PATIENCE)
     workers = WorkerPool(2)
     idle, busy = Job("idle", log), Job("busy", log, held=True)
-    before = set(threading.enumerate())
+    before = library_threads()
     workers.submit(busy)
     workers.submit(idle)
     begun(busy, idle)
     wait_until(lambda: workers._idle)
-    threads = set(threading.enumerate()) - before
+    threads = library_threads() - before
     workers.shut_down()
     let_go(busy)
 
