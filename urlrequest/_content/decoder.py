@@ -284,7 +284,7 @@ class Decoder:
         names = codings_of(field_value)
         if len(names) > _MAX_CODINGS:
             raise ContentDecodingError(f"the body has {len(names)} content encodings; {_MAX_CODINGS} are allowed")
-        self._stages, self._received = [_open_stage(name, max_size or 0) for name in reversed(names)], 0
+        self._stages, self._received = [_open_stage(name, max_size or 0) for name in names[::-1]], 0
 
     def decode(self, piece: bytes | memoryview) -> Iterator[bytes]:
         """Take the next bytes and yield what they decode to, at most 256 KiB at a time.
