@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.children import environment
-from support.command import BODY, COMMAND, PATIENCE, needs_posix, on_terminal, read_terminal, run
+from support.command import BODY, COMMAND, PATIENCE, needs_posix, on_terminal, read_terminal, run, start
 from support.messages import head
 from support.servers import Origin
 from urlrequest.testing import RecordedRequest, Reply, Server, hold, send, signal, wait_for
@@ -403,7 +403,11 @@ def test_serve_has_pages_for_trying_out(started: Callable[..., str]) -> None:
         run("-s", "-o", os.devnull, "-w", "%{http_code}", url + path).stdout
         for path in ("/private", "/status/503", "/nothing")
     ]
-    assert b"id: 1\ndata: event 1\n\n" == run("-m", "0.5", f"{url}/events").stdout
+    event = b"id: 1\ndata: event 1\n\n"
+    with start(f"{url}/events") as process:
+        assert process.stdout is not None
+        assert event == process.stdout.read(len(event))
+        process.terminate()
 
 
 @needs_posix
