@@ -27,10 +27,35 @@ def log(level: str, message: str, *arguments: object, exc_info: bool = False, so
         return  # no descriptor is left, or the interpreter shuts down: no request may fail because of that
     number: int = getattr(logging, level)
     message = f"%s: {message}"
+    shown = [each if isinstance(each, int | float) else _Printable(each) for each in (source, *arguments)]
     try:
-        logging.getLogger("urlrequest").log(number, message, source, *arguments, exc_info=exc_info, stacklevel=2)
+        logging.getLogger("urlrequest").log(number, message, *shown, exc_info=exc_info, stacklevel=2)
     except Exception as error:  # noqa: BLE001 - it may raise anything
         report(error, threading.current_thread())
+
+
+class _Printable:
+    """A text, or what has one, without control characters: a server must not write on a terminal, or lines of its own.
+
+    It is made text when it is formatted, by `logging`, which copes with a `str()` that raises.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __str__(self) -> str:
+        return _printable(str(self._value))
+
+    def __repr__(self) -> str:
+        return _printable(repr(self._value))
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def report(error: BaseException, thread: threading.Thread) -> None:

@@ -133,3 +133,11 @@ def test_6_1_an_excepthook_that_raises_ends_no_thread(monkeypatch: pytest.Monkey
     report(ZeroDivisionError(), threading.current_thread())
 
     assert [(ValueError, "the hook itself")] == reported
+
+
+def test_3_8_no_control_characters_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Contract 3.8: what a server says writes no lines of its own, and no commands for a terminal."""
+    log("WARNING", "%s: %r, %d", ValueError("a\x1b]0;title\x07\nurlrequest: b\x9b31m"), "c\u202ed\u2028é", 7)
+
+    (record,) = caplog.records
+    assert r"urlrequest: a\x1b]0;title\x07\nurlrequest: b\x9b31m: 'c\u202ed\u2028é', 7" == record.getMessage()

@@ -63,9 +63,10 @@ MAX_CHUNK_LINE = 16 * 1024  # bytes of the line before a chunk, extensions inclu
 PIECE_SIZE = 256 * 1024  # bytes read at a time
 DIRECT_SIZE = 64 * 1024  # bytes; at least so many of a chunk are received straight into their place
 
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
+_NEXT_CHUNK = re.compile(rb"\r\n" + _CHUNK_LINE.pattern)  # behind the data of another one
 _TLS_RECORD = re.compile(rb"[\x15\x16]\x03[\x00-\x04]")  # an alert or a message of a handshake
-_LINE = re.compile(rb"[^\r\n]*\r?\n")
+_LINE = re.compile(rb"[^\r\n]*\r\n")  # an LF alone is an error: an intermediary may see another end there
 
 
 class Response:
@@ -298,12 +299,31 @@ class Response:
         if not count:
             raise self._cut_off()
         self._chunk_left -= count
+        if not self._chunk_left and self._at < len(self._rest):
+            count = self._add_chunks(room, count)
         self._received += count
         return count
 
+    def _add_chunks(self, room: memoryview, filled: int) -> int:
+        """Add the chunks that are here already, whole: a million chunks of one byte are read as a few large ones are.
+
+        Returns:
+            How much of the room is filled now.
+        """
+        rest, at = self._rest, self._at
+        while (line := _NEXT_CHUNK.match(rest, at)) is not None:
+            size, begin = int(line[1], 16), line.end()
+            is_here = 0 < size <= min(len(room) - filled, len(rest) - begin)
+            if not is_here or begin - at > MAX_CHUNK_LINE:
+                break
+            room[filled : filled + size] = rest[begin : begin + size]
+            filled, at = filled + size, begin + size
+        self._at = at
+        return filled
+
     def _begin_chunk(self) -> bool:
         """Read the line before a chunk; False: it was the last chunk, and the trailers were read and dropped."""
-        if not self._is_first_chunk and self._read_line(MAX_CHUNK_LINE) not in {b"\r\n", b"\n"}:
+        if not self._is_first_chunk and self._read_line(MAX_CHUNK_LINE) != b"\r\n":
             raise ProtocolError(f"{self._stream.peer} sent a chunk that does not end where its size says")
         self._is_first_chunk = False
         line = self._read_line(MAX_CHUNK_LINE)
@@ -314,7 +334,7 @@ class Response:
         if self._chunk_left:
             return True
         limit = MAX_TRAILER_SIZE
-        while (line := self._read_line(limit)) not in {b"\r\n", b"\n"}:
+        while (line := self._read_line(limit)) != b"\r\n":
             limit -= len(line)
         self.is_complete = True
         return False
@@ -324,7 +344,7 @@ class Response:
             held = self._rest[self._at :]
             if len(held) > limit:
                 raise ProtocolError(f"{self._stream.peer} sent more than {limit} bytes between chunks")
-            if b"\r" in held[:-1]:
+            if b"\n" in held or b"\r" in held[:-1]:
                 raise ProtocolError(f"{self._stream.peer} sent {held[:40]!r} between chunks")
             more = self._stream.receive(PIECE_SIZE)
             if not more:

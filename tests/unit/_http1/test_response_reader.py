@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import http.client
+import sys
 from itertools import count
+from typing import Any
 
 import pytest
 
 from urlrequest._http1.interim import MAX_INTERIM
-from urlrequest._http1.response_reader import MAX_CHUNK_LINE, MAX_TRAILER_SIZE, Response
+from urlrequest._http1.response_reader import MAX_CHUNK_LINE, MAX_TRAILER_SIZE, PIECE_SIZE, Response
 from urlrequest.errors import IncompleteContent, ProtocolError
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -207,7 +209,6 @@ def test_fault_67_until_the_end() -> None:
         (b"5;name=value\r\nhello\r\n0;x\r\n\r\n", b"hello"),
         (b"5 \t\r\nhello\r\n0 \r\n\r\n", b"hello"),
         (b'5 ; x="\xe9"\r\nhello\r\n0\r\n\r\n', b"hello"),
-        (b"5\nhello\n0\n\n", b"hello"),
         (b"5\r\nhello\r\n0\r\nTrailer: x\r\nOther: y\r\n\r\n", b"hello"),
     ],
 )
@@ -235,6 +236,47 @@ def test_fault_65_end_of_a_chunk(after: bytes) -> None:
     """Fault 65: a chunk that does not end where it said is a ProtocolError."""
     with pytest.raises(ProtocolError):
         content(CHUNKED + b"5\r\nhello" + after)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"5\nhello\r\n0\r\n\r\n",
+        b"5\r\nhello\n0\r\n\r\n",
+        b"5\r\nhello\r\n0\n\r\n",
+        b"5\r\nhello\r\n0\r\n\n",
+        b"5\r\nhello\r\n0\r\nA: b\n\r\n",
+        b"5;a\nb\r\nhello\r\n0\r\n\r\n",
+    ],
+    ids=count(),
+)
+def test_11_4_a_bare_lf_in_chunked_coding(body: bytes) -> None:
+    """Contract 11.4: an LF alone ends no line within chunks, as an intermediary may see another end of the body."""
+    for pieces in ((body,), tuple(body[start : start + 1] for start in range(len(body)))):
+        with pytest.raises(ProtocolError):
+            content(CHUNKED, *pieces)
+
+
+@pytest.mark.parametrize("size", [1, 3, 200])
+def test_fault_66_many_small_chunks(size: int) -> None:
+    """Fault 66: chunks that are here already are read in one go, so that many tiny ones cost what few large ones do."""
+    octets = bytes(range(256)) * 100
+    chunks = [octets[start : start + size] for start in range(0, len(octets), size)]
+    framed = b"".join(b"%x;e=1\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
+    reads = 0
+
+    def count_reads(frame: Any, event: str, _: Any) -> None:
+        nonlocal reads
+        reads += event == "call" and frame.f_code.co_name == "_begin_chunk"
+
+    sys.setprofile(count_reads)
+    try:
+        assert octets == content(CHUNKED, framed)
+    finally:
+        sys.setprofile(None)
+    assert reads <= 2 + 4 * len(framed) / PIECE_SIZE
+    for step in (1, 7, 1000):
+        assert octets == content(CHUNKED, *(framed[start : start + step] for start in range(0, len(framed), step)))
 
 
 @pytest.mark.parametrize("size", range(len(b"5;e\r\nhello\r\n0\r\nT: x\r\n\r\n")))
