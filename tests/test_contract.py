@@ -195,3 +195,22 @@ def test_faults_are_rows_of_one_page() -> None:
     for title in ("Faults", "Security", "Measured"):
         found = rows(section(title))
         assert sorted(set(found)) == sorted(found)
+
+
+@pytest.mark.parametrize("page", ["platforms", "threats"])
+def test_tables_name_tests_that_are_there(page: str) -> None:
+    """Each test that a row of these pages names exists."""
+    text = (PAGES / f"{page}.md").read_text(encoding="utf-8")
+
+    assert [] == sorted(set(re.findall(r"`(test_\w+)`", text)) - {test.name for test in TESTS})
+
+
+def test_modules_that_differ_between_systems_have_a_row() -> None:
+    """Each module that asks which system it runs on, or whether that has something, is on the page of platforms."""
+    asks = re.compile(r"sys\.platform|os\.name|hasattr\((?:os|socket|select)\b|getattr\((?:os|socket|select|ssl)\b")
+    rows = (PAGES / "platforms.md").read_text(encoding="utf-8")
+    asking = [
+        place[len("urlrequest/") : -len(".py")] for place, text in texts("urlrequest").items() if asks.search(text)
+    ]
+
+    assert [] == [module for module in asking if f"| `{module}` |" not in rows and not module.startswith("testing/")]

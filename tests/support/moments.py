@@ -8,7 +8,9 @@ statement that ends would leave its lock taken, which no signal can do.)
 
 from __future__ import annotations
 
+import itertools
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["Moments", "count_moments"]
+__all__ = ["FailingCalls", "Moments", "count_moments"]
 
 BLOCKING = {"acquire", "poll", "sleep", "select", "recv", "recv_into", "send", "connect", "accept", "read", "write"}
 
@@ -59,3 +61,40 @@ def count_moments(run: Callable[[], object]) -> int:
     with Moments(0, KeyboardInterrupt) as moments:
         run()
     return moments.count
+
+
+SYSTEM_CALLS = {
+    *("connect", "connect_ex", "getaddrinfo", "getpeername", "getsockopt", "recv", "recv_into", "send", "setsockopt"),
+    *("dup", "eventfd", "fchmod", "flock", "fstat", "fstatvfs", "fsync", "lstat", "open", "replace", "stat", "unlink"),
+    *("do_handshake", "load_verify_locations", "poll", "read", "start_joinable_thread", "start_new_thread", "write"),
+}
+CLOSING_CALLS = {"close", "eventfd_read", "eventfd_write", "shutdown"}  # they have their effect, and report an error
+
+
+class FailingCalls:
+    """Makes the Nth call of the system fail, on threads that begin within a `with` statement.
+
+    Attributes:
+        place: Which one failed, or None.
+    """
+
+    def __init__(self, number: int, error: BaseException) -> None:
+        self._number = number
+        self._errors = [error]  # taken out, as its traceback refers to what was open
+        self._count = itertools.count(1)
+        self.place: str | None = None
+
+    def __enter__(self) -> Self:
+        threading.setprofile(self._look)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        threading.setprofile(None)
+
+    def _look(self, frame: FrameType, event: str, argument: Any) -> None:
+        calls = {"c_call": SYSTEM_CALLS, "c_return": CLOSING_CALLS}.get(event)
+        if calls is None or argument.__name__ not in calls or "urlrequest" not in frame.f_code.co_filename:
+            return
+        if next(self._count) == self._number:
+            self.place = f"{argument.__qualname__} in {frame.f_code.co_filename}:{frame.f_lineno}"
+            raise self._errors.pop()

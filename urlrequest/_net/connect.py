@@ -52,7 +52,7 @@ def connect_to_host(host: str, port: int, scope: CancelScope, family: int = 0) -
     scope.timings[Phase.CONNECT] = monotonic() - began
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except OSError:  # the connection was reset just now
+    except BaseException:  # the connection was reset just now
         sock.close()
         raise
     return sock
@@ -142,11 +142,11 @@ class _Race:
         except OSError as error:
             self._add_error(error, address)
             return
+        self._attempts[sock.fileno()] = (sock, address)  # so that it is closed whatever fails
         sock.setblocking(False)
         code = sock.connect_ex(address)
-        if code in _IN_PROGRESS:
-            self._attempts[sock.fileno()] = (sock, address)
-        else:
+        if code not in _IN_PROGRESS:
+            del self._attempts[sock.fileno()]
             sock.close()
             self._add_error(OSError(code, error_text(code)), address)
 
@@ -160,8 +160,9 @@ class _Race:
         is_next_sooner = bool(self._untried) and (until is None or self._next_due < until)
         ready = self._scope.wait(interest, self._next_due if is_next_sooner else until, what, is_pause=is_next_sooner)
         for descriptor in ready:
-            sock, address = self._attempts.pop(descriptor)
+            sock, address = self._attempts[descriptor]
             code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            del self._attempts[descriptor]
             if code == 0:
                 return sock
             sock.close()

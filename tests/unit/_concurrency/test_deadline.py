@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import sys
+import time
 from itertools import count
 from time import monotonic
 
 import pytest
 
+from urlrequest._concurrency import deadline
 from urlrequest._concurrency.deadline import Deadline, check_seconds, earliest
 
 
@@ -71,3 +73,16 @@ def test_no_deadline_never_passes() -> None:
 def test_earliest(first: float | None, second: float | None, expected: float | None) -> None:
     """The earlier of two moments, None being never."""
     assert expected == earliest(first, second)
+
+
+def test_the_clock_of_a_system_without_a_better_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no clock goes on while the machine sleeps, or the system refuses it, `time.monotonic()` serves."""
+
+    def refuse(number: int) -> float:
+        raise OSError("made to fail")
+
+    monkeypatch.setattr(time, "clock_gettime", refuse, raising=False)
+    monkeypatch.setattr(time, "CLOCK_BOOTTIME", 7, raising=False)
+    assert deadline._find_suspend_clock() is None
+    monkeypatch.delattr(time, "CLOCK_BOOTTIME")
+    assert deadline._find_suspend_clock() is None

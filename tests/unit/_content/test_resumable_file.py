@@ -15,6 +15,7 @@ from urlrequest._http.response_head import ResponseHead
 from urlrequest.errors import ContentTooLarge, IncompleteContent, RequestCancelled
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 fcntl = pytest.importorskip("fcntl", reason="locks of POSIX")
@@ -405,3 +406,35 @@ def test_12_3_last_step_that_fails_leaves_nothing_useless(
                 sink.commit()
 
     assert [] == names_in(tmp_path)
+
+
+def test_part_3_a_system_where_open_files_stay(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """PART-3: where an open file cannot be renamed or removed, as on Windows, it is closed before."""
+    path, opened, lock = tmp_path / "target", set(), resumable_file._lock
+    calls = []
+
+    def note(descriptor: int) -> None:
+        opened.add(descriptor)
+        lock(descriptor)
+
+    def checked(call: Callable[..., None]) -> Callable[..., None]:
+        def check(*arguments: Any) -> None:
+            calls.append(call.__name__)
+            for descriptor in opened:
+                with pytest.raises(OSError):  # noqa: PT011 - it is closed
+                    os.fstat(descriptor)
+            call(*arguments)
+
+        return check
+
+    monkeypatch.setattr(resumable_file, "_lock", note)
+    monkeypatch.setattr(resumable_file.sys, "platform", "win32")
+    with make(path) as sink:
+        sink.accepts(head())
+        sink.expect(200)
+        sink.write(CONTENT)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", checked(os.replace))
+            sink.commit()
+
+    assert (["replace"], CONTENT, ["target"]) == (calls, path.read_bytes(), names_in(tmp_path))
