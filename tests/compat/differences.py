@@ -234,6 +234,17 @@ def default_user_agent(scenario: Scenario, observation: Observation) -> Observat
     return replace(observation, sent=tuple(sent))
 
 
+def keep_alive(scenario: Scenario, observation: Observation) -> Observation:
+    """Keep connections, and ask a server (no proxy) how long it keeps them, unless the caller says more (17.10)."""
+    sent = [
+        request
+        if any(name.lower() == "connection" for name, _ in request.fields) or " /" not in request.line
+        else _change(request, Want(header={"Connection": "keep-alive"}))
+        for request in observation.sent
+    ]
+    return connections(replace(observation, sent=tuple(sent)), scenario.want)
+
+
 def content_codings(scenario: Scenario, observation: Observation) -> Observation:
     """Ask for content codings where the body goes to memory, decode is true and there is no progress (4.6)."""
     if GZIP in scenario.differs:
@@ -308,7 +319,7 @@ DIFFERENCES: Final = (
     Row("certifi with the platform store", wanted(outcome, message)),
     Row("debug output on the logger `urlrequest` without credentials and bodies", wanted(facts)),
     Row("linear memory", wanted(facts)),
-    Row("keep-alive", wanted(connections)),
+    Row("keep-alive", keep_alive, is_everywhere=True),
     Row("limits", wanted(connections, facts)),
 )
 
