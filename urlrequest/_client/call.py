@@ -198,9 +198,9 @@ class Call:
                 check_session(session)
             longest_step = shared.timeout if timeout is None else timeout
             if longest_step is None:
-                from socket import getdefaulttimeout  # with the first request, as the engine
-
-                self.scope.timeout = getdefaulttimeout() or None  # 0.0: sockets do not block, as here in any case
+                socket = sys.modules.get("socket")  # a program that has not loaded it has set no default
+                if socket is not None:
+                    self.scope.timeout = socket.getdefaulttimeout() or None  # 0.0: sockets do not block, as here anyway
             else:
                 self.scope.timeout = check_seconds("timeout", longest_step)
             longest = shared.deadline if deadline is None else deadline
