@@ -64,7 +64,7 @@ HEAVY = [
     "urlrequest._http.challenges",
     "urlrequest._http.cookie",
     "urlrequest._http.cookie_file",
-    "urlrequest._http.cookie_jar",
+    "urlrequest._http.foreign_cookie_jar",
     "urlrequest._http.cookies",
     "urlrequest._http.digest",
     "urlrequest._content.decoder",
@@ -406,12 +406,14 @@ def test_1_3_sessions_load_no_cookiejar() -> None:
     loaded = modules_after("from urlrequest import Session; Session(cookies={'a': 'b'}).close()")
 
     files = {"hashlib", "json", "urlrequest._content.file_sink", "urlrequest._http.cookie_file"}
-    assert set() == loaded.intersection({"http.cookiejar", "urllib.request", "urlrequest._http.cookie_jar", *files})
+    assert set() == loaded.intersection(
+        {"http.cookiejar", "urllib.request", "urlrequest._http.foreign_cookie_jar", *files}
+    )
 
 
 def test_1_3_asking_for_codings_is_light() -> None:
     """Contract 1.3: a request that says what it can decode imports no decoder for zstd, which few responses need."""
-    loaded = modules_after("from urlrequest._content.codings import accepted_codings; accepted_codings()")
+    loaded = modules_after("from urlrequest._content.known_encodings import accepted_codings; accepted_codings()")
 
     assert set() == loaded.intersection({"_zstd", "backports.zstd", "zstandard", "urlrequest._content.decoder"})
 

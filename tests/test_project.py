@@ -431,6 +431,17 @@ def test_1_2_public_names_are_documented() -> None:
     assert [] == [name for name in sorted(names) if not re.search(rf"\b{name}\b", reference)]
 
 
+def test_readme_names_every_module() -> None:
+    """The README's list of modules is complete for the wings that a request goes through, and names no other."""
+    section = README.partition("## Where things are")[2].partition("The tests of")[0]
+    wings = ("_client", "_engine", "_http", "_http1", "_content", "_net", "_delivery", "_concurrency")
+    for wing in wings:
+        (row,) = re.findall(rf"^\| `{wing}`: (.*)", section, flags=re.MULTILINE)
+        named = set(re.findall(r"`([a-z_]+)`", re.sub(r"\(.*?\)", "", row.replace("()", ""))))
+
+        assert {path.stem for path in (ROOT / "urlrequest" / wing).glob("*.py")} - {"__init__"} == named
+
+
 def test_2_1_parameters_are_documented() -> None:
     """Contract 2.1: the reference shows the constructor's signature, and describes every parameter once."""
     page = (ROOT / "docs" / "reference" / "request.md").read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ import pytest
 from support.children import start_python
 from support.messages import raw_deflate
 from urlrequest import errors
-from urlrequest._content.codings import accepted_codings
+from urlrequest._content.known_encodings import accepted_codings
 from urlrequest.testing import Reply, Server, send
 
 if TYPE_CHECKING:
@@ -215,8 +215,8 @@ LIMIT = 64 * MEGABYTE
 VICTIM = """
 import resource, sys, time
 from urlrequest import UrlRequest
-import urlrequest._content.decoder, urlrequest._content.codings, urlrequest._content.text, zlib, gzip
-urlrequest._content.codings.accepted_codings()
+import urlrequest._content.decoder, urlrequest._content.known_encodings, urlrequest._content.text, zlib, gzip
+urlrequest._content.known_encodings.accepted_codings()
 UrlRequest(sys.argv[1] + "/small").wait(timeout=20)
 with open("/proc/self/statm") as file:
     size = int(file.read().split()[0]) * resource.getpagesize()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import ParamSpec, Self
 
-    from urlrequest._http.cookie_jar import JarStore
+    from urlrequest._http.foreign_cookie_jar import JarStore
     from urlrequest.hooks import Hook
 
     from .argument_types import Auth, ClientCert, Context, Cookies, HeaderFields, Path
@@ -294,7 +294,7 @@ def _as_store(cookies: Any) -> CookieStore | JarStore | None:
     # Whoever has a jar has imported its class, and with it urllib.request, which other programs do not need.
     module = sys.modules.get("http.cookiejar")
     if module is not None and isinstance(cookies, module.CookieJar):
-        from urlrequest._http.cookie_jar import JarStore
+        from urlrequest._http.foreign_cookie_jar import JarStore
 
         return JarStore(cookies)
     return None

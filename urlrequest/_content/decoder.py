@@ -21,7 +21,7 @@ from importlib import import_module
 
 from urlrequest.errors import ContentDecodingError, ContentTooLarge
 
-from .codings import codings_of, find_brotli
+from .known_encodings import codings_of, find_brotli
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

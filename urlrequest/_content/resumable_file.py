@@ -31,8 +31,8 @@ from urlrequest._http.ranges import content_range, strong_validator
 from urlrequest.errors import ChecksumMismatch, ContentTooLarge, IncompleteContent, ProtocolError
 
 from .checksum import new_digest
-from .codings import codings_of
 from .file_sink import FileSink, try_call
+from .known_encodings import codings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from importlib import import_module
 from math import inf
 
 from urlrequest._concurrency.deadline import check_seconds
-from urlrequest._content.codings import accepted_codings
+from urlrequest._content.known_encodings import accepted_codings
 from urlrequest._defaults import defaults
 from urlrequest._http.fields import cookie_text, field_names, first_value, join_cookies, read_fields, without
 from urlrequest._http.request_head import build_fields, check_method

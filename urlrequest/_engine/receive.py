@@ -10,7 +10,7 @@ Invariants:
 
 from __future__ import annotations
 
-from urlrequest._content.codings import codings_of, is_packed_file, knows_codings
+from urlrequest._content.known_encodings import codings_of, is_packed_file, knows_codings
 from urlrequest._content.sinks import MemorySink
 from urlrequest._content.text import decode_text
 from urlrequest._delivery.events import answer_class

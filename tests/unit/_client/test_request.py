@@ -31,7 +31,11 @@ ATTRIBUTES = {"result", "error", "content", "text", "resp_status", "resp_reason"
     "ok",
     "chunk_size",
 }
-METHODS = {"wait", "cancel", "json", "raise_for_status", "decode_result", "get_connection_for_scheme", "__await__"}
+METHODS = {"wait", "cancel", "json", "raise_for_status", "decode_result", "get_connection_for_scheme"} | {
+    "__await__",
+    "__enter__",
+    "__exit__",
+}
 ALIASES = {"_dispatch_result", "_result", "_error", "_resp_headers", "_resp_status", "_get_connection_for_scheme"}
 AS_PASSED = {"url", "req_body", "req_headers", "timeout", "decode", "debug", "file_path", "ca_file"} | {
     "verify",

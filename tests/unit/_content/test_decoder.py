@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.messages import raw_deflate
-from urlrequest._content import codings as codings_module
-from urlrequest._content import decoder
-from urlrequest._content.codings import accepted_codings
+from urlrequest._content import decoder, known_encodings
 from urlrequest._content.decoder import Decoder
+from urlrequest._content.known_encodings import accepted_codings
 from urlrequest.errors import ContentDecodingError, ContentTooLarge
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def decode(codings: str, content: bytes, size: int = 8192) -> bytes:
 @pytest.fixture
 def looked_again() -> Iterator[None]:
     """Decoders are looked for anew within the test, and again after it."""
-    finders = (codings_module.accepted_codings, codings_module.find_brotli, decoder._find_zstd)
+    finders = (known_encodings.accepted_codings, known_encodings.find_brotli, decoder._find_zstd)
     for finder in finders:
         finder.cache_clear()
     yield

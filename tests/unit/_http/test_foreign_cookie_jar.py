@@ -4,7 +4,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import pytest
 
-from urlrequest._http.cookie_jar import MAX_RECEIVED, JarStore
+from urlrequest._http.foreign_cookie_jar import MAX_RECEIVED, JarStore
 from urlrequest._http.headers import Headers
 from urlrequest._http.response_head import ResponseHead
 from urlrequest._http.target import parse_target

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from urlrequest._content.codings import accepted_codings, codings_of, find_brotli, is_packed_file, knows_codings
+from urlrequest._content.known_encodings import accepted_codings, codings_of, find_brotli, is_packed_file, knows_codings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
