@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
+    import pytest
     from typing_extensions import Self
 
-__all__ = ["FailingCalls", "Moments", "count_moments"]
+__all__ = ["FailingCalls", "Moments", "count_moments", "interrupt_starts"]
 
 BLOCKING = {"acquire", "poll", "sleep", "select", "recv", "recv_into", "send", "connect", "accept", "read", "write"}
 
@@ -98,3 +99,26 @@ class FailingCalls:
         if next(self._count) == self._number:
             self.place = f"{argument.__qualname__} in {frame.f_code.co_filename}:{frame.f_lineno}"
             raise self._errors.pop()
+
+
+def interrupt_starts(monkeypatch: pytest.MonkeyPatch, *, runs: bool) -> list[threading.Thread]:
+    """Have Ctrl-C come to whoever waits for a thread to start, in the moment that makes RuntimeError of it.
+
+    Args:
+        runs: The thread has started; False: it has not.
+    Returns:
+        The threads that have started.
+    """
+    start, started = threading.Thread.start, []
+
+    def interrupted(thread: threading.Thread) -> None:
+        if runs:
+            started.append(thread)
+            start(thread)
+        try:
+            raise KeyboardInterrupt
+        finally:
+            threading.Lock().release()  # RuntimeError, as where `Condition.wait()` is interrupted
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    return started

@@ -1,4 +1,4 @@
-"""An atomic flag, a signal that one thread sleeps on, and a watch for forks, which end all threads but one.
+"""An atomic flag, a signal that one thread sleeps on, the start of a thread, and a watch for forks.
 
 Flag and signal are made of one lock each. The primitives of `threading` would do the same, but `Event` and `Condition`
 take locks in Python code, so that a signal handler which interrupts them could wait for ever; and they cost several
@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["AT_ONCE", "MAX_SLEEP", "AtomicFlag", "ForkWatch", "NoThreadError", "Signal", "fork_watch"]
+__all__ = ["AT_ONCE", "MAX_SLEEP", "AtomicFlag", "ForkWatch", "NoThreadError", "Signal", "fork_watch", "start_thread"]
 NoThreadError = RuntimeError
 """What `Thread.start()` raises when the system gives no more threads, or the interpreter shuts down."""
 
@@ -89,6 +89,25 @@ class Signal:
         if not 0 <= timeout <= threading.TIMEOUT_MAX:  # to the lock, -1 means for ever
             timeout = max(0.0, min(timeout, threading.TIMEOUT_MAX))
         return self._lock.acquire(True, timeout)  # by name it would cost a dictionary
+
+
+def start_thread(run: Callable[[], object], name: str) -> threading.Thread:
+    """Start a daemon thread, and return it.
+
+    Raises:
+        NoThreadError: There is no thread for it. KeyboardInterrupt: Ctrl-C; the thread may have started.
+    """
+    handled = sys.exc_info()[1]  # what the caller's `except` handles is the context of each error from here on
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    try:
+        thread.start()
+    except NoThreadError as error:
+        # Ctrl-C while `start()` waits for the new thread: releasing a lock that is free then raises RuntimeError.
+        interrupt = error.__context__
+        if interrupt is None or interrupt is handled:
+            raise
+        raise interrupt from None
+    return thread
 
 
 class ForkWatch:

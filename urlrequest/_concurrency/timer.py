@@ -19,7 +19,7 @@ import threading
 from math import inf
 from time import monotonic
 
-from .sync import NoThreadError, Signal
+from .sync import NoThreadError, Signal, start_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class TimerThread:
             must_start, self._is_running = not self._is_running, True
         if must_start:
             try:
-                threading.Thread(target=self._run, name="urlrequest-timer", daemon=True).start()
+                start_thread(self._run, "urlrequest-timer")
             except NoThreadError:
                 with self._lock:
                     self._is_running = False

@@ -23,9 +23,11 @@ from __future__ import annotations
 import select
 import threading
 from collections import deque
+from functools import partial
 from math import inf
 from time import monotonic
 
+from .sync import AtomicFlag, start_thread
 from .wakeup import new_waker, sleep_time
 
 TYPE_CHECKING = False
@@ -170,7 +172,12 @@ class Watch:
                 return
             self._waker = new_waker()
             self._poller = new_poller(self._waker.descriptor)
-            threading.Thread(target=self._run, name="urlrequest-watch", daemon=True).start()
+            has_begun = AtomicFlag()
+            try:
+                start_thread(partial(self._run, has_begun), "urlrequest-watch")
+            except BaseException:  # Ctrl-C: a thread that has not begun yet is to end at once
+                self._is_running = has_begun.test_and_set()
+                raise
             self._is_running = True
 
     # For any thread, once `start()` was called
@@ -204,7 +211,9 @@ class Watch:
 
     # The thread
 
-    def _run(self) -> None:
+    def _run(self, has_begun: AtomicFlag) -> None:
+        if has_begun.test_and_set():
+            return
         grace_end = end = inf
         while True:
             self._next_end = inf

@@ -23,7 +23,7 @@ import threading
 from heapq import heapify, heappop, heappush
 from itertools import chain, count
 
-from .sync import NoThreadError, Signal
+from .sync import NoThreadError, Signal, start_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class _Worker:
     def start(self, task: _Task, name: str) -> None:
         """Start the thread with its first task, or raise NoThreadError."""
         self._task = task
-        threading.Thread(target=self._run, name=name, daemon=True).start()
+        start_thread(self._run, name)
 
     def assign(self, task: _Task | None) -> None:
         """Wake a sleeping worker for its next task; None: end the thread."""

@@ -18,9 +18,10 @@ from __future__ import annotations
 import socket
 import threading
 from collections import deque
+from functools import partial
 from time import monotonic
 
-from urlrequest._concurrency.sync import NoThreadError
+from urlrequest._concurrency.sync import NoThreadError, start_thread
 
 from .cancel_scope import Phase
 
@@ -205,7 +206,7 @@ def _start_thread(lookup: _Lookup | None) -> None:
     global _thread_count
     while lookup is not None:
         try:
-            threading.Thread(target=_run_lookups, args=(lookup,), name="urlrequest-resolver", daemon=True).start()
+            start_thread(partial(_run_lookups, lookup), "urlrequest-resolver")
         except NoThreadError as error:
             _complete(lookup, [], error)
         else:

@@ -20,7 +20,7 @@ import warnings
 from contextlib import contextmanager, suppress
 from time import monotonic
 
-from urlrequest._concurrency.sync import NoThreadError
+from urlrequest._concurrency.sync import NoThreadError, start_thread
 from urlrequest.errors import InsecureRequestWarning
 
 TYPE_CHECKING = False
@@ -75,12 +75,10 @@ class LazyContext:
         OpenSSL reads the files without the GIL, so this overlaps with resolving the name and connecting.
         """
         if self.context is None and not self._loading.locked():
-            thread = threading.Thread(target=self._load_ahead, name="urlrequest-tls", daemon=True)
             try:
-                thread.start()
+                self.thread = start_thread(self._load_ahead, "urlrequest-tls")
             except NoThreadError:
-                return  # the worker that needs the context loads it
-            self.thread = thread
+                pass  # the worker that needs the context loads it
 
     def _load_ahead(self) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The flag that one thread sets, and the signal that one thread sleeps on."""
+"""The flag that one thread sets, the signal that one thread sleeps on, and the start of a thread."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from urlrequest._concurrency.sync import AtomicFlag, Signal
+from support.moments import interrupt_starts
+from urlrequest._concurrency.sync import AtomicFlag, NoThreadError, Signal, start_thread
 
 
 def test_lifecycle_3_flag() -> None:
@@ -56,3 +57,29 @@ def test_notifications_are_one() -> None:
     signal.notify()
 
     assert [True, False] == [signal.wait(0), signal.wait(0)]
+
+
+def test_fault_119_ctrl_c_while_a_thread_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fault 119: Ctrl-C is not taken for a system without threads, in an `except` either."""
+    interrupt_starts(monkeypatch, runs=False)
+    with pytest.raises(KeyboardInterrupt):
+        start_thread(print, "")
+    try:
+        [].pop()
+    except IndexError:
+        with pytest.raises(KeyboardInterrupt):
+            start_thread(print, "")
+
+
+def test_fault_115_no_thread_within_an_except(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fault 115: a system without threads is not taken for an error that was handled before."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    try:
+        [].pop()
+    except IndexError:
+        with pytest.raises(NoThreadError, match="can't start"):
+            start_thread(print, "")

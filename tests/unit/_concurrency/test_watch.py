@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.moments import interrupt_starts
 from support.waiting import PATIENCE, becomes
 from urlrequest._concurrency import watch as watch_module
 from urlrequest._concurrency.watch import Watch
@@ -242,3 +243,23 @@ def test_fault_116_the_child_has_a_watch_of_its_own(watch: Watch, items: list[It
 
     assert mine.await_look()
     assert [b"2"] == mine.received
+
+
+@pytest.mark.parametrize("runs", [False, True])
+def test_fault_119_ctrl_c_while_the_watch_starts(
+    items: list[Item], monkeypatch: pytest.MonkeyPatch, *, runs: bool
+) -> None:
+    """Fault 119: there is one thread afterwards, whether the first one has begun or not."""
+    watch, known = Watch(), set(threading.enumerate())
+    with monkeypatch.context() as patch:
+        interrupt_starts(patch, runs=runs)
+        with pytest.raises(KeyboardInterrupt):
+            watch.start()
+    assert watch.start()
+    item = Item(watch)
+    items.append(item)
+    watch.add(item)
+    item.theirs.send(b"1")
+
+    assert item.await_look()
+    assert becomes(lambda: 1 == len(set(threading.enumerate()) - known))

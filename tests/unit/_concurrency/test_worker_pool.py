@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.leaks import library_threads
+from support.moments import interrupt_starts
 from support.waiting import wait_until
 from urlrequest._concurrency import worker_pool
 from urlrequest._concurrency.worker_pool import WorkerPool
@@ -583,3 +584,20 @@ def test_no_thread_for_a_raised_limit(log: list[str], monkeypatch: pytest.Monkey
     assert not second.begun.is_set()
     let_go(first)
     begun(second)
+
+
+@pytest.mark.parametrize("runs", [False, True])
+def test_fault_119_ctrl_c_while_a_worker_starts(log: list[str], monkeypatch: pytest.MonkeyPatch, *, runs: bool) -> None:
+    """Fault 119, invariant WORKER-1: the job runs once or not at all, and its slot is free in the end."""
+    workers, job = WorkerPool(1), Job("1", log)
+    with monkeypatch.context() as patch:
+        interrupt_starts(patch, runs=runs)
+        with pytest.raises(KeyboardInterrupt):
+            workers.submit(job)
+    settled(workers)
+    following = Job("2", log)
+    workers.submit(following)
+    finished(following)
+
+    assert log in (["2"], ["1", "2"])
+    assert {} == workers._running_at
