@@ -348,7 +348,7 @@ def test_17_9_the_end_of_a_block_says_what_it_cancels(
     assert is_logged is bool(lines)
     if is_logged:
         assert lines[0].startswith(
-            "urlrequest: the end of a session's with block cancels 1 unfinished requests, such as"
+            "urlrequest: the end of a session's with block cancels unfinished requests (1), such as"
         )
 
 
@@ -385,12 +385,12 @@ def test_16_3_reprs(server: Server) -> None:
     shown += [repr(session), repr(Session()), repr(Session("http://:"))]
 
     assert [
-        "<Session http://127.0.0.1/?...: 1 unfinished requests>",
+        "<Session http://127.0.0.1/?...: 1 unfinished>",
         "<ManualHook: 0 requests have pending callbacks>",
         "<ManualHook: 1 requests have pending callbacks>",
         "<Session http://127.0.0.1/?...: closed>",
-        "<Session without a base URL: 0 unfinished requests>",
-        "<Session with an invalid base URL: 0 unfinished requests>",
+        "<Session without a base URL: 0 unfinished>",
+        "<Session with an invalid base URL: 0 unfinished>",
     ] == shown
     hook.close()
     assert "<ManualHook: closed, or its loop is gone>" == repr(hook)

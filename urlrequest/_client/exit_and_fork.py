@@ -71,7 +71,7 @@ def _warn_unfinished(calls: list[Call]) -> None:
         return
     calls = [call for call in calls if not (call.mailbox.has_loop or call.is_quiet or call.lifecycle.is_cancelled)]
     if calls:
-        what = "the program ends with %d unfinished requests, such as %r: call wait(), or run an event loop"
+        what = "the program ends with unfinished requests (%d), such as %r: call wait(), or run an event loop"
         log("WARNING", f"{what} (join() runs no callbacks)", len(calls), calls[0].request)
 
 

@@ -228,12 +228,12 @@ class Session(Shared):
         found = [request for call, request in list(active_calls.items()) if call.shared is self]
         unheard = [request for request in found if not (request.on_cancel or request.on_finish)]
         if unheard:
-            what = "the end of a session's with block cancels %d unfinished requests, such as %r; wait within the block"
+            what = "the end of a session's with block cancels unfinished requests (%d), such as %r; wait within the block"
             log("WARNING", what, len(unheard), unheard[0])
 
     def __repr__(self) -> str:
         count = sum(call.shared is self for call in list(active_calls))
-        state = "closed" if self.is_closed else f"{count} unfinished requests"
+        state = "closed" if self.is_closed else f"{count} unfinished"
         return f"<Session {self._shown_base_url()}: {state}>"
 
     def _shown_base_url(self) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from urlrequest.testing import Server
 
 HEAD = head(100_000)
-UNFINISHED = "urlrequest: the program ends with 1 unfinished requests, such as <UrlRequest urlrequest-1: "
+UNFINISHED = "urlrequest: the program ends with unfinished requests (1), such as <UrlRequest urlrequest-1: "
 STRICT = ("-X", "dev", "-W", "error")  # whatever the interpreter can complain of, it does
 
 
