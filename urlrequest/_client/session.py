@@ -228,7 +228,7 @@ class Session(Shared):
         found = [request for call, request in list(active_calls.items()) if call.shared is self]
         unheard = [request for request in found if not (request.on_cancel or request.on_finish)]
         if unheard:
-            what = "the end of a session's with block cancels unfinished requests (%d), such as %r; wait within the block"
+            what = "the end of a session's with block cancels unfinished requests (%d), such as %r; wait in the block"
             log("WARNING", what, len(unheard), unheard[0])
 
     def __repr__(self) -> str:

@@ -143,7 +143,12 @@ class _LoneWaiter:
         """Run callbacks that are pending, for a while."""
         if self._is_due.locked():
             self._is_due.release()  # before the look: an event that comes behind it makes the thread look again
-            self._mailbox.deliver(MAX_BATCH, monotonic() + MAX_SLICE, self)
+            try:
+                self._mailbox.deliver(MAX_BATCH, monotonic() + MAX_SLICE, self)
+            except BaseException as error:  # noqa: BLE001 - it goes on
+                from urlrequest._tracebacks import trimmed  # few callbacks raise
+
+                raise trimmed(error)  # noqa: B904 - it is the same exception
 
     def sleep(self, seconds: float | None) -> None:
         """Sleep until there are events or the time is over; read the response if it comes meanwhile."""
