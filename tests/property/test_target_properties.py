@@ -3,9 +3,12 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
+import ada_url
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from urlrequest._http.redirect import find_location
+from urlrequest._http.response_head import parse_head
 from urlrequest._http.target import Target, bracketed, parse_port, parse_target
 from urlrequest.errors import InvalidURL
 
@@ -144,3 +147,63 @@ def test_parse_port_is_16_bits(value: object) -> None:
 
     assert 1 <= port <= 65535
     assert port == int(str(value))
+
+
+# Another reader of URLs: that of the WHATWG, as browsers have it
+
+confusing = st.sampled_from(
+    [
+        *"/?#@:[]%\\.-;&ab1\t\n\r\0 ", "//", "///", "/\\", "http", "https:", "http://", "%25", "%2f", "%40", "%5c",
+        "%2e", "é", "ß", "İ", "ﬃ", "℀", "\uff11", "‥", "。", "．", "\u00ad", "\u2028", "；", "／", "＠", "：", "xn--",
+        "a.test", "b.test", "127.0.0.1", "0x7f.1", "2130706433", "[::1]", "[::ffff:1.2.3.4]", "80", "user", ":@",
+        "@@",
+    ]
+)  # fmt: skip
+confusing_texts = st.lists(confusing, min_size=1, max_size=9).map("".join)
+BASE = "http://base.test/folder/x?q"
+
+
+def whatwg_origin(text: str, base: str | None = None) -> tuple[str, str, int | None] | None:
+    """Scheme, host and port as browsers read them, or None where they read no URL of http and https."""
+    try:
+        url = ada_url.URL(text, base)
+    except ValueError:  # a UnicodeError, too
+        return None
+    scheme = url.protocol.removesuffix(":")
+    if scheme not in {"http", "https"}:
+        return None
+    return scheme, url.hostname.strip("[]"), int(url.port or {"http": 80, "https": 443}[scheme])
+
+
+def our_origin(target: Target | None) -> tuple[str, str, int | None] | None:
+    if target is None or target.scheme not in {"http", "https"}:
+        return None
+    scheme, host, port = target.origin
+    return scheme, host.partition("%")[0], port
+
+
+@given(schemes, confusing_texts)
+def test_9_5_no_other_host_than_in_a_browser(scheme: str, text: str) -> None:
+    """Contract 9.5: a URL is refused, or leads to the host to which a browser would go."""
+    url = f"{scheme}://{text}"
+    ours, theirs = our_origin(parsed(url)), whatwg_origin(url)
+
+    assert ours is None or theirs is None or ours == theirs
+
+
+@given(confusing_texts)
+@example("///a.test")
+@example("/\\a.test")
+@example("http:80")
+@example("a.test:80/")
+def test_17_4_redirects_lead_where_a_browser_would_go(text: str) -> None:
+    """Contract 17.4: a Location is refused, or leads to the host to which a browser would go."""
+    assume(not any(character in text for character in "\r\n\0"))
+    head = parse_head(b"HTTP/1.1 302 X\r\nLocation: %b\r\n\r\n" % text.encode())
+    try:
+        ours = our_origin(find_location(parse_target(BASE), head))
+    except InvalidURL:
+        return
+    theirs = whatwg_origin(text, BASE)
+
+    assert ours is None or ours == theirs

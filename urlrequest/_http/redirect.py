@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 
 from urlrequest.errors import InvalidURL, UnsafeRedirect
 
-from .target import Target, parse_target
+from .target import DEFAULT_PORTS, Target, parse_target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ STATUSES = frozenset({301, 302, 303, 307, 308})
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+# Browsers read a host behind any number of slashes and backslashes, RFC 3986 behind two slashes.
+_ODD_SLASHES = re.compile(r"(?:https?:)?(?!//[^/\\])[/\\]{2}", re.IGNORECASE)
 
 
 class Hop(NamedTuple):
@@ -81,6 +83,8 @@ def resolve_reference(base: Target, reference: str) -> Target:
     text = reference.strip(" \t")
     if _CONTROL.search(text):  # urljoin() would silently delete some of them
         raise InvalidURL("a URL with control characters cannot be followed")
+    if _ODD_SLASHES.match(text):
+        raise InvalidURL("a URL whose host depends on who reads it cannot be followed: it begins with odd slashes")
     try:
         following = parse_target(_join(base, text))
     except InvalidURL:
@@ -120,7 +124,15 @@ def find_location(target: Target, head: ResponseHead) -> Target | None:
     if head.status not in STATUSES:
         return None
     locations = {location for value in head.headers.get_all("Location") if (location := value.strip(" \t"))}
-    return resolve_reference(target, _location_text(locations.pop())) if len(locations) == 1 else None
+    if len(locations) != 1:
+        return None
+    location = _location_text(locations.pop())
+    following = resolve_reference(target, location)
+    # `name:80` is a host and its port where a user writes it, but a scheme where a browser reads it.
+    is_host = following.scheme in DEFAULT_PORTS and not location.lower().startswith(f"{following.scheme}://")
+    if is_host and _SCHEME.match(location):
+        raise InvalidURL(f"the redirect leads to the scheme {location.partition(':')[0]}; a host stands behind http://")
+    return following
 
 
 def redirect_hint(target: Target, head: ResponseHead) -> str:

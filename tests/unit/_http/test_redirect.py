@@ -50,6 +50,23 @@ def test_17_4_what_is_no_redirect(status: int, location: str | None) -> None:
     assert follow(status, location) is None
 
 
+@pytest.mark.parametrize("slashes", ["///", "////", "/\\", "\\/", "\\\\", "//\\", "\\\\/"])
+@pytest.mark.parametrize("scheme", ["", "http:", "HTTPS:"])
+def test_17_4_hosts_behind_odd_slashes(scheme: str, slashes: str) -> None:
+    """Contract 17.4: where browsers read a host and RFC 3986 reads a path, or none, the redirect is not followed."""
+    with pytest.raises(InvalidURL):
+        follow(302, f"{scheme}{slashes}b.test/x")
+
+
+@pytest.mark.parametrize(
+    "location", ["b.test:81/x", "localhost:80", "http:80", "https:1/x", "http:/x", "http:x", "https:"]
+)
+def test_17_4_a_scheme_is_no_host(location: str) -> None:
+    """Contract 17.4: `name:80` is a host in a program, and a scheme in a Location, which is not followed."""
+    with pytest.raises(InvalidURL):
+        follow(302, location)
+
+
 @pytest.mark.parametrize(
     ("location", "url"),
     [
