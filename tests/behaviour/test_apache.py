@@ -119,7 +119,7 @@ def test_17_10_idle_time_is_learnt() -> None:
         lines = f"KeepAliveTimeout 3\n<Directory {pages}>\nRequire all granted\n</Directory>"
         with apache(folder, pages, lines) as url, Session(url, timeout=20) as session:
             request = get(session, "/page")
-            ((connection,),) = session.pool._idle.values()
+            ((connection,),) = session._urlrequest_shared.pool._idle.values()
 
     assert "timeout=3" in request.resp_headers["Keep-Alive"]
     assert 2.0 == pytest.approx(connection.idle_until - connection.idle_since)

@@ -32,7 +32,7 @@ PRELUDE = """
     while "send" not in held.timings:
         time.sleep(0.002)
     kept = session.request(sys.argv[1] + "/new")
-    assert kept.wait(timeout=20) and kept.result == "new" and len(session.pool) == 1
+    assert kept.wait(timeout=20) and kept.result == "new" and len(session._urlrequest_shared.pool) == 1
     rest()
     child = fork()
 """
@@ -86,14 +86,14 @@ def test_2_6_a_child_of_c_code_starts_afresh(server: Server, first: str) -> None
     if not child:
         {first}
         assert held.wait(timeout=20) and "forked" in str(held.error) and not held.is_alive(), held
-        assert len(session.pool) == 0
+        assert len(session._urlrequest_shared.pool) == 0
         with urlrequest.Session() as fresh:
             new = fresh.request(sys.argv[1] + "/new")
             assert new.wait(timeout=20) and new.result == "new", new.error
         print("child", flush=True)
         os._exit(0)
     assert 0 == os.waitpid(child, 0)[1]
-    assert not held.is_finished and held.is_alive() and len(session.pool) == 1
+    assert not held.is_finished and held.is_alive() and len(session._urlrequest_shared.pool) == 1
     held.cancel()
     assert held.wait(timeout=20)
     """

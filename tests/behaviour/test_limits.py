@@ -85,13 +85,13 @@ def test_7_2_cancel_of_a_waiting_request(busy: Session, server: Server, recorder
 
 def test_7_2_cancel_of_a_request_on_its_way_to_the_queue(busy: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """Contract 7.2: a cancel of another thread that comes before the request is in the queue has taken it out."""
-    submit = busy.workers.submit
+    submit = busy._urlrequest_shared.workers.submit
 
     def submit_cancelled(job: Any) -> bool:
         job.cancel()
         return submit(job)
 
-    monkeypatch.setattr(busy.workers, "submit", submit_cancelled)
+    monkeypatch.setattr(busy._urlrequest_shared.workers, "submit", submit_cancelled)
 
     assert not busy.request("/x").is_alive()
 
@@ -343,7 +343,7 @@ def test_2_2_the_end_is_announced_when_it_has_come(server: Server) -> None:
 
     class Observer(hooks.Hook):
         def wakeup(self) -> None:
-            seen.append((request.is_alive(), session.workers._running))
+            seen.append((request.is_alive(), session._urlrequest_shared.workers._running))
             woken.set()
 
     with Session(server.url) as session:

@@ -55,7 +55,7 @@ def connections(server: Server) -> list[int]:
 
 def wait_readable(session: Session) -> None:
     """Wait until something has happened on the session's idle connection."""
-    (stack,) = session.pool._idle.values()
+    (stack,) = session._urlrequest_shared.pool._idle.values()
     (connection,) = stack
     with socket.socket(fileno=os.dup(connection.sock.fileno())) as sock:
         sock.settimeout(10)
@@ -307,7 +307,7 @@ def test_17_10_keep_alive_timeout_of_the_server(server: Server, session: Session
     server.respond("/", "hello", headers={"Keep-Alive": "timeout=1"})
     get(session, server.url)
     get(session, server.url)
-    ((connection,),) = session.pool._idle.values()
+    ((connection,),) = session._urlrequest_shared.pool._idle.values()
 
     assert [0, 0] == connections(server)
     assert 0.5 == pytest.approx(connection.idle_until - connection.idle_since)
@@ -321,7 +321,7 @@ def test_17_10_refused_upload(server: Server, session: Session, size: int, statu
     server.respond("/", "answer", status=status)
     get(session, server.url, method="PUT", req_body=b"x" * size)
 
-    assert is_kept == (1 == len(session.pool))
+    assert is_kept == (1 == len(session._urlrequest_shared.pool))
 
 
 def test_10_5_refused_upload_of_unknown_length(server: Server, session: Session) -> None:
@@ -329,7 +329,7 @@ def test_10_5_refused_upload_of_unknown_length(server: Server, session: Session)
     server.respond("/", "answer", status=413)
     get(session, server.url, method="PUT", req_body=iter([b"x"]))
 
-    assert 0 == len(session.pool)
+    assert 0 == len(session._urlrequest_shared.pool)
 
 
 def test_10_5_route_without_100_continue(server: Server, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -360,7 +360,7 @@ def test_15_4_the_system_asks(
     server.respond("/", "hello")
     with Session(tcp_keepalive=own) as session:
         get(session, server.url)
-        ((connection,),) = session.pool._idle.values()
+        ((connection,),) = session._urlrequest_shared.pool._idle.values()
         with socket.socket(fileno=os.dup(connection.sock.fileno())) as sock:
             asks = sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
             seconds = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) if asks else None
@@ -481,7 +481,7 @@ def test_17_10_idle_connection_is_closed_by_itself(
     get(session, server.url)
 
     server.wait("closed", 20)
-    assert 0 == len(session.pool)
+    assert 0 == len(session._urlrequest_shared.pool)
 
 
 def test_17_10_retry_opens_a_new_connection(server: Server, session: Session) -> None:
@@ -507,7 +507,7 @@ def test_17_10_refused_while_others_are_idle(server: Server, session: Session, m
     connect = HTTPConnection.connect
 
     def connect_if_there_is_room(connection: HTTPConnection) -> None:
-        if len(session.pool):
+        if len(session._urlrequest_shared.pool):
             raise ConnectionRefusedError("refused")
         connect(connection)
 
@@ -613,7 +613,7 @@ def test_17_9_max_idle_follows_max_requests() -> None:
         session.max_requests = other.max_requests = 200
         assert [200, 3] == [session.max_idle, other.max_idle]
         session.max_requests = 1
-        assert 64 == session.max_idle == session.pool._limit
+        assert 64 == session.max_idle == session._urlrequest_shared.pool._limit
 
 
 def test_17_9_max_idle_counts(server: Server) -> None:
@@ -621,12 +621,12 @@ def test_17_9_max_idle_counts(server: Server) -> None:
     server.respond("/", "hello")
     with Session(max_idle=0) as session:
         get(session, server.url)
-        assert 0 == len(session.pool)
+        assert 0 == len(session._urlrequest_shared.pool)
         session.max_idle = 1
         get(session, server.url)
-        assert 1 == len(session.pool)
+        assert 1 == len(session._urlrequest_shared.pool)
         session.max_idle = 0
-        assert 0 == len(session.pool)
+        assert 0 == len(session._urlrequest_shared.pool)
         with pytest.raises(ValueError, match="max_idle is -1"):
             session.max_idle = -1
 

@@ -282,7 +282,7 @@ def test_17_9_close(server: Server, recorder: Any) -> None:
     assert "cancel" == recorder.terminal
     assert isinstance(late.error, RuntimeError)
     assert "closed" in str(late.error)
-    assert 0 == len(session.pool)
+    assert 0 == len(session._urlrequest_shared.pool)
 
 
 def test_17_9_closing_in_the_last_moment(server: Server) -> None:
@@ -291,8 +291,8 @@ def test_17_9_closing_in_the_last_moment(server: Server) -> None:
 
     class Slow(UrlRequest):
         def decode_result(self, result: Any, resp: Any) -> Any:
-            session.is_closed = True
-            session.pool.close()
+            session._urlrequest_shared.is_closed = True
+            session._urlrequest_shared.pool.close()
             may_end.set()
             return result
 
@@ -304,7 +304,7 @@ def test_17_9_closing_in_the_last_moment(server: Server) -> None:
     request.join(20)
     session.close()
 
-    assert 0 == len(session.pool)
+    assert 0 == len(session._urlrequest_shared.pool)
 
 
 def test_17_9_closed_sessions_leave_no_threads(server: Server) -> None:
@@ -326,7 +326,7 @@ def test_sessions_are_not_kept(server: Server) -> None:
     server.respond("/", "ok")
     session = Session(server.url)
     get(session)
-    session.workers.shut_down()  # an idle worker holds its pool for some seconds
+    session._urlrequest_shared.workers.shut_down()  # an idle worker holds its pool for some seconds
     reference = weakref.ref(session)
     del session
     gc.collect()

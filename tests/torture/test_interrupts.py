@@ -183,7 +183,7 @@ def check(world: World, place: str | None) -> None:
     urlrequest.drain()
     assert {} == active_calls, place
     session = world.session
-    if not session.is_closed:
+    if not session._urlrequest_shared.is_closed:
         following = session.request(world.url)
         assert following.wait(timeout=PATIENCE), f"a slot is lost: {place}"
         assert "x" == following.result, (place, following.error)

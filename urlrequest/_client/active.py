@@ -87,14 +87,14 @@ def cancel_all() -> int:
     return cancel_requests(None)
 
 
-def cancel_requests(session: Shared | None) -> int:
-    """Cancel the unfinished requests of a session (None: all), and return how many it cancelled. Any thread.
+def cancel_requests(shared: Shared | None) -> int:
+    """Cancel the unfinished requests that share something (None: all), and return how many it cancelled. Any thread.
 
     Raises:
         Exception: What the `cancel()` of a subclass raised first; the other requests were cancelled all the same.
     """
     fork_watch.check()
-    found = [request for call, request in list(active_calls.items()) if session is None or call.shared is session]
+    found = [request for call, request in list(active_calls.items()) if shared is None or call.shared is shared]
     count, failure = 0, None
     for request in reversed(found):  # the latest first, so that no queued one starts
         try:

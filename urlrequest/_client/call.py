@@ -50,7 +50,8 @@ from urlrequest.errors import DeadlineExceeded, InvalidURL
 from urlrequest.hooks import check_hook, current_hook
 
 from .callbacks import Callbacks, drop_callbacks, explain, has_callback, run_callbacks, run_progress
-from .shared import Shared, check_session, default_session
+from .settings import NO_SETTINGS, check_session
+from .shared import Shared, default_shared, shared_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ if TYPE_CHECKING:
     from urlrequest._http.redirect import Hop
     from urlrequest._http.response_head import ResponseHead
     from urlrequest._http.target import Target
+
+    from .settings import Settings
 
     class Request(Protocol):
         """What a call uses of its request: the callbacks, and what a subclass may override."""
@@ -97,6 +100,7 @@ _ANY_THREAD = (
     "shared",  # what the requests of the session share
     "chunk_size",  # as passed to the constructor
     "host",  # of the URL, for the limit per host; "" when there is none
+    "base_url",  # what the URL is relative to, or None
     "made_at",  # on `time.monotonic()`
     "origin",  # the code that made the request, and its instruction; None: the code was not Python's
     "lifecycle",
@@ -174,8 +178,8 @@ class Call:
             frame = frame.f_back
         self.origin = None if frame is None else (frame.f_code, frame.f_lasti)
         self.request = request
-        self.shared = session if isinstance(session, Shared) else default_session
-        self.host = ""
+        self.shared = default_shared if session is None else shared_of(session)
+        self.host, self.base_url = "", None
         self.chunk_size: int | None = None
         self.argument_error = self.options = self.lease = None
         self.is_own_class = self.is_launched = False
@@ -190,25 +194,26 @@ class Call:
 
     def _check_arguments(self, session: object, hook: object, timeout: object, deadline: object) -> DispatchQueue:
         """Set timeout and deadline, and return the queue that events take to the dispatch thread (contract 8.1)."""
-        shared, own = self.shared, None
+        settings: Settings = NO_SETTINGS
+        own = None
         try:
             if hook is not None:
                 own = check_hook(hook)
             if session is not None:
-                check_session(session)
-            longest_step = shared.timeout if timeout is None else timeout
+                settings = check_session(session)
+            longest_step = settings.timeout if timeout is None else timeout
             if longest_step is None:
                 socket = sys.modules.get("socket")  # a program that has not loaded it has set no default
                 if socket is not None:
                     self.scope.timeout = socket.getdefaulttimeout() or None  # 0.0: sockets do not block, as here anyway
             else:
                 self.scope.timeout = check_seconds("timeout", longest_step)
-            longest = shared.deadline if deadline is None else deadline
+            longest = settings.deadline if deadline is None else deadline
             if longest is not None:
                 self.scope.deadline = Deadline(check_seconds("deadline", longest))
         except (TypeError, ValueError, RuntimeError) as error:
             self.argument_error = error
-        chosen = own if own is not None else shared.hook or current_hook()
+        chosen = own if own is not None else settings.hook or current_hook()
         return default_queue if chosen is None else chosen.queue
 
     def submit(self, options: Options) -> None:
@@ -216,6 +221,7 @@ class Call:
         find_target = _find_target or _load_engine()
         try:
             self.options = options
+            self.base_url = options.base_url
             active_calls[self] = self.request
             target = None
             try:
@@ -480,7 +486,7 @@ class Call:
         from urlrequest._engine.prepare import find_target  # as in submit()
 
         try:
-            shown = find_target(url, self.shared.base_url).masked
+            shown = find_target(url, self.base_url).masked
         except InvalidURL:
             shown = "an invalid URL"
         return shown if self.method is None else f"{self.method} {shown}"

@@ -31,7 +31,7 @@ from urlrequest.hooks import reset_after_fork as reset_hooks_after_fork
 
 from .active import cancel_all
 from .call import active_calls
-from .shared import sessions
+from .shared import all_shared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ def _end_threads(running: list[Call]) -> None:
     for call in running:
         call.join(max(0.0, until - monotonic()))
     _call_if_loaded("_net.tls_contexts", "join_loaders", max(0.0, until - monotonic()))
-    for session in list(sessions):
-        session.pool.close()  # or the interpreter would warn of idle sockets that were not closed
+    for shared in list(all_shared):
+        shared.pool.close()  # or the interpreter would warn of idle sockets that were not closed
 
 
 def prepare_fork() -> None:
@@ -122,8 +122,8 @@ def reset_after_fork() -> None:
     timer.reset_after_fork()
     _call_if_loaded("_client.flight", "reset_after_fork")
     places.reset_after_fork()
-    for session in list(sessions):
-        session.reset_after_fork()
+    for shared in list(all_shared):
+        shared.reset_after_fork()
     default_queue.reset_after_fork()
     reset_hooks_after_fork()
     for call in list(active_calls):

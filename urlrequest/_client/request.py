@@ -19,6 +19,8 @@ from urlrequest.errors import HTTPStatusError, RequestCancelled, UnsupportedSche
 from .call import Call
 from .callbacks import Callbacks
 from .response_attributes import ResponseAttributes
+from .settings import complete
+from .shared import default_shared
 from .thread_facade import ThreadFacade
 
 TYPE_CHECKING = False
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
         Params,
         Path,
     )
-    from .shared import Shared
+    from .settings import Settings
 
 __all__ = ["UrlRequest"]
 
@@ -132,7 +134,7 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         ssl_context: Context | None = None,
         fingerprint: str | None = None,
         hook: Hook | None = None,
-        session: Shared | None = None,
+        session: Settings | None = None,
         follow_redirects: bool | int | None = None,
         retries: int | None = None,
         trust_env: bool | None = None,
@@ -239,7 +241,9 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
             trust_env, params, json, files, progress_interval, max_size, resume, checksum, expect_type, proxy_auth,
             address_family, low_speed, retry_statuses, retry_methods, max_retry_after, resume_key,
         )  # fmt: skip
-        call.submit(call.shared.complete(options).detached())
+        if call.shared is not default_shared:
+            options = complete(options, session)
+        call.submit(options.detached())
 
     def __repr__(self) -> str:
         call = self._urlrequest_call

@@ -15,6 +15,7 @@ from urlrequest.errors import InvalidURL
 from .active import cancel_requests
 from .call import active_calls
 from .request import UrlRequest
+from .settings import Settings
 from .shared import MAX_REQUESTS, Shared
 
 TYPE_CHECKING = False
@@ -36,27 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Session"]
 
-_SETTINGS = {  # options that a session sets for its requests, and the value of each that sets nothing
-    "ca_file": None,
-    "client_cert": None,
-    "ssl_context": None,
-    "fingerprint": None,
-    "proxy_host": None,
-    "proxy_port": None,
-    "proxy_headers": None,
-    "trust_env": False,
-    "follow_redirects": False,
-    "retries": 0,
-    "user_agent": None,
-    "auth": None,
-    "proxy_auth": None,
-    "address_family": None,
-    "low_speed": None,
-    "retry_statuses": None,
-    "retry_methods": None,
-    "max_retry_after": None,
-}
-
 
 def _with_parameters_of(
     _: Callable[_P, UrlRequest],
@@ -65,7 +45,7 @@ def _with_parameters_of(
     return lambda method: method
 
 
-class Session(Shared):
+class Session(Settings):
     """Requests that belong together (contract 17.9).
 
     All attributes may be changed at any time. A change counts for requests made from then on; one of `max_requests`,
@@ -78,7 +58,6 @@ class Session(Shared):
         retry_statuses, retry_methods, max_retry_after, address_family, low_speed: As the parameters of `UrlRequest`.
         ca_file, verify, client_cert, ssl_context, fingerprint: As the parameters of `UrlRequest`.
         proxy_host, proxy_port, proxy_headers, proxy_auth, trust_env: As the parameters of `UrlRequest`.
-        tcp_keepalive: As the parameter.
     """
 
     base_url: str | None
@@ -100,12 +79,13 @@ class Session(Shared):
     user_agent: str | None
     auth: Auth | None
     proxy_auth: Auth | None
-    tcp_keepalive: float | None
     address_family: str | None
     low_speed: tuple[float, float] | None
     retry_statuses: Collection[int] | None
     retry_methods: Collection[str] | None
     max_retry_after: float | None
+    # The name of the package keeps this apart from what a subclass defines.
+    _urlrequest_shared: Shared
 
     def __init__(
         self,
@@ -159,20 +139,58 @@ class Session(Shared):
         self.proxy_host, self.proxy_port, self.proxy_headers = proxy_host, proxy_port, proxy_headers
         self.trust_env, self.follow_redirects, self.retries = trust_env, follow_redirects, retries
         self.hook, self.user_agent, self.auth, self.proxy_auth = hook, user_agent, auth, proxy_auth
-        self.tcp_keepalive, self.address_family, self.low_speed = tcp_keepalive, address_family, low_speed
+        self.address_family, self.low_speed = address_family, low_speed
         self.retry_statuses, self.retry_methods = retry_statuses, retry_methods
         self.max_retry_after = max_retry_after
         from .cookie_store import CookieStore  # here, since requests without a session keep no cookies
 
         given = _as_store(cookies)
-        self._cookies = CookieStore() if given is None else given
-        self._cookie_text = cookies if given is None else None
-        super().__init__(max_requests, max_per_host, max_idle, self._cookies)
+        store = CookieStore() if given is None else given
+        shared = self._urlrequest_shared = Shared(max_requests, max_per_host, max_idle, store)
+        shared.tcp_keepalive = tcp_keepalive
+        shared.cookie_text = cookies if given is None else None
 
     @property
     def cookies(self) -> CookieStore | Any:
         """The `CookieStore` of the cookies that servers have set; or the CookieJar that the session was given."""
-        return getattr(self._cookies, "jar", self._cookies)
+        store = self._urlrequest_shared.cookie_store
+        return getattr(store, "jar", store)
+
+    @property
+    def max_requests(self) -> int:
+        """How many requests run at a time."""
+        return self._urlrequest_shared.max_requests
+
+    @max_requests.setter
+    def max_requests(self, limit: int) -> None:
+        self._urlrequest_shared.max_requests = limit
+
+    @property
+    def max_per_host(self) -> int | None:
+        """How many requests run at a time for one host; None: no limit."""
+        return self._urlrequest_shared.max_per_host
+
+    @max_per_host.setter
+    def max_per_host(self, limit: int | None) -> None:
+        self._urlrequest_shared.max_per_host = limit
+
+    @property
+    def max_idle(self) -> int:
+        """How many idle connections are kept; unless it was set, `max_requests`, but 64 at the least."""
+        return self._urlrequest_shared.max_idle
+
+    @max_idle.setter
+    def max_idle(self, limit: int) -> None:
+        self._urlrequest_shared.max_idle = limit
+
+    @property
+    def tcp_keepalive(self) -> float | None:
+        """As the parameter; it counts for new connections."""
+        return self._urlrequest_shared.tcp_keepalive
+
+    @tcp_keepalive.setter
+    def tcp_keepalive(self, seconds: float | None) -> None:
+        self._urlrequest_shared.tcp_keepalive = seconds
 
     @_with_parameters_of(UrlRequest)
     def request(self, *arguments: Any, **options: Any) -> UrlRequest:
@@ -211,38 +229,24 @@ class Session(Shared):
 
     def cancel_all(self) -> int:
         """Cancel the session's unfinished requests, and return how many it cancelled. Any thread."""
-        return cancel_requests(self)
+        return cancel_requests(self._urlrequest_shared)
 
     def close(self) -> None:
         """Cancel the unfinished requests, and close the connections. A request made afterwards ends with an error."""
         fork_watch.check()
-        self.is_closed = True
+        shared = self._urlrequest_shared
+        shared.is_closed = True
         try:
             self.cancel_all()
         finally:
-            self.pool.close()
-            self.workers.shut_down()
-
-    def _warn_unfinished(self) -> None:
-        """Log that the end of a `with` block cancels requests which have no callback for that."""
-        found = [request for call, request in list(active_calls.items()) if call.shared is self]
-        unheard = [request for request in found if not (request.on_cancel or request.on_finish)]
-        if unheard:
-            what = "the end of a session's with block cancels unfinished requests (%d), such as %r; wait in the block"
-            log("WARNING", what, len(unheard), unheard[0])
+            shared.pool.close()
+            shared.workers.shut_down()
 
     def __repr__(self) -> str:
-        count = sum(call.shared is self for call in list(active_calls))
-        state = "closed" if self.is_closed else f"{count} unfinished"
-        return f"<Session {self._shown_base_url()}: {state}>"
-
-    def _shown_base_url(self) -> str:
-        from urlrequest._http.target import parse_target  # with the engine, which the first request loads
-
-        try:
-            return "without a base URL" if self.base_url is None else str(parse_target(self.base_url))
-        except InvalidURL:
-            return "with an invalid base URL"
+        shared = self._urlrequest_shared
+        count = sum(call.shared is shared for call in list(active_calls))
+        state = "closed" if shared.is_closed else f"{count} unfinished"
+        return f"<Session {_describe(self.base_url)}: {state}>"
 
     def __enter__(self) -> Self:
         return self
@@ -251,27 +255,26 @@ class Session(Shared):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            self._warn_unfinished()
+            _warn_unfinished(self._urlrequest_shared)
         self.close()
 
-    # For requests
 
-    def complete(self, options: Any) -> Any:
-        """The options with this session's settings for those that were not given."""
-        settings = {
-            name: value
-            for name, default in _SETTINGS.items()
-            if (value := getattr(self, name)) is not default and getattr(options, name) is None
-        }
-        if options.proxy_host is not None:  # a proxy of its own
-            settings.pop("proxy_port", None)
-            settings.pop("proxy_headers", None)
-            settings.pop("proxy_auth", None)
-        if options.verify is True:  # as it is when it is not given
-            settings["verify"] = self.verify
-        settings["base_url"], settings["session_headers"] = self.base_url, self.headers
-        settings["session_cookies"] = self._cookie_text
-        return options._replace(**settings)
+def _warn_unfinished(shared: Shared) -> None:
+    """Log that the end of a `with` block cancels requests which have no callback for that."""
+    found = [request for call, request in list(active_calls.items()) if call.shared is shared]
+    unheard = [request for request in found if not (request.on_cancel or request.on_finish)]
+    if unheard:
+        what = "the end of a session's with block cancels unfinished requests (%d), such as %r; wait in the block"
+        log("WARNING", what, len(unheard), unheard[0])
+
+
+def _describe(base_url: str | None) -> str:
+    from urlrequest._http.target import parse_target  # with the engine, which the first request loads
+
+    try:
+        return "without a base URL" if base_url is None else str(parse_target(base_url))
+    except InvalidURL:
+        return "with an invalid base URL"
 
 
 def _with_method(method: str, /, **options: Any) -> dict[str, Any]:

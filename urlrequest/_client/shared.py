@@ -1,9 +1,9 @@
 """Shared: what the requests of a session share.
 
-A session is a `Shared` with settings; `default_session` is one without. Requests know this class only.
+A session has one of its own; requests without a session use `default_shared`.
 
-Thread safety. The limits and `hook`, `timeout`, `deadline`, `is_closed` are one reference each, which the constructor
-of a request reads; `workers`, `pool` and `cookie_store` guard themselves.
+Thread safety. The limits, `tcp_keepalive`, `cookie_text` and `is_closed` are one reference each; `workers`, `pool` and
+`cookie_store` guard themselves.
 """
 
 from __future__ import annotations
@@ -19,34 +19,29 @@ if TYPE_CHECKING:
     from typing import Any
 
     from urlrequest._engine.observer import CookieStore
-    from urlrequest.hooks import Hook
 
-__all__ = ["MAX_REQUESTS", "Shared", "check_session", "default_session", "sessions"]
+__all__ = ["MAX_REQUESTS", "Shared", "all_shared", "default_shared", "shared_of"]
 
 MAX_REQUESTS = 64  # running at once, unless a session sets another limit
 
-sessions: weakref.WeakSet[Shared] = weakref.WeakSet()
-"""All sessions, the default one too, for the end of the process and for a forked child."""
+all_shared: weakref.WeakSet[Shared] = weakref.WeakSet()
+"""Those of all sessions, and the default one, for the end of the process and for a forked child."""
 
 
 class Shared:
     """What the requests of a session share: worker threads, connections and cookies.
 
     Attributes:
-        hook, timeout, deadline: For requests that are given none.
         tcp_keepalive: For new connections; None: that of `defaults`.
-        base_url: What a request's URL is relative to, or None.
         cookie_store: The session's cookies; None: it keeps none.
+        cookie_text: Cookies to send with every request, as the program gave them; None: none.
         is_closed: New requests are refused.
         workers: The worker threads.
         pool: The idle connections.
     """
 
-    hook: Hook | None = None
-    timeout: float | None = None
-    deadline: float | None = None
     tcp_keepalive: float | None = None
-    base_url: str | None = None
+    cookie_text: Any = None
     is_closed: bool = False
 
     def __init__(
@@ -61,7 +56,7 @@ class Shared:
         self.workers: WorkerPool = WorkerPool(max_requests, max_per_host)
         self.pool: Pool = Pool(self.max_idle)
         self.cookie_store = cookie_store
-        sessions.add(self)
+        all_shared.add(self)
 
     @property
     def max_requests(self) -> int:
@@ -97,12 +92,6 @@ class Shared:
         self._max_idle = _check_max_idle(limit)
         self.pool.change_limit(limit)
 
-    # In types `Any` is the engine's `Options`: type checkers know no types of the parts of a namedtuple.
-
-    def complete(self, options: Any) -> Any:
-        """The options of a request, with the session's settings for those that were not given."""
-        return options
-
     def reset_after_fork(self) -> None:
         """Start afresh. In a forked child."""
         self.workers.reset_after_fork()
@@ -111,16 +100,10 @@ class Shared:
             self.cookie_store.reset_after_fork()
 
 
-def check_session(session: object) -> None:
-    """Check the `session` argument of a request.
-
-    Raises:
-        TypeError: It is no session. RuntimeError: It is closed.
-    """
-    if not isinstance(session, Shared):
-        raise TypeError(f"session is {type(session).__name__}; a urlrequest.Session is needed")
-    if session.is_closed:
-        raise RuntimeError("the session is closed: its with block has ended, or close() was called")
+def shared_of(session: object) -> Shared:
+    """What the requests of a session share; for anything that is no session, `default_shared`."""
+    found = getattr(session, "_urlrequest_shared", None)
+    return found if isinstance(found, Shared) else default_shared
 
 
 def _check_limits(max_requests: int, max_per_host: int | None) -> tuple[int, int | None]:
@@ -136,5 +119,5 @@ def _check_max_idle(limit: int) -> int:
     return limit
 
 
-default_session = Shared(MAX_REQUESTS, None, None)
+default_shared = Shared(MAX_REQUESTS, None, None)
 """For requests that are given no session: it keeps connections and no cookies (contract 17.9)."""

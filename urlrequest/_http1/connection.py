@@ -48,6 +48,7 @@ class HTTPConnection(http.client.HTTPConnection):
     sock: Any
     scope: CancelScope
     is_intact: bool
+    sent_at: float
     sent_method: str
     idle_since: float
     idle_until: float

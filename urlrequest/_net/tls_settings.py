@@ -45,7 +45,7 @@ class TlsSettings:
         self.client_cert: ClientCert | None = client_cert
         self.ssl_context: ssl.SSLContext | None = ssl_context
         self.fingerprint: str | None = fingerprint
-        self.parts = (ca_file, verify, client_cert, ssl_context, fingerprint)
+        self.parts: tuple[object, ...] = (ca_file, verify, client_cert, ssl_context, fingerprint)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, TlsSettings) and self.parts == other.parts

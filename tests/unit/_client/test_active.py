@@ -114,12 +114,12 @@ def test_7_1_a_cancel_that_raises_stops_no_other() -> None:
             raise ZeroDivisionError
 
     session = Session(max_requests=1)
-    session.workers.change_limits(0, None)  # no request gets a worker
+    session._urlrequest_shared.workers.change_limits(0, None)  # no request gets a worker
     other = session.request("http://127.0.0.1:9/")
     refusing = Refusing("http://127.0.0.1:9/", session=session)
     with pytest.raises(ZeroDivisionError):
         session.close()
 
     assert other.is_cancelled
-    assert session.pool._is_closed
+    assert session._urlrequest_shared.pool._is_closed
     assert UrlRequest.cancel(refusing)

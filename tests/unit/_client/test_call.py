@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from urlrequest import Session
 from urlrequest._client import call as call_module
 from urlrequest._client.call import Call, active_calls
 from urlrequest._client.callbacks import Callbacks
@@ -255,13 +256,13 @@ def test_2_3_a_bad_argument_is_kept_for_on_error(
 
 def test_8_1_the_queue_is_the_hooks(request_: Request) -> None:
     """Contract 8.1: a request's own hook comes before its session's, and brings the events to its queue."""
-    own, shared = ManualHook(), Shared(1, None, None)
-    shared.hook = ManualHook()
+    own, of_session = ManualHook(), ManualHook()
+    session = Session(hook=of_session)
 
     def queue_of(**arguments: Any) -> DispatchQueue:
         return Call(request_, **arguments).mailbox._queue
 
-    assert (own.queue, shared.hook.queue) == (queue_of(session=shared, hook=own), queue_of(session=shared))
+    assert (own.queue, of_session.queue) == (queue_of(session=session, hook=own), queue_of(session=session))
 
 
 # Three races of a request that is submitted
@@ -383,8 +384,7 @@ def test_15_1_default_timeout(
     request_: Request, default: float | None, of_session: float | None, given: float | None, expected: float | None
 ) -> None:
     """Contract 15.1: `socket.setdefaulttimeout()` counts where neither the request nor its session has a timeout."""
-    session = Shared(1, None, None)
-    session.timeout = of_session
+    session = Session(timeout=of_session)
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(default)
     try:

@@ -99,7 +99,7 @@ def await_bytes(request: UrlRequest) -> None:
 
 def slots(session: Session) -> tuple[int, int]:
     """How many requests have a worker, and how many a slot alone."""
-    return session.workers._running, len(session.workers._unmanned)
+    return session._urlrequest_shared.workers._running, len(session._urlrequest_shared.workers._unmanned)
 
 
 def test_4_5_the_waiting_thread_reads(server: Server, session: Session, watch: HeldWatch) -> None:

@@ -6,15 +6,14 @@ from typing import Any
 
 import pytest
 
-from urlrequest import Session
-from urlrequest._client.shared import Shared, check_session, default_session, sessions
+from urlrequest._client.shared import Shared, all_shared, default_shared
 
 
 def test_17_9_no_session_is_a_shared_one() -> None:
     """Contract 17.9: requests without a session share connections, 64 workers and no cookies."""
-    assert (64, None, 64) == (default_session.max_requests, default_session.max_per_host, default_session.max_idle)
-    assert default_session.cookie_store is None
-    assert default_session in sessions
+    assert (64, None, 64) == (default_shared.max_requests, default_shared.max_per_host, default_shared.max_idle)
+    assert default_shared.cookie_store is None
+    assert default_shared in all_shared
 
 
 @pytest.mark.parametrize(("max_requests", "max_idle", "expected"), [(1, None, 64), (200, None, 200), (200, 3, 3)])
@@ -51,14 +50,3 @@ def test_17_9_a_limit_that_is_none(limits: tuple[Any, ...], message: str) -> Non
     with pytest.raises(ValueError, match=f"^{message}$"):
         setattr(shared, name, limits[["max_requests", "max_per_host", "max_idle"].index(name)])
     assert (1, None, 64) == (shared.max_requests, shared.max_per_host, shared.max_idle)
-
-
-def test_17_7_what_is_no_session() -> None:
-    """Contract 17.7: what is no session is refused, and a session that was closed."""
-    with pytest.raises(TypeError, match=r"^session is int; a urlrequest\.Session is needed$"):
-        check_session(5)
-    session = Session()
-    check_session(session)
-    session.close()
-    with pytest.raises(RuntimeError, match=r"^the session is closed: its with block"):
-        check_session(session)

@@ -145,7 +145,7 @@ def test_waits_share_a_waker(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(wakeup.EventFdWaker, "sleep", see)
     with Session(max_requests=1) as session:
-        session.workers.change_limits(0, None)  # no request gets a worker
+        session._urlrequest_shared.workers.change_limits(0, None)  # no request gets a worker
         request = session.request("http://127.0.0.1:9/", on_finish=lambda _: None)
         for wait in (request.wait, partial(wait_all, [request])):
             assert not wait(timeout=0.01)
