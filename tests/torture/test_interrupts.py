@@ -14,11 +14,13 @@ import urlrequest
 from support.moments import Moments
 from urlrequest import Session, UrlRequest, cancel_all, wait_all
 from urlrequest._client.call import active_calls
+from urlrequest._engine.launch import _plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from urlrequest.testing import Server
+
 
 MAX_MOMENTS = 3000  # in one call
 PATIENCE = 15.0  # seconds; a guard against hanging
@@ -125,6 +127,30 @@ def launched_wait_without_callbacks(world: World) -> Callable[[], object]:
     return world.request.wait
 
 
+def launched_wait_with_a_queue(world: World) -> Callable[[], object]:
+    world.request = connected(world).make()
+    world.make()
+    return world.request.wait
+
+
+def launched_wait_for_all(world: World) -> Callable[[], object]:
+    world.request = connected(world).make()
+    others = [world.request, world.make(), UrlRequest(world.url, session=world.session)]
+    return lambda: wait_all(others)
+
+
+def launched_join(world: World) -> Callable[[], object]:
+    world.request = connected(world).make()
+    return world.request.join
+
+
+def wait_for_uncommon(world: World) -> Callable[[], object]:
+    connected(world)
+    _plan.cache_clear()  # or it would be left to a worker from the second time on
+    world.request = world.make("/odd")
+    return world.request.wait
+
+
 def cancel_launched(world: World) -> Callable[[], object]:
     world.request = connected(world).make("/slow")
     return world.request.cancel
@@ -139,6 +165,10 @@ PLACES = [
     launched_constructor,
     launched_wait,
     launched_wait_without_callbacks,
+    launched_wait_with_a_queue,
+    launched_wait_for_all,
+    launched_join,
+    wait_for_uncommon,
     cancel_launched,
     close_launched,
     constructor,
@@ -159,6 +189,7 @@ PLACES = [
 def world(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], World]]:
     server.respond("/", "x")
     server.respond("/slow", "slow")
+    server.respond("/odd", "odd", headers={"Content-Encoding": "identity"})
     monkeypatch.setattr(urlrequest.defaults, "detect_hook", False)
     worlds: list[World] = []
 

@@ -452,9 +452,11 @@ class Call:
         self.shared.workers.return_slot(self)
         self.announce()
 
-    def end_on_waiting_thread(self, outcome: Outcome) -> None:
+    def end_on_waiting_thread(self, outcome: Outcome) -> bool:
         """The same on a thread that waits for the request: it runs no code of the user's, and Ctrl-C may come to it.
 
+        Returns:
+            False: `end_flight()` must finish this, as another request waits for the slot.
         Raises:
             KeyboardInterrupt: `end_flight()` must finish what was begun.
         """
@@ -463,10 +465,12 @@ class Call:
             self._log_outcome(outcome)
         self.lifecycle.settle(outcome)
         self.mailbox.publish()
-        self.shared.workers.return_slot(self)
+        if not self.shared.workers.drop_slot(self):
+            return False
         self._end()
         if not self.lifecycle.is_cancelled:  # else the canceller has announced it
             self.mailbox.announce()
+        return True
 
     def resume(self, lease: Lease | None) -> None:
         """Let a worker go on, over the connection of the flight; None: begin anew."""

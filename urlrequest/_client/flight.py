@@ -5,24 +5,26 @@ request, or the watch (see `_concurrency.watch`). Reading what is common ends th
 watch hands over to a worker, which goes on with `perform()`: an uncommon response, a connection that broke, a time that
 is up. So no error is made here, and no rule of the protocol is kept here.
 
-Thread safety. `_readers` says which thread has the connection of a flight: entering a thread is one atomic operation,
-and one thread succeeds. That thread stands for the worker towards the call (see `call`). A canceller only asks the
-watch to look; it may be a signal handler.
+Thread safety. `_readers` says who has the connection of a flight: to enter a reader is one atomic operation, and one
+reader succeeds. Its thread stands for the worker towards the call (see `call`). A canceller only asks the watch to
+look; it may be a signal handler. A look that finds another reader is made again a moment later, for that one may have
+looked before the request was cancelled.
 
 Invariants:
-    FLIGHT-1  Only the thread that `_readers` names for a flight touches its connection, and ends the flight or hands it
-              over. `fileno()` is -1 from then on; a thread that comes later does nothing.
+    FLIGHT-1  Only the reader that `_readers` names for a flight touches its connection, and ends the flight or hands it
+              over. `fileno()` is -1 from then on; who comes later does nothing. A reader is no thread, but one call of
+              `read()`: a signal handler may wait for the request that its own thread is reading.
     FLIGHT-2  Until then the watch has it, in one of its lists or at hand. So nothing is lost when a thread stops to
               wait, or when none ever does; and a wait that a thread ends early costs nothing.
-    FLIGHT-3  A waiting thread only ends what is common, and leaves all else to the watch. Ctrl-C may stop it between
-              any two steps; then the watch finishes what it has begun, and where the connection was being read, lets a
-              worker begin the request anew: it is a GET, which may be sent twice.
+    FLIGHT-3  A waiting thread only ends what is common, and leaves all else to the watch: also to pass the slot on to
+              a request that waits for one. Ctrl-C may stop it between any two steps; then the watch finishes what it
+              has begun, and where the connection was being read, lets a worker begin the request anew: it is a GET,
+              which may be sent twice.
 """
 
 from __future__ import annotations
 
 import sys
-from threading import get_ident
 from time import monotonic
 
 from urlrequest._concurrency.deadline import earliest
@@ -67,8 +69,8 @@ if TYPE_CHECKING:
             """End the request; None: its outcome is decided already. On the watch's thread."""
             ...
 
-        def end_on_waiting_thread(self, outcome: Outcome) -> None:
-            """End the request; Ctrl-C may come."""
+        def end_on_waiting_thread(self, outcome: Outcome) -> bool:
+            """End the request; False: `end_flight()` must finish that. Ctrl-C may come."""
             ...
 
         def resume(self, lease: Lease | None) -> None:
@@ -80,8 +82,10 @@ __all__ = ["Flight", "launch_call", "reset_after_fork"]
 
 TLS = "urlrequest._net.tls_contexts"  # loaded by the first request over https, which a worker performs
 
-_readers: dict[Flight, int] = {}
-"""Which thread has the connection of a flight; a flight that nobody reads is not in it."""
+_readers: dict[Flight, object] = {}
+"""Who has the connection of a flight; a flight that nobody reads is not in it."""
+
+_WATCH = object()  # the reader that is the watch
 
 _is_read_by_waiting = True
 """Whether a waiting thread has read the last response without a hook: then one is likely to read the next. A hint."""
@@ -94,13 +98,13 @@ class Flight:
         until: When to look although nothing has come: the end of the step or of the request, on `time.monotonic()`.
     """
 
-    __slots__ = ("_call", "_descriptor", "_is_interrupted", "_launched", "until")
+    __slots__ = ("_call", "_descriptor", "_is_unfinished", "_launched", "until")
 
     def __init__(self, call: Call, launched: Launched) -> None:
         self._call: Call | None = call
         self._launched: Launched | None = launched
         self._descriptor = launched.fileno()
-        self._is_interrupted = False  # a waiting thread was, while it had the connection
+        self._is_unfinished = False  # a waiting thread has left something to the watch while it had the connection
         scope = call.scope
         has_limit = scope.timeout is not None or scope.deadline.at is not None
         self.until = self._find_end(call) if has_limit else None
@@ -140,23 +144,26 @@ class Flight:
     def read(self) -> None:
         """Read what has come, and end the request if that is a common response. On a thread that waits for it."""
         global _is_read_by_waiting
-        thread = get_ident()
+        reader = object()
         try:
-            if _readers.setdefault(self, thread) == thread:
-                answer = self._receive()
-                if answer is not None and self._call is not None:
-                    self._give_back()
-                    self._call.end_on_waiting_thread(answer)
-                    self._leave()
-                    _is_read_by_waiting = True
-                needs_look = self._launched is not None and not self._launched.is_common
-                _readers.pop(self, None)
-                if needs_look:
+            if _readers.setdefault(self, reader) is not reader:
+                return
+            answer = self._receive()
+            if answer is not None and self._call is not None:
+                self._give_back()
+                if not self._call.end_on_waiting_thread(answer):
+                    self._is_unfinished = True
                     watch.look_at(self)
-        except BaseException:  # Ctrl-C, at any line
-            if _readers.get(self) == thread:
-                self._is_interrupted = True
+                    return
+                self._leave()
+                _is_read_by_waiting = True
+            needs_look = self._launched is not None and not self._launched.is_common
+            _readers.pop(self, None)
+            if needs_look:
                 watch.look_at(self)
+        except BaseException:  # Ctrl-C, at any line
+            self._is_unfinished = self._is_unfinished or _readers.get(self) is reader
+            watch.look_at(self)
             raise
 
     # For the thread that has the connection
@@ -175,11 +182,12 @@ class Flight:
 
     def look(self) -> None:
         """Read what has come; end the flight, hand it over, or let the watch go on. On the watch's thread."""
-        if self._is_interrupted:
-            self._is_interrupted = False
-            _readers[self] = get_ident()
+        if self._is_unfinished:
+            self._is_unfinished = False
+            _readers[self] = _WATCH
             self._recover()
-        elif _readers.setdefault(self, get_ident()) != get_ident():
+        elif _readers.setdefault(self, _WATCH) is not _WATCH:
+            self.until = monotonic()  # to be looked at, not only to be read
             watch.add_later(self)
             return
         else:

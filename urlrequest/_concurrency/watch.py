@@ -8,10 +8,14 @@ Something that another thread reads as a rule, within microseconds, is added by 
 poller for it each time would cost a third of a small request (measured: 30 of 85 us on one core). The thread adds it
 itself if it is still to be read after `GRACE`.
 
-Thread safety. Any thread may call the methods, and a signal handler `look_at()`. What they add goes into deques and a
-dictionary, whose single operations are atomic; then they wake the thread if it may not see that by itself. Before it
-sleeps, the thread first says so (`_is_asleep`, `_next_end`) and then looks at the deques once more; so at least one
-side sees the other. `_lock` guards the start of the thread alone, which goes on for as long as the process.
+Thread safety. Any thread may call the methods, and a signal handler `look_at()`. What they add goes into deques, whose
+single operations are atomic; then they wake the thread if it may not see that by itself. Before it sleeps, the thread
+first says so (`_is_asleep`, `_next_end`) and then looks at the deques once more; so at least one side sees the other.
+`_lock` guards the start of the thread alone, which goes on for as long as the process.
+
+`_watched` belongs to the thread. A descriptor goes from one item to the next as quickly as a connection is used again:
+a thread that adds the first one late must not put it in the place of the second. The thread takes over what was added
+before it looks at what is readable, and leaves out what is over by then. So it knows each item of which it hears.
 
 Invariant:
     WATCH-1  What was added is looked at when there is something to read, or at its time, or sooner, on every system. It
@@ -58,6 +62,7 @@ __all__ = ["Watch", "watch"]
 
 GRACE = 0.005  # seconds that another thread has for what was added by `add_later()`
 RESOLUTION = 0.01  # seconds from one look at all times to the next
+MAX_ADDED = 64  # items that the thread has not taken over; beyond it they wake it, as most of them are over
 MAX_SELECTED = 400  # sockets; select() of Windows takes 512
 
 
@@ -105,8 +110,8 @@ class _PollPoller:
         """The waker and what is watched; what was read by another thread leaves."""
         items = list(watched.items())
         for descriptor, item in items:
-            if item.fileno() != descriptor and watched.get(descriptor) is item:
-                watched.pop(descriptor, None)
+            if item.fileno() != descriptor:
+                del watched[descriptor]
         return [self._waker, *(descriptor for descriptor, item in items if item.fileno() == descriptor)]
 
     def _poll(self, descriptors: list[int], seconds: float) -> list[int]:
@@ -149,6 +154,7 @@ class Watch:
         self._poller: _EpollPoller | _PollPoller
         self._waker: DescriptorWaker
         self._watched: dict[int, Watched] = {}  # by descriptor
+        self._added: deque[Watched] = deque()  # to `_watched`; armed already
         self._later: deque[Watched] = deque()
         self._called: deque[Watched] = deque()
         self._ends: deque[float] = deque()  # times of what was added since the thread has looked
@@ -164,7 +170,7 @@ class Watch:
         if not self._is_running:
             self._start_thread()
         most = self._poller.most
-        return most is None or len(self._watched) + len(self._later) < most
+        return most is None or len(self._watched) + len(self._added) + len(self._later) < most
 
     def _start_thread(self) -> None:
         with self._lock:
@@ -187,14 +193,16 @@ class Watch:
         descriptor, until = item.fileno(), item.until
         if descriptor < 0:
             return
-        self._watched[descriptor] = item
+        self._added.append(item)
         try:
             self._poller.arm(descriptor)
-        except OSError:  # closed in this moment; or the system's set is full, and the item must see how it goes on
-            self.look_at(item)
+        except OSError:  # closed in this moment; or the system's set is full, and the item is looked at again and again
+            self._called.append(item)
+            until = monotonic() + RESOLUTION
         if until is not None:
             self._ends.append(until)
-        if self._poller.needs_waking or (until is not None and until < self._next_end):
+        is_full = len(self._added) > MAX_ADDED
+        if is_full or self._poller.needs_waking or (until is not None and until < self._next_end):
             self._waker.wake()
 
     def add_later(self, item: Watched) -> None:
@@ -220,6 +228,7 @@ class Watch:
             while self._ends:
                 end = min(end, self._ends.popleft())
             self._next_end = end
+            self._take_over()
             self._is_asleep = grace_end == inf
             if self._later and self._is_asleep:
                 self._is_asleep, grace_end = False, monotonic() + GRACE
@@ -238,12 +247,21 @@ class Watch:
         self._is_asleep = False
         if waker.descriptor in ready:
             waker.drain()
+        self._take_over()
         for _ in range(len(self._called)):
             self._called.popleft().look()
         for descriptor in ready:
             item = self._watched.pop(descriptor, None)
             if item is not None:  # else it is the waker, or was looked at already
                 item.look()
+
+    def _take_over(self) -> None:
+        """Take what was added into `_watched`."""
+        while self._added:
+            item = self._added.popleft()
+            descriptor = item.fileno()
+            if descriptor >= 0:
+                self._watched[descriptor] = item
 
     def _add_late(self) -> None:
         for _ in range(len(self._later)):
@@ -257,7 +275,7 @@ class Watch:
                 continue
             if item.until > now:
                 end = min(end, item.until)
-            elif self._watched.get(descriptor) is item:
+            else:
                 del self._watched[descriptor]
                 item.look()
         return max(end, now + RESOLUTION)

@@ -190,14 +190,24 @@ class WorkerPool:
             self._unmanned[job] = job.host
             return True
 
+    def drop_slot(self, job: Job) -> bool:
+        """Take back the slot of a job without a worker, which is done; False: others wait, so `return_slot()` must."""
+        with self._lock:
+            if self._waiting:
+                return False
+            self._unmanned.pop(job, None)
+            return True
+
     def return_slot(self, job: Job) -> None:
-        """Take back the slot of a job without a worker, which is done, unless that has happened before."""
+        """Take back the slot of a job without a worker, unless that has happened before, and start the next job."""
+        task = worker = None
         with self._lock:
             host = self._unmanned.pop(job, None)
             if host is not None and self._held_by_host:
                 self._requeue_held(host)
-            has_queued = bool(self._queue)
-        if has_queued:
+            if self._queue:
+                task, worker = self._take_next()
+        if task is not None and self._start_next(worker, task):
             self._fill_slots()
 
     def run(self, job: Job) -> bool:
@@ -347,27 +357,32 @@ class WorkerPool:
         self._fill_slots()
 
     def _fill_slots(self) -> None:
-        while True:
+        is_running = True
+        while is_running:
             with self._lock:
-                task = self._pop_runnable()
-                worker = self._idle.pop() if task is not None and self._idle else None
-            if task is None:
-                return
-            try:
-                is_running = self._start(worker, task)
-            except NoThreadError:
-                # It starts with the next job that is submitted or ends.
+                task, worker = self._take_next()
+            is_running = task is not None and self._start_next(worker, task)
+
+    def _take_next(self) -> tuple[_Task | None, _Worker | None]:
+        """Take a waiting task that can start, and an idle worker if there is one."""
+        task = self._pop_runnable()
+        return task, (self._idle.pop() if task is not None and self._idle else None)
+
+    def _start_next(self, worker: _Worker | None, task: _Task) -> bool:
+        """As `_start()`, of a task that has waited; without any thread it waits on."""
+        try:
+            return self._start(worker, task)
+        except NoThreadError:
+            # It starts with the next job that is submitted or ends.
+            with self._lock:
+                self._enqueue(task)
+            return False
+        except BaseException:  # as in submit(), but the job is an older one, which waits again
+            if self._take_back(task, worker):
                 with self._lock:
+                    task.claims = [True]
                     self._enqueue(task)
-                return
-            except BaseException:  # as in submit(), but the job is an older one, which waits again
-                if self._take_back(task, worker):
-                    with self._lock:
-                        task.claims = [True]
-                        self._enqueue(task)
-                raise
-            if not is_running:
-                return
+            raise
 
     def shut_down(self) -> None:
         """End the idle workers now, and the others when no job is left for them."""

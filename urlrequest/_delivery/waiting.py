@@ -157,7 +157,9 @@ class _LoneWaiter:
         waker, flight = self._waker, self._mailbox.flight
         if flight is not None and isinstance(waker, EventFdWaker):
             descriptor = flight.fileno()
-            if descriptor >= 0 and waker.sleep_beside(descriptor, seconds):
+            if descriptor < 0:  # another thread ends it in this moment
+                waker.sleep(seconds)
+            elif waker.sleep_beside(descriptor, seconds):
                 flight.read()
                 return
         else:

@@ -190,12 +190,14 @@ def test_one_reader_at_a_time(
             thread.start()
             thread.join(20)
             others.append(request.is_finished)
+        flight.read()  # as a signal handler may, which waits for the request
+        others.append(request.is_finished)
         return receive(launched)
 
     monkeypatch.setattr(Launched, "receive", receive_meanwhile)
     flight.read()
 
-    assert ([False, False], "ok", [flight]) == (others, request.result, watch.items)
+    assert ([False, False, False], "ok", [flight]) == (others, request.result, watch.items)
     watch.look()
     assert ([], (0, 0)) == (watch.items, slots(session))
 
@@ -238,6 +240,39 @@ def test_7_3_cancel_while_a_thread_reads(
     assert (["cancel", "finish"], False, (0, 0)) == (recorder.names, request.is_alive(), slots(session))
     assert UrlRequest(server.url, session=session).wait(timeout=20)
     assert 1 == server.connection_count
+
+
+def test_7_4_cancel_while_a_thread_finds_nothing(
+    server: Server, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 7.4: the watch closes the connection, also when it first looks while a thread reads it in vain."""
+    connect(server, session, signal("second"), wait_closed())
+    request, has_looked = launch(server, session), threading.Event()
+    monkeypatch.setattr(flight_module.watch, "add_later", looked(flight_module.watch.add_later, has_looked))
+
+    def receive_slowly(launched: Launched, receive: Callable[[Launched], Any] = Launched.receive) -> Any:
+        answer = receive(launched)
+        assert request.cancel()
+        assert has_looked.wait(20)
+        return answer
+
+    monkeypatch.setattr(Launched, "receive", receive_slowly)
+    flight_of(request).read()
+    monkeypatch.undo()
+
+    server.wait("closed", 20)
+    request.join(20)
+    assert (False, (0, 0)) == (request.is_alive(), slots(session))
+
+
+def looked(method: Callable[[Any], None], has_looked: threading.Event) -> Callable[[Any], None]:
+    """The same method of the watch, which says when it has run."""
+
+    def run(item: Any) -> None:
+        method(item)
+        has_looked.set()
+
+    return run
 
 
 def test_7_3_cancel_after_the_outcome(server: Server, session: Session, watch: HeldWatch, recorder: Any) -> None:
@@ -402,6 +437,35 @@ def test_11_2_a_body_that_is_cut(server: Server, session: Session, watch: HeldWa
     assert "3 of 10 bytes" in str(request.error)
 
 
+def test_fault_126_ctrl_c_before_the_watch_is_asked(
+    server: Server, session: Session, watch: HeldWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Invariant FLIGHT-3: Ctrl-C between an uncommon response and the request for a look does not lose the look."""
+    connect(server, session, send(head(2, "Content-Encoding: identity") + b"ok"))
+    request = launch(server, session)
+    await_bytes(request)
+    watch.items.clear()
+    monkeypatch.setattr(flight_module, "_readers", Readers())
+    with pytest.raises(KeyboardInterrupt):
+        flight_of(request).read()
+    watch.look()
+    assert request.wait(timeout=20)
+
+    assert "ok" == request.result
+
+
+class Readers(dict[Any, Any]):
+    """Those of the flights; Ctrl-C comes right after the first is taken out."""
+
+    is_interrupting = True
+
+    def pop(self, *arguments: Any) -> Any:
+        super().pop(*arguments)
+        if self.is_interrupting:
+            self.is_interrupting = False
+            raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize("where", ["receive", "give_back", "end_on_waiting_thread"])
 @pytest.mark.parametrize("is_late", [False, True])
 def test_fault_126_ctrl_c(
@@ -476,6 +540,8 @@ def test_17_9_flights_count(server: Server, watch: HeldWatch) -> None:
         others = [UrlRequest(server.url, session=session) for _ in range(2)]
         assert [None, None] == [flight_of(request) for request in others]
         assert first.wait(timeout=20)
+        assert ((0, 1), [first]) == (slots(session), [each.request for each in session.workers._unmanned])
+        watch.look()  # a thread that waits starts no worker: Ctrl-C may come to it
         for request in others:
             assert request.wait(timeout=20)
         assert ["ok"] * 3 == [request.result for request in (first, *others)]

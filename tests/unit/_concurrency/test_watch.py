@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
@@ -263,3 +264,45 @@ def test_fault_119_ctrl_c_while_the_watch_starts(
 
     assert item.await_look()
     assert becomes(lambda: 1 == len(set(threading.enumerate()) - known))
+
+
+def test_a_descriptor_that_is_used_again_meanwhile(watch: Watch, items: list[Item]) -> None:
+    """A thread that adds an item late does not put it in the place of the next one with the same descriptor."""
+    following = Item(watch)
+
+    class Late(Item):
+        is_over = False
+
+        def fileno(self) -> int:
+            if self.is_over:
+                return -1
+            self.is_over = True
+            watch.add(following)
+            return following.fileno()
+
+    late = Late(watch)
+    items += [late, following]
+    watch.add(late)
+    following.theirs.send(b"1")
+
+    assert following.await_look()
+    assert ([b"1"], []) == (following.received, late.received)
+
+
+def test_no_room_in_the_set_of_the_system(monkeypatch: pytest.MonkeyPatch, items: list[Item]) -> None:
+    """What the system does not watch is looked at now and then, and what is readable is read."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    watch = Watch()
+    assert watch.start()
+    monkeypatch.setattr(type(watch._poller), "arm", refuse)
+    item = Item(watch, goes_on=True)
+    items.append(item)
+    watch.add(item)
+    for _ in range(3):
+        assert item.await_look()
+    item.theirs.send(b"1")
+
+    assert becomes(lambda: b"1" in item.received)

@@ -601,3 +601,49 @@ def test_fault_119_ctrl_c_while_a_worker_starts(log: list[str], monkeypatch: pyt
 
     assert log in (["2"], ["1", "2"])
     assert {} == workers._running_at
+
+
+def test_17_9_a_free_slot_goes_to_who_waits(log: list[str]) -> None:
+    """Contract 17.9: a request that comes as a slot is returned does not overtake those that wait for it."""
+    workers, jobs = WorkerPool(1), [Job(name, log) for name in "123"]
+
+    class NoisyLock:
+        """The pool's lock; a job comes in the moment in which it is free for the first time."""
+
+        def __init__(self, lock: threading.Lock) -> None:
+            self._lock, self._jobs = lock, [jobs[2]]
+
+        def __enter__(self) -> None:
+            self._lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            self._lock.release()
+            if self._jobs:
+                workers.submit(self._jobs.pop())
+
+        def locked(self) -> bool:
+            return self._lock.locked()
+
+    assert workers.take_slot(jobs[0])
+    assert not workers.submit(jobs[1])
+    workers._lock = NoisyLock(workers._lock)  # type: ignore[assignment]
+    workers.return_slot(jobs[0])
+    finished(*jobs[1:])
+
+    assert ["2", "3"] == log
+
+
+def test_a_slot_that_another_job_waits_for() -> None:
+    """A thread that must not start workers learns that the slot is waited for, and keeps it."""
+    workers, first, second = WorkerPool(1), Job(), Job()
+    assert workers.take_slot(first)
+    workers.submit(second)
+    assert not workers.drop_slot(first)
+    assert not second.begun.is_set()
+    workers.return_slot(first)
+    finished(second)
+    settled(workers)
+
+    assert workers.take_slot(first)
+    assert workers.drop_slot(first)
+    assert {} == workers._unmanned

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.deliveries import Loop
+from urlrequest._concurrency.wakeup import EventFdWaker
 from urlrequest._delivery.mailbox import Mailbox, Subscription
-from urlrequest._delivery.waiting import as_completed, wait_for
+from urlrequest._delivery.waiting import _LoneWaiter, as_completed, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -294,3 +296,25 @@ def test_6_4_time_runs_out(loop: Loop) -> None:
     with pytest.raises(TimeoutError, match=r"^1 requests were not finished within 0\.01 s$"):
         next(found)
     assert not requests[1].mailbox._subscriptions
+
+
+@pytest.mark.skipif(not hasattr(os, "eventfd"), reason="the system has no eventfd")
+def test_a_thread_sleeps_while_another_ends_the_flight(loop: Loop) -> None:
+    """A flight whose connection another thread has just given back is waited for like any request."""
+    sleeps: list[float | None] = []
+
+    class Waker(EventFdWaker):
+        def sleep(self, seconds: float | None) -> bool:
+            sleeps.append(seconds)
+            return True
+
+    class Flight:
+        def fileno(self) -> int:
+            return -1
+
+    mailbox = loop.request().mailbox
+    mailbox.flight = Flight()  # type: ignore[assignment]
+    waiter = _LoneWaiter(mailbox, Waker())
+    waiter.sleep(7)
+
+    assert [7] == sleeps
