@@ -51,22 +51,19 @@ class TimerThread:
         Raises:
             NoThreadError: There is no thread for it.
         """
-        with self._lock:
-            self._calls[key] = (when, call)
-            must_start, self._is_running = not self._is_running, True
-        if must_start:
-            try:
+        try:
+            with self._lock:
+                self._calls[key] = (when, call)
+                must_start, self._is_running = not self._is_running, True
+            if must_start:
                 start_thread(self._run, "urlrequest-timer")
-            except NoThreadError:
-                with self._lock:
-                    self._is_running = False
+            elif when < self._next:
+                self._changed.notify()
+        except BaseException as error:  # or Ctrl-C: if a thread runs nevertheless, there are two, which does no harm
+            self._is_running = False
+            if isinstance(error, NoThreadError):
                 self.cancel(key)
-                raise
-            except BaseException:  # Ctrl-C: if the thread runs nevertheless, there are two, which does no harm
-                self._is_running = False
-                raise
-        elif when < self._next:
-            self._changed.notify()
+            raise
 
     def cancel(self, key: Hashable) -> None:
         """Do not make a call, if it was not made yet. Any thread; never blocks."""

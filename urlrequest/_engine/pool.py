@@ -19,6 +19,8 @@ Invariants:
             another one of its route was after such a status: some servers send a body all the same, a moment later.
     POOL-5  A connection that `take_proven()` returns was idle for less than half the time that another one of its route
             was seen to last, and that time is at least `SETTLING_TIME`.
+    POOL-6  `_count` is the number of connections in `_idle`, after Ctrl-C as well, which may come to a thread
+            that waits and reads: between the lines that change the two there is no call.
 """
 
 from __future__ import annotations
@@ -134,9 +136,10 @@ class Pool:
             with self._lock:
                 stale = self._pop_stale(now) if now >= self._next_end else None
                 stack = self._idle.get(key)
-                connection = stack.pop() if stack and (scope is not None or not stack[-1].after) else None
-                if connection is not None:
-                    self._count -= 1
+                connection = stack[-1] if stack and (scope is not None or not stack[-1].after) else None
+                if stack and connection is not None:
+                    self._count -= 1  # no call from here to the end of the block (POOL-6)
+                    del stack[-1]
             if stale:
                 _close(stale)
             if connection is None:
@@ -313,8 +316,8 @@ class Pool:
                 stack = self._idle.get(key)
                 if stack is None:
                     stack = self._idle[key] = []
+                self._count += 1  # no call from here to the next line (POOL-6)
                 stack.append(connection)
-                self._count += 1
                 self._next_end = min(self._next_end, connection.idle_until)
                 if len(stack) > MAX_IDLE_PER_ROUTE:
                     self._shorten(stack[-MAX_IDLE_PER_ROUTE - 1], now)
@@ -327,13 +330,15 @@ class Pool:
 
     def _set_timer(self, now: float) -> None:
         """Make the timer look when the first connection's time is up."""
-        with self._lock:
-            self._timer_at = self._next_end
-            delay = max(0.0, self._next_end - now)
         try:
+            with self._lock:
+                self._timer_at = self._next_end
+                delay = max(0.0, self._next_end - now)
             timer.call_at(monotonic() + delay, self._timer_key, partial(_close_stale, weakref.ref(self)))
-        except NoThreadError:  # the next use of the pool closes them
+        except BaseException as error:  # the next use of the pool closes them
             self._timer_at = inf
+            if not isinstance(error, NoThreadError):
+                raise
 
     def close_stale(self) -> None:
         """Close the connections whose time is up, and look again when the next one's is. On the timer thread."""
@@ -394,10 +399,11 @@ class Pool:
             rest = [connection for connection in stack if connection.idle_until > now]
             if rest:
                 kept[key] = rest
-        self._idle = kept
-        self._count -= len(stale)
         ends = [connection.idle_until for stack in kept.values() for connection in stack]
-        self._next_end = min(ends, default=now + MAX_IDLE_TIME)
+        next_end = min(ends, default=now + MAX_IDLE_TIME)
+        count = len(stale)
+        self._count -= count  # no call from here on (POOL-6)
+        self._idle, self._next_end = kept, next_end
         return stale
 
     def _pop_surplus(self) -> list[HTTPConnection]:
@@ -406,8 +412,9 @@ class Pool:
         surplus = []
         while self._count > self._limit:
             stack = min(filter(None, self._idle.values()), key=lambda stack: stack[0].idle_since)
-            surplus.append(stack.pop(0))
-            self._count -= 1
+            surplus.append(stack[0])
+            self._count -= 1  # no call from here on (POOL-6)
+            del stack[0]
         return surplus
 
     def change_limit(self, limit: int) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 
 import pytest
 
 from support.leaks import library_threads
+from support.moments import Moments
 from urlrequest._concurrency.timer import TimerThread
 
 PATIENCE = 30.0  # seconds; only a failing test waits that long
@@ -75,3 +77,20 @@ def test_reset_after_fork() -> None:
         lost.call_at(time.monotonic(), "new", done.set)
         assert done.wait(PATIENCE)
     timer.cancel("lost")
+
+
+def test_fault_119_ctrl_c_at_each_moment() -> None:
+    """Fault 119: whenever Ctrl-C comes to a thread that adds a call, later calls are made."""
+    for number in itertools.count(1):
+        timer, done = TimerThread(), threading.Event()
+        moments = Moments(number, KeyboardInterrupt)
+        try:
+            with moments:
+                timer.call_at(time.monotonic() + 1000, "first", int)
+        except KeyboardInterrupt:
+            pass
+        timer.call_at(time.monotonic(), "next", done.set)
+        assert done.wait(PATIENCE), moments.place
+        timer.cancel("first")
+        if moments.place is None:
+            break

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
 import pytest
 
+from support.moments import Moments
 from urlrequest._engine import places
 from urlrequest._engine import pool as pool_module
 from urlrequest._engine.pool import AFTER_HEAD, AFTER_STATUS, MAX_HISTORIES, SETTLING_TIME, Pool
@@ -431,3 +433,43 @@ def test_17_10_few_places_are_not_held(clock: Clock, monkeypatch: pytest.MonkeyP
         pool, connection = Pool(), Connection()
         pool.put("key", connection, idle_time)  # type: ignore[arg-type]
         assert kept == connection.idle_until - connection.idle_since
+
+
+@pytest.mark.parametrize("limit", [1, 4])
+def test_pool_6_ctrl_c_at_each_moment(clock: Clock, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    """Invariant POOL-6: the number of connections is right, and the timer is set, whenever a thread was stopped."""
+    timer = Timer()
+    monkeypatch.setattr(pool_module, "timer", timer)
+    for number in itertools.count(1):
+        timer.keys.clear()
+        pool = Pool(limit)
+        for connection in connections(3):
+            pool.put(number, connection, 5)
+        timer.keys.clear()
+        pool._timer_at = math.inf
+        moments = Moments(number, KeyboardInterrupt)
+        try:
+            with moments:
+                pool.put(number, connections(1)[0], 3)
+                clock.now += 4
+                pool.take(number, None)
+        except KeyboardInterrupt:
+            pass
+        assert sum(map(len, pool._idle.values())) == len(pool), moments.place
+        pool.put(number, connections(1)[0], 2)
+        assert pool._timer_key in timer.keys, moments.place
+        if moments.place is None:
+            break
+
+
+class Timer:
+    """Notes whose calls it is to make."""
+
+    def __init__(self) -> None:
+        self.keys: list[object] = []
+
+    def call_at(self, when: float, key: object, call: object) -> None:
+        self.keys.append(key)
+
+    def cancel(self, key: object) -> None:
+        """Do nothing."""
