@@ -371,6 +371,24 @@ def test_2_2_a_thread_that_does_not_start(server: Server, recorder: Any, monkeyp
         assert "ok" == ok(session, "/")
 
 
+def test_fault_115_a_python_without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fault 115: in Pyodide the error says that threads are missing, not that there are too many."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    errors: list[BaseException] = []
+    with Session("http://127.0.0.1:9/") as session:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            patch.setattr(sys, "platform", "emscripten")
+            request = session.get("/", on_error=lambda _, error: errors.append(error))
+        assert request.wait(timeout=20)
+
+    assert [RuntimeError] == [type(error) for error in errors]
+    assert "this Python has no threads" in str(errors[0])
+
+
 def test_2_2_attributes_of_a_subclass(server: Server) -> None:
     """A subclass may have a `host` of its own without upsetting the limits."""
 

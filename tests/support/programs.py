@@ -31,6 +31,7 @@ __all__ = [
     "lighttpd",
     "microsocks",
     "missing",
+    "mortal",
     "nginx",
     "program",
     "running",
@@ -144,9 +145,9 @@ def mortal(command: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def running(command: Sequence[str], port: int, log: Path) -> Iterator[None]:
+def running(command: Sequence[str], port: int, log: Path, env: dict[str, str] | None = None) -> Iterator[None]:
     """Have a program run, from when it accepts connections until the test is over; `log` gets what it prints."""
-    with log.open("ab") as output, subprocess.Popen(mortal(command), stdout=output, stderr=output) as process:
+    with log.open("ab") as output, subprocess.Popen(mortal(command), stdout=output, stderr=output, env=env) as process:
         try:
             await_port(port, process, log)
             yield

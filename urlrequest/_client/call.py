@@ -88,6 +88,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Call", "active_calls"]
 
+_PLATFORMS_WITHOUT_THREADS = ("emscripten", "wasi")  # a build may have them there, and then starts them
+_NO_THREADS = "this Python has no threads, as in Pyodide, and requests need them; pyodide.http.pyfetch() does without"
+
 _WORKER_ONLY = (
     "argument_error",  # what is wrong with the constructor's arguments, or None
     "options",  # what the user asked for; None from the end on
@@ -246,7 +249,7 @@ class Call:
         try:
             has_worker = submit(self)
         except NoThreadError as error:
-            self._fail(error)
+            self._fail(RuntimeError(_NO_THREADS) if sys.platform in _PLATFORMS_WITHOUT_THREADS else error)
             return
         if not has_worker:
             self._end_if_cancelled()
