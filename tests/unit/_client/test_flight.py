@@ -540,7 +540,7 @@ def test_17_9_flights_count(server: Server, watch: HeldWatch) -> None:
         others = [UrlRequest(server.url, session=session) for _ in range(2)]
         assert [None, None] == [flight_of(request) for request in others]
         assert first.wait(timeout=20)
-        assert ((0, 1), [first]) == (slots(session), [each.request for each in session.workers._unmanned])
+        assert (0, 1) == slots(session)
         watch.look()  # a thread that waits starts no worker: Ctrl-C may come to it
         for request in others:
             assert request.wait(timeout=20)
