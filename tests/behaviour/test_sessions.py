@@ -12,7 +12,7 @@ import pytest
 
 from support.clients import get
 from support.messages import reply
-from urlrequest import Session, UrlRequest
+from urlrequest import Session, UrlRequest, wait_all
 from urlrequest.errors import DeadlineExceeded, InvalidURL, UnsupportedScheme
 from urlrequest.hooks import ManualHook
 from urlrequest.testing import Reply, Server, hold, send, signal
@@ -321,17 +321,26 @@ def test_17_9_closed_sessions_leave_no_threads(server: Server) -> None:
     assert [] == [thread for thread in workers if thread.is_alive()]
 
 
-def test_sessions_are_not_kept(server: Server) -> None:
-    """A session that nobody holds any more goes, and so do its sockets."""
+@pytest.mark.no_leaks
+def test_17_9_dropped_sessions_leave_nothing(server: Server) -> None:
+    """Contract 17.9: a session that is dropped without close() goes, and so do its threads and sockets."""
     server.respond("/", "ok")
+    before = set(threading.enumerate())
     session = Session(server.url)
-    get(session)
-    session._urlrequest_shared.workers.shut_down()  # an idle worker holds its pool for some seconds
+    requests = [session.get("/", on_progress=lambda *_: None) for _ in range(5)]
+    assert wait_all(requests, timeout=20)
+    workers = [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("urlrequest-worker")]
+    pool = weakref.ref(session._urlrequest_shared.workers)
     reference = weakref.ref(session)
-    del session
+    assert workers
+    del session, requests
     gc.collect()
+    for thread in workers:
+        thread.join(5)  # a worker of a session that is kept waits longer for its next request
 
-    assert reference() is None
+    assert [] == [thread for thread in workers if thread.is_alive()]
+    gc.collect()
+    assert (None, None) == (reference(), pool())
 
 
 def test_17_7_session_is_a_session() -> None:

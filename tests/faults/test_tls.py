@@ -23,8 +23,9 @@ from faults.rows import Target, assert_ended
 from support.certificates import context_of
 from support.messages import chunked, reply
 from support.programs import program
-from urlrequest import HTTPConnection, Session, UrlRequest
-from urlrequest._net import tls_contexts
+from urlrequest import HTTPConnection, Session, UrlRequest, defaults
+from urlrequest._net import tls_contexts, tls_sessions
+from urlrequest._net.stream import NetworkStream
 from urlrequest._net.tls_settings import TlsSettings
 from urlrequest.errors import IncompleteContent, InsecureRequestWarning, ProtocolError
 from urlrequest.testing import Reply, Server, close, close_without_notify, hold, receive, reset, send, trickle, wait_for
@@ -782,3 +783,24 @@ def test_13_1_connections_in_parallel(tls_server: Server, recorder: Any, ca_file
         assert request.wait(timeout=20)
 
     assert [str(number) for number in range(20)] == [request.result for request in requests]
+
+
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_fault_131_one_tls_session_serves_many_connections(
+    tls_server: Server, recorder: Any, ca_file: str, monkeypatch: pytest.MonkeyPatch, in_memory: bool
+) -> None:
+    """Fault 131: where CPython loses the memory of each session that is read, the first one is used again."""
+    reads: list[Any] = []
+    real = NetworkStream.tls_session.fget
+    assert real is not None
+    monkeypatch.setattr(NetworkStream, "tls_session", property(lambda stream: (reads.append(1), real(stream))[1]))
+    monkeypatch.setattr(tls_sessions, "_READING_LEAKS", True)
+    monkeypatch.setattr(defaults, "keep_alive", False)
+    context = ssl.create_default_context(cafile=ca_file)
+    if in_memory:
+        context.options |= getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0x80)
+    tls_server.respond("/", "x")
+    for _ in range(4):
+        assert "x" == recorder.run(tls_server.url, ssl_context=context).result
+
+    assert ([1], 4) == (reads, tls_server.connection_count)

@@ -197,5 +197,5 @@ class MailboxMachine(RuleBasedStateMachine):
             assert self.posted > MAX_PROGRESS or events == list(range(self.posted))
 
 
-MailboxMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
+MailboxMachine.TestCase.settings = settings(max_examples=settings().max_examples * 3 // 2, stateful_step_count=40)
 TestMailbox = MailboxMachine.TestCase

@@ -18,7 +18,7 @@ from urlrequest._net.stream import NetworkStream
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-unhurried = settings(max_examples=60)
+fewer = settings(max_examples=settings().max_examples * 3 // 5)
 
 BODY = b"hello, \r\n\r\nworld 0\r\n"
 INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
@@ -109,7 +109,7 @@ def test_11_3_no_beginning_of_a_head_is_a_success() -> None:
 
 @pytest.mark.parametrize("way", ["pieces", "rooms", "small rooms"])
 @pytest.mark.parametrize("name", REPLIES)
-@unhurried
+@fewer
 @given(st.data())
 def test_11_4_any_split_is_the_same(name: str, way: str, data: st.DataObject) -> None:
     """However a reply is split on its way, and however it is read, the same comes of it."""
@@ -130,7 +130,7 @@ def test_11_4_octet_by_octet(name: str) -> None:
     assert Reply([bytes([octet]) for octet in REPLIES[name]], way="rooms").content == BODY
 
 
-@unhurried
+@fewer
 @given(st.binary(max_size=300))
 def test_noise_is_an_error_or_an_answer(octets: bytes) -> None:
     """Whatever a server sends behind a good beginning, it is an answer or one of the known errors, and it ends."""

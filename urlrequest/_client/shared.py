@@ -58,6 +58,11 @@ class Shared:
         self.cookie_store = cookie_store
         all_shared.add(self)
 
+    def __del__(self) -> None:
+        workers = getattr(self, "workers", None)  # there are none where a limit was refused
+        if workers is not None:  # the session was not closed; its pool of connections closes itself
+            workers.abandon()
+
     @property
     def max_requests(self) -> int:
         """How many requests run at a time."""

@@ -313,7 +313,7 @@ class WorkerPool:
 
     def await_task(self, worker: _Worker) -> _Task | None:
         """Return what an idle worker does next, as soon as there is something; None: end the thread."""
-        if worker.sleep(IDLE_TIME):
+        if not self._is_shut_down and worker.sleep(IDLE_TIME):
             return worker.take_task()
         with self._lock:
             if worker in self._idle:
@@ -391,6 +391,16 @@ class WorkerPool:
             for worker in self._idle:
                 worker.assign(None)
             self._idle = []  # at last: Ctrl-C leaves none of them out
+
+    def abandon(self) -> None:
+        """End the idle workers of a session that nobody refers to any more, so that no job can come.
+
+        A finaliser calls this, perhaps on top of a line that holds the lock, so it takes none. It writes first and then
+        looks; a worker that becomes idle meanwhile is in the list first, and looks before it sleeps.
+        """
+        self._is_shut_down = True
+        for worker in list(self._idle):
+            worker.assign(None)
 
     def reset_after_fork(self) -> None:
         """Start afresh, with the same limits. In a forked child, where no worker lives on."""

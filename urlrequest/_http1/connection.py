@@ -391,9 +391,10 @@ class HTTPSConnection(HTTPConnection):
         response = super().getresponse()
         key, self._session_key = self._session_key, None
         if key is not None:  # servers send session tickets before their first response
-            from urlrequest._net.tls_sessions import keep_session
+            from urlrequest._net.tls_sessions import keep_session, needs_session
 
-            keep_session(key, self.sock.tls_session)
+            if needs_session(key, is_resumed=self.sock.is_tls_resumed):
+                keep_session(key, self.sock.tls_session)
         return response
 
 

@@ -412,6 +412,11 @@ class NetworkStream:
         """The TLS session, which a later connection may resume; None without TLS."""
         return getattr(self._socket, "session", None)
 
+    @property
+    def is_tls_resumed(self) -> bool:
+        """Whether the server has resumed the TLS session of an earlier connection."""
+        return getattr(self._socket, "session_reused", None) is True
+
     def is_readable(self) -> bool:
         """Whether bytes have come or the peer has closed. A connection that is idle and readable cannot be used."""
         has_pending = self._is_tls and self._socket.pending() > 0  # type: ignore[attr-defined]  # an SSLSocket

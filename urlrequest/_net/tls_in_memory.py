@@ -48,6 +48,11 @@ class TlsInMemory:
         """The session of the inner layer, as of SSLSocket."""
         return self._inner.session
 
+    @property
+    def session_reused(self) -> bool | None:
+        """Whether the session of the inner layer was resumed, as of SSLSocket."""
+        return self._inner.session_reused
+
     def getpeercert(self, binary_form: bool = False) -> Any:
         """The certificate of the inner layer, as of SSLSocket."""
         return self._inner.getpeercert(binary_form)

@@ -647,3 +647,40 @@ def test_a_slot_that_another_job_waits_for() -> None:
     assert workers.take_slot(first)
     assert workers.drop_slot(first)
     assert {} == workers._unmanned
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_17_9_an_abandoned_pool_ends_its_idle_workers(monkeypatch: pytest.MonkeyPatch, is_held: bool) -> None:
+    """Contract 17.9: the workers of a dropped session end at once, whatever thread holds the lock of their pool."""
+    monkeypatch.setattr(worker_pool, "IDLE_TIME", 1000.0)
+    workers, job = WorkerPool(1), Job()
+    workers.submit(job)
+    finished(job)
+    if is_held:
+        with workers._lock:
+            workers.abandon()
+    else:
+        workers.abandon()
+    assert job.thread is not None
+    job.thread.join(PATIENCE)
+
+    assert not job.thread.is_alive()
+
+
+def test_17_9_a_worker_that_comes_to_rest_as_its_pool_is_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 17.9: a worker that comes into the list of idle ones after the look at it ends as well."""
+    monkeypatch.setattr(worker_pool, "IDLE_TIME", 1000.0)
+    workers, thread = WorkerPool(1), list[threading.Thread]()
+
+    class Late(Job):
+        def announce(self) -> None:  # its worker is in the list, and does not sleep yet
+            thread.append(threading.current_thread())
+            idle, workers._idle = workers._idle, []
+            workers.abandon()
+            workers._idle = idle
+
+    workers.submit(Late())
+    wait_until(lambda: bool(thread))
+    thread[0].join(PATIENCE)
+
+    assert not thread[0].is_alive()

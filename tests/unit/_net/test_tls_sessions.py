@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from urlrequest._net import tls_sessions
-from urlrequest._net.tls_sessions import drop_session, find_session, keep_session, reset_after_fork
+from urlrequest._net.tls_sessions import drop_session, find_session, keep_session, needs_session, reset_after_fork
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,3 +87,24 @@ def test_a_forked_child_starts_afresh() -> None:
         assert not tls_sessions._lock.locked()
 
     assert find_session("a") is None
+
+
+@pytest.mark.parametrize(
+    ("leaks", "is_kept", "is_resumed", "expected"),
+    [
+        (False, True, True, True),
+        (True, False, False, True),
+        (True, False, True, True),
+        (True, True, False, True),
+        (True, True, True, False),
+    ],
+)
+def test_fault_131_sessions_are_read_where_they_are_needed(
+    monkeypatch: pytest.MonkeyPatch, leaks: bool, is_kept: bool, is_resumed: bool, expected: bool
+) -> None:
+    """Fault 131: where reading a session leaks, that is done once until it ends or is refused."""
+    monkeypatch.setattr(tls_sessions, "_READING_LEAKS", leaks)
+    if is_kept:
+        keep("a", Session())
+
+    assert expected == needs_session("a", is_resumed=is_resumed)
