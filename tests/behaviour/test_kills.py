@@ -121,7 +121,7 @@ class Campaign:
 
 
 @pytest.mark.no_leaks
-@pytest.mark.parametrize("kills", [20, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [20, pytest.param(200, marks=pytest.mark.long)])
 def test_12_3_killed_at_random_moments(tmp_path: Path, kills: int) -> None:
     """Contract 12.3: killed whenever, the target is never half, and the part is continued to the right checksum."""
     target = tmp_path / "folder" / "target"

@@ -101,11 +101,11 @@ def blocks(size: int) -> Iterator[bytes]:
 
 def serve(server: Server, size: int) -> None:
     def sized(request: RecordedRequest) -> Reply:
-        fields = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
+        fields = {"Content-Type": "application/zip", "Content-Length": str(size)}
         return Reply(200, blocks(size), fields)
 
     server.route("/sized", sized)
-    server.route("/chunked", lambda request: Reply(200, blocks(size), {"Content-Type": "application/octet-stream"}))
+    server.route("/chunked", lambda request: Reply(200, blocks(size), {"Content-Type": "application/zip"}))
     server.respond("/small", b"small", headers={"Content-Type": "application/octet-stream"})
 
 

@@ -316,6 +316,16 @@ def test_fault_117_exit_during_a_download(server: Server, tmp_path: Any) -> None
     assert [] == list(tmp_path.iterdir())
 
 
+def test_fault_117_exit_after_a_cancel(server: Server, tmp_path: Any) -> None:
+    """Fault 117: a request that was cancelled and waited for leaves no temporary file when the program ends at once."""
+    server.play(send(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nhello"), hold())
+    program = EXITING + "request.on_cancel = None\nrequest.cancel()\nrequest.wait()\n"
+    done = run_python(program, server.url, str(tmp_path / "file"))
+
+    assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
+    assert [] == list(tmp_path.iterdir())
+
+
 FORKING = """
 import os, sys, warnings
 warnings.simplefilter("ignore", DeprecationWarning)

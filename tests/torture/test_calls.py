@@ -79,10 +79,19 @@ def proxied(url: str, folder: Path) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "error", [OSError(errno.EIO, "made to fail"), MemoryError("made to fail")], ids=["os", "memory"]
 )
-@pytest.mark.parametrize("kind", [plain, pooled, uploading, downloading, resuming, proxied, "tls"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        plain,
+        *(
+            pytest.param(kind, marks=pytest.mark.long)
+            for kind in (pooled, uploading, downloading, resuming, proxied, "tls")
+        ),
+    ],
+)
 def test_fault_120_the_nth_call_fails(
     server: Server, tls_server: Server, ca_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    kind: Callable[[str, Path], dict[str, Any]] | str, error: type[BaseException],
+    kind: Callable[[str, Path], dict[str, Any]] | str, error: BaseException,
 ) -> None:  # fmt: skip
     """Fault 120: whichever call of the system fails, there is one outcome, nothing stays, and the next one works."""
     monkeypatch.setattr(urlrequest.defaults, "detect_hook", False)
@@ -92,7 +101,7 @@ def test_fault_120_the_nth_call_fails(
     here.respond("/upload", "ok")
     failures: list[str] = []
     for number in range(1, MAX_CALLS):
-        calls = FailingCalls(number, error(errno.EIO, "made to fail"))
+        calls = FailingCalls(number, error)
         failures += [f"{failure}: {calls.place}" for failure in torture(make, here.url, tmp_path, ca_file, calls)]
         if calls.place is None:
             break

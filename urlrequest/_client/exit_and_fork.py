@@ -80,6 +80,9 @@ def _end_threads(running: list[Call]) -> None:
     until = monotonic() + MAX_EXIT_TIME
     for call in running:
         call.join(max(0.0, until - monotonic()))
+    # A request that was cancelled before is none of these: its outcome is delivered, but its worker may still clean up.
+    while any(shared.workers.is_busy for shared in list(all_shared)) and monotonic() < until:
+        sleep(0.001)
     _call_if_loaded("_net.tls_contexts", "join_loaders", max(0.0, until - monotonic()))
     for shared in list(all_shared):
         shared.pool.close()  # or the interpreter would warn of idle sockets that were not closed
