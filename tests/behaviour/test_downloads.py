@@ -507,6 +507,27 @@ def test_12_3_sidecar_that_cannot_be_used(download: Download, origin: Origin, wh
     download.assert_done()
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("validator", '"a"\r\nX: y'),
+        ("validator", '"\ud800"'),
+        ("validator", '"\u20ac"'),
+        ("mode", -1),
+        ("mode", True),
+        ("mode", 10**30),
+    ],
+)
+def test_12_3_sidecar_is_never_believed(download: Download, origin: Origin, field: str, value: Any) -> None:
+    """Contract 12.3: a sidecar with a validator that cannot be sent, or a mode that is none, is no sidecar."""
+    download.interrupt(origin)
+    download.sidecar.write_text(json.dumps({**json.loads(download.sidecar.read_text()), field: value}))
+    download.run()
+
+    assert [(None, None)] == download.asked
+    download.assert_done()
+
+
 @pytest.mark.parametrize("field", ["url", "validator", "total", "mode"])
 def test_12_3_sidecar_without_a_field(download: Download, origin: Origin, field: str) -> None:
     """Contract 12.3: a sidecar that lacks anything is no sidecar."""

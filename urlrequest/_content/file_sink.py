@@ -97,7 +97,7 @@ class FileSink(Sink):
     def _open_temporary(self, folder: str) -> int:
         self._temporary = os.path.join(folder, f".urlrequest-{os.urandom(8).hex()}.tmp")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-        return os.open(self._temporary, flags, 0o666)
+        return os.open(self._temporary, flags, 0o600)
 
     def go_on(self) -> bool:
         """Prepare for another response after one that broke off; False: only a resumed download goes on."""
@@ -112,10 +112,10 @@ class FileSink(Sink):
         return True
 
     def _hide(self) -> None:
-        """Keep others from reading the unfinished file; until now its mode is that of a new file, by the umask."""
+        """Keep others from reading the unfinished file, also where a part of an earlier download has another mode."""
         if hasattr(os, "fchmod"):
             if self._final_mode is None:
-                self._final_mode = stat.S_IMODE(os.fstat(self._descriptor).st_mode)
+                self._final_mode = _mode_of_new_files(os.path.dirname(self._path))
             try_call(os.fchmod, self._descriptor, 0o600)
 
     def expect(self, length: int | None) -> None:
@@ -240,6 +240,20 @@ def _sync_folder(folder: str) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _mode_of_new_files(folder: str) -> int:
+    """The mode that a new file gets in a folder, by the umask and what the folder says; seen on an empty file.
+
+    Asking for the umask would change it for a moment, for all threads.
+    """
+    path = os.path.join(folder, f".urlrequest-{os.urandom(8).hex()}.tmp")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
+    try:
+        os.unlink(path)
+        return stat.S_IMODE(os.fstat(descriptor).st_mode)
+    finally:
+        os.close(descriptor)
 
 
 def _mode_of(path: str) -> int | None:

@@ -210,10 +210,12 @@ class ResumableFileSink(FileSink):
                 os.close(descriptor)
             said = json.loads(text)
             sidecar = _Sidecar(said["url"], said["validator"], said["total"], said["mode"], said.get("modified", ""))
+            is_sendable = min(sidecar.validator.encode("latin-1"), default=0x20) >= 0x20
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
         is_well_formed = all(map(isinstance, sidecar, (str, str, int | None, int, str)))
-        if not is_well_formed or sidecar.url != self._url or not (sidecar.validator or self._checksum):
+        is_mode = is_well_formed and not isinstance(sidecar.mode, bool) and 0 <= sidecar.mode <= 0o7777
+        if not (is_mode and is_sendable) or sidecar.url != self._url or not (sidecar.validator or self._checksum):
             return None
         is_possible = size and (sidecar.total is None or size <= sidecar.total)
         return sidecar if is_possible else None
@@ -343,10 +345,10 @@ def _open_part(path: str) -> int:
         BlockingIOError: Another request uses it. OSError: It cannot be opened, is not one of ours, or cannot be locked.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
         is_new = True
     except FileExistsError:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o600)
         is_new = False
     try:
         _check_owner(descriptor, path)

@@ -458,3 +458,26 @@ def test_12_1_content_is_never_half(folder: Path) -> None:
     reader.join()
 
     assert seen <= set(bodies)
+
+
+@pytest.mark.parametrize("umask", [0, 0o022, 0o077])
+def test_security_53_nobody_else_can_open_a_file_at_any_moment(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, umask: int
+) -> None:
+    """Security 53: what gets the body has mode 0600 from the call that makes it, before any other call."""
+    modes: dict[str, int] = {}
+    real = os.open
+
+    def opening(path: str, flags: int, mode: int = 0o777) -> int:
+        descriptor = real(path, flags, mode)
+        modes[path] = os.fstat(descriptor).st_mode & 0o777
+        return descriptor
+
+    monkeypatch.setattr(os, "open", opening)
+    before = os.umask(umask)
+    try:
+        with FileSink(str(folder / "f")) as sink:
+            assert 0o600 == modes[sink._temporary]
+            assert [sink._temporary] == [str(folder / name) for name in names_in(folder)]
+    finally:
+        os.umask(before)
