@@ -383,10 +383,9 @@ class WorkerPool:
                 self._enqueue(task)
             return False
         except BaseException:  # as in submit(), but the job is an older one, which waits again
-            if self._take_back(task, worker):
+            if self._take_back(task, worker) and task.job is not None:
                 with self._lock:
-                    task.claims = [True]
-                    self._enqueue(task)
+                    self._enqueue(_Task(task.job, task.arrival))  # a worker may come to the old one yet, in vain
             raise
 
     def shut_down(self) -> None:

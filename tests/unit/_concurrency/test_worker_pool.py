@@ -684,3 +684,28 @@ def test_17_9_a_worker_that_comes_to_rest_as_its_pool_is_abandoned(monkeypatch: 
     thread[0].join(PATIENCE)
 
     assert not thread[0].is_alive()
+
+
+def test_fault_119_ctrl_c_while_a_waiting_job_starts(log: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fault 119, invariant WORKER-1: a job that waits again is not run as well by the thread that was starting."""
+    workers, first, second = WorkerPool(1), Job("1", log, held=True), Job("2", log)
+    workers.submit(first)
+    workers.submit(second)
+    threads: list[threading.Thread] = []
+    with monkeypatch.context() as patch:
+
+        def interrupt(thread: threading.Thread) -> None:
+            threads.append(thread)
+            raise KeyboardInterrupt
+
+        patch.setattr(threading.Thread, "start", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            workers.change_limits(2, None)
+    threads[0].start()  # it had started, and begins only now
+    threads[0].join(PATIENCE)
+    assert not second.begun.is_set()
+    let_go(first)
+    finished(second)
+    settled(workers)
+
+    assert (["1", "2"], {}) == (log, workers._running_at)
