@@ -56,7 +56,7 @@ class Download:
         self.button.configure(state="disabled")
 
     def show_problem(self, request: UrlRequest, problem: object) -> None:
-        self.label.configure(text=f"failed: {problem}")
+        self.label.configure(text=f"failed: {request.error or request.resp_status}")
         self.button.configure(text="Try again", command=self.start)
 
 
@@ -77,16 +77,16 @@ def send_slowly(request: RecordedRequest) -> Reply:
 
 
 def main() -> None:
-    folder = Path(tempfile.mkdtemp())
-    with Server() as server:
+    with Server() as server, tempfile.TemporaryDirectory() as folder:
         server.route("/one.bin", send_slowly)
         server.route("/two.bin", send_slowly)
         window = tk.Tk()
         window.title("Downloads")
-        downloads = [Download(window, f"{server.url}/{name}", folder / name) for name in ("one.bin", "two.bin")]
+        downloads = [Download(window, f"{server.url}/{name}", Path(folder) / name) for name in ("one.bin", "two.bin")]
         window.mainloop()
         for download in downloads:
             download.request.cancel()
+            download.request.join()
 
 
 if __name__ == "__main__":
