@@ -41,6 +41,7 @@ def test_messages_name_their_place(caplog: pytest.LogCaptureFixture) -> None:
 KIVY_LOG = """
 import os
 os.environ.update(KIVY_NO_ARGS="1", KIVY_NO_FILELOG="1", KIVY_LOG_MODE="KIVY")
+os.environ.pop("KIVY_NO_CONSOLELOG", None)
 import kivy
 from urlrequest import UrlRequest
 UrlRequest("http://127.0.0.1:9/secret?token=k3y").wait()
@@ -48,6 +49,7 @@ UrlRequest("http://127.0.0.1:9/debug", debug=True, on_error=print).wait()
 """
 
 
+@pytest.mark.compat
 def test_messages_are_whole_in_the_log_of_kivy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Contract 16.3: Kivy makes a heading of what stands before the first colon; this is our name, no part of a URL."""
     if importlib.util.find_spec("kivy") is None:

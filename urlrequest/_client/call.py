@@ -131,7 +131,7 @@ _HOLDER_OF_THE_TURN = (
 _UNSUCCESSFUL = (Error, Failure, Redirect)
 
 _find_target: Any = None  # set by `_load_engine()`
-_launch: Any = None  # set by `_load_launch()`
+_launch_call: Any = None  # likewise
 
 active_calls: dict[Call, Request] = {}
 """The requests that are not finished yet, in the order in which they were made. This keeps them alive (contract 3.7).
@@ -232,10 +232,9 @@ class Call:
                 self.host = target.host
             except InvalidURL:
                 pass  # the worker will report it
-            if target is not None and self.is_own_class and len(self.shared.pool):
-                launch_call = _launch or _load_launch()
-                if launch_call(self, options, target):
-                    return
+            may_launch = target is not None and self.is_own_class and len(self.shared.pool) > 0
+            if may_launch and _launch_call(self, options, target):
+                return
             self._submit_with(self.shared.workers.submit)
         except BaseException:  # Ctrl-C: the constructor raises, so there is no request
             drop_callbacks(self.request)
@@ -647,23 +646,17 @@ def _load_engine() -> Any:
     """Load what the first request needs: a program that imports a name may make none.
 
     It is loaded on the caller's thread: a child that is forked while a worker imports never gets the lock of that
-    import.
+    import. And all of it comes at once: a program that gives up its privileges after a first request may not be able to
+    read more.
     """
-    global _find_target
+    global _find_target, _launch_call
     import urlrequest._engine.perform  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the worker uses it
     from urlrequest._engine.prepare import find_target
 
-    _find_target = find_target
-    return find_target
-
-
-def _load_launch() -> Any:
-    """Load what a request needs that finds idle connections, as the first one of a program does not."""
-    global _launch
     from .flight import launch_call
 
-    _launch = launch_call
-    return launch_call
+    _launch_call, _find_target = launch_call, find_target
+    return find_target
 
 
 def _report(error: BaseException, request: Request) -> None:

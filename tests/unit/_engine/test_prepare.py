@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from urlrequest import HTTPConnection, HTTPSConnection, Session
+from urlrequest._client.settings import complete
 from urlrequest._engine import prepare
 from urlrequest._engine.options import PLAIN
 from urlrequest._engine.prepare import prepare_redirected, prepare_request
@@ -59,7 +60,7 @@ def test_plain_requests_are_prepared_once() -> None:
 def test_17_9_requests_of_a_session(settings: dict[str, Any], is_shared: bool) -> None:
     """What a session says of its requests keeps them from being shared, and what it does not say does not."""
     with Session(**settings) as session:
-        asked = session.complete(PLAIN._replace(url="http://a.test/"))
+        asked = complete(PLAIN._replace(url="http://a.test/"), session)
         prepared = prepare_request(asked, has_progress=False, connection_class_for=lambda scheme: CLASSES[scheme])
 
     assert is_shared == (prepared is prepared_of())
