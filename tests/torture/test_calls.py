@@ -77,7 +77,9 @@ def proxied(url: str, folder: Path) -> dict[str, Any]:
 
 @pytest.mark.skipif(not DESCRIPTORS.is_dir(), reason="the system does not tell descriptors")
 @pytest.mark.parametrize(
-    "error", [OSError(errno.EIO, "made to fail"), MemoryError("made to fail")], ids=["os", "memory"]
+    "error",
+    [OSError(errno.EIO, "made to fail"), pytest.param(MemoryError("made to fail"), marks=pytest.mark.long)],
+    ids=["os", "memory"],
 )
 @pytest.mark.parametrize(
     "kind",
