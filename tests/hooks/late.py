@@ -95,7 +95,8 @@ class Program:
         def first() -> None:
             UrlRequest(self.server.url + "/endless", on_progress=leave, on_success=print, chunk_size=1000)
 
-        def leave(*_: object) -> None:
+        def leave(request: UrlRequest, *_: object) -> None:
+            request.on_progress = None  # a loop that is about to end takes no more timers
             self.loop.later(0.02, self.loop.stop)
 
         self.server.route("/endless", answer)
