@@ -52,12 +52,16 @@ nitpick_ignore_regex = [
 
 def show_public_bases(app: Sphinx, name: str, obj: type, options: Any, bases: list[Any]) -> None:
     """Show the public base classes in place of private ones, which only hold parts of the code."""
-    public: list[Any] = []
-    for base in bases:
-        is_private = isinstance(base, type) and base.__module__.startswith("urlrequest._")
-        is_private = is_private and not hasattr(urlrequest, base.__name__)
-        public.extend(base.__bases__ if is_private else [base])
+    public = [each for base in bases for each in public_bases(base)]
     bases[:] = [base for base in dict.fromkeys(public) if base is not object] or [object]
+
+
+def public_bases(base: Any) -> list[Any]:
+    """Return a base class, or in place of a private one those that it has."""
+    is_private = isinstance(base, type) and base.__module__.startswith("urlrequest.") and "._" in base.__module__
+    if not is_private or base.__name__ in {*urlrequest.__all__, *urlrequest.hooks.__all__, *urlrequest.errors.__all__}:
+        return [base]
+    return [each for parent in base.__bases__ for each in public_bases(parent)]
 
 
 def drop_rule_numbers(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from threading import get_ident, main_thread
 from typing import TYPE_CHECKING
 
 from urlrequest.errors import HookError
 
-from ._base import PAUSE_MS, YieldingHook
+from ._base import PAUSE_MS, ThreadHook
 from ._frames import calls_of
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncioHook"]
 
 
-class AsyncioHook(YieldingHook):
+class AsyncioHook(ThreadHook):
     """Runs callbacks in an asyncio event loop; exceptions go to the loop's exception handler."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
@@ -28,8 +27,7 @@ class AsyncioHook(YieldingHook):
         Raises:
             RuntimeError: None was given, and none runs on this thread.
         """
-        super().__init__()
-        self._bind(asyncio.get_running_loop() if loop is None else loop)
+        super().__init__(asyncio.get_running_loop() if loop is None else loop)
 
     @classmethod
     def detect(cls) -> AsyncioHook | None:
@@ -38,19 +36,15 @@ class AsyncioHook(YieldingHook):
         return None if loop is None else cls._of(loop) or cls(loop)
 
     @classmethod
-    def find(cls, thread: int) -> AsyncioHook | None:
-        """Return the hook of the loop that runs on a thread, or else on the main thread."""
-        for home in (thread, main_thread().ident or 0):
-            loop = _running_loop(home)
-            if loop is not None and cls._is_ours(loop):
-                hook = cls._of(loop) or cls(loop)
-                if hook.queue.thread is None:
-                    hook.queue.serve_on(home)
-                return hook
+    def _loop_on(cls, thread: int) -> asyncio.AbstractEventLoop | None:
+        """Return the loop that runs on a thread, which asyncio itself does not tell for other threads."""
+        for variables in calls_of(thread, "asyncio"):
+            for value in variables.values():
+                # What runs a loop of another library, such as uvloop, is asyncio's Runner.
+                loop = getattr(value, "_loop", None) if type(value).__name__ == "Runner" else value
+                if isinstance(loop, asyncio.AbstractEventLoop) and loop.is_running():
+                    return loop
         return None
-
-    def _home(self) -> int:
-        return get_ident()
 
     def wakeup(self) -> None:
         """Make the loop call `run()`; HookError when it is closed."""
@@ -84,14 +78,3 @@ class _WakeUp:
     def __del__(self) -> None:
         if self._hook is not None:
             self._hook._on_drop()  # noqa: SLF001 - a part of the hook
-
-
-def _running_loop(thread: int | None) -> asyncio.AbstractEventLoop | None:
-    """Return the loop that runs on another thread, which asyncio itself does not tell."""
-    for variables in calls_of(thread, "asyncio"):
-        for value in variables.values():
-            # What runs a loop of another library, such as uvloop, is asyncio's Runner.
-            loop = getattr(value, "_loop", None) if type(value).__name__ == "Runner" else value
-            if isinstance(loop, asyncio.AbstractEventLoop) and loop.is_running():
-                return loop
-    return None

@@ -40,7 +40,16 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["PAUSE_MS", "Hook", "YieldingHook", "close_all", "import_toolkit", "reset_after_fork", "weak_callback"]
+__all__ = [
+    "PAUSE_MS",
+    "Hook",
+    "ThreadHook",
+    "YieldingHook",
+    "close_all",
+    "import_toolkit",
+    "reset_after_fork",
+    "weak_callback",
+]
 
 PAUSE_MS = 1  # milliseconds between two drains, so that timers and redraws run
 
@@ -128,15 +137,15 @@ class Hook(ABC):
         except self._propagated:
             raise
         except BaseException as error:  # noqa: BLE001 - no callback may end the loop
-            from urlrequest._tracebacks import trimmed  # few callbacks raise
-
-            self._report(trimmed(error))
+            self._report(error)
         finally:
             self._is_running = outer
 
     def _report(self, error: BaseException) -> None:
+        from urlrequest._tracebacks import trimmed  # few callbacks raise
+
         try:
-            self.handle_exception(error)
+            self.handle_exception(trimmed(error))
         except Exception:  # noqa: BLE001 - neither a callback nor its report may end the loop
             log("ERROR", "%s.handle_exception() failed", type(self).__name__, exc_info=True)
 
@@ -283,9 +292,7 @@ class _HookRelay(Relay):
         except BaseException as error:
             if not (self._hook._reports_always and self._other._is_running):  # noqa: SLF001 - of the same module
                 raise  # to the loop, or to a program that drains
-            from urlrequest._tracebacks import trimmed  # as in `Hook.run()`
-
-            self._hook._report(trimmed(error))  # noqa: SLF001 - of the same module
+            self._hook._report(error)  # noqa: SLF001 - of the same module
             return 1
 
 
@@ -342,3 +349,31 @@ def weak_callback(method: Callable[[], object]) -> Callable[..., None]:
             found()
 
     return call
+
+
+class ThreadHook(YieldingHook):
+    """A hook of a loop that runs on any thread of the program, and is found by that thread."""
+
+    def __init__(self, loop: Any) -> None:
+        super().__init__()
+        self._bind(loop)
+
+    @classmethod
+    @abstractmethod
+    def _loop_on(cls, thread: int) -> Any:
+        """Return the loop that runs on a thread, or None."""
+
+    @classmethod
+    def find(cls, thread: int) -> Self | None:
+        """Return the hook of the loop that runs on a thread, or else on the main thread."""
+        for home in (thread, threading.main_thread().ident or 0):
+            loop = cls._loop_on(home)
+            if loop is not None and cls._is_ours(loop):
+                hook = cls._of(loop) or cls(loop)
+                if hook.queue.thread is None:
+                    hook.queue.serve_on(home)
+                return hook
+        return None
+
+    def _home(self) -> int:
+        return threading.get_ident()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from threading import get_ident, main_thread
 from typing import TYPE_CHECKING
 
-from ._base import YieldingHook, import_toolkit
+from ._base import ThreadHook, import_toolkit
 from ._frames import calls_of
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["TrioHook"]
 
 
-class TrioHook(YieldingHook):
+class TrioHook(ThreadHook):
     """Runs callbacks in the trio run that it was made in, between two steps of its tasks.
 
     What a callback raises goes to `sys.excepthook`, KeyboardInterrupt and SystemExit too: where trio calls the hook, an
@@ -33,8 +32,7 @@ class TrioHook(YieldingHook):
             RuntimeError: None was given, and none runs on this thread.
             ImportError: trio is missing.
         """
-        super().__init__()
-        self._bind(import_toolkit("trio", "trio").lowlevel.current_trio_token() if token is None else token)
+        super().__init__(import_toolkit("trio", "trio").lowlevel.current_trio_token() if token is None else token)
 
     @classmethod
     def detect(cls) -> TrioHook | None:
@@ -47,19 +45,13 @@ class TrioHook(YieldingHook):
         return (cls._of(token) or cls(token)) if token is not None and cls._is_ours(token) else None
 
     @classmethod
-    def find(cls, thread: int) -> TrioHook | None:
-        """Return the hook of the run on a thread, or else of the one on the main thread."""
-        for home in (thread, main_thread().ident or 0):
-            token = _token_of(home)
-            if token is not None and cls._is_ours(token):
-                hook = cls._of(token) or cls(token)
-                if hook.queue.thread is None:
-                    hook.queue.serve_on(home)
-                return hook
+    def _loop_on(cls, thread: int) -> Any:
+        """Return the token of the run on a thread, which trio itself does not tell for other threads."""
+        for variables in calls_of(thread, "trio"):
+            runner = variables.get("runner")
+            if runner is not None:
+                return runner.current_trio_token()
         return None
-
-    def _home(self) -> int:
-        return get_ident()
 
     def wakeup(self) -> None:
         """Make trio call `run()`; trio.RunFinishedError when the run is over."""
@@ -74,12 +66,3 @@ class TrioHook(YieldingHook):
             self._loop.run_sync_soon(call)
         except import_toolkit("trio", "trio").RunFinishedError:
             self._on_loop_end()
-
-
-def _token_of(thread: int | None) -> Any:
-    """Return the token of the run on another thread, which trio itself does not tell."""
-    for variables in calls_of(thread, "trio"):
-        runner = variables.get("runner")
-        if runner is not None:
-            return runner.current_trio_token()
-    return None

@@ -459,3 +459,24 @@ def test_8_4_a_missing_toolkit() -> None:
         hooks._base.import_toolkit("urlrequest_no_such_module", "some-package")
     with pytest.raises(AttributeError, match="has no attribute 'NoHook'"):
         hooks.NoHook  # noqa: B018 - that is the access
+
+
+def test_8_12_a_loop_that_was_left_behind_is_not_found() -> None:
+    """Contract 8.12: in a forked child, a loop of asyncio or trio that the parent had a hook for is found no more."""
+    trio = pytest.importorskip("trio")
+    thread = threading.get_ident()
+
+    def look(hook_class: Any) -> None:
+        hook = hook_class()
+        assert hook is hook_class.find(thread)
+        hook.leave_behind()
+        assert hook_class.find(thread) is None
+
+    async def in_asyncio() -> None:
+        look(hooks.AsyncioHook)
+
+    async def in_trio() -> None:
+        look(hooks.TrioHook)
+
+    asyncio.run(in_asyncio())
+    trio.run(in_trio)
