@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json as json_module
 import socket
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._connection import ClientGone
 from ._messages import RecordedRequest, Reply
-from ._server import ScriptError, Server
+from ._server import ScriptError, Server, close_after
 from ._signals import ServerClosed
 
 if TYPE_CHECKING:
@@ -166,13 +165,7 @@ class MockNetwork:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        try:
-            self.close()
-        except ScriptError as script_error:
-            if error is None:
-                raise
-            if sys.version_info >= (3, 11):  # as in `Server`
-                error.add_note(f"The requests were not as expected, too: {script_error}")
+        close_after(self, error, "The requests were not as expected, too")
 
     # Replies
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
     from types import TracebackType
+    from typing import Protocol
 
     from typing_extensions import Self
 
@@ -39,7 +40,11 @@ if TYPE_CHECKING:
     from ._routes import Route
     from ._script import Step
 
-__all__ = ["ScriptError", "Server", "serve"]
+    class _Opened(Protocol):
+        def close(self) -> None: ...
+
+
+__all__ = ["ScriptError", "Server", "close_after", "serve"]
 
 BACKLOG = 1024  # connections that wait to be accepted
 MAX_CLOSING = 10.0  # seconds; only a route that hangs takes them all
@@ -48,6 +53,24 @@ NO_DESCRIPTOR_PAUSE = 0.05  # seconds
 
 class ScriptError(AssertionError):
     """A script or a route of a test failed, or a request that the server received was not valid."""
+
+
+def close_after(opened: _Opened, error: BaseException | None, note: str) -> None:
+    """Close at the end of a `with` block. The test's own failure is raised; a note on it often has its cause.
+
+    Args:
+        error: What the block has raised, or None.
+        note: How the note begins.
+    Raises:
+        ScriptError: From `close()`, after a block that has raised nothing.
+    """
+    try:
+        opened.close()
+    except ScriptError as script_error:
+        if error is None:
+            raise
+        if sys.version_info >= (3, 11):
+            error.add_note(f"{note}: {script_error}")
 
 
 class Server:
@@ -147,13 +170,7 @@ class Server:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        try:
-            self.close()
-        except ScriptError as script_error:
-            if error is None:
-                raise
-            if sys.version_info >= (3, 11):  # the test's own failure is raised; the note often has its cause
-                error.add_note(f"The server's script failed as well: {script_error}")
+        close_after(self, error, "The server's script failed as well")
 
     @property
     def port(self) -> int:
