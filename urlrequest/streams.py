@@ -18,6 +18,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
 from urlrequest._concurrency.timer import timer
+from urlrequest._http.fields import media_type_of
 from urlrequest._public import UrlRequest
 from urlrequest.errors import ContentDecodingError, ContentTooLarge
 from urlrequest.hooks._detect import current_hook
@@ -285,8 +286,8 @@ def _hook_of(session: Any) -> Any:
 
 def _is_event_stream(request: UrlRequest) -> bool:
     headers = request.resp_headers
-    content_type = "" if headers is None else headers.get("Content-Type", "")
-    return request.resp_status == 200 and content_type.partition(";")[0].strip().lower() == "text/event-stream"
+    media_type = media_type_of(None if headers is None else headers.get("Content-Type"))
+    return request.resp_status == 200 and media_type == "text/event-stream"
 
 
 def _may_connect_again(request: UrlRequest) -> bool:

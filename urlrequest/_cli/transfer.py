@@ -186,8 +186,9 @@ def _is_success(status: int) -> bool:
 
 
 def _is_json(request: UrlRequest) -> bool:
-    content_type: str = "" if request.resp_headers is None else request.resp_headers.get("Content-Type", "")
-    media_type = content_type.partition(";")[0].strip().lower()
+    from urlrequest._http.fields import media_type_of  # with the engine, which the request has loaded
+
+    media_type = media_type_of(None if request.resp_headers is None else request.resp_headers.get("Content-Type"))
     return media_type == JSON or media_type.endswith("+json")
 
 

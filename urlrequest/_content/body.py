@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from urlrequest._http.fields import media_type_of
 from urlrequest.errors import IncompleteContent
 
 from .text import find_charset
@@ -133,7 +134,7 @@ def _whole(octets: bytes | memoryview, content_type: str | None = None) -> Body:
 
 
 def _dict_body(fields: Mapping[Any, Any], content_type: str | None, charset: str, name: str) -> Body:
-    media_type = (content_type or "").partition(";")[0].strip().lower()
+    media_type = media_type_of(content_type)
     if media_type == "application/json" or media_type.endswith("+json"):
         return _whole(_json_text(fields, name).encode(charset))
     from .form import encode_form  # few requests send a form

@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 
+from urlrequest._http.fields import media_type_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
@@ -79,7 +81,7 @@ def is_packed_file(codings: list[str], content_type: str | None, file_path: str 
     if len(codings) != 1:
         return False
     coding = codings[0].removeprefix("x-")
-    media_type = (content_type or "").partition(";")[0].strip().lower()
+    media_type = media_type_of(content_type)
     if coding == "gzip" and (media_type in _GZIP_TYPES or media_type.endswith("+gzip")):
         return True
     return file_path is not None and file_path.lower().endswith(_PACKED_NAMES.get(coding, ()))

@@ -16,7 +16,7 @@ import codecs
 import re
 from functools import cache, lru_cache
 
-from urlrequest._http.fields import TCHARS
+from urlrequest._http.fields import TCHARS, media_type_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -320,7 +320,7 @@ class _Kind:
     def __init__(self, content_type: str) -> None:
         if "," in content_type:
             content_type = _last_type(content_type)
-        media_type = content_type.partition(";")[0].strip().lower()
+        media_type = media_type_of(content_type)
         self.is_json = media_type == "application/json"
         is_unknown = _without_x(media_type) in _UNKNOWN_TYPES
         self.has_mark = not is_unknown and not _is_binary(media_type)

@@ -27,6 +27,7 @@ __all__ = [
     "first_value",
     "is_token",
     "join_cookies",
+    "media_type_of",
     "read_fields",
     "read_pairs",
     "sent_text",
@@ -44,6 +45,11 @@ LENGTH = r"[0-9]{1,18}"  # a number of bytes (RFC 9110, section 8.6) that fits i
 def is_token(text: str) -> bool:
     """Whether the text may be a method or a field's name; programs use the same few over and over."""
     return re.fullmatch(TCHARS, text) is not None
+
+
+def media_type_of(content_type: str | None) -> str:
+    """The media type in a Content-Type, in lower case and without parameters; "" if there is none."""
+    return (content_type or "").partition(";")[0].strip().lower()
 
 
 def read_fields(given: object, what: str) -> tuple[Fields, set[str]]:

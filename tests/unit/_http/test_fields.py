@@ -13,6 +13,7 @@ from urlrequest._http.fields import (
     first_value,
     is_token,
     join_cookies,
+    media_type_of,
     read_fields,
     sent_text,
     without,
@@ -145,3 +146,12 @@ def test_10_4_cookies_are_encoded_one_by_one() -> None:
 
     assert b"a=\xe9; b=\xe2\x82\xac; c=\xfc" == joined.encode("latin-1")
     assert ("é", "\xe2\x82\xac") == (sent_text("é"), sent_text("€"))
+
+
+@pytest.mark.parametrize(
+    ("content_type", "expected"),
+    [(None, ""), ("", ""), ("Text/HTML", "text/html"), (" text/html ; charset=utf-8; q=1", "text/html"), (";x", "")],
+)
+def test_media_type_of_a_content_type(content_type: str | None, expected: str) -> None:
+    """Parameters, blanks and case make no difference to a media type."""
+    assert expected == media_type_of(content_type)
