@@ -1167,6 +1167,7 @@ def test_fault_95_special_file(recorder: Any, server: Server, tmp_path: Path, sp
 LIMITED = """
 import resource, signal, sys
 from urlrequest import UrlRequest
+sys.dont_write_bytecode = True  # the limit would cut what Python caches of modules, and other programs would fail
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), -1))
 request = UrlRequest(sys.argv[1], file_path=sys.argv[2], resume=sys.argv[4] == "True")

@@ -142,7 +142,18 @@ def test_2_6_uwsgi(server: Server, tmp_path: Path) -> None:
     (tmp_path / "application.py").write_text(APPLICATION.format(paths=[str(ROOT), str(TESTS)], url=server.url))
     port, wrong = free_port(), []
     command = [uwsgi, "--plugin", "python3", "--http-socket", f"127.0.0.1:{port}", "--chdir", str(tmp_path)]
-    command += ["--module", "application", "--processes", "3", "--threads", "4", "--enable-threads", "--die-on-term"]
+    # Without a master, the processes that it forks would stay when the first one is ended.
+    command += [
+        "--master",
+        "--module",
+        "application",
+        "--processes",
+        "3",
+        "--threads",
+        "4",
+        "--enable-threads",
+        "--die-on-term",
+    ]
 
     def ask(client: int) -> None:
         for number in range(15):
