@@ -77,8 +77,11 @@ def proxied(url: str, folder: Path) -> dict[str, Any]:
 
 @pytest.mark.skipif(not DESCRIPTORS.is_dir(), reason="the system does not tell descriptors")
 @pytest.mark.parametrize(
-    "error",
-    [OSError(errno.EIO, "made to fail"), pytest.param(MemoryError("made to fail"), marks=pytest.mark.long)],
+    "make_error",
+    [
+        lambda: OSError(errno.EIO, "made to fail"),
+        pytest.param(lambda: MemoryError("made to fail"), marks=pytest.mark.long),
+    ],
     ids=["os", "memory"],
 )
 @pytest.mark.parametrize(
@@ -93,7 +96,7 @@ def proxied(url: str, folder: Path) -> dict[str, Any]:
 )
 def test_fault_120_the_nth_call_fails(
     server: Server, tls_server: Server, ca_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    kind: Callable[[str, Path], dict[str, Any]] | str, error: BaseException,
+    kind: Callable[[str, Path], dict[str, Any]] | str, make_error: Callable[[], BaseException],
 ) -> None:  # fmt: skip
     """Fault 120: whichever call of the system fails, there is one outcome, nothing stays, and the next one works."""
     monkeypatch.setattr(urlrequest.defaults, "detect_hook", False)
@@ -103,7 +106,7 @@ def test_fault_120_the_nth_call_fails(
     here.respond("/upload", "ok")
     failures: list[str] = []
     for number in range(1, MAX_CALLS):
-        calls = FailingCalls(number, error)
+        calls = FailingCalls(number, make_error())  # a new one each time: its traceback keeps what was open
         failures += [f"{failure}: {calls.place}" for failure in torture(make, here.url, tmp_path, ca_file, calls)]
         if calls.place is None:
             break
