@@ -853,6 +853,7 @@ def test_14_4_apache_as_a_proxy(
         secure = [get(session, f"{tls_server.url}/b") for _ in range(3)]
         session.proxy_host, session.proxy_auth = url, DigestAuth("ada", "wrong")
         refused = get(session, f"{tls_server.url}/b", on_error=print)
+        session.close()  # Apache ends when its tunnels have ended
 
     assert ["plain"] * 3 == [request.result for request in plain], plain[0].error
     assert ["secure"] * 3 == [request.result for request in secure], secure[0].error
