@@ -14,7 +14,7 @@ import urlrequest
 from support.moments import Moments
 from urlrequest import Session, UrlRequest, cancel_all, wait_all
 from urlrequest._client.call import active_calls
-from urlrequest._engine.launch import _plan
+from urlrequest._engine.options import _shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -146,7 +146,7 @@ def launched_join(world: World) -> Callable[[], object]:
 
 def wait_for_uncommon(world: World) -> Callable[[], object]:
     connected(world)
-    _plan.cache_clear()  # or it would be left to a worker from the second time on
+    _shared.cache_clear()  # or it would be left to a worker from the second time on
     world.request = world.make("/odd")
     return world.request.wait
 

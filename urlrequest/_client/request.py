@@ -13,7 +13,7 @@ from itertools import count
 from os import getpid
 
 from urlrequest._concurrency.sync import fork_watch
-from urlrequest._engine.options import Options
+from urlrequest._engine.options import PLAIN, Options, plain_options
 from urlrequest.errors import HTTPStatusError, RequestCancelled, UnsupportedScheme
 
 from .call import Call
@@ -235,6 +235,43 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         call = self._urlrequest_call = Call(self, session, hook, timeout, deadline)
         call.chunk_size = chunk_size
         call.is_own_class = type(self) is UrlRequest
+        if (  # one after the other: to gather them all and to look at them then takes five times as long (measured)
+            session is None
+            and req_body is None
+            and req_headers is None
+            and method is None
+            and file_path is None
+            and proxy_host is None
+            and proxy_port is None
+            and proxy_headers is None
+            and user_agent is None
+            and cookies is None
+            and auth is None
+            and client_cert is None
+            and ssl_context is None
+            and fingerprint is None
+            and follow_redirects is None
+            and retries is None
+            and trust_env is None
+            and params is None
+            and json is None
+            and files is None
+            and progress_interval is None
+            and max_size is None
+            and resume is False
+            and checksum is None
+            and expect_type is None
+            and proxy_auth is None
+            and address_family is None
+            and low_speed is None
+            and retry_statuses is None
+            and retry_methods is None
+            and max_retry_after is None
+            and resume_key is None
+            and chunk_size == PLAIN.chunk_size
+        ):
+            call.submit(plain_options(url, decode, ca_file, verify))
+            return
         options = Options(  # by position, in the order of its fields: see there
             url, decode, ca_file, verify, chunk_size, req_body, req_headers, method, file_path, proxy_host, proxy_port,
             proxy_headers, user_agent, cookies, auth, client_cert, ssl_context, fingerprint, follow_redirects, retries,

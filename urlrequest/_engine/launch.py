@@ -30,9 +30,9 @@ from urlrequest._net.cancel_scope import Phase
 from urlrequest.errors import ProtocolError
 
 from .exchange import Lease, kept_time, pool_key
-from .options import PLAIN
+from .options import PlainOptions
 from .plan import request_line_and_fields
-from .prepare import MAX_CACHED_PATH, prepare_request
+from .prepare import prepare_request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,6 @@ MAX_PIECES = 4  # receives until it is whole; one that drips is for a worker
 MAX_CACHED_HEAD = 4096  # bytes; a longer head, and one that may hold a secret, is read each time
 MAX_DECLINED = 31  # requests of a URL that go to a worker after one whose response was not common
 _CLASSES = {"http": HTTPConnection, "https": HTTPSConnection}
-_NONE = type(None)
 
 
 class Launched:
@@ -207,38 +206,35 @@ class _Plan:
 
     __slots__ = ("declined", "head", "prepared")
 
-    def __init__(self, url: str, decodes: bool, ca_file: str | None, verify: bool | None) -> None:
+    def __init__(self, options: PlainOptions) -> None:
         """Prepare a request. Raises: What is wrong with it."""
-        options = PLAIN._replace(url=url, decode=decodes, ca_file=ca_file, verify=verify)
         self.prepared = prepare_request(options, has_progress=False, connection_class_for=_CLASSES.__getitem__)
         self.head = encode_head(self.prepared.method, *request_line_and_fields(self.prepared, None))
         self.declined = 0
-
-
-_plan = lru_cache(maxsize=256, typed=True)(_Plan)  # programs make the same requests over and over
 
 
 def launch(options: Options, shared: Shared, scope: CancelScope, observer: Observer) -> Launched | None:
     """Send a plain request at once, if an idle connection is there for it and the system takes the bytes; else None.
 
     Args:
-        options: Plain ones.
+        options: Those that are not `PlainOptions` are for a worker.
         observer: Lets the classes of the library serve http and https.
     Raises:
         Exception: What is wrong with the request, or with the connection. `perform()` will find it, too.
     """
-    store, url, decodes = shared.cookie_store, options.url, bool(options.decode)
-    is_cached = type(url) is str and len(url) <= MAX_CACHED_PATH and "@" not in url
-    if (store is not None and not store.is_prompt) or not is_cached or type(options.ca_file) not in {str, _NONE}:
+    store = shared.cookie_store
+    if not isinstance(options, PlainOptions) or not defaults.keep_alive or (store is not None and not store.is_prompt):
         return None
-    plan = _plan(url, decodes, options.ca_file, options.verify)
+    plan = options.plan
+    if plan is None:
+        plan = options.plan = _Plan(options)
     if plan.declined:
         plan.declined -= 1
         return None
     prepared, head = plan.prepared, plan.head
     route = prepared.route
     key = pool_key(route)
-    connection = shared.pool.take(key, None) if defaults.keep_alive else None
+    connection = shared.pool.take(key, None)
     if connection is None:
         return None
     is_sent = False
@@ -254,4 +250,4 @@ def launch(options: Options, shared: Shared, scope: CancelScope, observer: Obser
     if not is_sent:
         return None
     observer.request_prepared(prepared)
-    return Launched(connection, key, plan, shared, scope, observer, decodes)
+    return Launched(connection, key, plan, shared, scope, observer, options.decode)

@@ -14,10 +14,9 @@ from support.messages import head
 from urlrequest import HTTPConnection
 from urlrequest._client.cookie_store import CookieStore
 from urlrequest._content.text import decode_json
-from urlrequest._engine import launch as launch_module
 from urlrequest._engine.exchange import pool_key
 from urlrequest._engine.launch import MAX_CACHED_HEAD, MAX_PIECES, MAX_SIZE, launch
-from urlrequest._engine.options import PLAIN
+from urlrequest._engine.options import plain_options
 from urlrequest._engine.perform import perform
 from urlrequest._engine.pool import MAX_IDLE_TIME, Pool
 from urlrequest._engine.prepare import prepare_request
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Nothing listens there: where a connection is replaced, the new one is refused.
-OPTIONS = PLAIN._replace(url="http://127.0.0.1:1/path")
+OPTIONS: Any = plain_options("http://127.0.0.1:1/path", True, None, True)
 OK = head(2) + b"ok"
 SENT = b"GET /path HTTP/1.1\r\nHost: 127.0.0.1:1\r\n"
 
@@ -63,7 +62,7 @@ class Peer:
     """The other side of an idle connection, and what a request over it needs."""
 
     def __init__(self) -> None:
-        launch_module._plan.cache_clear()  # it remembers URLs with uncommon responses
+        OPTIONS.plan = None  # which remembers uncommon responses
         ours, self.socket = socket.socketpair()
         ours.setblocking(False)
         self.socket.settimeout(20)
@@ -77,7 +76,8 @@ class Peer:
         self.shared.pool.put(self.key, self.connection, 60)
 
     def launch(self, **options: Any) -> Any:
-        return launch(OPTIONS._replace(**options), self.shared, self.scope, self.observer)
+        first_four = dict(zip(OPTIONS._fields, OPTIONS[:4], strict=False))
+        return launch(plain_options(**(first_four | options)), self.shared, self.scope, self.observer)
 
     def perform(self, lease: Any = None) -> Any:
         return perform(OPTIONS, self.shared, self.scope, self.observer, lease)  # type: ignore[arg-type]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from urlrequest._engine.options import PLAIN, Options
+from urlrequest._engine.options import MAX_SHARED_URL, PLAIN, Options, PlainOptions
 
 FREE = {"url", "decode", "ca_file", "verify"}
 
@@ -41,6 +42,49 @@ def test_containers_are_copied(name: str, value: Any) -> None:
     assert value is not getattr(options, name)
 
 
-def test_plain_options_are_not_copied() -> None:
+def test_options_without_containers_are_not_copied() -> None:
     """Where there is nothing to copy, the options stay the same object."""
-    assert PLAIN is PLAIN.detached()
+    options = PLAIN._replace(method="PUT")
+
+    assert options is options.detached()
+
+
+@pytest.mark.parametrize("first", [{}, {"decode": False}, {"ca_file": "a.pem"}, {"verify": None}])
+def test_plain_requests_that_are_alike_share_their_options(first: dict[str, Any]) -> None:
+    """A request that waits takes no memory for options that others have as well."""
+    options = PLAIN._replace(url="http://a.test/", **first)
+
+    assert options == options.detached() is options.detached()
+    assert isinstance(options.detached(), PlainOptions)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        {"url": "http://ada:secret@a.test/"},
+        {"url": "http://a.test/" + MAX_SHARED_URL * "x"},
+        {"url": b"http://a.test/"},
+        {"url": ["http://a.test/"]},
+        {"url": None},
+        {"decode": 1},
+        {"decode": []},
+        {"ca_file": Path("a.pem")},
+        {"verify": "no"},
+        {"verify": []},
+    ],
+)
+def test_what_is_not_shared(first: dict[str, Any]) -> None:
+    """What holds a secret, is large, or is of another type is kept by its own request alone."""
+    options = PLAIN._replace(**({"url": "http://a.test/"} | first))
+
+    assert options == options.detached()
+    assert type(options.detached()) is Options
+    assert options.detached().is_plain
+
+
+def test_shared_options_that_are_changed_are_plain_no_more() -> None:
+    """What a session adds is not mistaken for the options that others share."""
+    shared = PLAIN._replace(url="http://a.test/").detached()
+
+    assert not shared._replace(method="PUT").is_plain
+    assert shared.is_plain
