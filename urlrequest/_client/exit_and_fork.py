@@ -71,8 +71,17 @@ def _warn_unfinished(calls: list[Call]) -> None:
         return
     calls = [call for call in calls if not (call.mailbox.has_loop or call.is_quiet or call.lifecycle.is_cancelled)]
     if calls:
-        what = "the program ends with unfinished requests (%d), such as %r: call wait(), or run an event loop"
-        log("WARNING", f"{what} (join() runs no callbacks)", len(calls), calls[0].request)
+        what = "the program ends with unfinished requests (%d), such as %r%s: call wait(), or run an event loop"
+        log("WARNING", f"{what} (join() runs no callbacks)", len(calls), calls[0].request, _place_of(calls[0]))
+
+
+def _place_of(call: Call) -> str:
+    """Where the request was made, for the line above."""
+    if call.origin is None:
+        return ""
+    from urlrequest._tracebacks import place_of  # most programs end without a word
+
+    return f" (made at {place_of(*call.origin)})"
 
 
 def _end_threads(running: list[Call]) -> None:

@@ -214,7 +214,7 @@ class Flight:
             self._give_back()
             call.end_flight(answer)
             self._leave()
-            _is_read_by_waiting = call.mailbox.has_hook and _is_read_by_waiting
+            _is_read_by_waiting = call.mailbox.has_loop and _is_read_by_waiting
             return
         self.until = self._find_end(call)
         if not launched.is_common or (self.until is not None and monotonic() >= self.until):
@@ -278,7 +278,7 @@ def launch_call(call: Call, options: Options, target: Target) -> bool:
                 launched.close()
     if flight is None:
         return False
-    if _is_read_by_waiting and not call.mailbox.has_hook:
+    if _is_read_by_waiting and not call.mailbox.has_loop:
         watch.add_later(flight)  # a thread is likely to wait for the request in a moment
     else:
         watch.add(flight)

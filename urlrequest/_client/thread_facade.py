@@ -42,7 +42,12 @@ class ThreadFacade(threading.Thread):
         Raises:
             RuntimeError: It is called on the request's own worker thread.
         """
-        self._urlrequest_call.join(timeout)
+        call = self._urlrequest_call
+        call.join(timeout)
+        if call.has_ended and call.mailbox.is_stranded and not call.lifecycle.is_cancelled:
+            from .unheard import warn_of_join  # most programs join nothing
+
+            warn_of_join(self)
 
     @property
     def ident(self) -> int | None:

@@ -1,9 +1,10 @@
-"""Outcomes without a callback: a line in the log, so that no error passes in silence (contract 3.8).
+"""Lines in the log for outcomes that nobody hears of, so that nothing passes in silence (contract 3.8, 3.9).
 
-Repeats of a failure are counted for ten minutes, and the next line says how many there were: a program that polls a
-server which is gone does not fill its log.
+An error without a callback is logged. Repeats of a failure are counted for ten minutes, and the next line says how many
+there were: a program that polls a server which is gone does not fill its log. A callback that nobody runs is logged
+when a program takes `join()` for `wait()`.
 
-Thread safety. Any thread may call `log_unheard()`. `_failures` is used by single operations, which are atomic; two
+Thread safety. Any thread may call these functions. `_failures` is used by single operations, which are atomic; two
 threads at once may write one line too many.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 from itertools import count
 from time import monotonic
 
+from urlrequest._concurrency.sync import AtomicFlag
 from urlrequest._http.redirect import redirect_hint
 from urlrequest._log import log
 
@@ -23,13 +25,15 @@ if TYPE_CHECKING:
     from urlrequest._http.response_head import ResponseHead
     from urlrequest._http.target import Target
 
-__all__ = ["log_unheard"]
+__all__ = ["log_unheard", "warn_of_join"]
 
 QUIET_TIME = 600.0  # seconds after a line in which repeats are only counted
 MAX_FAILURES = 256  # that are remembered; with one more, all are forgotten
 
 _failures: dict[tuple[Any, ...], tuple[float, count[int]]] = {}
 """When each failure was logged last, and the counter of its repeats. A failure is a request and how it ended."""
+
+_has_warned_of_join = AtomicFlag()
 
 
 def log_unheard(request: str, outcome: Outcome, head: ResponseHead | None, target: Target | None) -> None:
@@ -67,3 +71,9 @@ def _count_repeats(failure: tuple[Any, ...]) -> int | None:
             _failures.clear()
     _failures[failure] = (now, count())
     return repeats
+
+
+def warn_of_join(request: object) -> None:
+    """Log, once in a process, that a request was joined whose callbacks nobody runs."""
+    if not _has_warned_of_join.test_and_set():
+        log("WARNING", "join() runs no callbacks, so those of %r have not run: call wait() instead", request)

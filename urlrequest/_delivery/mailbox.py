@@ -192,9 +192,9 @@ class Mailbox(QueueEntry):
         self.is_held_up = False
 
     @property
-    def has_hook(self) -> bool:
-        """Whether the events go to an event loop, unless a thread waits for them."""
-        return self._queue is not default_queue
+    def is_stranded(self) -> bool:
+        """Whether there are events that no loop, no waiting thread and no `drain()` is known to deliver."""
+        return self.is_ready and not (self.has_loop or self._subscriptions or default_queue.is_drained)
 
     # Posting
 

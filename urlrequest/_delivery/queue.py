@@ -265,6 +265,11 @@ class DefaultQueue(DispatchQueue):
         self.drained_at = monotonic()
         return super().drain(budget)
 
+    @property
+    def is_drained(self) -> bool:
+        """Whether the program has ever drained it."""
+        return self.drained_at > -inf
+
     def call_when_pending(self, wakeup: Callable[[], None]) -> None:
         """Set the wake-up: what is called when events wait to be drained, or to be given to a loop that appears."""
         self._wakeup = wakeup

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING
 
 from urlrequest.errors import HookError
@@ -46,6 +47,18 @@ class AsyncioHook(ThreadHook):
                     return loop
         return None
 
+    @classmethod
+    def find(cls, thread: int) -> AsyncioHook | None:
+        """Return the hook of the loop that runs on a thread, on the main thread, or whose worker the thread is."""
+        hook = super().find(thread)
+        if hook is not None:
+            return hook
+        for home in sys._current_frames():  # noqa: SLF001 - a documented function
+            loop = cls._loop_on(home)
+            if loop is not None and _is_worker_of(loop, thread):
+                return super().find(home)
+        return None
+
     def wakeup(self) -> None:
         """Make the loop call `run()`; HookError when it is closed."""
         loop = self._loop
@@ -60,6 +73,15 @@ class AsyncioHook(ThreadHook):
         """Give the exception to the loop's exception handler."""
         what = {"message": "Exception in a callback of a urlrequest.UrlRequest", "exception": error}
         self._loop.call_exception_handler(what)
+
+
+def _is_worker_of(loop: asyncio.AbstractEventLoop, thread: int) -> bool:
+    """Whether a thread runs what a loop is given by `asyncio.to_thread()`, which asyncio itself does not tell.
+
+    A loop that does not say which threads it uses, such as uvloop's, has none.
+    """
+    executor = getattr(loop, "_default_executor", None)
+    return any(worker.ident == thread for worker in list(getattr(executor, "_threads", ())))
 
 
 class _WakeUp:

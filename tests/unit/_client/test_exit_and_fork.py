@@ -245,6 +245,7 @@ def test_3_9_nobody_has_waited(server: Server, ending: str, is_logged: bool) -> 
 
     assert is_logged is (UNFINISHED in done.stderr)
     assert is_logged is ("call wait(), or run an event loop (join() runs no callbacks)" in done.stderr)
+    assert is_logged is ("(made at <string>:" in done.stderr)
     assert "k3y" not in done.stderr
 
 

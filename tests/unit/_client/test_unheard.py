@@ -8,12 +8,18 @@ from typing import Any
 
 import pytest
 
+import urlrequest
+from urlrequest import UrlRequest
 from urlrequest._client import unheard
 from urlrequest._client.unheard import log_unheard
+from urlrequest._concurrency.sync import AtomicFlag
+from urlrequest._delivery import mailbox
 from urlrequest._delivery.events import Error, Failure, Redirect
+from urlrequest._delivery.queue import DefaultQueue
 from urlrequest._http.headers import Headers
 from urlrequest._http.response_head import ResponseHead
 from urlrequest._http.target import parse_target
+from urlrequest.hooks import ManualHook
 
 URL = "GET http://h.test/p?..."
 TARGET = parse_target("http://h.test/p?q")
@@ -122,3 +128,51 @@ def test_3_8_threads(caplog: pytest.LogCaptureFixture) -> None:
         thread.join(30)
 
     assert 8 == len(lines(caplog))
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch) -> DefaultQueue:
+    """The queue of requests without a loop, in a program that has neither drained nor joined yet."""
+    queue = DefaultQueue()
+    monkeypatch.setattr("urlrequest._client.call.default_queue", queue)
+    monkeypatch.setattr(mailbox, "default_queue", queue)
+    monkeypatch.setattr("urlrequest._delivery.queue.default_queue", queue)
+    monkeypatch.setattr(unheard, "_has_warned_of_join", AtomicFlag())
+    return queue
+
+
+@pytest.mark.usefixtures("queue")
+def test_3_9_join_in_place_of_wait(caplog: pytest.LogCaptureFixture) -> None:
+    """Contract 3.9: join() runs no callbacks; when it returns and nobody else does either, one line says so."""
+    requests = [UrlRequest("http://a b/", on_error=lambda *_: None) for _ in range(2)]
+    for request in requests:
+        request.join(0.0)
+        request.join()
+        request.join()
+
+    (line,) = lines(caplog)
+    assert "join() runs no callbacks, so those of <UrlRequest " in line
+    assert line.endswith("have not run: call wait() instead")
+    assert urlrequest.wait_all(requests, timeout=20)
+
+
+def test_3_9_join_where_somebody_runs_the_callbacks(queue: DefaultQueue, caplog: pytest.LogCaptureFixture) -> None:
+    """Contract 3.9: nothing is said where there is a loop, no callback is left, or the program drains."""
+    hook = ManualHook()
+    looped, finished, cancelled, silent = (
+        UrlRequest("http://a b/", on_error=lambda *_: None, hook=hook),
+        UrlRequest("http://a b/", on_error=lambda *_: None),
+        UrlRequest("http://a b/", on_finish=lambda *_: None),
+        UrlRequest("http://a b/", on_success=lambda *_: None),
+    )
+    assert finished.wait(timeout=20)
+    assert cancelled.cancel()
+    for request in (looped, finished, cancelled, silent):
+        request.join()
+    hook.drain()
+    queue.drain()
+    drained = UrlRequest("http://a b/", on_error=lambda *_: None)
+    drained.join()
+
+    assert [] == [line for line in lines(caplog) if "join()" in line]
+    queue.drain()

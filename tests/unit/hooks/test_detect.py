@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING
 
 import urlrequest
@@ -56,6 +57,24 @@ def test_8_2_the_loop_that_runs_on_this_thread() -> None:
 
     assert isinstance(first, AsyncioHook)
     assert first is second
+
+
+def test_8_10_the_loop_whose_worker_a_thread_is() -> None:
+    """Contract 8.10: a thread of `asyncio.to_thread()` leads to its loop, wherever that runs; no other one does."""
+    found: list[object] = []
+
+    async def look() -> None:
+        loop = asyncio.get_running_loop()
+        worker = await asyncio.to_thread(threading.get_ident)
+        for thread in (worker, threading.main_thread().ident or 0):
+            hook = await asyncio.to_thread(AsyncioHook.find, thread)
+            found.append(hook and hook._loop is loop)
+
+    thread = threading.Thread(target=asyncio.run, args=(look(),))
+    thread.start()
+    thread.join(20)
+
+    assert [True, None] == found
 
 
 def test_8_2_detection_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
