@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from werkzeug.formparser import parse_form_data
 
+from support.grammar import literal_chunks
 from urlrequest import DigestAuth, Headers
 from urlrequest._content.multipart import make_multipart
 from urlrequest._http.challenges import Dialogue, Responder, Subject, read_offers
@@ -24,45 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Chunked coding (RFC 9112, section 7.1)
-
-HEXADECIMAL = b"0123456789abcdefABCDEF"
-
-
-def literal_line(octets: bytes, at: int) -> tuple[bytes, int] | None:
-    """A line that ends with CRLF and has no CR or LF within, and where the next one begins."""
-    end = at
-    while end < len(octets) and octets[end] not in b"\r\n":
-        end += 1
-    return (octets[at:end], end + 2) if octets[end : end + 2] == b"\r\n" else None
-
-
-def literal_chunks(octets: bytes) -> bytes | None:
-    """The content of a chunked body, or None where it is not one, or not all of one."""
-    content, at = b"", 0
-    while True:
-        line = literal_line(octets, at)
-        if line is None:
-            return None
-        text, at = line
-        count = 0
-        while count < len(text) and text[count] in HEXADECIMAL:
-            count += 1
-        rest = text[count:].lstrip(b" \t")
-        if not 1 <= count <= 15 or (rest and not rest.startswith(b";")):
-            return None
-        size = int(text[:count], 16)
-        if not size:
-            break
-        data = octets[at : at + size]
-        if len(data) < size or octets[at + size : at + size + 2] != b"\r\n":
-            return None
-        content += data
-        at += size + 2
-    while (trailer := literal_line(octets, at)) is not None:
-        if not trailer[0]:
-            return content
-        at = trailer[1]
-    return None
 
 
 def our_chunks(octets: bytes) -> bytes | None:

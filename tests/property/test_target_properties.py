@@ -3,10 +3,10 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-import ada_url
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from support.grammar import our_origin, whatwg_origin
 from urlrequest._http.redirect import find_location
 from urlrequest._http.response_head import parse_head
 from urlrequest._http.target import Target, bracketed, parse_port, parse_target
@@ -163,25 +163,6 @@ confusing_texts = st.lists(confusing, min_size=1, max_size=9).map("".join)
 BASE = "http://base.test/folder/x?q"
 
 
-def whatwg_origin(text: str, base: str | None = None) -> tuple[str, str, int | None] | None:
-    """Scheme, host and port as browsers read them, or None where they read no URL of http and https."""
-    try:
-        url = ada_url.URL(text, base)
-    except ValueError:  # a UnicodeError, too
-        return None
-    scheme = url.protocol.removesuffix(":")
-    if scheme not in {"http", "https"}:
-        return None
-    return scheme, url.hostname.strip("[]"), int(url.port or {"http": 80, "https": 443}[scheme])
-
-
-def our_origin(target: Target | None) -> tuple[str, str, int | None] | None:
-    if target is None or target.scheme not in {"http", "https"}:
-        return None
-    scheme, host, port = target.origin
-    return scheme, host.partition("%")[0], port
-
-
 @given(schemes, confusing_texts)
 def test_9_5_no_other_host_than_in_a_browser(scheme: str, text: str) -> None:
     """Contract 9.5: a URL is refused, or leads to the host to which a browser would go."""
@@ -195,6 +176,7 @@ def test_9_5_no_other_host_than_in_a_browser(scheme: str, text: str) -> None:
 @example("///a.test")
 @example("/\\a.test")
 @example("http:80")
+@example("//?/")
 @example("a.test:80/")
 def test_17_4_redirects_lead_where_a_browser_would_go(text: str) -> None:
     """Contract 17.4: a Location is refused, or leads to the host to which a browser would go."""

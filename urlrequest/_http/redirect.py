@@ -45,8 +45,9 @@ STATUSES = frozenset({301, 302, 303, 307, 308})
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-# Browsers read a host behind any number of slashes and backslashes, RFC 3986 behind two slashes.
-_ODD_SLASHES = re.compile(r"(?:https?:)?(?!//[^/\\])[/\\]{2}", re.IGNORECASE)
+# Browsers read a host behind any number of slashes and backslashes, RFC 3986 behind two slashes; where there is none,
+# browsers refuse the URL, and `urljoin()` stays at the present host.
+_ODD_SLASHES = re.compile(r"(?:https?:)?(?!//[^/\\?#])[/\\]{2}", re.IGNORECASE)
 
 
 class Hop(NamedTuple):

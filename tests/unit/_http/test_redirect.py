@@ -58,6 +58,13 @@ def test_17_4_hosts_behind_odd_slashes(scheme: str, slashes: str) -> None:
         follow(302, f"{scheme}{slashes}b.test/x")
 
 
+@pytest.mark.parametrize("location", ["//", "//?/", "//?x", "//#", "http://?", "//:80", "//@"])
+def test_17_4_slashes_without_a_host(location: str) -> None:
+    """Contract 17.4: two slashes and no host are an error, as in browsers, and not the path of the present host."""
+    with pytest.raises(InvalidURL):
+        follow(302, location)
+
+
 @pytest.mark.parametrize(
     "location", ["b.test:81/x", "localhost:80", "http:80", "https:1/x", "http:/x", "http:x", "https:"]
 )
