@@ -10,6 +10,7 @@ import gc
 import socket
 import sys
 import threading
+import tracemalloc
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +20,7 @@ import pytest
 from urlrequest import Session, UrlRequest, wait_all
 from urlrequest._concurrency.watch import Watch
 from urlrequest._delivery import waiting
+from urlrequest._engine.options import PLAIN
 from urlrequest.testing import Reply, Server
 
 if TYPE_CHECKING:
@@ -29,9 +31,11 @@ if TYPE_CHECKING:
 MOST_CALLS = {"http": 115, "https": 130}
 MOST_WORKER_CALLS = 250  # the same on a worker, on both threads together
 MOST_BLOCKS = 60  # of memory, that a finished request keeps
+MOST_BYTES = 1900  # that a request allocates which waits for a worker; with CPython 3.11 some 1,720
 MOST_WAITING = 50  # requests that wait for their responses at once
 WARM_UP = 5  # requests until the worker, the connection and the caches are there
 COUNT = 20  # requests that are counted
+QUEUED = 1000  # requests of which the memory is counted
 
 BODY = b'{"name": "urlrequest", "text": "' + b"x" * 960 + b'"}'
 ANSWER = (
@@ -223,6 +227,30 @@ def test_a_finished_request_keeps_little(origin: Origin) -> None:
     gc.collect()
 
     assert (sys.getallocatedblocks() - before) / COUNT <= MOST_BLOCKS
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="tracemalloc counts the objects of CPython")
+@pytest.mark.parametrize("options", [{}, {"req_headers": {"Accept": "*/*"}}], ids=["plain", "with an option"])
+def test_a_request_that_waits_for_a_worker_takes_little_memory(options: dict[str, Any]) -> None:
+    """A program may queue many thousands: each takes less than 2 KB, and its options where it has any."""
+    most = MOST_BYTES if not options else MOST_BYTES + sys.getsizeof(PLAIN) + sys.getsizeof(options)
+    kept: list[Any] = [None] * QUEUED
+    with socket.create_server(("127.0.0.1", 0)) as silent, Session(max_requests=1) as session:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        requests = [UrlRequest(url, session=session, **options) for _ in range(WARM_UP)]
+        gc.collect()
+        tracemalloc.start()
+        try:
+            before, _ = tracemalloc.get_traced_memory()
+            for number in range(QUEUED):
+                kept[number] = UrlRequest(url, session=session, **options)
+            taken = tracemalloc.get_traced_memory()[0] - before
+        finally:
+            tracemalloc.stop()
+        session.cancel_all()
+
+    assert all(request.is_cancelled for request in [*requests, *kept])
+    assert taken / QUEUED <= most
 
 
 def test_waiting_requests_need_no_threads() -> None:

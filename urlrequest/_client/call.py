@@ -50,13 +50,13 @@ from urlrequest.errors import DeadlineExceeded, InvalidURL
 from urlrequest.hooks import check_hook, current_hook
 
 from .callbacks import Callbacks, drop_callbacks, explain, has_callback, run_callbacks, run_progress
-from .settings import NO_SETTINGS, check_session
+from .settings import check_session
 from .shared import Shared, default_shared, shared_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
+    from types import CodeType, FrameType
     from typing import Any, Protocol
 
     from urlrequest._engine.exchange import Lease
@@ -65,8 +65,6 @@ if TYPE_CHECKING:
     from urlrequest._http.redirect import Hop
     from urlrequest._http.response_head import ResponseHead
     from urlrequest._http.target import Target
-
-    from .settings import Settings
 
     class Request(Protocol):
         """What a call uses of its request: the callbacks, and what a subclass may override."""
@@ -105,7 +103,8 @@ _ANY_THREAD = (
     "host",  # of the URL, for the limit per host; "" when there is none
     "base_url",  # what the URL is relative to, or None
     "made_at",  # on `time.monotonic()`
-    "origin",  # the code that made the request, and its instruction; None: the code was not Python's
+    "origin",  # the code that made the request; None: it was not Python's
+    "instruction",  # of that code, as an offset
     "lifecycle",
     "scope",
     "mailbox",
@@ -118,7 +117,6 @@ _ANY_THREAD = (
     "received",  # bytes of the body so far
     "head",  # of the response
     "history",  # redirects that were followed
-    "_end_signal",  # notified at the end; a thread that joins uses the notification up, and gives it back for the next
 )
 _HOLDER_OF_THE_TURN = (
     "resp_target",
@@ -140,6 +138,13 @@ Its single operations are atomic; a thread that looks at all of them takes a cop
 """
 
 
+_joined: dict[Call, Signal] = {}
+"""What wakes the threads that join a request, of those that have been joined. Its single operations are atomic.
+
+A thread that wakes uses the notification up, and gives it back for the next one.
+"""
+
+
 class Call:
     """One request: its state, and what each kind of thread does with it."""
 
@@ -152,6 +157,8 @@ class Call:
     shared: Shared
     has_ended: bool
     worker: int | None
+    origin: CodeType | None
+    instruction: int
     method: str | None
     target: Target | None
     received: int
@@ -175,11 +182,7 @@ class Call:
         if getpid() != fork_watch.pid:
             fork_watch.enter_child()
         self.made_at = monotonic()
-        # Here and not in a function, as each request comes by. The frame itself would keep all its variables alive.
-        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - it is documented
-        while frame is not None and str(frame.f_globals.get("__name__")).startswith("urlrequest."):
-            frame = frame.f_back
-        self.origin = None if frame is None else (frame.f_code, frame.f_lasti)
+        self._note_origin()
         self.request = request
         self.shared = default_shared if session is None else shared_of(session)
         self.host, self.base_url = "", None
@@ -191,32 +194,40 @@ class Call:
         self.received = 0
         self.history = ()
         self.resp_target = self.resp_head = self.content = self.result = self.error = None
-        self._end_signal = Signal()
         self.lifecycle, self.scope = Lifecycle(), CancelScope()
         self.mailbox = Mailbox(self, self._check_arguments(session, hook, timeout, deadline))
 
+    def _note_origin(self) -> None:
+        """Note where the request is made: in the code that calls `UrlRequest`, which calls `Call`, which calls this."""
+        try:
+            frame: FrameType | None = sys._getframe(3)  # noqa: SLF001 - it is documented
+        except ValueError:  # the caller is no code of Python's
+            frame = None
+        while frame is not None and str(frame.f_globals.get("__name__")).startswith("urlrequest."):
+            frame = frame.f_back
+        # The frame itself would keep all its variables alive.
+        self.origin, self.instruction = (None, 0) if frame is None else (frame.f_code, frame.f_lasti)
+
     def _check_arguments(self, session: object, hook: object, timeout: object, deadline: object) -> DispatchQueue:
         """Set timeout and deadline, and return the queue that events take to the dispatch thread (contract 8.1)."""
-        settings: Settings = NO_SETTINGS
-        own = None
+        own = sessions = None
         try:
             if hook is not None:
                 own = check_hook(hook)
             if session is not None:
                 settings = check_session(session)
-            longest_step = settings.timeout if timeout is None else timeout
-            if longest_step is None:
-                socket = sys.modules.get("socket")  # a program that has not loaded it has set no default
-                if socket is not None:
-                    self.scope.timeout = socket.getdefaulttimeout() or None  # 0.0: sockets do not block, as here anyway
-            else:
-                self.scope.timeout = check_seconds("timeout", longest_step)
-            longest = settings.deadline if deadline is None else deadline
-            if longest is not None:
-                self.scope.deadline = Deadline(check_seconds("deadline", longest))
+                sessions = settings.hook
+                timeout = settings.timeout if timeout is None else timeout
+                deadline = settings.deadline if deadline is None else deadline
+            if timeout is not None:
+                self.scope.timeout = check_seconds("timeout", timeout)
+            elif "socket" in sys.modules:  # a program that has not loaded it has set no default
+                self.scope.timeout = sys.modules["socket"].getdefaulttimeout() or None  # 0.0: as here anyway
+            if deadline is not None:
+                self.scope.deadline = Deadline(check_seconds("deadline", deadline))
         except (TypeError, ValueError, RuntimeError) as error:
             self.argument_error = error
-        chosen = own if own is not None else settings.hook or current_hook()
+        chosen = own if own is not None else sessions or current_hook()
         return default_queue if chosen is None else chosen.queue
 
     def submit(self, options: Options) -> None:
@@ -323,13 +334,16 @@ class Call:
         self._wait_for_end(Deadline(None if timeout is None else max(0.0, timeout)))
 
     def _wait_for_end(self, deadline: Deadline) -> None:
+        ended = Signal()
         try:
-            while not self._end_signal.wait(earliest(MAX_SLEEP, deadline.remaining())):
+            ended = _joined.setdefault(self, ended)
+            while not self.has_ended and not ended.wait(earliest(MAX_SLEEP, deadline.remaining())):
                 if deadline.has_passed():
                     return
         finally:
             if self.has_ended:
-                self._end_signal.notify()  # for the next to join; Ctrl-C may come at the moment the wait ends
+                ended.notify()  # for the next to join; Ctrl-C may come at the moment the wait ends
+                _joined.pop(self, None)
 
     def fail_forked(self, thread: int) -> None:
         """Settle the request in a forked child, where no worker performs it, and `thread` is the only one.
@@ -381,7 +395,7 @@ class Call:
         if not (self.is_launched or self.lifecycle.start()) or self.lifecycle.is_cancelled:
             return
         if self.argument_error is not None:
-            self._note_origin(self.argument_error)
+            self._add_origin(self.argument_error)
             self._settle(Error(error=self.argument_error))
             return
         assert self.options is not None, "options are kept until the request has run"
@@ -392,15 +406,15 @@ class Call:
             self._settle(perform(self.options, self.shared, self.scope, self, lease))
         except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too end the request, with on_error
             if self.target is None:  # nothing was sent yet: an argument is wrong
-                self._note_origin(error)
+                self._add_origin(error)
             self._settle(Error(error=error, head=self.head))
 
-    def _note_origin(self, error: BaseException) -> None:
+    def _add_origin(self, error: BaseException) -> None:
         """Note on an error where the request was made; no frame of the program is on the worker's stack."""
         if self.origin is not None:
             from urlrequest._tracebacks import add_note, place_of  # few requests have bad arguments
 
-            add_note(error, f"the request was made at {place_of(*self.origin)}")
+            add_note(error, f"the request was made at {place_of(self.origin, self.instruction)}")
 
     def _publish_at_once(self, request: Request) -> None:
         """Publish the outcome if it has no callback."""
@@ -440,7 +454,10 @@ class Call:
         if self.scope.deadline.at is not None:
             timer.cancel(self)
         self.has_ended = True
-        self._end_signal.notify()
+        ended = _joined.get(self)  # looked at afterwards: a thread that comes to join later finds that it has ended
+        if ended is not None:
+            ended.notify()
+            _joined.pop(self, None)
         if self.is_delivered:
             self.request = _NOBODY
 
@@ -635,7 +652,6 @@ class Call:
     def _let_go(self) -> None:
         """Keep nothing alive that a finished request does not need (contract 3.7)."""
         request = self.request
-        active_calls.pop(self, None)
         self.is_delivered = True
         if self.has_ended:
             self.request = _NOBODY

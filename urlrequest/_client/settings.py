@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from urlrequest.hooks import Hook
 
-__all__ = ["NO_SETTINGS", "Settings", "check_session", "complete"]
+__all__ = ["Settings", "check_session", "complete"]
 
 _SETTINGS = {  # options that a session sets for its requests, and the value of each that sets nothing
     "ca_file": None,
@@ -38,14 +38,11 @@ _SETTINGS = {  # options that a session sets for its requests, and the value of 
 
 
 class Settings:
-    """The settings that a call reads. A session has them; those of a request without a session set nothing."""
+    """The settings of a session that a call reads."""
 
     hook: Hook | None = None
     timeout: float | None = None
     deadline: float | None = None
-
-
-NO_SETTINGS = Settings()
 
 
 def check_session(session: Any) -> Settings:

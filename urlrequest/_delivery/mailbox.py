@@ -172,9 +172,7 @@ class Mailbox(QueueEntry):
     def __init__(self, receiver: Receiver, queue: DispatchQueue) -> None:
         super().__init__(queue)
         self._receiver = receiver
-        variables = sys.modules.get(
-            "_contextvars"
-        )  # contextvars itself would take longer to load than most modules here
+        variables = sys.modules.get("_contextvars")  # contextvars itself takes longer to load than most modules here
         self._context: Context | None = None if variables is None else variables.copy_context()
         # Lists, not deques: they are short as a rule, and an empty deque takes more memory than the rest of a mailbox.
         self._subscriptions: list[Waiter] = []  # of the threads that wait

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from urlrequest._client.call import Call
+from urlrequest._client.call import Call, _joined
 from urlrequest._client.thread_facade import ThreadFacade
 from urlrequest._concurrency.sync import Signal
 
@@ -133,16 +133,19 @@ def test_fault_119_ctrl_c_as_a_join_ends_keeps_no_other_from_ending(thread: Requ
             assert super().wait(timeout)
             raise KeyboardInterrupt
 
-    call = thread._urlrequest_call
-    call._end_signal = Interrupted()
+    ended = _joined[thread._urlrequest_call] = Interrupted()
 
     with pytest.raises(KeyboardInterrupt):
         thread.join()
-    assert Signal.wait(call._end_signal, 0)
+    assert Signal.wait(ended, 0)
+    assert thread._urlrequest_call not in _joined
 
 
 def test_2_2_a_join_that_took_too_long_uses_nothing_up(thread: Request) -> None:
     """Contract 2.2: a join that ends before the request does lets no other one go on."""
     thread.join(0)
+    ended = _joined[thread._urlrequest_call]
 
-    assert (True, False) == (thread.is_alive(), thread._urlrequest_call._end_signal.wait(0))
+    assert (True, False) == (thread.is_alive(), ended.wait(0))
+    thread.end()
+    assert (False, True) == (thread._urlrequest_call in _joined, ended.wait(0))

@@ -196,15 +196,16 @@ def test_lifecycle_1_cancel_between_outcome_and_state() -> None:
     class Overtaken(Lifecycle):
         __slots__ = ()
 
-        def _enter(self, state: State) -> bool:
-            if state is State.SETTLED:
+        def __setattr__(self, name: str, value: Any) -> None:
+            super().__setattr__(name, value)
+            if name == "_outcome" and value is not None:
                 assert self.cancel()
-            return super()._enter(state)
 
     lifecycle = Overtaken()
     lifecycle.start()
 
     assert not lifecycle.settle(Success(result="x"))
+    assert lifecycle._outcome is None
     assert "on_cancel" == lifecycle.callback
     assert lifecycle.decide().result is None
 
