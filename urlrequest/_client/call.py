@@ -412,9 +412,16 @@ class Call:
     def _add_origin(self, error: BaseException) -> None:
         """Note on an error where the request was made; no frame of the program is on the worker's stack."""
         if self.origin is not None:
-            from urlrequest._tracebacks import add_note, place_of  # few requests have bad arguments
+            from urlrequest._tracebacks import add_note  # few requests have bad arguments
 
-            add_note(error, f"the request was made at {place_of(self.origin, self.instruction)}")
+            add_note(error, f"the request was made at {self.place}")
+
+    @property
+    def place(self) -> str:
+        """Where the request was made, as file, line and function; "" where no code of Python's has made it."""
+        from urlrequest._tracebacks import place_of  # few requests are asked for it
+
+        return "" if self.origin is None else place_of(self.origin, self.instruction)
 
     def _publish_at_once(self, request: Request) -> None:
         """Publish the outcome if it has no callback."""

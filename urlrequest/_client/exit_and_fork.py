@@ -77,11 +77,7 @@ def _warn_unfinished(calls: list[Call]) -> None:
 
 def _place_of(call: Call) -> str:
     """Where the request was made, for the line above."""
-    if call.origin is None:
-        return ""
-    from urlrequest._tracebacks import place_of  # most programs end without a word
-
-    return f" (made at {place_of(*call.origin)})"
+    return f" (made at {call.place})" if call.place else ""
 
 
 def _end_threads(running: list[Call]) -> None:
