@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import errno
 import gc
+import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,13 +34,14 @@ PATIENCE = 20.0  # seconds; a guard against hanging
 BODY = bytes(range(256)) * 800
 ENTITY = {"ETag": '"a"', "Content-Type": "application/octet-stream"}
 
-pytestmark = [
-    pytest.mark.slow,
-    # An exception in a finaliser, or of a wake-up, has nobody to go to.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning")]
+
+
+@pytest.fixture(autouse=True)
+def _drop_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget an exception in a finaliser, or of a wake-up: pytest would keep it, and with it what its frames hold."""
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
 
 
 def answer(request: RecordedRequest) -> Reply:
