@@ -1,8 +1,9 @@
-"""Notes on exceptions: which callback raised, and where a request was made. Loaded by the first such exception."""
+"""Notes on exceptions: which callback raised, and where a request was made.
+
+It is loaded with the engine: an exception may come when the process has no descriptor left, or has given up its files.
+"""
 
 from __future__ import annotations
-
-from contextlib import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,12 +16,14 @@ _CALLBACK = "in on_"  # how the note begins that names a callback
 
 def add_note(error: BaseException, note: str) -> None:
     """Add a note to an exception. Tracebacks show it from Python 3.11 on; before, pytest and our log lines do."""
-    with suppress(Exception):  # an exception's class may refuse attributes
+    try:
         add = getattr(error, "add_note", None)
         if add is not None:
             add(note)
         else:
             error.__notes__ = [*getattr(error, "__notes__", ()), note]  # type: ignore[attr-defined]  # before Python 3.11
+    except Exception:  # noqa: BLE001, S110 - an exception's class may refuse attributes
+        pass
 
 
 def note_callback(error: BaseException, request: object, name: str) -> None:

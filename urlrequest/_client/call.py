@@ -232,17 +232,21 @@ class Call:
 
     def submit(self, options: Options) -> None:
         """Start the request: launch it, give it to a worker, or put it into the queue for one. Once, by the caller."""
-        find_target = _find_target or _load_engine()
         try:
             self.options = options
             self.base_url = options.base_url
             active_calls[self] = self.request
+            try:
+                find_target = _find_target or _load_engine()
+            except Exception as error:  # noqa: BLE001 - its files are out of reach, or no descriptor is left
+                self._fail(_explained(error))
+                return
             target = None
             try:
                 target = find_target(options.url, options.base_url)
                 self.host = target.host
-            except InvalidURL:
-                pass  # the worker will report it
+            except Exception:  # noqa: BLE001, S110 - the worker will report it
+                pass
             may_launch = target is not None and self.is_own_class and len(self.shared.pool) > 0
             if may_launch and _launch_call(self, options, target):
                 return
@@ -405,9 +409,10 @@ class Call:
         try:
             self._settle(perform(self.options, self.shared, self.scope, self, lease))
         except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too end the request, with on_error
+            reason = _explained(error)
             if self.target is None:  # nothing was sent yet: an argument is wrong
-                self._add_origin(error)
-            self._settle(Error(error=error, head=self.head))
+                self._add_origin(reason)
+            self._settle(Error(error=reason, head=self.head))
 
     def _add_origin(self, error: BaseException) -> None:
         """Note on an error where the request was made; no frame of the program is on the worker's stack."""
@@ -430,7 +435,7 @@ class Call:
         except BaseException as error:  # noqa: BLE001 - a log handler that raises must not end the worker
             _report(error, request)
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         """End the request without a worker."""
         self._settle(Error(error=error))
         self._publish_at_once(self.request)
@@ -673,13 +678,27 @@ def _load_engine() -> Any:
     read more.
     """
     global _find_target, _launch_call
-    import urlrequest._engine.perform  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the worker uses it
+    import urlrequest._engine.perform  # pyright: ignore[reportUnusedImport]  # the worker uses it
+    import urlrequest._tracebacks  # noqa: F401  # pyright: ignore[reportUnusedImport]  # whatever comes, it says where
     from urlrequest._engine.prepare import find_target
 
     from .flight import launch_call
 
     _launch_call, _find_target = launch_call, find_target
     return find_target
+
+
+def _explained(error: BaseException) -> BaseException:
+    """The same exception; where the library cannot load a module of its own or of Python, one that says why."""
+    trace = error.__traceback__ if isinstance(error, ImportError) else None
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or not str(trace.tb_frame.f_globals.get("__name__")).startswith("urlrequest."):
+        return error
+    text = f"{error}, which this request is the first to need: the files of Python or of the library are out of reach"
+    reason = ImportError(f"{text}; make a request of that kind before the program gives them up")
+    reason.__cause__ = error
+    return reason
 
 
 def _report(error: BaseException, request: Request) -> None:

@@ -1,9 +1,10 @@
 """What happens at the end of the process, and in a child that it forks, each in a fixed order.
 
-At exit: leave the event loops, cancel all requests, wait a little for their workers, wait for the TLS loaders, close
-the idle connections. In a child: reset resolver, TLS, timer, watch, places, sessions, the default queue and hooks, then
-settle the requests, then reset the wakers. Before a fork: wait a little for threads whose work would stay half done in
-the child for good.
+At exit: leave the event loops, cancel all requests, close the idle connections, and end the threads, for which it waits
+a little: a daemon thread that goes on may end the process by an abort, as where a program has changed its root folder
+(the C library loads a file for `pthread_exit()`), and does so when a subinterpreter ends. In a child: reset resolver,
+TLS, timer, watch, places, sessions, the default queue and hooks, then settle the requests, then reset the wakers.
+Before a fork: wait a little for threads whose work would stay half done in the child for good.
 
 Where Python's hooks do not run, because C code forks (uWSGI), `fork_watch` resets the child at its first use of the
 library.
@@ -21,12 +22,14 @@ import threading
 from time import monotonic, sleep
 
 from urlrequest._concurrency import wakeup
-from urlrequest._concurrency.sync import fork_watch
+from urlrequest._concurrency.sync import forget_threads, fork_watch, join_threads
 from urlrequest._concurrency.timer import timer
+from urlrequest._concurrency.watch import watch
 from urlrequest._delivery.queue import default_queue
 from urlrequest._engine import places
 from urlrequest._log import log
 from urlrequest.hooks import end_at_exit as end_hooks_at_exit
+from urlrequest.hooks import is_watched
 from urlrequest.hooks import reset_after_fork as reset_hooks_after_fork
 
 from .active import cancel_all
@@ -56,6 +59,7 @@ def register() -> None:
 
 def end_at_exit() -> None:
     """Let the workers remove their temporary files: a daemon thread's `finally` does not run as the process ends."""
+    fork_watch.check()
     running = list(active_calls)
     _warn_unfinished(running)
     end_hooks_at_exit()
@@ -81,16 +85,20 @@ def _place_of(call: Call) -> str:
 
 
 def _end_threads(running: list[Call]) -> None:
-    """Wait a little for the threads of cancelled requests and for the TLS loaders, and close the idle connections."""
+    """End all threads, wait a little until they have, and close the idle connections."""
     until = monotonic() + MAX_EXIT_TIME
     for call in running:
         call.join(max(0.0, until - monotonic()))
-    # A request that was cancelled before is none of these: its outcome is delivered, but its worker may still clean up.
-    while any(shared.workers.is_busy for shared in list(all_shared)) and monotonic() < until:
-        sleep(0.001)
-    _call_if_loaded("_net.tls_contexts", "join_loaders", max(0.0, until - monotonic()))
     for shared in list(all_shared):
+        shared.workers.shut_down()
         shared.pool.close()  # or the interpreter would warn of idle sockets that were not closed
+    timer.end()
+    watch.end()
+    join_threads(until)
+    while is_watched() and monotonic() < until:
+        sleep(0.001)
+    for shared in list(all_shared):
+        shared.pool.close()  # for connections that workers have put back meanwhile
 
 
 def prepare_fork() -> None:
@@ -128,6 +136,7 @@ def reset_after_fork() -> None:
     _call_if_loaded("_net.tls_sessions", "reset_after_fork")
     _call_if_loaded("_net.tls_contexts", "reset_after_fork")
     timer.reset_after_fork()
+    forget_threads()
     _call_if_loaded("_client.flight", "reset_after_fork")
     places.reset_after_fork()
     for shared in list(all_shared):

@@ -14,12 +14,25 @@ import os
 import sys
 import threading
 from threading import Lock, RLock
+from time import monotonic
+from weakref import WeakSet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["AT_ONCE", "MAX_SLEEP", "AtomicFlag", "ForkWatch", "NoThreadError", "Signal", "fork_watch", "start_thread"]
+__all__ = [
+    "AT_ONCE",
+    "MAX_SLEEP",
+    "AtomicFlag",
+    "ForkWatch",
+    "NoThreadError",
+    "Signal",
+    "forget_threads",
+    "fork_watch",
+    "join_threads",
+    "start_thread",
+]
 NoThreadError = RuntimeError
 """What `Thread.start()` raises when the system gives no more threads, or the interpreter shuts down."""
 
@@ -91,9 +104,14 @@ class Signal:
         return self._lock.acquire(True, timeout)  # by name it would cost a dictionary
 
 
-def start_thread(run: Callable[[], object], name: str) -> threading.Thread:
-    """Start a daemon thread, and return it.
+_threads: WeakSet[threading.Thread] = WeakSet()  # those that `join_threads()` waits for
 
+
+def start_thread(run: Callable[[], object], name: str, *, is_joined: bool = True) -> None:
+    """Start a daemon thread.
+
+    Args:
+        is_joined: `join_threads()` waits for it; False: nobody can make it end.
     Raises:
         NoThreadError: There is no thread for it. KeyboardInterrupt: Ctrl-C; the thread may have started.
     """
@@ -107,7 +125,19 @@ def start_thread(run: Callable[[], object], name: str) -> threading.Thread:
         if interrupt is None or interrupt is handled:
             raise
         raise interrupt from None
-    return thread
+    if is_joined:
+        _threads.add(thread)
+
+
+def join_threads(until: float) -> None:
+    """Wait for the threads of the library to end, at most until a time on `time.monotonic()`."""
+    for thread in list(_threads):
+        thread.join(max(0.0, until - monotonic()))
+
+
+def forget_threads() -> None:
+    """Wait for none of the threads so far. In a forked child, where they do not live on."""
+    _threads.clear()
 
 
 class ForkWatch:

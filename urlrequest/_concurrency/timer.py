@@ -70,6 +70,11 @@ class TimerThread:
         if self._calls.pop(key, None) is not None and not self._calls:
             self._changed.notify()  # the thread has nothing left to wait for
 
+    def end(self) -> None:
+        """Make no call any more, so that the thread ends. At the end of the process."""
+        self._calls.clear()
+        self._changed.notify()
+
     def _run(self) -> None:
         while self._is_needed():
             self._next = inf

@@ -28,6 +28,7 @@ from .sync import Signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
 __all__ = [
@@ -105,9 +106,9 @@ class EventFdWaker:
             os.dup2(event, self.descriptor, inheritable=False)
             os.close(event)
 
-    def __del__(self) -> None:
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:  # the process may have emptied the module `os`
         if hasattr(self, "descriptor"):  # else there was none left to open
-            os.close(self.descriptor)
+            close(self.descriptor)
 
 
 def _open_eventfd() -> int:

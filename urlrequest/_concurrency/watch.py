@@ -148,6 +148,7 @@ class Watch:
     """Calls `look()` of what is readable, on a thread of its own."""
 
     _is_running = False
+    _has_ended = False
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -162,12 +163,14 @@ class Watch:
         self._next_end = inf  # what has an earlier time than this wakes the thread
 
     def start(self) -> bool:
-        """Start the thread, unless it runs; whether there is room for one more to be watched.
+        """Start the thread, unless it runs; whether there is room for one more to be watched. After `end()`: none.
 
         Raises:
             RuntimeError: The system gives no thread. OSError: The process has no descriptor left.
         """
         if not self._is_running:
+            if self._has_ended:
+                return False
             self._start_thread()
         most = self._poller.most
         return most is None or len(self._watched) + len(self._added) + len(self._later) < most
@@ -217,13 +220,20 @@ class Watch:
         self._called.append(item)
         self._waker.wake()
 
+    def end(self) -> None:
+        """Watch nothing any more, so that the thread ends. At the end of the process."""
+        self._has_ended = True
+        if self._is_running:
+            self._is_running = False
+            self._waker.wake()
+
     # The thread
 
     def _run(self, has_begun: AtomicFlag) -> None:
         if has_begun.test_and_set():
             return
         grace_end = end = inf
-        while True:
+        while not self._has_ended:
             self._next_end = inf
             while self._ends:
                 end = min(end, self._ends.popleft())
@@ -287,7 +297,7 @@ class Watch:
         """
         if self._is_running:
             self._poller.close()
-        self._is_running = False
+        self._is_running = self._has_ended = False
         self.__init__()  # type: ignore[misc]  # as new
 
 

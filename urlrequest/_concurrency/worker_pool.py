@@ -143,11 +143,6 @@ class WorkerPool:
         self._arrivals = count()
         self._numbers = count(1)
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether a worker runs a job at the moment. Any thread."""
-        return self._running > 0
-
     def submit(self, job: Job) -> bool:
         """Run a job now, or as soon as there is a slot.
 

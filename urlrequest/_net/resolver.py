@@ -206,7 +206,7 @@ def _start_thread(lookup: _Lookup | None) -> None:
     global _thread_count
     while lookup is not None:
         try:
-            start_thread(partial(_run_lookups, lookup), "urlrequest-resolver")
+            start_thread(partial(_run_lookups, lookup), "urlrequest-resolver", is_joined=False)
         except NoThreadError as error:
             _complete(lookup, [], error)
         else:

@@ -18,7 +18,6 @@ import sys
 import threading
 import warnings
 from contextlib import contextmanager, suppress
-from time import monotonic
 
 from urlrequest._concurrency.sync import NoThreadError, start_thread
 from urlrequest.errors import InsecureRequestWarning
@@ -35,7 +34,6 @@ __all__ = [
     "context_for",
     "described_trust",
     "is_loading",
-    "join_loaders",
     "lazy_context",
     "prefetch_context",
     "reset_after_fork",
@@ -59,7 +57,6 @@ class LazyContext:
         key: What the context is made from. Equal keys have equal contexts.
         settings: The options that it is for.
         context: The context once it has been loaded, else None.
-        thread: The thread that loads it ahead, or has done so; None: there is none.
     """
 
     def __init__(self, key: Hashable, settings: TlsSettings) -> None:
@@ -67,7 +64,6 @@ class LazyContext:
         self.context = settings.ssl_context
         self.settings = settings
         self._loading = threading.Lock()
-        self.thread: threading.Thread | None = None
 
     def prefetch(self) -> None:
         """Load the context on a thread, unless it is loaded or being loaded. Returns at once.
@@ -76,7 +72,7 @@ class LazyContext:
         """
         if self.context is None and not self._loading.locked():
             try:
-                self.thread = start_thread(self._load_ahead, "urlrequest-tls")
+                start_thread(self._load_ahead, "urlrequest-tls")
             except NoThreadError:
                 pass  # the worker that needs the context loads it
 
@@ -148,17 +144,6 @@ def context_for(settings: TlsSettings) -> ssl.SSLContext:
         OSError: A certificate file cannot be read; `ssl.SSLError` when it holds no certificate.
     """
     return lazy_context(settings).get()
-
-
-def join_loaders(timeout: float) -> None:
-    """Wait for the loading threads, at most `timeout` seconds.
-
-    At the end of the process: OpenSSL frees its state then, and no thread may be inside it.
-    """
-    until = monotonic() + timeout
-    for lazy in list(_contexts.values()):
-        if lazy.thread is not None:
-            lazy.thread.join(max(0.0, until - monotonic()))
 
 
 def is_loading() -> bool:

@@ -11,6 +11,7 @@ from ._detect import check_hook as check_hook
 from ._detect import current_hook as current_hook
 from ._detect import end_at_exit as end_at_exit
 from ._detect import install, uninstall
+from ._detect import is_watched as is_watched
 from ._detect import reset_after_fork as reset_after_fork
 
 TYPE_CHECKING = False

@@ -45,6 +45,7 @@ _DETECTABLE = tuple(module for module, _ in DETECTORS)
 
 _installed: Hook | None = None
 _is_watched = AtomicFlag()  # a thread looks for a loop that appears
+_is_ending = False  # the process
 
 
 def install(hook: Hook | None = None) -> Hook | None:
@@ -147,7 +148,7 @@ def _warn_missing(name: str, module: str) -> None:
 
 def _start_watch() -> None:
     """Start the thread that looks for a loop, unless it runs. Any thread; never blocks."""
-    if not defaults.detect_hook:
+    if not defaults.detect_hook or _is_ending:
         default_queue.expect_wakeup()
     elif not _is_watched.test_and_set():
         try:
@@ -158,8 +159,12 @@ def _start_watch() -> None:
 
 
 def _watch() -> None:
-    from ._late import watch  # most programs have no events without a loop
-
+    try:
+        from ._late import watch  # most programs have no events without a loop
+    except ImportError:  # the files of the library are out of reach
+        _is_watched.clear()
+        default_queue.expect_wakeup()
+        return
     try:
         watch(find_hook)
     finally:
@@ -171,17 +176,29 @@ def _watch() -> None:
 
 def end_at_exit() -> None:
     """Leave the loops, and look for no other one: no callback runs any more. At the end of the process."""
-    default_queue.call_when_pending(lambda: None)
+    global _is_ending
+    _is_ending = True
+    late = sys.modules.get(f"{__package__}._late")
+    if late is not None:  # else there has been no event without a loop
+        late.end()
     base = sys.modules.get(f"{__package__}._base")
     if base is not None:  # else there has been no hook
         base.close_all()
 
 
+def is_watched() -> bool:
+    """Whether a thread looks for a loop that appears."""
+    return _is_watched.is_set()
+
+
 def reset_after_fork() -> None:
     """Start afresh. In a forked child, where neither the thread nor the parent's loops live on (contract 8.12)."""
-    global _installed
+    global _installed, _is_ending
     _is_watched.clear()
-    _installed = None
+    _installed, _is_ending = None, False
+    late = sys.modules.get(f"{__package__}._late")
+    if late is not None:  # else there has been no event without a loop
+        late.reset_after_fork()
     base = sys.modules.get(f"{__package__}._base")
     if base is not None:  # else there has been no hook
         base.reset_after_fork()

@@ -10,8 +10,9 @@ Thread safety. All of it runs on that one thread, which `_detect` starts.
 from __future__ import annotations
 
 from functools import cache
-from time import monotonic, sleep
+from time import monotonic
 
+from urlrequest._concurrency.sync import Signal
 from urlrequest._defaults import defaults
 from urlrequest._delivery.queue import default_queue
 from urlrequest._log import log
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from ._base import Hook
 
-__all__ = ["watch"]
+__all__ = ["end", "reset_after_fork", "watch"]
 
 # Seconds between two looks: an eighth of the time that was waited already, within these limits. So a callback is late
 # by an eighth at the most, and a program that never gets a loop spends nothing that could be measured.
@@ -34,6 +35,8 @@ DRAIN_PERIOD = 1.0
 # Seconds after which events that wait are worth a line in the log; a program that waits for its requests late gets it,
 # too, so this is long.
 PATIENCE = 30.0
+
+_end = Signal()
 
 
 def watch(find_hook: Callable[[int], Hook | None]) -> None:
@@ -49,12 +52,29 @@ def watch(find_hook: Callable[[int], Hook | None]) -> None:
 
     began, has_warned = monotonic(), False
     while default_queue.has_pending and defaults.detect_hook:
-        sleep(min(max(MIN_PAUSE, (monotonic() - began) / 8), MAX_PAUSE))
+        if sleep(min(max(MIN_PAUSE, (monotonic() - began) / 8), MAX_PAUSE)):
+            return
         if monotonic() - default_queue.drained_at > DRAIN_PERIOD:
             default_queue.give_away(find_queue)
             if not has_warned and monotonic() - began > PATIENCE:
                 has_warned = True
                 _warn()
+
+
+def sleep(seconds: float) -> bool:
+    """Sleep; whether the process ends."""
+    return _end.wait(seconds)
+
+
+def end() -> None:
+    """End the thread. At the end of the process."""
+    _end.notify()
+
+
+def reset_after_fork() -> None:
+    """Start afresh. In a forked child, where the thread does not live on."""
+    global _end
+    _end = Signal()
 
 
 @cache

@@ -7,7 +7,9 @@ import threading
 import warnings
 from itertools import count
 from pathlib import Path
+from time import monotonic
 from typing import Any
+from weakref import WeakSet
 
 import certifi
 import pytest
@@ -16,11 +18,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from support.waiting import wait_until
+from urlrequest._concurrency import sync
+from urlrequest._concurrency.sync import join_threads
 from urlrequest._net import tls_contexts
 from urlrequest._net.tls_contexts import (
     context_for,
     described_trust,
-    join_loaders,
     lazy_context,
     prefetch_context,
     reset_after_fork,
@@ -498,7 +502,7 @@ def test_16_1_a_context_that_fails_meanwhile_fails_where_it_is_needed(tmp_path: 
     path.write_text("no certificate")
     lazy = lazy_context(TlsSettings(str(path)))
     lazy.prefetch()
-    join_loaders(10)
+    wait_until(lambda: not lazy.is_loading())
 
     with pytest.raises(ssl.SSLError, match=r"bad\.pem"):
         lazy.get()
@@ -530,15 +534,16 @@ def test_13_3_context_of_the_user_is_not_prefetched() -> None:
     assert set() == tls_contexts._prefetched
 
 
-def test_contexts_are_waited_for_at_the_end(slow: SlowLoading, ca_file: str) -> None:
+def test_contexts_are_waited_for_at_the_end(slow: SlowLoading, ca_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process does not end while a thread is within OpenSSL, unless that takes too long."""
+    monkeypatch.setattr(sync, "_threads", WeakSet())
     lazy = lazy_context(TlsSettings(ca_file))
     lazy.prefetch()
     assert slow.began.wait(10)
-    join_loaders(0.01)
+    join_threads(monotonic() + 0.01)
     assert lazy.context is None
     slow.may_end.set()
-    join_loaders(10)
+    join_threads(monotonic() + 10)
 
     assert lazy.context is not None
 
