@@ -442,24 +442,34 @@ def test_readme_names_every_module() -> None:
         assert {path.stem for path in (ROOT / "urlrequest" / wing).glob("*.py")} - {"__init__"} == named
 
 
-def test_2_1_parameters_are_documented() -> None:
-    """Contract 2.1: the reference shows the constructor's signature, and describes every parameter once."""
-    page = (ROOT / "docs" / "reference" / "request.md").read_text(encoding="utf-8")
-    told = re.findall(r"^\| `(\w+)` \|", page.partition("## Parameters")[2].partition("\n## ")[0], flags=re.MULTILINE)
-    parameters = inspect.signature(urlrequest.UrlRequest).parameters
-    found = re.search(r"^UrlRequest\((.*?)^\)$", page, flags=re.MULTILINE | re.DOTALL)
+@pytest.mark.parametrize(
+    ("constructor", "name"), [(urlrequest.UrlRequest, "request"), (urlrequest.Session, "sessions")]
+)
+def test_2_1_parameters_are_documented(constructor: type, name: str) -> None:
+    """Contract 2.1, 17.9: the reference shows the signature, and describes every parameter and its default once."""
+    page = (ROOT / "docs" / "reference" / f"{name}.md").read_text(encoding="utf-8")
+    section = page.partition("## Parameters")[2].partition("\n## ")[0]
+    told = dict(re.findall(r"^\| `(\w+)` \| (.*?) ?\|", section, flags=re.MULTILINE))
+    parameters = inspect.signature(constructor).parameters
+    found = re.search(rf"^{constructor.__name__}\((.*?)^\)$", page, flags=re.MULTILINE | re.DOTALL)
     assert found is not None
-    definition = ast.parse(f"def UrlRequest({found[1]}): ...").body[0]
+    definition = ast.parse(f"def f({found[1]}): ...").body[0]
     assert isinstance(definition, ast.FunctionDef)
     shown = definition.args
     by_position = [each for each in parameters.values() if each.kind is each.POSITIONAL_OR_KEYWORD]
     by_name = [each for each in parameters.values() if each.kind is each.KEYWORD_ONLY]
 
-    assert sorted(parameters) == sorted(told)
+    assert len(parameters) == len(re.findall(r"^\| `\w+` \|", section, flags=re.MULTILINE))
+    assert {
+        each.name: "" if each.default is each.empty else f"`{each.default!r}`" for each in parameters.values()
+    } == told
     assert [each.name for each in by_position] == [each.arg for each in shown.args]
     assert [each.name for each in by_name] == [each.arg for each in shown.kwonlyargs]
     defaults = [*shown.defaults, *filter(None, shown.kw_defaults)]
-    assert [each.default for each in (*by_position, *by_name)[1:]] == [ast.literal_eval(each) for each in defaults]
+    required = len(parameters) - len(defaults)
+    assert [each.default for each in (*by_position, *by_name)[required:]] == [
+        ast.literal_eval(each) for each in defaults
+    ]
 
 
 def test_command_line_is_documented() -> None:

@@ -139,7 +139,7 @@ def test_11_2_what_is_told_of_a_response(server: Server, recorder: Any) -> None:
         request.resp_url,
         request.history,
     )
-    assert {"queue", "connect", "first_octet", "total"} <= request.timings.keys()
+    assert {"queue", "connect", "first_byte", "total"} <= request.timings.keys()
     assert all(seconds >= 0 for seconds in request.timings.values())
 
 

@@ -69,7 +69,8 @@ def as_completed(requests: Iterable[UrlRequest], timeout: float | None = None) -
     Args:
         timeout: The longest time until the last of them, in seconds; None: no limit.
     Raises:
-        TimeoutError: The time ran out. BaseException: What a callback raised.
+        TimeoutError: The time ran out.
+        BaseException: What a callback raised.
     """
     from urlrequest._delivery import waiting  # as above
 

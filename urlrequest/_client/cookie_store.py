@@ -104,7 +104,8 @@ class CookieStore:
         """Add the cookies of a file, in either format of `save()`; those that have expired are left out.
 
         Raises:
-            OSError: The file cannot be read. ValueError: It is malformed; the message says where. No cookie is added.
+            OSError: The file cannot be read.
+            ValueError: It is malformed; the message says where. No cookie is added.
         """
         from urlrequest._http.cookie_file import read_cookies  # as above
 

@@ -317,7 +317,8 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         """Return the request if it was a success; else raise what kept it from being one (contract 11.8).
 
         Raises:
-            Exception: The request's error. RequestCancelled: It was cancelled.
+            Exception: The request's error.
+            RequestCancelled: It was cancelled.
             HTTPStatusError: The status is not 2xx; that of a redirect which was not followed is not, either.
             RuntimeError: The request is not finished yet.
         """
@@ -344,7 +345,8 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         The awaiting loop runs the callbacks; cancelling the task cancels the request.
 
         Raises:
-            BaseException: The request's error, or what a callback raised. RequestCancelled: It was cancelled.
+            BaseException: The request's error, or what a callback raised.
+            RequestCancelled: It was cancelled.
         """
         from urlrequest._delivery.awaiting import await_end  # most programs await nothing
 

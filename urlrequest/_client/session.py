@@ -51,13 +51,7 @@ class Session(Settings):
     All attributes may be changed at any time. A change counts for requests made from then on; one of `max_requests`,
     `max_per_host` and `max_idle` counts at once. A request's own argument wins over the session's; headers are merged.
 
-    Attributes:
-        base_url: What a request's URL is relative to.
-        headers: Headers for every request.
-        timeout, deadline, follow_redirects, retries, hook, user_agent, auth: As the parameters of `UrlRequest`.
-        retry_statuses, retry_methods, max_retry_after, address_family, low_speed: As the parameters of `UrlRequest`.
-        ca_file, verify, client_cert, ssl_context, fingerprint: As the parameters of `UrlRequest`.
-        proxy_host, proxy_port, proxy_headers, proxy_auth, trust_env: As the parameters of `UrlRequest`.
+    The parameters are attributes, too. A `with` block closes the session at its end.
     """
 
     base_url: str | None
@@ -122,7 +116,11 @@ class Session(Settings):
     ) -> None:
         """Make a session; it opens nothing yet.
 
+        All other parameters are as those of `UrlRequest`; the headers of a request are added to the session's.
+
         Args:
+            base_url: What a request's URL is relative to.
+            headers: Headers for every request.
             cookies: A `CookieStore` or a `http.cookiejar.CookieJar` to use, or cookies as str or dict to send with
                 every request; cookies that servers set are kept in any case.
             max_requests: How many requests run at a time; the others are queued in order, without a thread.

@@ -52,7 +52,9 @@ class Shared:
         cookie_store: CookieStore | None = None,
     ) -> None:
         self._max_requests, self._max_per_host = _check_limits(max_requests, max_per_host)
-        self._max_idle = None if max_idle is None else _check_max_idle(max_idle)
+        self._max_idle = max_idle
+        if max_idle is not None:
+            _check_limit("max_idle", max_idle, least=0)
         self.workers: WorkerPool = WorkerPool(max_requests, max_per_host)
         self.pool: Pool = Pool(self.max_idle)
         self.cookie_store = cookie_store
@@ -94,7 +96,8 @@ class Shared:
     @max_idle.setter
     def max_idle(self, limit: int) -> None:
         fork_watch.check()
-        self._max_idle = _check_max_idle(limit)
+        _check_limit("max_idle", limit, least=0)
+        self._max_idle = limit
         self.pool.change_limit(limit)
 
     def reset_after_fork(self) -> None:
@@ -112,16 +115,23 @@ def shared_of(session: object) -> Shared:
 
 
 def _check_limits(max_requests: int, max_per_host: int | None) -> tuple[int, int | None]:
-    for name, limit in (("max_requests", max_requests), ("max_per_host", max_per_host)):
-        if limit is not None and limit < 1:
-            raise ValueError(f"{name} is {limit}; 1 or more is needed")
+    _check_limit("max_requests", max_requests, least=1)
+    if max_per_host is not None:
+        _check_limit("max_per_host", max_per_host, least=1)
     return max_requests, max_per_host
 
 
-def _check_max_idle(limit: int) -> int:
-    if limit < 0:
-        raise ValueError(f"max_idle is {limit}; 0 or more is needed")
-    return limit
+def _check_limit(name: str, limit: object, least: int) -> None:
+    """Check a number of requests or connections.
+
+    Raises:
+        TypeError: It is not an int.
+        ValueError: It is too small.
+    """
+    if not isinstance(limit, int):
+        raise TypeError(f"{name} is {type(limit).__name__}; a number is needed")
+    if limit < least:
+        raise ValueError(f"{name} is {limit}; {least} or more is needed")
 
 
 default_shared = Shared(MAX_REQUESTS, None, None)

@@ -143,7 +143,7 @@ class Launched:
     def _make_answer(self) -> Answer:
         head, content = self._head, self._received[self._start :]
         assert head is not None, "the response is whole"
-        self._scope.timings[Phase.FIRST_OCTET] = monotonic() - self._connection.sent_at
+        self._scope.timings[Phase.FIRST_BYTE] = monotonic() - self._connection.sent_at
         kind = head.headers.get("Content-Type")
         result = decode_text(content, kind)
         if self._decodes:

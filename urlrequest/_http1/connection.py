@@ -255,7 +255,8 @@ class HTTPConnection(http.client.HTTPConnection):
         """Read the head of the response.
 
         Raises:
-            ProtocolError: The server does not speak HTTP/1. OSError: The connection broke.
+            ProtocolError: The server does not speak HTTP/1.
+            OSError: The connection broke.
         """
         if self.sock is None:
             raise http.client.ResponseNotReady("no request was sent")
@@ -273,7 +274,7 @@ class HTTPConnection(http.client.HTTPConnection):
         if speed is not None:
             speed.begin()
         self._speaks_http = True
-        self.scope.timings[Phase.FIRST_OCTET] = monotonic() - began
+        self.scope.timings[Phase.FIRST_BYTE] = monotonic() - began
         if not self.is_intact and response.ends_with_connection:
             self.sock.end_sending()  # the server may read all of the request before it closes
         if self._has_client_state:

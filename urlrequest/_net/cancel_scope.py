@@ -44,7 +44,7 @@ class Phase(str, Enum):
     CONNECT = "connect"
     TLS = "tls"
     SEND = "send"
-    FIRST_OCTET = "first_octet"
+    FIRST_BYTE = "first_byte"
     TOTAL = "total"
 
 

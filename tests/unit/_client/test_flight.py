@@ -112,7 +112,7 @@ def test_4_5_the_waiting_thread_reads(server: Server, session: Session, watch: H
     assert ("ok", 200, None, False) == (request.result, request.resp_status, request.ident, request.is_alive())
     assert (0, 0) == slots(session)
     assert 1 == server.connection_count
-    assert {"queue", "send", "first_octet", "total"} == request.timings.keys()
+    assert {"queue", "send", "first_byte", "total"} == request.timings.keys()
     watch.look()
     assert [] == watch.items
 

@@ -50,3 +50,15 @@ def test_17_9_a_limit_that_is_none(limits: tuple[Any, ...], message: str) -> Non
     with pytest.raises(ValueError, match=f"^{message}$"):
         setattr(shared, name, limits[["max_requests", "max_per_host", "max_idle"].index(name)])
     assert (1, None, 64) == (shared.max_requests, shared.max_per_host, shared.max_idle)
+
+
+def test_17_9_a_limit_that_is_no_number() -> None:
+    """Contract 16.3, 17.9: a limit of another type is refused with its name, at construction and afterwards."""
+    wrong: Any = "8"
+    with pytest.raises(TypeError, match="max_requests is str; a number is needed"):
+        Shared(wrong, None, None)
+    with pytest.raises(TypeError, match="max_idle is str; a number is needed"):
+        Shared(1, None, wrong)
+    shared = Shared(1, None, None)
+    with pytest.raises(TypeError, match="max_per_host is str; a number is needed"):
+        shared.max_per_host = wrong

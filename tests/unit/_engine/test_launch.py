@@ -205,7 +205,7 @@ def test_what_is_common_needs_no_worker(peer: Peer) -> None:
     again = peer.launch()
     peer.socket.sendall(head(2, "Keep-Alive: timeout=5") + b"ok")
     assert "X" not in again.receive().head.headers
-    assert {"send", "first_octet"} == {phase.value for phase in peer.scope.timings}
+    assert {"send", "first_byte"} == {phase.value for phase in peer.scope.timings}
 
 
 def test_a_response_that_drips_is_not_common(peer: Peer) -> None:

@@ -105,7 +105,7 @@ def test_exchanges_follow_each_other(connection: Connection) -> None:
         assert connection.has_received
 
     assert ["open", "secure"] == connection.steps
-    assert {Phase.SEND, Phase.FIRST_OCTET} == set(connection.scope.timings)
+    assert {Phase.SEND, Phase.FIRST_BYTE} == set(connection.scope.timings)
 
 
 def test_18_2_by_hand_as_http_client(connection: Connection) -> None:

@@ -370,10 +370,10 @@ def test_11_2_timings_by_name() -> None:
     """Contract 11.2: users get the seconds under plain names, in the order in which the phases ended."""
     scope = CancelScope()
     scope.timings[Phase.CONNECT] = 0.5
-    scope.timings[Phase.FIRST_OCTET] = 0.25
+    scope.timings[Phase.FIRST_BYTE] = 0.25
     named = scope.timings.by_name()
 
-    assert [("connect", 0.5), ("first_octet", 0.25)] == list(named.items())
+    assert [("connect", 0.5), ("first_byte", 0.25)] == list(named.items())
     assert {str} == set(map(type, named))
 
 
