@@ -99,11 +99,13 @@ class Suite:
         task = {"task": scenario.task, "arguments": arguments, "core": core}
         python = SYSTEM_PYTHON if case.arguments.get("loop") in SYSTEM_LOOPS else sys.executable
         command = [python, "-m", f"{__package__}.bench_child", json.dumps(task)]
+        environment = {**os.environ, **ENVIRONMENT}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody compiles a library anew in each process
         try:
             done = subprocess.run(
                 command,
                 cwd=ROOT,
-                env={**os.environ, **ENVIRONMENT},
+                env=environment,
                 capture_output=True,
                 text=True,
                 timeout=LONGEST,

@@ -122,11 +122,12 @@ class Nginx:
             await_port(each, self._process, self.folder / "error.log")
 
     def make_body(self, size: int) -> str:
-        """The path of a body of so many octets; sparse, so that it costs no memory."""
+        """The path of a body of so many octets; sparse, so that it costs no memory. Its first octet begins no text."""
         name = f"body-{size}.bin"
         path = self.folder / "www" / name
         if not path.exists():
             with path.open("wb") as file:
+                file.write(b"\xff"[:size])
                 file.truncate(size)
         return f"/{name}"
 
