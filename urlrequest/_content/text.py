@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["decode_json", "decode_text", "find_charset", "is_json", "parse_json", "parse_json_body"]
 
+LARGE_SIZE = 256 * 1024  # bytes; a larger body is decoded in slices, and parsed so that other threads have their turns
+MAX_SLICES = 64  # more would move the text in memory more often than it is worth
+
 # The longer mark first: that of UTF-32-LE begins with that of UTF-16-LE. These codecs drop the mark.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -215,12 +218,32 @@ def decode_text(content: bytes, content_type: str | None) -> str | bytes:
     """
     for encoding in _find_encodings(content, _kind_of(content_type)):
         try:
-            return content.decode(encoding)
+            return _decode(content, encoding)
         except (LookupError, ValueError):
             text = _decode_gaps(content, encoding)
             if text is not None:
                 return text
     return content
+
+
+def _decode(content: bytes, encoding: str) -> str:
+    """Decode as `bytes.decode()` does, but let other threads have a turn within a large body.
+
+    Nor does an error copy the whole body, as it does in `bytes.decode()`: binary bodies of unknown type are common.
+    """
+    size = len(content)
+    if size <= LARGE_SIZE:
+        return content.decode(encoding)
+    content[:1].decode(encoding, "ignore")  # raises LookupError for a codec that is not for text
+    make_decoder: Any = codecs.lookup(encoding).incrementaldecoder  # typeshed does not know that it may be None
+    if make_decoder is None:
+        return content.decode(encoding)
+    decoder, step = make_decoder(), max(LARGE_SIZE, size // MAX_SLICES)
+    text = ""
+    for start in range(0, size, step):
+        # CPython appends in place to a local variable. To join the pieces would copy all of them in one step.
+        text += decoder.decode(content[start : start + step], start + step >= size)
+    return text
 
 
 def _decode_gaps(content: bytes, encoding: str) -> str | None:
@@ -272,7 +295,8 @@ def parse_json(text: str | bytes) -> Any:
     """
     try:
         if isinstance(text, str):
-            return _json_decoder().decode(text.removeprefix("\ufeff"))
+            is_large = len(text) > LARGE_SIZE
+            return _json_decoder(is_large=is_large).decode(text.removeprefix("\ufeff"))
         import json  # here, as in _json_decoder()
 
         return json.loads(text)
@@ -301,10 +325,15 @@ def decode_json(text: str | bytes, content_type: str | None) -> Any:
 
 
 @cache
-def _json_decoder() -> JSONDecoder:
+def _json_decoder(*, is_large: bool) -> JSONDecoder:
     from json import JSONDecoder  # here, since some programs only download files
 
-    return JSONDecoder()
+    return JSONDecoder(object_hook=_let_others_run) if is_large else JSONDecoder()
+
+
+def _let_others_run(parsed: dict[str, Any]) -> dict[str, Any]:
+    """Return an object as it is. The parser is written in C; only where it calls Python can other threads run."""
+    return parsed
 
 
 class _Kind:

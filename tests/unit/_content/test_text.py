@@ -3,7 +3,9 @@ from __future__ import annotations
 import codecs
 import json
 import math
+import sys
 import time
+import tracemalloc
 
 import pytest
 
@@ -414,3 +416,75 @@ def test_4_1_gaps_of_windows_codecs(codec: str) -> None:
             assert decoded[0] == (single.decode(codec, "ignore") or chr(octet))
         else:
             assert isinstance(decoded, bytes)
+
+
+@pytest.mark.parametrize("head", ["", "\ufeff"])
+@pytest.mark.parametrize(
+    ("encoding", "sample"),
+    [
+        ("utf-8", "aé€😀"),
+        ("utf-16", "aé€😀"),
+        ("utf-32-be", "aé€😀"),
+        ("shift_jis", "a語ｱ"),
+        ("iso-2022-jp", "a語あ"),
+        ("gb18030", "a中é😀"),
+        ("big5", "a中"),
+        ("euc-kr", "a한"),
+        ("windows-1252", "a€é"),
+        ("koi8-r", "aж"),
+    ],
+)
+def test_large_body_is_decoded_as_a_small_one(encoding: str, sample: str, head: str) -> None:
+    """A body that is decoded in slices gives the same text, wherever a slice ends in a character."""
+    written = sample * (3 * text.LARGE_SIZE // len(sample))
+    if head and encoding.startswith("utf"):
+        encoding, written = "utf-8", head + written
+    content = written.encode(encoding)
+
+    assert written.removeprefix("\ufeff") == decode_text(content, f"text/plain; charset={encoding}")
+
+
+@pytest.mark.parametrize("at", [0, 1.5, 3], ids=["begin", "middle", "end"])
+def test_large_binary_body_of_unknown_type_stays_bytes(at: float) -> None:
+    """Contract 4.1: bytes that do not decode stay bytes, wherever the first of them is."""
+    place = int(at * text.LARGE_SIZE)
+    content = b"a" * place + b"\xff" + b"a" * (3 * text.LARGE_SIZE - place)
+
+    assert content is decode_text(content, "application/octet-stream")
+
+
+def test_large_binary_body_is_not_copied() -> None:
+    """Finding out that a body is no text takes memory for a slice of it, not for another body."""
+    content = b"\xff" + bytes(40 * text.LARGE_SIZE)
+    tracemalloc.start()
+    try:
+        decode_text(content, None)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 4 * text.LARGE_SIZE
+
+
+def test_large_body_with_a_codec_that_is_not_for_text() -> None:
+    """Such a codec counts as an unknown charset, as it does for a small body."""
+    assert "6" * 2 * text.LARGE_SIZE == decode_text(b"6" * 2 * text.LARGE_SIZE, "text/plain; charset=hex")
+
+
+def test_4_5_large_json_lets_other_threads_run() -> None:
+    """Contract 4.5: within a large JSON text the parser calls Python for each object, where threads take turns."""
+    written = json.dumps([{"a": {"b": 1}}] * (text.LARGE_SIZE // 10))
+    calls = 0
+
+    def note(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(note)
+    try:
+        parsed = parse_json(written)
+    finally:
+        sys.setprofile(None)
+
+    assert calls >= 2 * len(parsed)
+    assert json.loads(written) == parsed
