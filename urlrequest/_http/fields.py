@@ -164,13 +164,16 @@ def cookie_text(cookies: object) -> str:
     """The value of a Cookie field for cookies given as str or dict.
 
     Raises:
-        TypeError: A name, a value or the whole is of the wrong type. ValueError: One has CR, LF or NUL.
+        TypeError: A name, a value or the whole is of the wrong type.
+        ValueError: One has CR, LF or NUL, or one of a dict has a semicolon, behind which another cookie would begin.
     """
     if isinstance(cookies, bool):
         raise TypeError("cookies has a value of type bool; text is needed")
     if not isinstance(cookies, dict):
         return _read_value("Cookie", cookies, "cookies")
     pairs = [[_read_value("Cookie", text, "cookies") for text in pair] for pair in cookies.items()]
+    if any(";" in text for pair in pairs for text in pair):
+        raise ValueError("cookies has a semicolon in a name or a value; that would begin another cookie")
     return "; ".join("=".join(pair) for pair in pairs)
 
 

@@ -161,12 +161,28 @@ def _describe(body: _Body | None) -> Fields:
 
 
 def encode_head(method: str, target: str, fields: Iterable[tuple[str, str]]) -> bytes:
-    """The head of a request as it is sent (RFC 9112, section 3)."""
+    """The head of a request as it is sent (RFC 9112, section 3).
+
+    Fields of the user's were checked before; these checks are for what a connection class adds (HEAD-1).
+
+    Raises:
+        ValueError: Something would end a line, or be read as another part of it. TypeError: A part is no text.
+    """
+    if not is_token(method):
+        raise ValueError(f"method is {method[:40]!r}; a token such as 'GET' is needed")
+    if not (target.isascii() and target.isprintable()) or " " in target:
+        raise ValueError("the request's target has a blank, a control character, or one that is not ASCII")
     pieces = [method, " ", target, " HTTP/1.1\r\n"]
     for name, value in fields:
+        if not is_token(name):
+            raise ValueError(f"a header has the name {name[:40]!r}, which is not a token (RFC 9110, section 5.1)")
         pieces += (name, ": ", value, "\r\n")  # joined, not formatted: an enum of text is sent as its text
     pieces.append("\r\n")
+    text = "".join(pieces)
+    lines = len(pieces) // 4 + 1
+    if text.count("\r") != lines or text.count("\n") != lines or "\0" in text:
+        raise ValueError("a header has CR, LF or NUL in its value")
     try:
-        return "".join(pieces).encode("latin-1")
+        return text.encode("latin-1")
     except UnicodeEncodeError:  # a user's connection class has added a field
         return "".join(map(sent_text, pieces)).encode("latin-1")

@@ -12,7 +12,8 @@ import http.client
 import ssl
 from time import monotonic
 
-from urlrequest._http.request_head import encode_head
+from urlrequest._http.fields import read_fields
+from urlrequest._http.request_head import check_method, encode_head
 from urlrequest._http.target import bracketed
 from urlrequest._net.cancel_scope import CancelScope, Phase
 from urlrequest._net.connect import connect_socket, connect_to_host, watch_peer
@@ -168,10 +169,16 @@ class HTTPConnection(http.client.HTTPConnection):
         return open_http_tunnel(stream, f"{bracketed(host)}:{port}", headers, dialogue)
 
     def set_tunnel(self, host: str, port: int | None = None, headers: Any = None) -> None:
-        """Send requests through a tunnel: the host that the connection was made for is a proxy, this one the origin."""
+        """Send requests through a tunnel: the host that the connection was made for is a proxy, this one the origin.
+
+        Args:
+            headers: For the proxy.
+        Raises:
+            ValueError, TypeError: They cannot be sent.
+        """
         super().set_tunnel(host, port)
-        fields = headers.items() if hasattr(headers, "items") else headers or ()
-        self._tunnel = (host, self.default_port if port is None else port, fields)
+        fields, _ = read_fields(headers, "headers")
+        self._tunnel = (host.strip("[]"), self.default_port if port is None else port, fields)
 
     def set_proxy(self, proxy: Proxy, origin: tuple[str, int] | None) -> None:
         """Send requests to a proxy, for whose host and port the connection was made.
@@ -199,7 +206,7 @@ class HTTPConnection(http.client.HTTPConnection):
         (contract 10.5).
 
         Raises:
-            OSError: The connection cannot be opened.
+            OSError: The connection cannot be opened. ValueError, TypeError: A part cannot be sent.
         """
         if isinstance(headers, dict) and _is_body(body):  # a subclass has added headers of its own
             headers = list(headers.items())
@@ -295,9 +302,19 @@ class HTTPConnection(http.client.HTTPConnection):
 
     def putrequest(self, method: str, url: str, *arguments: Any, **options: Any) -> None:
         """Begin to send a request step by step, as with `http.client`."""
+        check_method(method, has_body=False)
         self._begin_exchange(method)
         self._has_client_state = True
         super().putrequest(method, url, *arguments, **options)
+
+    def putheader(self, header: str | bytes, *values: Any) -> None:
+        """Send a header, as with `http.client`.
+
+        Raises:
+            ValueError, TypeError: It is none (RFC 9110, section 5), which `http.client` does not always notice.
+        """
+        read_fields([(header, value) for value in values], "headers")
+        super().putheader(header, *values)
 
     def _begin_exchange(self, method: str) -> None:
         """Begin an exchange, whether `request()` sends it or the caller does so step by step."""

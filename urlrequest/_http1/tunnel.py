@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from http.client import HTTPException
 
+from urlrequest._http.fields import without
 from urlrequest._http.request_head import encode_head
 from urlrequest.errors import ProtocolError, ProxyError
 
@@ -33,7 +34,7 @@ def open_http_tunnel(
 
     Args:
         authority: The origin's host and port.
-        fields: Header fields for the proxy, beside Host.
+        fields: Header fields for the proxy; Host among them is replaced.
         dialogue: Answers a proxy that asks for credentials; it has the fields then.
     Returns:
         Whether the tunnel is open; False: the dialogue has an answer, and the proxy ends this connection.
@@ -66,7 +67,7 @@ def open_http_tunnel(
 
 
 def _connect(stream: NetworkStream, authority: str, fields: Iterable[tuple[str, str]]) -> Response:
-    stream.send_all(encode_head("CONNECT", authority, [("Host", authority), *fields]))
+    stream.send_all(encode_head("CONNECT", authority, [("Host", authority), *without(fields, {"host"})]))
     try:
         return Response(stream, "CONNECT")
     except ProtocolError as error:

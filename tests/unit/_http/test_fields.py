@@ -140,6 +140,15 @@ def test_10_4_cookies_are_joined_in_a_new_list() -> None:
     assert [("Cookie", "a=b"), ("X", "1")] == fields
 
 
+@pytest.mark.parametrize("cookies", [{"a": "b; c=d"}, {"a;b": "c"}, {"a": "b", "c": ";"}])
+def test_10_4_a_value_is_no_other_cookie(cookies: dict[str, str]) -> None:
+    """Contract 10.4: no value of a dict begins another cookie by a semicolon; text is sent as it is."""
+    with pytest.raises(ValueError, match="semicolon"):
+        cookie_text(cookies)
+
+    assert "a=b; c=d" == cookie_text("a=b; c=d")
+
+
 def test_10_4_cookies_are_encoded_one_by_one() -> None:
     """Contract 10.4: what the characters of a cookie are sent as does not depend on the cookies beside it."""
     ((_, joined),) = join_cookies([("Cookie", "a=é")], cookie_text({"b": "€", "c": "ü"}))

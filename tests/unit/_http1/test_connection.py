@@ -119,6 +119,58 @@ def test_18_2_by_hand_as_http_client(connection: Connection) -> None:
         assert b"ok" == connection.getresponse().read()
 
 
+BAD_TEXTS = ["a\r\nX: y", "a\nX: y", "a\rX: y", "a\0b"]
+
+
+@pytest.mark.parametrize("make", [dict, list], ids=["dict", "list"])
+@pytest.mark.parametrize("bad", BAD_TEXTS)
+@pytest.mark.parametrize(
+    ("method", "target", "name", "value"),
+    [
+        ("{}", "/", "A", "b"),
+        ("GET /", "/", "A", "b"),
+        ("", "/", "A", "b"),
+        ("GET", "/{}", "A", "b"),
+        ("GET", "/ HTTP/1.0", "A", "b"),
+        ("GET", "/", "{}", "b"),
+        ("GET", "/", "A b", "b"),
+        ("GET", "/", "A", "{}"),
+        ("GET", "/", "A", "{}\r\n b"),
+    ],
+)
+def test_security_c20_nothing_slips_through_the_public_class(
+    connection: Connection, method: str, target: str, name: str, value: str, bad: str, make: Any
+) -> None:
+    """Security C17, C18, C20: request() sends no method, target or header that is another one to the server."""
+    method, target, name, value = (text.format(bad) for text in (method, target, name, value))
+    with pytest.raises((ValueError, http.client.HTTPException)):
+        connection.request(method, target, None, make([(name, value)]))
+    connection.far.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        connection.sent()
+
+
+@pytest.mark.parametrize("bad", BAD_TEXTS)
+def test_security_c20_step_by_step(connection: Connection, bad: str) -> None:
+    """Security C18, C20: putrequest() and putheader() refuse the same, folded lines and NUL among it."""
+    for method in (bad, "GET /", ""):
+        with pytest.raises(ValueError, match="method"):
+            connection.putrequest(method, "/")
+    connection.putrequest("GET", "/")
+    for name, value in ((bad, "b"), ("A b", "b"), ("A", bad), ("A", "a\r\n b")):
+        with pytest.raises(ValueError, match="headers has"):
+            connection.putheader(name, value)
+
+
+@pytest.mark.parametrize("bad", BAD_TEXTS)
+def test_security_c19_tunnels_are_checked(bad: str) -> None:
+    """Security C19: set_tunnel() takes no header for the proxy, and no host, that has the end of a line."""
+    connection = HTTPConnection("proxy.test", 80)
+    for headers in ({"A": bad}, [("A", bad)], {bad: "b"}):
+        with pytest.raises(ValueError, match="headers has"):
+            connection.set_tunnel("a.test", 443, headers)
+
+
 def test_18_2_bodies_as_http_client(connection: Connection) -> None:
     """Contract 18.2: a body and headers of any kind that http.client takes are sent as it sends them."""
     connection.request("POST", "/", b"abc", {"A": "b"})

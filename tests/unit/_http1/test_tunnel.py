@@ -97,3 +97,20 @@ def test_fault_40_the_end_is_a_connection_error() -> None:
     """Fault 40: a proxy that closes without a response is a connection that broke."""
     with pytest.raises(ConnectionError, match="proxy:8080 closed the connection without a response"):
         open_tunnel()
+
+
+@pytest.mark.parametrize("authority", ["a\r\nX: y:443", "a\n:443", "a b:443", "a\0:443", "\xe4.test:443"])
+def test_security_c19_the_host_of_a_tunnel_is_checked(authority: str) -> None:
+    """Security C19: nothing is sent for a host that is none."""
+    stream: Any = Stream(OPEN)
+    with pytest.raises(ValueError, match="target"):
+        open_http_tunnel(stream, authority, [])
+
+    assert b"" == stream.sent
+
+
+def test_security_g41_connect_has_one_host() -> None:
+    """Security G41: a Host among the fields for the proxy is no second one."""
+    stream = open_tunnel(OPEN, fields=(("hOST", "b.test"), ("A", "b")))
+
+    assert b"CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\nA: b\r\n\r\n" == stream.sent
