@@ -245,10 +245,7 @@ class TkUpdate(Tk):
     title = "tk update()"
     slow = 0.002
     carries = False
-    lacks = Tk.lacks | {
-        "leaving": "Tk keeps what a callback raises until the next mainloop()",
-        "other_thread_detection": "has no mainloop(), in which Tk could be asked for its hook",
-    }
+    lacks = Tk.lacks | {"leaving": "Tk keeps what a callback raises until the next mainloop()"}
 
     def run(self, first: Callable[[], object] | None = None) -> None:
         if first is not None:

@@ -81,10 +81,9 @@ import gc, threading, time, tkinter
 from urlrequest.hooks import TkHook, _tk
 
 root = tkinter.Tk()
-root.tk.willdispatch()  # so that the call waits for the loop, which does not run
 asking = threading.Thread(target=_tk._visit, args=(_tk._ask_for_hook,))
 asking.start()
-while not _tk.is_within({tkinter.Misc.after.__code__}):
+while not _tk._asking.locked():
     time.sleep(0.001)
 time.sleep(0.05)
 root.destroy()

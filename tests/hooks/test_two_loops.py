@@ -2,57 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import TYPE_CHECKING
 
 import pytest
 
-from support.children import run_python
-from support.programs import missing, virtual_screen
+from hooks.scripts import lines_of, screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = [pytest.mark.hooks, pytest.mark.system]
 
-# What each script begins with. `late` is answered when the script says so.
-PREAMBLE = """
-import asyncio, logging, sys, threading
-logging.basicConfig(level="WARNING", format="LOG %(message)s", stream=sys.stdout)
-import urlrequest
-from urlrequest import UrlRequest
-from urlrequest.testing import Reply, Server
-
-gate, main_thread = threading.Event(), threading.get_ident()
-server = Server().start()
-server.respond("/", "now")
-server.route("/late", lambda _: (gate.wait(20), Reply(body="late"))[1])
-
-def get(what, path="/", then=None):
-    def on_success(request, result):
-        print(what if threading.get_ident() == main_thread else f"{what} on another thread", flush=True)
-        if then:
-            then()
-    return UrlRequest(server.url + path, on_success=on_success)
-"""
-
 
 @pytest.fixture(scope="module", autouse=True)
 def _screen() -> Iterator[None]:
-    with virtual_screen() as display, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DISPLAY", display)
-        patch.setenv("QT_QPA_PLATFORM", "offscreen")
+    with screen():
         yield
-
-
-def lines_of(script: str, *needs: str) -> list[str]:
-    """What a script prints; the modules that it needs are there, or the test is skipped."""
-    for module in needs:
-        if importlib.util.find_spec(module) is None:
-            missing(f"{module} is not installed")
-    ended = run_python(PREAMBLE + script)
-    assert 0 == ended.returncode, ended.stdout + ended.stderr
-    return ended.stdout.splitlines()
 
 
 def test_8_11_a_tk_window_in_a_coroutine() -> None:
@@ -155,6 +120,75 @@ gate.set()
 app.exec()
 """
     assert ["awaited", "now", "slot", "late"] == lines_of(script, "PyQt6", "qasync")
+
+
+def test_8_11_qtasyncio() -> None:
+    """Contract 8.11: slots and coroutines of QtAsyncio; what its loop leaves behind is delivered by Qt."""
+    script = """
+from PySide6 import QtAsyncio, QtCore
+app = QtCore.QCoreApplication([])
+
+async def main():
+    print((await get("awaited")).result)
+    get("left behind", "/late", then=app.quit)
+    slot = asyncio.Event()
+    QtCore.QTimer.singleShot(0, lambda: get("slot", then=slot.set))
+    await slot.wait()
+
+QtAsyncio.run(main(), keep_running=False)
+print("over")
+gate.set()
+app.exec()
+"""
+    assert ["awaited", "now", "slot", "over", "left behind"] == lines_of(script, "PySide6", "PySide6.QtAsyncio")
+
+
+def test_8_11_qtasyncio_around_its_window() -> None:
+    """Contract 8.11: QtAsyncio.run() without a coroutine delivers requests made before it, and those of slots."""
+    script = """
+from PySide6 import QtAsyncio, QtCore
+app = QtCore.QCoreApplication([])
+get("before", then=lambda: QtCore.QTimer.singleShot(0, lambda: get("slot", then=app.quit)))
+QtAsyncio.run()
+"""
+    assert ["before", "slot"] == lines_of(script, "PySide6", "PySide6.QtAsyncio")
+
+
+def test_8_11_async_tkinter_loop() -> None:
+    """Contract 8.11: async-tkinter-loop turns Tk in a coroutine; requests of commands, coroutines and threads come."""
+    script = """
+import tkinter
+from async_tkinter_loop import async_handler, async_mainloop
+root = tkinter.Tk()
+
+async def job():
+    print((await get("awaited")).result)
+    get("of a coroutine", then=command)
+
+def command():
+    get("of a command", then=thread.start)
+
+thread = threading.Thread(target=lambda: get("of a thread", then=close))
+
+def close():
+    get("after the window", "/late")
+    root.destroy()
+
+root.after(0, async_handler(job))
+async_mainloop(root)
+print("closed")
+gate.set()
+urlrequest.wait_all(urlrequest.g_requests, timeout=20)
+"""
+    assert [
+        "awaited",
+        "now",
+        "of a coroutine",
+        "of a command",
+        "of a thread",
+        "closed",
+        "after the window",
+    ] == lines_of(script, "tkinter", "async_tkinter_loop")
 
 
 def test_8_11_trio_as_a_guest_of_qt() -> None:

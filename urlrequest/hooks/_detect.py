@@ -196,12 +196,10 @@ def reset_after_fork() -> None:
     global _installed, _is_ending
     _is_watched.clear()
     _installed, _is_ending = None, False
-    late = sys.modules.get(f"{__package__}._late")
-    if late is not None:  # else there has been no event without a loop
-        late.reset_after_fork()
-    base = sys.modules.get(f"{__package__}._base")
-    if base is not None:  # else there has been no hook
-        base.reset_after_fork()
+    for name in ("_late", "_base", "_tk"):
+        module = sys.modules.get(f"{__package__}.{name}")
+        if module is not None:  # else there has been no such hook, and no event without a loop
+            module.reset_after_fork()
 
 
 default_queue.call_when_pending(_start_watch)

@@ -1,14 +1,14 @@
 """TkHook: callbacks in Tk's event loop.
 
-A worker must not call Tk: such a call waits for the main loop. Only a thread that does nothing else may, see
+A worker must not call Tk: such a call waits until Tk turns. Only a thread that does nothing else may, see
 `TkHook.find()`. Where Tk can watch a descriptor (all but Windows) a wake-up makes one readable; elsewhere a timer looks
 for wake-ups.
 
 Invariants:
     TK-1  What other threads may refer to, a hook and its `SharedWaker`, refers to nothing of Tk: to free the Tcl
           interpreter on another thread than its own ends the process.
-    TK-2  While another thread looks for the default root's hook, `_visited` keeps the root. It lets go of it on the
-          thread of a root, when no such thread is left.
+    TK-2  While another thread looks for a root's hook, `_visited` keeps the root. It lets go of it on the thread of a
+          root, when no such thread is left.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from urlrequest._concurrency.wakeup import LockWaker, new_waker
 from urlrequest.errors import HookError
 
 from ._base import PAUSE_MS, YieldingHook, import_toolkit, weak_callback
-from ._frames import is_within
+from ._frames import calls_of
 from ._tk_wakeup import MAX_DESCRIPTOR, FileHandler, Poller, SharedWaker
 
 if TYPE_CHECKING:
@@ -34,10 +34,9 @@ __all__ = ["TkHook"]
 # Not by an import statement: PyInstaller and Nuitka would put Tcl, Tk and X11, 13 MB, into every program.
 tk = import_toolkit("tkinter", "tkinter")
 
-_MAIN_LOOPS = {tk.Misc.mainloop.__code__, tk.mainloop.__code__}
 _asking = Lock()  # held while Tk's thread is being asked
 _visitors: set[int] = set()  # idents of other threads than Tk's that use a root now
-_visited: list[Any] = []  # what they use, or have used
+_visited: list[Any] = []  # the roots that they use, or have used
 
 
 class TkHook(YieldingHook):
@@ -81,9 +80,13 @@ class TkHook(YieldingHook):
 
     @classmethod
     def detect(cls) -> TkHook | None:
-        """Return the default root's hook. Only the root's own thread makes it; before, other threads have none."""
-        root = _default_root()
-        if root is None or not cls._is_ours(root):
+        """Return the hook of the root in use. Only the root's own thread makes it; before, other threads have none."""
+        root = _root_in_use(get_ident())
+        return None if root is None else cls._detect_of(root)
+
+    @classmethod
+    def _detect_of(cls, root: Any) -> TkHook | None:
+        if not cls._is_ours(root):
             return None
         try:
             return cls._of(root) or cls(root)
@@ -92,9 +95,13 @@ class TkHook(YieldingHook):
 
     @classmethod
     def find(cls, thread: int) -> TkHook | None:  # noqa: ARG003 - Tk belongs to one thread, whichever asks
-        """Return the default root's hook. If it has none, Tk is asked to make it while `mainloop()` runs, for later."""
-        hook = _visit(cls.detect)
-        if hook is None and not _asking.locked() and is_within(_MAIN_LOOPS):
+        """Return the hook of the root in use. If it has none, Tk is asked to make it, which it does once it turns."""
+        return _visit(cls._find_or_ask)
+
+    @classmethod
+    def _find_or_ask(cls, root: Any) -> TkHook | None:
+        hook = cls._detect_of(root)
+        if hook is None and cls._is_ours(root) and not _asking.locked():
             start_new_thread(_visit, (_ask_for_hook,))  # it waits for Tk's thread, which may be busy
         return hook
 
@@ -132,18 +139,47 @@ class TkHook(YieldingHook):
             shared.close()
 
 
+def reset_after_fork() -> None:
+    """Start afresh. In a forked child, where the threads that use a root do not live on."""
+    global _asking
+    _asking = Lock()
+    _visitors.clear()
+
+
 def _default_root() -> Any:
     return getattr(tk, "_default_root", None)  # absent after NoDefaultRoot()
 
 
-def _visit(look: Callable[[], TkHook | None]) -> TkHook | None:
-    """Call something that uses the default root, on another thread than its own (TK-2)."""
+def _root_in_use(*threads: int) -> Any:
+    """Return the default root; where there is none, the root of a widget that one of these threads is in a call of."""
+    root = _default_root()
+    if root is not None:
+        return root
+    for thread in threads:
+        for variables in calls_of(thread, "tkinter"):
+            caller = variables.get("self")
+            widget = caller.widget if isinstance(caller, tk.CallWrapper) else caller  # the wrapper is that of a handler
+            if isinstance(widget, tk.Misc):
+                return widget._root()  # noqa: SLF001 - winfo_toplevel() may be another window, and calls Tk
+    return None
+
+
+def _visit(use: Callable[[Any], TkHook | None]) -> TkHook | None:
+    """Call something with the root in use, on another thread than its own (TK-2)."""
     _visitors.add(get_ident())
     try:
-        _visited.extend(root for root in [_default_root()] if root is not None and root not in _visited)
-        return look()
+        return _use_root(use)
     finally:
         _visitors.discard(get_ident())  # by now, this thread refers to no root
+
+
+def _use_root(use: Callable[[Any], TkHook | None]) -> TkHook | None:
+    root = _root_in_use(*sys._current_frames())  # noqa: SLF001 - a documented function
+    if root is None:
+        return None
+    if root not in _visited:
+        _visited.append(root)
+    return use(root)
 
 
 def _let_go() -> None:
@@ -153,7 +189,8 @@ def _let_go() -> None:
         del _visited[:count]
 
 
-def _ask_for_hook() -> None:
-    """Have the thread of the default root make its hook. On a thread that may wait for it."""
-    with _asking, suppress(RuntimeError, tk.TclError, AttributeError):  # the main loop, or the root, has gone meanwhile
-        _default_root().after(0, TkHook.detect)
+def _ask_for_hook(root: Any) -> None:
+    """Have the thread of a root make its hook. On a thread that may wait for it."""
+    with _asking, suppress(RuntimeError, tk.TclError, AttributeError):  # the root has gone meanwhile, or is half made
+        root.tk.willdispatch()  # else the call fails where a program's own loop calls update()
+        root.after(0, TkHook.detect)

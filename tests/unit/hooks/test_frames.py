@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from urlrequest.hooks._frames import calls_of, is_within
+from urlrequest.hooks._frames import calls_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,15 +54,3 @@ def test_calls_of_a_thread_that_has_ended() -> None:
     thread.start()
     thread.join()
     assert [] == list(calls_of(thread.ident, "threading"))
-
-
-def test_whether_any_thread_is_within() -> None:
-    """A function is told by its code, whichever thread is in it, and however deep."""
-    while_inside(
-        lambda _: (_assert(is_within({outer.__code__})), _assert(is_within({inner.__code__, _assert.__code__})))
-    )
-    assert not is_within({outer.__code__})
-
-
-def _assert(is_so: bool) -> None:
-    assert is_so
