@@ -7,7 +7,6 @@ and its first bytes choose between variants, so that a fuzzer can reach all of t
 from __future__ import annotations
 
 import io
-import logging
 import os
 import shutil
 import tempfile
@@ -418,7 +417,6 @@ OPTIONS: list[dict[str, Any]] = [
 
 def fuzz_client(octets: bytes) -> None:
     """Whatever comes, there is one documented outcome."""
-    logging.getLogger("urlrequest").setLevel(logging.CRITICAL)
     if not octets:
         return
     peer = Peer(octets[1:].split(SEPARATOR)[:3])

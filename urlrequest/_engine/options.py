@@ -80,7 +80,8 @@ class PlainOptions(Options):
         plan: What `launch` makes of them; it is set by any thread.
     """
 
-    is_plain = True
+    # Not a property again: asking it would be one more call in each request.
+    is_plain = True  # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType]  # see above
     plan: Any = None
 
     def _replace(self, **changes: Any) -> Options:  # type: ignore[override]  # mypy wants each field named
