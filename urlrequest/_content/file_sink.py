@@ -34,6 +34,9 @@ __all__ = ["FileSink", "check_file_path", "replace_file", "try_call"]
 # The disk itself refuses. Any other error of a call that a download can do without is the file system's own matter.
 _DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EIO, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
+_FOR_ALL = stat.S_ISVTX | stat.S_IWOTH  # the mode of a folder such as /tmp
+MAX_STEPS = 1000  # names on the way to a file, those of links among them
+
 WRITE_SIZE = 1024 * 1024  # bytes gathered before they are written: a smaller size costs time (measured)
 
 
@@ -76,6 +79,8 @@ class FileSink(Sink):
             OSError: The path is a folder or a special file, or its folder cannot be written to.
         """
         self._path = os.path.realpath(path)  # through a symbolic link, the file it leads to is replaced
+        if self._path != os.path.abspath(path):
+            check_links(path)
         self._final_mode = _mode_of(self._path)
         self._buffer = bytearray()
         self._view = memoryview(self._buffer)
@@ -256,8 +261,44 @@ def _mode_of_new_files(folder: str) -> int:
         os.close(descriptor)
 
 
+def check_links(path: str) -> None:
+    """Refuse symbolic links that somebody else may have planted, wherever they lead.
+
+    These are links in a folder where everybody may write, and only owners remove what is theirs, such as /tmp: but for
+    the links of this user and of the folder's owner. Linux does the same (protected_symlinks), but not for a program
+    that reads where a link leads.
+
+    Raises:
+        PermissionError: There is such a link.
+    """
+    if not hasattr(os, "geteuid"):
+        return
+    folder, rest = os.getcwd(), path.split(os.sep)[::-1]
+    if path.startswith(os.sep):
+        folder = os.sep
+    for _ in range(MAX_STEPS):
+        if not rest:
+            return
+        name = rest.pop()
+        if name in {"", os.curdir}:
+            continue
+        here = os.path.dirname(folder) if name == os.pardir else os.path.join(folder, name)
+        try:
+            leads_to = os.readlink(here)
+        except OSError:  # it is no link
+            folder = here
+            continue
+        owner, around = os.lstat(here).st_uid, os.stat(folder)
+        if around.st_mode & _FOR_ALL == _FOR_ALL and owner not in {os.geteuid(), around.st_uid}:
+            raise PermissionError(errno.EACCES, "another user's link in a folder for everybody is not followed", here)
+        folder = os.sep if leads_to.startswith(os.sep) else folder
+        rest += leads_to.split(os.sep)[::-1]
+
+
 def _mode_of(path: str) -> int | None:
     """The mode of the file that will be replaced; None when there is none.
+
+    What it grants to programs that run the file is left out (setuid and setgid), as where a file is written to.
 
     Raises:
         OSError: It is a folder, or a special file, which must not be replaced.
@@ -270,7 +311,7 @@ def _mode_of(path: str) -> int | None:
         raise IsADirectoryError(errno.EISDIR, "file_path is a folder", path)
     if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "file_path is not a regular file", path)
-    return stat.S_IMODE(mode)
+    return mode & 0o777
 
 
 def replace_file(temporary: str, path: str) -> None:

@@ -214,7 +214,7 @@ class ResumableFileSink(FileSink):
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
         is_well_formed = all(map(isinstance, sidecar, (str, str, int | None, int, str)))
-        is_mode = is_well_formed and not isinstance(sidecar.mode, bool) and 0 <= sidecar.mode <= 0o7777
+        is_mode = is_well_formed and not isinstance(sidecar.mode, bool) and 0 <= sidecar.mode <= 0o777
         if not (is_mode and is_sendable) or sidecar.url != self._url or not (sidecar.validator or self._checksum):
             return None
         is_possible = size and (sidecar.total is None or size <= sidecar.total)

@@ -481,3 +481,51 @@ def test_security_53_nobody_else_can_open_a_file_at_any_moment(
             assert [sink._temporary] == [str(folder / name) for name in names_in(folder)]
     finally:
         os.umask(before)
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o1777, 0o777, 0o1755])
+@pytest.mark.parametrize("kind", ["file", "folder", "behind", "mine", "the folder's owner's"])
+def test_security_55_links_of_others_in_a_folder_for_all(folder: Path, tmp_path: Path, mode: int, kind: str) -> None:
+    """Security 55: where everybody may plant links, only those of this user and of the folder's owner are followed."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a link away")
+    shared, own = folder / "shared", tmp_path / "own"
+    shared.mkdir()
+    shared.chmod(mode)
+    own.mkdir()
+    (own / "f").write_bytes(b"old")
+    link, path = shared / "link", shared / "link"
+    if kind == "folder":
+        link.symlink_to(own)
+        path = link / ".." / "own" / "f"
+    elif kind == "behind":
+        link.symlink_to(os.path.relpath(own / "f", shared))
+        path = tmp_path / "mine"
+        path.symlink_to(link)
+    else:
+        link.symlink_to(own / "f")
+    if kind == "the folder's owner's":
+        os.chown(shared, 1234, 1234)
+        os.chown(link, 1234, 1234, follow_symlinks=False)
+    elif kind != "mine":
+        os.chown(link, 4321, 4321, follow_symlinks=False)
+    if mode == 0o1777 and kind in {"file", "folder", "behind"}:
+        with pytest.raises(PermissionError, match="link"):
+            FileSink(str(path))
+        assert ([b"old"], ["link"]) == ([(own / name).read_bytes() for name in names_in(own)], names_in(shared))
+    else:
+        save(path, b"new")
+        assert b"new" == (own / "f").read_bytes()
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o6644, 0o1644])
+def test_security_53_a_download_runs_as_nobody_else(folder: Path, mode: int) -> None:
+    """Security 53: setuid and setgid of the old file are not those of what a server has sent."""
+    path = folder / "f"
+    path.write_bytes(b"old")
+    path.chmod(mode)
+    save(path, b"new")
+
+    assert mode & 0o777 == stat.S_IMODE(path.stat().st_mode)

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -57,6 +59,59 @@ def test_12_3_part_file_and_sidecar(tmp_path: Path) -> None:
     assert part + ".json" == sidecar
     assert CONTENT[:50] == (tmp_path / part).read_bytes()
     assert [0o600] * 2 == [(tmp_path / name).stat().st_mode & 0o777 for name in (part, sidecar)]
+
+
+@pytest.mark.parametrize("umask", [0, 0o022, 0o077])
+def test_security_53_part_and_sidecar_at_any_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, umask: int
+) -> None:
+    """Security 53: part file and sidecar have mode 0600 from the call that makes them, before any other call."""
+    modes: dict[str, int] = {}
+    real = os.open
+
+    def opening(path: str, flags: int, mode: int = 0o777) -> int:
+        descriptor = real(path, flags, mode)
+        modes[os.path.basename(path)] = os.fstat(descriptor).st_mode & 0o777
+        return descriptor
+
+    monkeypatch.setattr(os, "open", opening)
+    before = os.umask(umask)
+    try:
+        begin(tmp_path / "target", CONTENT[:50])
+    finally:
+        os.umask(before)
+    found = {name: mode for name, mode in modes.items() if name.endswith((".part", ".json"))}
+
+    assert [0o600, 0o600] == list(found.values())
+
+
+SAID = {"url": URL, "validator": '"one"', "total": 200, "mode": 0o644, "modified": ""}
+IS_NONE = [
+    *({**SAID, field: wrong} for field in SAID for wrong in (None, 1.5, [], {}, [SAID["url"]], True)
+      if (field, wrong) != ("total", None)),
+    *({**SAID, "mode": mode} for mode in (-1, 0o1000, 0o4755, 10**400)),
+    *({**SAID, "total": total} for total in (-1, 0, 49, "200")),
+    *({**SAID, "validator": text} for text in ("", '"a"\r\nX: y', '"a"\0', "\ud800", "\u20ac")),
+    {**SAID, "url": URL + "?other"},
+    {**SAID, "url": "x" * 70_000},
+    {**SAID, "validator": '"' + "x" * 70_000 + '"'},
+    {**SAID, "modified": "x" * 70_000},
+    {}, [], None, 5, "text", [SAID],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("said", IS_NONE, ids=count())
+def test_12_3_what_is_no_sidecar(tmp_path: Path, said: Any) -> None:
+    """Contract 12.3: fields of a wrong type, out of range, of another download or too large: nothing is continued."""
+    begin(tmp_path / "target", CONTENT[:50])
+    part, sidecar = names_in(tmp_path)
+    assert {**SAID, "mode": json.loads((tmp_path / sidecar).read_text())["mode"]} == json.loads(
+        (tmp_path / sidecar).read_text()
+    )
+    (tmp_path / sidecar).write_text(json.dumps(said))
+    with make(tmp_path / "target") as sink:
+        assert ([], 0) == (sink.range_fields(), sink.offset)
+        assert 0 == (tmp_path / part).stat().st_size
 
 
 def test_12_3_two_files_have_two_part_files(tmp_path: Path) -> None:
