@@ -200,6 +200,7 @@ class _Stage:
             rest = engine.unused
             self._engine = None
             self._ended += 1
+            self._check_end()
 
     def _begin(self, start: bytes) -> bytes:
         """Begin an engine, or hold the bytes, or ignore the rest; return what to feed the engine."""
@@ -208,6 +209,9 @@ class _Stage:
 
     def _note_start(self, encoded: bytes | memoryview) -> None:
         """Keep what an error may need to know of the beginning of a frame."""
+
+    def _check_end(self) -> None:
+        """Check what the engine does not, at the end of a member or frame."""
 
     def _describe(self, error: Exception) -> str:
         """What is wrong with the coding, after an error of the engine."""
@@ -219,6 +223,12 @@ class _ZstdStage(_Stage):
         super().__init__(name, make)
         self._limit = 1 << window_log  # bytes
         self._start = b""  # of the present frame
+        self._made = 0  # bytes that have come out of it
+
+    def decode(self, encoded: bytes | memoryview) -> Iterator[bytes]:
+        for piece in super().decode(encoded):
+            self._made += len(piece)
+            yield piece
 
     def _begin(self, start: bytes) -> bytes:
         self._start = b""
@@ -227,6 +237,15 @@ class _ZstdStage(_Stage):
     def _note_start(self, encoded: bytes | memoryview) -> None:
         if len(self._start) < _MAX_ZSTD_HEAD:
             self._start += bytes(encoded[: _MAX_ZSTD_HEAD - len(self._start)])
+
+    def _check_end(self) -> None:
+        # libzstd compares the two only where it gets the frame in one piece (1.5.7).
+        made, self._made = self._made, 0
+        announced = _zstd_content_size(self._start)
+        if announced not in {None, made}:
+            raise ContentDecodingError(
+                f"the {self.name} encoding of the body is corrupt: a frame has {made} bytes, and announces {announced}"
+            )
 
     def _describe(self, error: Exception) -> str:
         window = _zstd_window(self._start)
@@ -357,11 +376,22 @@ def _zstd_window(start: bytes) -> int | None:
     """How many bytes of window a zstd frame needs, by its head (RFC 8878, section 3.1.1.1); None: it does not say."""
     if len(start) < 6 or not start.startswith(_ZSTD_MAGIC):
         return None
-    descriptor = start[4]
-    if not descriptor & 32:  # a window of its own, not that of a single segment
+    if not start[4] & 32:  # a window of its own, not that of a single segment
         exponent, mantissa = start[5] >> 3, start[5] & 7
         return (1 << exponent + 10) + (1 << exponent + 7) * mantissa
-    at = 5 + (0, 1, 2, 4)[descriptor & 3]  # behind the number of a dictionary
+    return _zstd_content_size(start)
+
+
+def _zstd_content_size(start: bytes) -> int | None:
+    """How many bytes a zstd frame announces, by its head (RFC 8878, section 3.1.1.1.4); None: it does not say."""
+    if len(start) < 6 or not start.startswith(_ZSTD_MAGIC):
+        return None
+    descriptor = start[4]
+    is_single = bool(descriptor & 32)
+    if not is_single and not descriptor >> 6:
+        return None
+    # Behind the window, which a single segment does not have, and the number of a dictionary.
+    at = (5 if is_single else 6) + (0, 1, 2, 4)[descriptor & 3]
     length = (1, 2, 4, 8)[descriptor >> 6]
     content_size = int.from_bytes(start[at : at + length], "little")
     return content_size + 256 if length == 2 else content_size

@@ -210,7 +210,8 @@ class ResumableFileSink(FileSink):
                 os.close(descriptor)
             said = json.loads(text)
             sidecar = _Sidecar(said["url"], said["validator"], said["total"], said["mode"], said.get("modified", ""))
-            is_sendable = min(sidecar.validator.encode("latin-1"), default=0x20) >= 0x20
+            octets = sidecar.validator.encode("latin-1")
+            is_sendable = min(octets, default=0x20) >= 0x20 and 0x7F not in octets
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
         is_well_formed = all(map(isinstance, sidecar, (str, str, int | None, int, str)))

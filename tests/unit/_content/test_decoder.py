@@ -324,6 +324,14 @@ def test_4_6_zstd_errors(zstd: Callable[[bytes], bytes], size: int) -> None:
         decode("zstd", packed[:-1], size)
 
 
+@pytest.mark.parametrize("size", [1, 5, 8192])
+def test_4_6_zstd_size_that_a_frame_announces(zstd: Callable[[bytes], bytes], size: int) -> None:
+    """Contract 4.6: a frame with less content than it announces is corrupt, however the network cuts it."""
+    short = b"\x28\xb5\x2f\xfd\x20\x75\x01\x00\x00"  # 117 bytes are announced, and the one block is empty
+    with pytest.raises(ContentDecodingError, match="zstd encoding of the body is corrupt"):
+        decode("zstd", zstd(TEXT) + short, size)
+
+
 def zstd_frame(window: int, single: int | None = None) -> bytes:
     """A frame with the content "hi"; its window as a descriptor, or the size that it claims as a single segment."""
     descriptor = b"\0" + bytes([window]) if single is None else b"\xa0" + single.to_bytes(4, "little")

@@ -91,7 +91,7 @@ IS_NONE = [
       if (field, wrong) != ("total", None)),
     *({**SAID, "mode": mode} for mode in (-1, 0o1000, 0o4755, 10**400)),
     *({**SAID, "total": total} for total in (-1, 0, 49, "200")),
-    *({**SAID, "validator": text} for text in ("", '"a"\r\nX: y', '"a"\0', "\ud800", "\u20ac")),
+    *({**SAID, "validator": text} for text in ("", '"a"\r\nX: y', '"a"\0', '"\x7f"', "\ud800", "\u20ac")),
     {**SAID, "url": URL + "?other"},
     {**SAID, "url": "x" * 70_000},
     {**SAID, "validator": '"' + "x" * 70_000 + '"'},
