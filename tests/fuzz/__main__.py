@@ -39,7 +39,8 @@ def fuzz_in_child(name: str, seconds: int, folder: Path) -> None:
 
     with atheris.instrument_imports(include=["urlrequest"]):
         from .targets import TARGETS, WORDS
-    logging.getLogger("urlrequest").setLevel(logging.CRITICAL)  # what fails is counted, not told
+
+        logging.getLogger("urlrequest").setLevel(logging.CRITICAL)  # most requests fail
 
         run, seeds = TARGETS[name]
         corpus = folder / name

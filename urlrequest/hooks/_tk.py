@@ -157,8 +157,8 @@ def _root_in_use(*threads: int) -> Any:
         return root
     for thread in threads:
         for variables in calls_of(thread, "tkinter"):
-            caller: Any = variables.get("self")
-            widget: Any = caller.widget if isinstance(caller, tk.CallWrapper) else caller  # the wrapper is that of a handler
+            caller: Any = variables.get("self")  # a widget, or what calls a handler of it
+            widget: Any = caller.widget if isinstance(caller, tk.CallWrapper) else caller
             if isinstance(widget, tk.Misc):
                 return widget._root()  # noqa: SLF001 - winfo_toplevel() may be another window, and calls Tk
     return None
