@@ -77,7 +77,8 @@ class Peer:
 
     def launch(self, **options: Any) -> Any:
         first_four = dict(zip(OPTIONS._fields, OPTIONS[:4], strict=False))
-        return launch(plain_options(**(first_four | options)), self.shared, self.scope, self.observer)
+        asked = plain_options(**(first_four | options)) if options else OPTIONS
+        return launch(asked, self.shared, self.scope, self.observer)
 
     def perform(self, lease: Any = None) -> Any:
         return perform(OPTIONS, self.shared, self.scope, self.observer, lease)  # type: ignore[arg-type]
