@@ -76,4 +76,5 @@ def _count_repeats(failure: tuple[Any, ...]) -> int | None:
 def warn_of_join(request: object) -> None:
     """Log, once in a process, that a request was joined whose callbacks nobody runs."""
     if not _has_warned_of_join.test_and_set():
-        log("WARNING", "join() runs no callbacks, so those of %r have not run: call wait() instead", request)
+        # As text: a handler that keeps its records would keep the request.
+        log("WARNING", "join() runs no callbacks, so those of %s have not run: call wait() instead", repr(request))
