@@ -92,32 +92,28 @@ class Lifecycle:
         Raises:
             RuntimeError: It was started before.
         """
-        if self.is_cancelled:
-            return False
-        if self._progress is not State.QUEUED:
-            raise _wrong_move(self._progress, State.RUNNING)
-        self._progress = State.RUNNING
-        return True
+        return self._enter(State.RUNNING)
 
     def begin_commit(self) -> bool:
         """Worker only: the file is about to be moved. False when the request was cancelled: it must not be."""
-        if self.is_cancelled:
-            return False
-        if self._progress is not State.RUNNING:
-            raise _wrong_move(self._progress, State.COMMITTING)
-        self._progress = State.COMMITTING
-        return True
+        return self._enter(State.COMMITTING)
 
     def settle(self, outcome: Outcome) -> bool:
         """Worker only: offer the outcome. False when a cancel came first."""
-        self._outcome = outcome  # before the look: it is not kept where a cancel has come and gone meanwhile
+        self._outcome = outcome
+        if self._enter(State.SETTLED):
+            return True
+        self._outcome = None
+        return False
+
+    def _enter(self, state: State) -> bool:
         if self.is_cancelled:
-            self._outcome = None
             return False
-        if self._progress is State.SETTLED:
-            raise _wrong_move(State.SETTLED, State.SETTLED)
-        self._progress = State.SETTLED  # no calls from here on, so Ctrl-C comes before all of it or after
-        self.is_settled = True
+        if (self._progress, state) not in TRANSITIONS:
+            raise _wrong_move(self._progress, state)
+        self._progress = state  # no calls from here on, so Ctrl-C comes before all of it or after
+        if state is State.SETTLED:
+            self.is_settled = True
         return True
 
     def cancel(self) -> bool:
@@ -152,7 +148,8 @@ class Lifecycle:
         Raises:
             RuntimeError: The request is not settled, or was finished before.
         """
-        if self.is_finished or not (self.is_cancelled or self._progress is State.SETTLED):
+        before = State.SETTLED if self.is_cancelled else self._progress
+        if self.is_finished or (before, State.FINISHED) not in TRANSITIONS:
             raise _wrong_move(self.state, State.FINISHED)
         self.is_finished = True
         self._outcome = self._final = None
