@@ -12,6 +12,7 @@ from urlrequest._client.callbacks import (
     Callbacks,
     drop_callbacks,
     has_callback,
+    has_callbacks,
     run_callbacks,
     run_progress,
 )
@@ -60,6 +61,17 @@ def test_2_3_falsy_callbacks_are_none(value: Any) -> None:
         run_callbacks(made, outcome)
     for is_upload in (False, True):
         assert 2 == run_progress(made, ProgressRun(0, 1, 2, -1, is_upload=is_upload), 9, None, Lifecycle())
+
+
+@pytest.mark.parametrize("name", _NAMES)
+def test_any_callback_is_one(name: str) -> None:
+    """Whether a request has callbacks is told by each of them, and all are let go of (contract 3.7)."""
+    made = callbacks(**{name: print})
+    assert has_callbacks(made)
+
+    drop_callbacks(made)
+    assert getattr(made, name) is None
+    assert not has_callbacks(made)
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,19 @@ def test_2_1_each_argument_has_its_option(monkeypatch: pytest.MonkeyPatch) -> No
     assert PLAIN == submitted[1]
 
 
+@pytest.mark.parametrize("name", PLAIN._fields[:-3])
+def test_2_1_an_argument_by_itself_has_its_option(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Contract 2.1: no argument is lost where it is the only one, though a plain request takes a shorter way."""
+    submitted: list[Options] = []
+    monkeypatch.setattr(Call, "submit", lambda _, options: submitted.append(options))
+    value = object()
+    UrlRequest(**({"url": "http://a.test/"} | {name: value}))  # type: ignore[arg-type]  # nothing looks at the value
+
+    [options] = submitted
+    assert value is getattr(options, name)
+    assert PLAIN._replace(url=options.url) == options._replace(**{name: getattr(PLAIN, name), "url": options.url})
+
+
 @pytest.mark.parametrize("callbacks", [{}, dict.fromkeys(CALLBACKS, lambda *_: None)], ids=["none", "all"])
 def test_18_3_a_request_holds_documented_names_only(callbacks: dict[str, object]) -> None:
     """Contract 18.3: a request itself holds what was passed, its name, its callbacks, and one slot for all the rest."""
