@@ -91,14 +91,12 @@ def _end_threads(running: list[Call]) -> None:
         call.join(max(0.0, until - monotonic()))
     for shared in list(all_shared):
         shared.workers.shut_down()
-        shared.pool.close()  # or the interpreter would warn of idle sockets that were not closed
+        shared.pool.close()  # or the interpreter would warn of idle sockets; it closes what workers put back later
     timer.end()
     watch.end()
     join_threads(until)
     while is_watched() and monotonic() < until:
         sleep(0.001)
-    for shared in list(all_shared):
-        shared.pool.close()  # for connections that workers have put back meanwhile
 
 
 def prepare_fork() -> None:
