@@ -1,11 +1,24 @@
-"""Shows the table of loops and cases at the end."""
+"""The screen for scripts, and the table of loops and cases at the end."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def screen() -> Iterator[None]:
+    """A screen for scripts that run in a process of their own; Qt does without."""
+    from support.programs import virtual_screen
+
+    with virtual_screen() as display, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DISPLAY", display)
+        patch.setenv("QT_QPA_PLATFORM", "offscreen")
+        yield
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-import pytest
 
 from support.children import run_python
-from support.programs import missing, virtual_screen
+from support.programs import missing
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-__all__ = ["lines_of", "screen"]
+__all__ = ["lines_of"]
 
 # What each script begins with. `late` is answered when the script says so.
 PREAMBLE = """
@@ -36,15 +29,6 @@ def get(what, path="/", then=None):
             then()
     return UrlRequest(server.url + path, on_success=on_success)
 """
-
-
-@contextmanager
-def screen() -> Iterator[None]:
-    """Give the scripts a screen; Qt does without."""
-    with virtual_screen() as display, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DISPLAY", display)
-        patch.setenv("QT_QPA_PLATFORM", "offscreen")
-        yield
 
 
 def lines_of(script: str, *needs: str) -> list[str]:

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from hooks.scripts import lines_of, screen
+from hooks.scripts import lines_of
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-pytestmark = [pytest.mark.hooks, pytest.mark.system]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _screen() -> Iterator[None]:
-    with screen():
-        yield
+pytestmark = [pytest.mark.hooks, pytest.mark.system, pytest.mark.usefixtures("screen")]
 
 
 def test_8_11_a_tk_window_in_a_coroutine() -> None:
