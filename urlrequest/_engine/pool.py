@@ -116,7 +116,8 @@ class Pool:
         places.pools.add(self)
 
     def __del__(self) -> None:
-        self.close()  # its session was not closed
+        if not self._is_closed:  # its session was not closed
+            self.close()
 
     def __len__(self) -> int:
         """How many connections are idle."""
