@@ -151,6 +151,7 @@ def test_waits_share_a_waker(monkeypatch: pytest.MonkeyPatch) -> None:
             assert not wait(timeout=0.01)
         with pytest.raises(TimeoutError):
             list(as_completed([request], timeout=0.01))
+    assert request.wait(timeout=20)
 
     assert 3 <= len(wakers)
     assert 1 == len(set(wakers))

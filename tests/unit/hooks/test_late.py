@@ -126,15 +126,17 @@ def test_8_10_waiting_for_long_is_logged_once(
     now = [1000.0]
     monkeypatch.setattr(_late, "monotonic", lambda: now[0])
     lines: list[int] = []
+    hook = ManualHook()
 
     def find(_: int) -> Hook | None:
         lines.append(sum("the callbacks of 1 requests wait: " in record.getMessage() for record in caplog.records))
         now[0] += 10
-        return ManualHook() if len(lines) in {6, 12} else None
+        return hook if len(lines) in {6, 12} else None
 
     for _ in range(2):
         pending(queue)
         _late.watch(find)
+        hook.drain()
 
     assert [0, 0, 0, 0, 1, 1, *[1] * 6] == lines
     _late._warn.cache_clear()
