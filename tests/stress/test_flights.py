@@ -164,9 +164,11 @@ def test_fault_114_flights_of_many_threads(
     if not hasattr(select, poller[1:-6].lower()):
         pytest.skip("the system has no such call")
     monkeypatch.setattr(watch_module, "new_poller", getattr(watch_module, poller))
-    monkeypatch.setattr(flight, "watch", watch_module.Watch())
+    own = watch_module.Watch()
+    monkeypatch.setattr(flight, "watch", own)
     before = len(open_descriptors()) if DESCRIPTORS.is_dir() else 0
     with ExitStack() as stack:
+        stack.callback(own.end)
         sessions = [
             stack.enter_context(Session(**options))
             for options in ({}, {"max_requests": 1}, {"max_requests": 4, "max_per_host": 2}, {"cookies": {"a": "b"}})

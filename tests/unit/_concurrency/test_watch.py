@@ -18,7 +18,7 @@ from urlrequest._concurrency import watch as watch_module
 from urlrequest._concurrency.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 POLLERS = [
     name
@@ -61,11 +61,25 @@ class Item:
         self.theirs.close()
 
 
+@pytest.fixture
+def new_watch() -> Iterator[Callable[[], Watch]]:
+    """Makes a watch, whose thread ends with the test."""
+    made: list[Watch] = []
+
+    def make() -> Watch:
+        made.append(Watch())
+        return made[-1]
+
+    yield make
+    for watch in made:
+        watch.end()
+
+
 @pytest.fixture(params=POLLERS)
-def watch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Watch:
-    """A watch with each of the pollers; its thread goes on."""
+def watch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, new_watch: Callable[[], Watch]) -> Watch:
+    """A watch with each of the pollers."""
     monkeypatch.setattr(watch_module, "new_poller", getattr(watch_module, request.param))
-    watch = Watch()
+    watch = new_watch()
     assert watch.start()
     return watch
 
@@ -191,11 +205,13 @@ def test_many_threads_add(watch: Watch, items: list[Item]) -> None:
     assert [[b"1"]] * 40 == [item.received for item in items]
 
 
-def test_select_has_little_room(monkeypatch: pytest.MonkeyPatch, items: list[Item]) -> None:
+def test_select_has_little_room(
+    monkeypatch: pytest.MonkeyPatch, items: list[Item], new_watch: Callable[[], Watch]
+) -> None:
     """Where select() is all that the system has, no more is watched than it takes."""
     monkeypatch.setattr(watch_module, "new_poller", watch_module._SelectPoller)
     monkeypatch.setattr(watch_module._SelectPoller, "most", 2)
-    watch = Watch()
+    watch = new_watch()
     items += [Item(watch) for _ in range(2)]
     rooms = [watch.start()]
     for item in items:
@@ -210,9 +226,11 @@ def test_select_has_little_room(monkeypatch: pytest.MonkeyPatch, items: list[Ite
 
 
 @pytest.mark.parametrize("error", [RuntimeError, OSError])
-def test_a_watch_that_cannot_start(monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
+def test_a_watch_that_cannot_start(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception], new_watch: Callable[[], Watch]
+) -> None:
     """Without a thread or a descriptor there is no watch; the next call tries again."""
-    watch = Watch()
+    watch = new_watch()
     with monkeypatch.context() as patch:
 
         def fail(*_: object, **__: object) -> None:
@@ -248,10 +266,10 @@ def test_fault_116_the_child_has_a_watch_of_its_own(watch: Watch, items: list[It
 
 @pytest.mark.parametrize("runs", [False, True])
 def test_fault_119_ctrl_c_while_the_watch_starts(
-    items: list[Item], monkeypatch: pytest.MonkeyPatch, *, runs: bool
+    items: list[Item], monkeypatch: pytest.MonkeyPatch, new_watch: Callable[[], Watch], *, runs: bool
 ) -> None:
     """Fault 119: there is one thread afterwards, whether the first one has begun or not."""
-    watch, known = Watch(), set(threading.enumerate())
+    watch, known = new_watch(), set(threading.enumerate())
     with monkeypatch.context() as patch:
         interrupt_starts(patch, runs=runs)
         with pytest.raises(KeyboardInterrupt):
@@ -289,13 +307,15 @@ def test_a_descriptor_that_is_used_again_meanwhile(watch: Watch, items: list[Ite
     assert ([b"1"], []) == (following.received, late.received)
 
 
-def test_no_room_in_the_set_of_the_system(monkeypatch: pytest.MonkeyPatch, items: list[Item]) -> None:
+def test_no_room_in_the_set_of_the_system(
+    monkeypatch: pytest.MonkeyPatch, items: list[Item], new_watch: Callable[[], Watch]
+) -> None:
     """What the system does not watch is looked at now and then, and what is readable is read."""
 
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    watch = Watch()
+    watch = new_watch()
     assert watch.start()
     monkeypatch.setattr(type(watch._poller), "arm", refuse)
     item = Item(watch, goes_on=True)
