@@ -279,6 +279,7 @@ def log_outcome(run: Run) -> None:
         run.start()
         run.await_signal("sent")
         run.pump(lambda: bool(run.request.is_finished))
+        run.settle()  # it is logged after it is published
     run.facts["warnings"] = " ".join(record.name for record in records if record.levelno == logging.WARNING)
 
 

@@ -195,7 +195,7 @@ class Run:
         self.server.wait(name, PATIENCE)
 
     def settle(self) -> None:
-        """Let the outcome be decided with nothing dispatched."""
+        """Let the worker end, with nothing dispatched."""
         self.request.join(self.implementation.settling)
 
     def call(self, what: str, function: Callable[[], object]) -> None:
