@@ -22,7 +22,7 @@ import threading
 from time import monotonic, sleep
 
 from urlrequest._concurrency import wakeup
-from urlrequest._concurrency.sync import forget_threads, fork_watch, join_threads
+from urlrequest._concurrency.sync import call_if_loaded, forget_threads, fork_watch, join_threads
 from urlrequest._concurrency.timer import timer
 from urlrequest._concurrency.watch import watch
 from urlrequest._delivery.queue import default_queue
@@ -39,7 +39,6 @@ from .shared import all_shared
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any
 
     from .call import Call
 
@@ -106,7 +105,7 @@ def prepare_fork() -> None:
     as they are, without the thread that could release them.
     """
     until = monotonic() + MAX_FORK_DELAY
-    while (_is_importing() or _call_if_loaded("_net.tls_contexts", "is_loading")) and monotonic() < until:
+    while (_is_importing() or call_if_loaded("_net.tls_contexts", "is_loading")) and monotonic() < until:
         sleep(0.001)
 
 
@@ -130,12 +129,12 @@ def _imports_for_us(frame: FrameType | None) -> bool:
 
 def reset_after_fork() -> None:
     """Reset everything that belongs to threads, which a fork does not copy; settle the parent's requests here."""
-    _call_if_loaded("_net.resolver", "reset_after_fork")
-    _call_if_loaded("_net.tls_sessions", "reset_after_fork")
-    _call_if_loaded("_net.tls_contexts", "reset_after_fork")
+    call_if_loaded("_net.resolver", "reset_after_fork")
+    call_if_loaded("_net.tls_sessions", "reset_after_fork")
+    call_if_loaded("_net.tls_contexts", "reset_after_fork")
     timer.reset_after_fork()
     forget_threads()
-    _call_if_loaded("_client.flight", "reset_after_fork")
+    call_if_loaded("_client.flight", "reset_after_fork")
     places.reset_after_fork()
     for shared in list(all_shared):
         shared.reset_after_fork()
@@ -144,9 +143,3 @@ def reset_after_fork() -> None:
     for call in list(active_calls):
         call.fail_forked(threading.get_ident())
     wakeup.reset_after_fork()  # last: the requests have returned their wakers, which are the parent's, too
-
-
-def _call_if_loaded(module: str, function: str, *arguments: Any) -> Any:
-    """Call a function of a module that not every program loads, unless another thread is still importing it."""
-    found = getattr(sys.modules.get(f"urlrequest.{module}"), function, None)
-    return None if found is None else found(*arguments)

@@ -20,6 +20,7 @@ from weakref import WeakSet
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 __all__ = [
     "AT_ONCE",
@@ -28,6 +29,7 @@ __all__ = [
     "ForkWatch",
     "NoThreadError",
     "Signal",
+    "call_if_loaded",
     "forget_threads",
     "fork_watch",
     "join_threads",
@@ -138,6 +140,18 @@ def join_threads(until: float) -> None:
 def forget_threads() -> None:
     """Wait for none of the threads so far. In a forked child, where they do not live on."""
     _threads.clear()
+
+
+def call_if_loaded(module: str, function: str, *arguments: Any) -> Any:
+    """Call a function of a module of ours that not every program loads, unless another thread is still importing it.
+
+    Args:
+        module: Its name within the package.
+    Returns:
+        What the function returns; None where it was not called.
+    """
+    found = getattr(sys.modules.get(f"urlrequest.{module}"), function, None)
+    return None if found is None else found(*arguments)
 
 
 class ForkWatch:

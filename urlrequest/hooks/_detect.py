@@ -13,7 +13,7 @@ import sys
 from _thread import start_new_thread
 from functools import cache
 
-from urlrequest._concurrency.sync import AtomicFlag
+from urlrequest._concurrency.sync import AtomicFlag, call_if_loaded
 from urlrequest._defaults import defaults
 from urlrequest._delivery.queue import default_queue
 from urlrequest._log import log
@@ -166,7 +166,8 @@ def _watch() -> None:
         default_queue.expect_wakeup()
         return
     try:
-        watch(find_hook)
+        if not _is_ending:  # else the process has begun to end while the module was imported
+            watch(find_hook)
     finally:
         _is_watched.clear()
         default_queue.expect_wakeup()
@@ -178,12 +179,8 @@ def end_at_exit() -> None:
     """Leave the loops, and look for no other one: no callback runs any more. At the end of the process."""
     global _is_ending
     _is_ending = True
-    late = sys.modules.get(f"{__package__}._late")
-    if late is not None:  # else there has been no event without a loop
-        late.end()
-    base = sys.modules.get(f"{__package__}._base")
-    if base is not None:  # else there has been no hook
-        base.close_all()
+    call_if_loaded("hooks._late", "end")
+    call_if_loaded("hooks._base", "close_all")
 
 
 def is_watched() -> bool:
@@ -197,9 +194,7 @@ def reset_after_fork() -> None:
     _is_watched.clear()
     _installed, _is_ending = None, False
     for name in ("_late", "_base", "_tk"):
-        module = sys.modules.get(f"{__package__}.{name}")
-        if module is not None:  # else there has been no such hook, and no event without a loop
-            module.reset_after_fork()
+        call_if_loaded(f"hooks.{name}", "reset_after_fork")
 
 
 default_queue.call_when_pending(_start_watch)

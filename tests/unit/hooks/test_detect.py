@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
+import types
 from typing import TYPE_CHECKING
+
+import pytest
 
 import urlrequest
 from support.children import output_of
 from urlrequest import UrlRequest, hooks
-from urlrequest.hooks import AsyncioHook, current_hook
+from urlrequest.hooks import AsyncioHook, _detect, current_hook
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Callable
 
 
 TOOLKITS = {"asyncio", "gi", "kivy", "PyQt5", "PyQt6", "PySide2", "PySide6", "tkinter", "trio", "wx"}
@@ -85,3 +89,26 @@ def test_8_2_detection_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> Non
         return current_hook()
 
     assert asyncio.run(detect()) is None
+
+
+@pytest.mark.parametrize("step", [_detect.end_at_exit, _detect.reset_after_fork])
+def test_8_12_the_process_ends_or_forks_while_a_module_is_imported(
+    step: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 8.12: what another thread is only about to import has nothing to end, and nothing to start afresh."""
+    monkeypatch.setattr(_detect, "_is_ending", False)
+    for name in ("_late", "_base", "_tk"):
+        monkeypatch.setitem(sys.modules, f"urlrequest.hooks.{name}", types.ModuleType(name))
+
+    step()
+
+
+def test_8_12_no_loop_is_looked_for_in_a_process_that_has_begun_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 8.12: it began to end while the thread that looks for a loop was still importing what it needs."""
+    looks: list[object] = []
+    monkeypatch.setattr("urlrequest.hooks._late.watch", looks.append)
+    monkeypatch.setattr(_detect, "_is_ending", True)
+
+    _detect._watch()
+
+    assert [] == looks
