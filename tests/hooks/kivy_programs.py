@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+import warnings
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest.mock import MagicMock
 
@@ -284,7 +286,34 @@ def merely_imported() -> None:
     assert kivy.clock.Clock.frames == 0
 
 
+def arguments_of_events() -> None:
+    """What a property or an event passes on after the program's own arguments ends no program (contract 2.3)."""
+    from kivy.event import EventDispatcher
+    from kivy.properties import ListProperty, NumericProperty, StringProperty
+
+    class Widget(EventDispatcher):
+        text, size, value = StringProperty(), ListProperty(), NumericProperty()
+        __events__ = ("on_drop_file",)
+
+        def on_drop_file(self, *_: object) -> None:
+            """The files are the business of who binds it."""
+
+    calls, widget = Calls(), Widget()
+    with own_clock() as clock, Server(handler=answer) as server:
+        request = partial(UrlRequest, server.url, calls("success"))
+        widget.bind(text=request, size=request, value=request, on_drop_file=request)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always", RuntimeWarning)
+            widget.text, widget.size, widget.value = "text", [1, 2], 3
+            widget.dispatch("on_drop_file", b"name", 4, 5)
+        assert ["Widget", "str", "Widget", "ObservableList"] == [str(each.message).split()[2][:-1] for each in warned][
+            :4
+        ]
+        assert becomes(lambda: (clock.tick(), len(calls.notes) == 4)[1])
+
+
 PROGRAMS = [
+    arguments_of_events,
     clock_ticked_by_hand,
     clock_after_an_app,
     app_that_runs_twice,

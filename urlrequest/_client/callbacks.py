@@ -69,18 +69,20 @@ class Callbacks:
         """Keep the callbacks.
 
         Raises:
-            TypeError: One of them is text, bytes or a collection (contract 2.3), or a coroutine function or a generator
-                function, of which a call runs nothing.
+            TypeError: One of them is text, bytes or a collection (contract 2.3), unless it follows one that an event
+                system has passed on; or a coroutine function or a generator function, of which a call runs nothing.
         """
         given: tuple[Any, ...] = (
             on_success, on_redirect, on_failure, on_error, on_progress, on_cancel, on_finish,
             on_upload_progress, on_chunk,
         )  # fmt: skip
+        is_passed_on = False  # by an event system, as a widget that was ignored shows
         for name, callback in zip(_NAMES, given, strict=True):
             if callback is None and getattr(self, name) is None:
                 continue  # else a subclass defines something of that name, and the None of the user replaces it
             if callback and not callable(callback):
-                _refuse(name, callback)
+                _refuse(name, callback, is_passed_on=is_passed_on)
+                is_passed_on = True
                 continue
             if callback:
                 code = getattr(callback, "__code__", None)
@@ -89,16 +91,18 @@ class Callbacks:
             setattr(self, name, callback)
 
 
-def _refuse(name: str, value: object) -> None:
+def _refuse(name: str, value: object, *, is_passed_on: bool) -> None:
     """Warn of what is no callback, and is ignored: event systems pass numbers and widgets on, as Kivy's Clock does.
 
+    Args:
+        is_passed_on: Whether it follows one of these: Kivy's properties pass on a widget, then a text or a list.
     Raises:
         TypeError: It is an argument in the wrong place.
     """
     import warnings  # hardly any program needs it
 
     what = f"{name} is {type(value).__name__}; a callable or None is needed"
-    if isinstance(value, _ARGUMENTS):
+    if isinstance(value, _ARGUMENTS) and not is_passed_on:
         raise TypeError(what)
     warnings.warn(f"{what}, and it is ignored", RuntimeWarning, stacklevel=4)
 

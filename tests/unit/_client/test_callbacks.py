@@ -50,6 +50,18 @@ def test_2_3_what_an_event_system_passes_on(name: str, value: object) -> None:
     assert getattr(made, name) is None
 
 
+@pytest.mark.parametrize("value", ["text", b"name", [1, 2], {"a": 1}, 7], ids=count())
+def test_2_3_what_follows_it_is_passed_on_too(value: object) -> None:
+    """Contract 2.3: Kivy's properties pass on a widget and a value, which may be text or a list."""
+    with pytest.warns(RuntimeWarning) as warned:
+        made = Callbacks(print, object(), value, *[None] * 4)
+
+    assert ["on_redirect is object", f"on_failure is {type(value).__name__}"] == [
+        str(warning.message).partition(";")[0] for warning in warned
+    ]
+    assert (print, None, None) == (made.on_success, made.on_redirect, made.on_failure)
+
+
 @pytest.mark.parametrize("value", [None, False, 0, "", []], ids=count())
 def test_2_3_falsy_callbacks_are_none(value: Any) -> None:
     """Contract 2.3: whatever is falsy stands for no callback, in every place."""
