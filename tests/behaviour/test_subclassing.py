@@ -667,8 +667,8 @@ def test_18_2_wait_and_cancel_may_be_overridden(server: Server, recorder: Any, h
 
 @pytest.mark.parametrize(
     "name",
-    ["_fetch_url", "_parse_url", "call_request", "close_connection", "get_all_headers", "get_chunks",
-     "get_content_type", "get_response", "get_status_code", "get_total_size"],
+    ["_dispatch_result", "_fetch_url", "_parse_url", "call_request", "close_connection", "get_all_headers",
+     "get_chunks", "get_content_type", "get_response", "get_status_code", "get_total_size"],
 )  # fmt: skip
 def test_18_4_methods_that_kivy_would_call(name: str) -> None:
     """Contract 18.4: a subclass that defines one is warned of when it is made; one derived from it is not."""

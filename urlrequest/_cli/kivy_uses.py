@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from urlrequest import UrlRequest
+from urlrequest._client.request import KIVYS_OWN
 
 from .kivy_imports import MODULE, NAMES
 
@@ -23,7 +24,6 @@ __all__ = ["RULES", "Finding", "Rule", "findings_in"]
 
 CALLBACKS = ("on_success", "on_redirect", "on_failure")  # those that get a result
 _PARAMETERS = [name for name in inspect.signature(UrlRequest).parameters if name != "self"]
-_METHODS = {"_fetch_url", "get_response", "call_request", "get_chunks"}
 _CLASSES = {"UrlRequest", "UrlRequestBase", "UrlRequestUrllib", "UrlRequestRequests"}
 
 
@@ -236,7 +236,7 @@ def _waits_in_a_loop(program: Program) -> Iterator[int]:
 def _overrides(program: Program) -> Iterator[int]:
     for owner in program.classes:
         for node in owner.body:
-            if isinstance(node, ast.FunctionDef) and node.name in _METHODS:
+            if isinstance(node, ast.FunctionDef) and node.name in KIVYS_OWN:
                 yield node.lineno
 
 

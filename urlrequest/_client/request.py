@@ -48,15 +48,20 @@ if TYPE_CHECKING:
     )
     from .settings import Settings
 
-__all__ = ["UrlRequest"]
+__all__ = ["KIVYS_OWN", "UrlRequest"]
 
 _numbers = count(1)
 
 # What a subclass of Kivy's class may override, and this library never calls.
-_KIVYS_OWN = (
-    "_fetch_url", "_parse_url", "call_request", "close_connection", "get_all_headers", "get_chunks", "get_content_type",
-    "get_response", "get_status_code", "get_total_size",
+KIVYS_OWN = (
+    "_dispatch_result", "_fetch_url", "_parse_url", "call_request", "close_connection", "get_all_headers", "get_chunks",
+    "get_content_type", "get_response", "get_status_code", "get_total_size",
 )  # fmt: skip
+
+
+def _overrides(cls: type, name: str) -> bool:
+    """Whether a subclass of `UrlRequest` has a method of its own under this name."""
+    return getattr(cls, name, None) is not getattr(UrlRequest, name, None)
 
 
 class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
@@ -95,8 +100,8 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         """Warn of methods that Kivy would call, and this library does not (contract 18.4)."""
         super().__init_subclass__(**options)
         known = [base for base in cls.__bases__ if issubclass(base, UrlRequest)]
-        for name in _KIVYS_OWN:
-            if hasattr(cls, name) and not any(hasattr(base, name) for base in known):
+        for name in KIVYS_OWN:
+            if _overrides(cls, name) and not any(_overrides(base, name) for base in known):
                 import warnings  # hardly any program needs it
 
                 what = f"{cls.__name__}.{name}() overrides a method of Kivy's UrlRequest that urlrequest never calls"
