@@ -117,6 +117,15 @@ def launched_constructor(world: World) -> Callable[[], object]:
     return connected(world).make
 
 
+def constructor_for_another_host(world: World) -> Callable[[], object]:
+    """It has a slot before it finds that there is no connection to that host, and then needs a worker."""
+    url = connected(world).url.replace("127.0.0.1", "localhost")
+    with Session() as other:  # what is kept of such requests is there each time, so the moments are the same
+        for each in (world.url, url):
+            assert other.request(each).wait(timeout=PATIENCE)
+    return lambda: world.session.request(url, on_success=lambda *_: world.log.append("success"))
+
+
 def launched_wait(world: World) -> Callable[[], object]:
     world.request = connected(world).make()
     return world.request.wait
@@ -163,6 +172,7 @@ def close_launched(world: World) -> Callable[[], object]:
 
 PLACES = [
     launched_constructor,
+    constructor_for_another_host,
     launched_wait,
     launched_wait_without_callbacks,
     launched_wait_with_a_queue,

@@ -255,6 +255,7 @@ class Call:
             drop_callbacks(self.request)
             self.cancel()
             if self.worker is None and not self.is_launched:  # as in cancel()
+                self.shared.workers.return_slot(self)  # Ctrl-C may have come as `launch_call()` was about to do so
                 self._end()
             raise
 

@@ -7,6 +7,10 @@ Thread safety. `_lock` guards the counts, `_idle`, `_queue` and `_held_by_host`;
 `remove()` takes no lock, since a canceller may have interrupted the thread that holds it (in a signal handler): taking
 a key out of `_waiting` is atomic, and the thread that gets the key out has the job.
 
+Ctrl-C may come to a caller, in each call it makes. So whatever leaves a container is noted by the next assignment,
+which is no call; and a caller that is interrupted puts back what it has noted, brings the queue in order from
+`_waiting`, and starts what can start (`_recover()`).
+
 Invariants:
     WORKER-1  A job is either run once or removed; never both.
     WORKER-2  `_running` counts jobs that have a slot and a worker, `_running_at` the same by host; `_unmanned` holds
@@ -21,7 +25,7 @@ from __future__ import annotations
 
 import threading
 from heapq import heapify, heappop, heappush
-from itertools import chain, count
+from itertools import count
 
 from .sync import NoThreadError, Signal, start_thread
 
@@ -58,16 +62,18 @@ class _Task:
     Attributes:
         arrival: Its number in the order of arrival.
         has_slot: It counts in `WorkerPool._running`.
-        claims: The worker that takes the one item runs the job; so does the thread that takes the job back.
+        worker: The idle worker that is to run it; None: a new one.
+        claims: The worker that takes the one item runs the job; a thread that takes it takes the job back.
     """
 
-    __slots__ = ("arrival", "claims", "has_slot", "host", "job")
+    __slots__ = ("arrival", "claims", "has_slot", "host", "job", "worker")
 
     def __init__(self, job: Job, arrival: int) -> None:
         self.job: Job | None = job
         self.host: str = job.host
         self.arrival: int = arrival
         self.has_slot: bool = False
+        self.worker: _Worker | None = None
         self.claims: list[bool] = [True]
 
 
@@ -151,7 +157,7 @@ class WorkerPool:
         Raises:
             NoThreadError: There is no thread for it, and no other job runs whose worker could take this one over.
         """
-        task = worker = None
+        task = None
         try:
             with self._lock:
                 task = _Task(job, next(self._arrivals))
@@ -159,28 +165,26 @@ class WorkerPool:
                     self._enqueue(task)
                     return False
                 self._take_slot(task)
-                if self._idle:
-                    worker = self._idle[-1]
-                    del self._idle[-1]  # not pop(): Ctrl-C could lose its result
-            return self._start(worker, task)
+                self._choose_worker(task)
+            return self._start(task)
         except BaseException:  # Ctrl-C: the job is not run, unless it runs already
-            if task is not None and self._take_back(task, worker):
-                self._fill_slots()
+            if task is not None:
+                self._take_back(task)
+            self._recover()
             raise
 
-    def _take_back(self, task: _Task, worker: _Worker | None) -> bool:
-        """Take a job back from the worker that was to run it, with its slot; False: it runs, or it waits."""
+    def _take_back(self, task: _Task) -> None:
+        """Take a job back from the worker that was to run it, with its slot, unless it runs or waits."""
         with self._lock:
-            if not task.has_slot or not task.claims:
-                return False
+            if not task.has_slot:
+                return
             try:
                 task.claims.pop()
             except IndexError:
-                return False
+                return
             self._return_slot(task)
-        if worker is not None:
-            worker.assign(None)
-        return True
+        if task.worker is not None:
+            task.worker.assign(None)
 
     def take_slot(self, job: Job) -> bool:
         """Give a job a slot without a worker, for `return_slot()` or `run()`; False: none is free."""
@@ -200,15 +204,12 @@ class WorkerPool:
 
     def return_slot(self, job: Job) -> None:
         """Take back the slot of a job without a worker, unless that has happened before, and start the next job."""
-        task = worker = None
-        with self._lock:
-            host = self._unmanned.pop(job, None)
-            if host is not None and self._held_by_host:
-                self._requeue_held(host)
-            if self._queue:
-                task, worker = self._take_next()
-        if task is not None and self._start_next(worker, task):
-            self._fill_slots()
+        try:
+            self._start_waiting(job)
+        except BaseException:  # Ctrl-C
+            self._unmanned.pop(job, None)
+            self._recover()
+            raise
 
     def run(self, job: Job) -> bool:
         """Give a job that has a slot alone a worker, too.
@@ -222,8 +223,8 @@ class WorkerPool:
             del self._unmanned[job]
             task = _Task(job, next(self._arrivals))
             self._take_slot(task)
-            worker = self._idle.pop() if self._idle else None
-        return self._start(worker, task)
+            self._choose_worker(task)
+        return self._start(task)
 
     def _has_slot(self, host: str) -> bool:
         if self._running + len(self._unmanned) >= self._limit:
@@ -239,6 +240,11 @@ class WorkerPool:
         self._running += 1
         self._running_at[task.host] = running_here
         task.has_slot = True
+
+    def _choose_worker(self, task: _Task) -> None:
+        if self._idle:
+            task.worker = self._idle[-1]
+            del self._idle[-1]  # not pop(): Ctrl-C could lose its result
 
     def _return_slot(self, task: _Task) -> None:
         host = task.host
@@ -262,19 +268,19 @@ class WorkerPool:
     def _compact(self) -> None:
         """Bring all waiting jobs into one queue, without the empty entries."""
         assert self._lock.locked()
-        self._queue = [entry for entry in chain(self._queue, *self._held_by_host.values()) if entry[1].job is not None]
+        self._queue = [(task.arrival, task) for task in list(self._waiting.values())]
         heapify(self._queue)
         self._held_by_host.clear()
 
-    def _start(self, worker: _Worker | None, task: _Task) -> bool:
-        """Give a task that has a slot to an idle worker or to a new one; False: there is none, and the task waits."""
-        if worker is None:
+    def _start(self, task: _Task) -> bool:
+        """Give a task that has a slot to its worker or to a new one; False: there is none, and the task waits."""
+        if task.worker is None:
             try:
                 _Worker(self).start(task, f"urlrequest-worker-{next(self._numbers)}")
             except NoThreadError:
                 with self._lock:
-                    worker = self._idle.pop() if self._idle else None  # one may have become idle meanwhile
-                    if worker is None:
+                    self._choose_worker(task)  # one may have become idle meanwhile
+                    if task.worker is None:
                         self._return_slot(task)
                         if not self._running:
                             raise
@@ -282,7 +288,7 @@ class WorkerPool:
                         return False
             else:
                 return True
-        worker.assign(task)
+        task.worker.assign(task)
         return True
 
     def remove(self, job: Job) -> bool:
@@ -301,7 +307,7 @@ class WorkerPool:
         """
         with self._lock:
             self._return_slot(done)
-            task = self._pop_runnable() if self._queue else None
+            task = self._pop_runnable([]) if self._queue else None
             if task is not None:
                 task.claims.clear()
             elif not self._is_shut_down:
@@ -322,19 +328,27 @@ class WorkerPool:
         worker.sleep(None)  # a task was assigned at the very last moment
         return worker.take_task()
 
-    def _pop_runnable(self) -> _Task | None:
-        """Return the first waiting task whose host has a free slot, which it takes; None: there is none."""
+    def _pop_runnable(self, popped: list[_Task]) -> _Task | None:
+        """Return the first waiting task whose host has a free slot, which it takes; None: there is none.
+
+        Args:
+            popped: Gets the task as well; it is there also where Ctrl-C comes before the result is returned.
+        """
         assert self._lock.locked()
         while self._queue and self._running + len(self._unmanned) < self._limit:
             entry = heappop(self._queue)
             task, job = entry[1], entry[1].job
             if job is not None and not self._has_slot(task.host):
                 heappush(self._held_by_host.setdefault(task.host, []), entry)
-            elif job is not None and self._waiting.pop(job, None) is not None:
+                continue
+            try:
+                del self._waiting[job]  # type: ignore[arg-type]  # None is no key of it
+                popped += (task,)  # no call, so Ctrl-C comes before both or after
+            except KeyError:
+                self._requeue_held(task.host)
+            else:
                 self._take_slot(task)
                 return task
-            else:
-                self._requeue_held(task.host)
         return None
 
     def _requeue_held(self, host: str) -> None:
@@ -351,45 +365,71 @@ class WorkerPool:
 
     def change_limits(self, limit: int, limit_per_host: int | None) -> None:
         """Run more or fewer jobs at once from now on; running jobs go on."""
-        with self._lock:
-            self._limit, self._limit_per_host = limit, limit_per_host
-            self._compact()
-        self._fill_slots()
-
-    def _fill_slots(self) -> None:
-        is_running = True
-        while is_running:
-            with self._lock:
-                task, worker = self._take_next()
-            is_running = task is not None and self._start_next(worker, task)
-
-    def _take_next(self) -> tuple[_Task | None, _Worker | None]:
-        """Take a waiting task that can start, and an idle worker if there is one."""
-        task = self._pop_runnable()
-        return task, (self._idle.pop() if task is not None and self._idle else None)
-
-    def _start_next(self, worker: _Worker | None, task: _Task) -> bool:
-        """As `_start()`, of a task that has waited; without any thread it waits on."""
         try:
-            return self._start(worker, task)
-        except NoThreadError:
-            # It starts with the next job that is submitted or ends.
-            with self._lock:
-                self._enqueue(task)
-            return False
-        except BaseException:  # as in submit(), but the job is an older one, which waits again
-            if self._take_back(task, worker) and task.job is not None:
-                with self._lock:
-                    self._enqueue(_Task(task.job, task.arrival))  # a worker may come to the old one yet, in vain
+            self._limit, self._limit_per_host = limit, limit_per_host
+            self._recover()
+        except BaseException:  # Ctrl-C
+            self._recover()
             raise
+
+    def _recover(self) -> None:
+        """Bring the queue in order, which Ctrl-C or new limits have disturbed, and start what can start."""
+        with self._lock:
+            self._compact()
+        self._start_waiting()
+
+    def _start_waiting(self, done: Job | None = None) -> None:
+        """Start waiting jobs for as long as there are slots and threads for them.
+
+        Args:
+            done: A job without a worker. Its slot is returned, and goes to a job that waits rather than to a new one.
+        """
+        is_going_on = True
+        while is_going_on:
+            popped: list[_Task] = []
+            try:
+                with self._lock:
+                    host = None if done is None else self._unmanned.pop(done, None)
+                    if host is not None and self._held_by_host:
+                        self._requeue_held(host)
+                    task = self._pop_runnable(popped) if self._queue else None
+                    if task is not None:
+                        self._choose_worker(task)
+                is_going_on = task is not None and self._start(task)
+            except BaseException as error:  # no thread, or Ctrl-C
+                if popped:
+                    self._put_back(popped[0])
+                if not isinstance(error, NoThreadError):
+                    raise
+                return  # the job starts with the next one that is submitted or ends
+
+    def _put_back(self, task: _Task) -> None:
+        """Let the job of a task that is on its way to a worker wait again, unless it runs already."""
+        with self._lock:
+            try:
+                task.claims.pop()
+            except IndexError:
+                return
+            if task.has_slot:
+                self._return_slot(task)
+            if task.job is not None:  # else it waited again already, and was removed
+                self._waiting[task.job] = _Task(task.job, task.arrival)  # a worker may come to the old one yet, in vain
+            self._compact()
+        if task.worker is not None:
+            task.worker.assign(None)
 
     def shut_down(self) -> None:
         """End the idle workers now, and the others when no job is left for them."""
         with self._lock:
             self._is_shut_down = True
-            for worker in self._idle:
-                worker.assign(None)
-            self._idle = []  # at last: Ctrl-C leaves none of them out
+            idle, self._idle = self._idle, []
+            try:
+                for worker in idle:
+                    worker.assign(None)
+            except BaseException:  # Ctrl-C
+                for worker in idle:
+                    worker.assign(None)
+                raise
 
     def abandon(self) -> None:
         """End the idle workers of a session that nobody refers to any more, so that no job can come.
