@@ -31,6 +31,7 @@ __all__ = [
     "read_fields",
     "read_pairs",
     "sent_text",
+    "shown_name",
     "without",
 ]
 
@@ -71,7 +72,7 @@ def read_fields(given: object, what: str) -> tuple[Fields, set[str]]:
         if not isinstance(text, str):
             raise TypeError(f"{what} has a name of type {type(name).__name__}; text is needed")
         if not is_token(text):
-            raise ValueError(f"{what} has the name {text[:40]!r}, which is not a token (RFC 9110, section 5.1)")
+            raise ValueError(f"{what} has the name {shown_name(text)}, which is not a token (RFC 9110, section 5.1)")
         if value is None:
             suppressed.add(text.lower())
         else:
@@ -107,6 +108,12 @@ def _read_value(name: str, value: object, what: str) -> str:
     if "\r" in value or "\n" in value or "\0" in value:
         raise ValueError(f"{what} has CR, LF or NUL in the value of {name}")
     return sent_text(value)
+
+
+def shown_name(name: str) -> str:
+    """What a message may show of a name that is no token: what follows a colon is a value that got into it."""
+    before, colon, _ = name.partition(":")
+    return repr(f"{before[:40]}:..." if colon else before[:40])
 
 
 def sent_text(text: str) -> str:

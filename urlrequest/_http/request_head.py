@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from .fields import LENGTH, all_values, cookie_text, field_names, is_token, join_cookies, sent_text, without
+from .fields import LENGTH, all_values, cookie_text, field_names, is_token, join_cookies, sent_text, shown_name, without
 from .headers import Headers
 
 TYPE_CHECKING = False
@@ -175,7 +175,7 @@ def encode_head(method: str, target: str, fields: Iterable[tuple[str, str]]) -> 
     pieces = [method, " ", target, " HTTP/1.1\r\n"]
     for name, value in fields:
         if not is_token(name):
-            raise ValueError(f"a header has the name {name[:40]!r}, which is not a token (RFC 9110, section 5.1)")
+            raise ValueError(f"a header has the name {shown_name(name)}, which is not a token (RFC 9110, section 5.1)")
         pieces += (name, ": ", value, "\r\n")  # joined, not formatted: an enum of text is sent as its text
     pieces.append("\r\n")
     text = "".join(pieces)

@@ -102,8 +102,16 @@ class Target:
 
     @property
     def masked(self) -> str:
-        """The absolute form for logs: `?...` stands for a query, which may hold keys and tokens."""
+        """The absolute form for logs: `?...` stands for a query, which may hold keys and tokens.
+
+        Nor does it show what follows a scheme without an authority (`data:...`), nor userinfo behind `http//`, which
+        makes it part of a path.
+        """
         shown, mark, _ = self.url.partition("?")
+        if "://" not in shown:
+            return f"{self.scheme}:..."
+        if self.path.startswith("//") and "@" in shown:
+            shown = f"{self.scheme}://{self.authority}//***@{shown.rpartition('@')[2]}"
         return f"{shown}?..." if mark else shown
 
     def __str__(self) -> str:

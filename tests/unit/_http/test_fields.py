@@ -64,6 +64,14 @@ def test_10_3_names_that_are_no_tokens(name: str) -> None:
         read_fields([(name.encode("latin-1"), "x")], "req_headers")
 
 
+def test_16_3_a_value_within_a_name_is_not_shown() -> None:
+    """Contract 16.3: of a whole line as a name the message shows the name alone."""
+    with pytest.raises(ValueError, match=r"has the name 'Authorization:\.\.\.', which") as caught:
+        read_fields({"Authorization: Basic secret": ""}, "req_headers")
+
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("value", ["a\r\nB: c", "a\rb", "a\nb", "a\r\n b", "a\0b", "\r", "\n", "\0"])
 def test_10_3_values_with_line_ends(value: str) -> None:
     """Contract 10.3, HEAD-1: CR, LF and NUL are errors that name the field, never the value (sockets E71)."""

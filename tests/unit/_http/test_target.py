@@ -471,6 +471,26 @@ def test_str_is_short() -> None:
     assert 10**6 < len(target.url)
 
 
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("data:text/plain,secret", "data:..."),
+        ("mailto:secret@h?secret", "mailto:..."),
+        ("user:secret@h/p", "user:..."),
+        ("http//user:secret@h/p?secret", "http://http//***@h/p?..."),
+        ("http://h//user:secret@h2", "http://h//***@h2"),
+        ("http://h/@user/a:b", "http://h/@user/a:b"),
+        ("own://user:secret@h/p", "own://h/p"),
+        ("file:///folder/a", "file:///folder/a"),
+    ],
+)
+def test_16_3_what_logs_show(text: str, masked: str) -> None:
+    """Contract 16.3: no body of a data URL, and no password that a mistake has made part of a path."""
+    target = parse_target(text)
+
+    assert (masked, f"Target({masked!r})") == (target.masked, repr(target))
+
+
 def test_passwords_and_long_texts_are_not_kept() -> None:
     """Common texts come from the cache; one with userinfo or of a megabyte stays with its caller."""
     assert parse_target("http://h/kept") is parse_target("http://h/kept")
