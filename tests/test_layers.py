@@ -269,6 +269,7 @@ TESTED_ELSEWHERE = {
         "__main__",
         *(f"_cli.{module}" for module in ("main", "fetch", "transfer", "request", "output", "option_table")),
         *(f"_cli.{module}" for module in ("options", "payload", "values", "write_out", "serve", "migrate")),
+        "_cli.parser",
     },
     "tests/behaviour/test_demo.py": {"_cli.demo"},
     "tests/behaviour/test_mock_network.py": {"_pytest_plugin", "testing._mock"},

@@ -349,7 +349,6 @@ def test_credentials_are_not_told(refusing: str) -> None:
         ["--insecure=secret", "h"],
         ["http://h:port/?key=secret"],
         ["h", "demo"],
-        ["serve", "--nonsense"],
         ["-O", "h/"],
         ["-O", "h/.."],
         ["-O", "-o", "x", "h/x"],
@@ -406,7 +405,6 @@ def test_credentials_are_not_told(refusing: str) -> None:
         ["--deadline", "nan", "h"],
         ["--proxy", "http://ada:secret@h:port", "h"],
         ["--proxy", "gopher://ada:secret@h:1", "h"],
-        ["demo", "-v"],
     ],
     ids=" ".join,
 )

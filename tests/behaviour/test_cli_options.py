@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import signal as signals
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from support.children import environment
-from support.command import BODY, COMMAND, PATIENCE, needs_posix, on_terminal, read_terminal, run, start
+from support.command import BODY, COMMAND, PATIENCE, needs_posix, on_terminal, read_terminal, run
 from support.messages import head
 from support.servers import Origin
 from urlrequest.testing import RecordedRequest, Reply, Server, hold, send, signal, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -365,71 +362,3 @@ def test_interrupt_leaves_a_clean_line(server: Server, tmp_path: Path) -> None:
     assert 130 == code
     assert re.fullmatch(r"x: ended after .* of 97\.7 KiB", lines[-3])
     assert ["urlrequest: interrupted", ""] == lines[-2:]
-
-
-# serve
-
-
-@pytest.fixture
-def started(tmp_path: Path) -> Any:
-    """Starts `serve` with arguments; its URL and its process."""
-    processes: list[subprocess.Popen[bytes]] = []
-
-    def start(*arguments: str) -> str:
-        process = subprocess.Popen([*COMMAND, "serve", *arguments], env=environment(), stderr=subprocess.PIPE)
-        processes.append(process)
-        assert process.stderr is not None
-        found = re.search(rb" at (http://[0-9.:]+)/ ", process.stderr.readline())
-        assert found is not None
-        return found[1].decode()
-
-    yield start
-    for process in processes:
-        process.send_signal(signals.SIGINT)
-        process.communicate(timeout=PATIENCE)
-        assert 0 == process.returncode
-
-
-@needs_posix
-def test_serve_has_pages_for_trying_out(started: Callable[..., str]) -> None:
-    """Without a folder there are pages, which the first one lists."""
-    url = started()
-
-    assert b"/slow.bin" in run(url).stdout
-    assert {"greeting": "Hello"} == json.loads(run("-L", f"{url}/old").stdout)
-    assert "a=b" == json.loads(run("-d", "a=b", f"{url}/echo").stdout)["body"]
-    assert b"Welcome, Ada.\n" == run("-u", "ada:lovelace", f"{url}/private").stdout
-    assert [b"401", b"503", b"404"] == [
-        run("-s", "-o", os.devnull, "-w", "%{http_code}", url + path).stdout
-        for path in ("/private", "/status/503", "/nothing")
-    ]
-    event = b"id: 1\ndata: event 1\n\n"
-    with start(f"{url}/events") as process:
-        assert process.stdout is not None
-        assert event == process.stdout.read(len(event))
-        process.terminate()
-
-
-@needs_posix
-def test_serve_sends_the_files_of_a_folder(started: Callable[..., str], tmp_path: Path) -> None:
-    """Files with their types, in parts, and in the newest version; folders as lists; nothing from outside."""
-    folder = tmp_path / "folder"
-    (folder / "sub").mkdir(parents=True)
-    (folder / "a b.txt").write_bytes(b"0123456789")
-    (tmp_path / "secret.txt").write_bytes(b"secret")
-    (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
-    url = started(str(folder))
-
-    assert b"0123456789" == run(f"{url}/a%20b.txt").stdout
-    assert b"text/plain" == run("-I", "-w", "%{content_type}", "-o", os.devnull, f"{url}/a%20b.txt").stdout
-    assert [b"234", b"789", b"89"] == [run("-r", part, f"{url}/a%20b.txt").stdout for part in ("2-4", "7-", "-2")]
-    assert b'<a href="a%20b.txt">a b.txt</a>' in run(url).stdout
-    assert b"../" in run("-L", f"{url}/sub").stdout
-    for path in ("/../secret.txt", "/%2e%2e/secret.txt", "/link.txt", "/%00", "//etc/passwd", "/a%20b.txt/x"):
-        assert b"404" == run("-s", "-o", os.devnull, "-w", "%{http_code}", url + path).stdout
-    assert b"405" == run("-s", "-o", os.devnull, "-w", "%{http_code}", "-d", "x", f"{url}/a%20b.txt").stdout
-
-
-def test_serve_needs_a_folder(tmp_path: Path) -> None:
-    """What is no folder is bad usage."""
-    assert 2 == run("serve", str(tmp_path / "nowhere")).returncode

@@ -885,3 +885,14 @@ def test_many_connections_at_once(server: Server) -> None:
 
     assert list(range(200)) == sorted(request.connection for request in server.requests)
     assert 200 == server.connection_count
+
+
+def test_server_without_records() -> None:
+    """With is_recording=False a server replies, and keeps no request."""
+    with Server(is_recording=False) as server:
+        server.respond("/", b"octets")
+        with closing(HTTPConnection(server.host, server.port, timeout=PATIENCE)) as connection:
+            connection.request("GET", "/")
+
+            assert b"octets" == connection.getresponse().read()
+        assert [] == server.requests

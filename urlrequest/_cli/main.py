@@ -75,15 +75,10 @@ def _run(argv: Sequence[str]) -> int:
 # Commands; each loads what it needs
 
 
-def _refuse_arguments(word: str, argv: Sequence[str]) -> None:
-    if argv:
-        from .options import usage_error
-
-        usage_error(f"{word} has no options; a host of that name is reached by http://{word}")
-
-
 def _show_demo(argv: Sequence[str]) -> int:
-    _refuse_arguments("demo", argv)
+    from .commands import read_command
+
+    read_command("demo", argv)
     from .demo import run_demo
     from .output import NO_OUTPUT
 
@@ -94,27 +89,39 @@ def _show_demo(argv: Sequence[str]) -> int:
 
 
 def _serve(argv: Sequence[str]) -> int:
+    from .commands import read_command
+
+    given, arguments = read_command("serve", argv)
     from .serve import serve_folder
 
-    return serve_folder(argv)
+    return serve_folder(*arguments, port=given.port)
 
 
 def _migrate(argv: Sequence[str]) -> int:
+    from .commands import read_command
+
+    given, arguments = read_command("migrate", argv)
     from .migrate import migrate
 
-    return migrate(argv)
+    return migrate(arguments, is_writing=given.write)
 
 
 def _print_completion(argv: Sequence[str]) -> int:
+    from .commands import read_command
+
+    _, (shell,) = read_command("completion", argv)
     from .pages import print_completion
 
-    return print_completion(argv)
+    return print_completion(shell)
 
 
 def _print_manual(argv: Sequence[str]) -> int:
+    from .commands import read_command
+
+    read_command("man", argv)
     from .pages import print_manual
 
-    return print_manual(argv)
+    return print_manual()
 
 
 _COMMANDS = {

@@ -43,18 +43,13 @@ class Report(NamedTuple):
     text: str
 
 
-def migrate(argv: Sequence[str]) -> int:
-    """Report, and with --write change; return the exit code."""
-    paths = [Path(text) for text in argv if not text.startswith("-")]
-    unknown = [text for text in argv if text.startswith("-") and text != "--write"]
-    if unknown or not paths:
-        print_error(f"migrate takes paths and --write{f', not {unknown[0]}' if unknown else ''} (see --help)")
-        return BAD_USAGE
+def migrate(arguments: Sequence[str], *, is_writing: bool) -> int:
+    """Report, and change the files if `is_writing`; return the exit code."""
+    paths = [Path(text) for text in arguments]
     missing = next((path for path in paths if not path.exists()), None)
     if missing is not None:
         print_error(f"{missing}: there is no such file or folder")
         return BAD_USAGE
-    is_writing = "--write" in argv
     code, files, imports, places = SUCCESS, 0, 0, 0
     for path in sorted({file for given in paths for file in _files(given)}):
         try:

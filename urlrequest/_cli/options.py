@@ -6,30 +6,27 @@ that is wrong. It never repeats a text that may contain a password: a URL, a pro
 
 from __future__ import annotations
 
-import argparse
 import os
-import re
+from argparse import ArgumentTypeError
 
-from urlrequest import __version__
 from urlrequest._http.target import parse_target
 from urlrequest._record import Record
 
 from .option_table import COMMANDS, OPTIONS, REMOTE_NAME, Option
+from .parser import Parser, add_option, refuse_unknown, usage_error
 from .payload import JSON, Payload, complete_fields, make_payload, query_of
 from .values import read_url
-from .verbose import printable, shown_url
+from .verbose import shown_url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
-    from typing import Any, NoReturn
+    from typing import Any
 
     from typing_extensions import Self
 
-__all__ = ["DESCRIPTION", "EXAMPLES", "EXIT_CODES", "Arguments", "Job", "is_special", "read_arguments", "usage_error"]
-
-BAD_USAGE = 2  # exit code
+__all__ = ["DESCRIPTION", "EXAMPLES", "EXIT_CODES", "Arguments", "Job", "is_special", "read_arguments"]
 
 DESCRIPTION = """Fetch URLs. The body goes to standard output, or to a file with -o or -O.
 The options of curl that are here mean the same. With -d, --json or -F it is a
@@ -131,33 +128,6 @@ class Arguments:
             job.payload.close()
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:  # argparse calls it
-        """End the process. argparse's messages may repeat values; the replacements do not."""
-        message = re.sub(r"^argument ", "option ", message)
-        message = re.sub(r"expected one argument$", "a value is needed", message)
-        message = re.sub(r"ignored explicit argument .*", "it takes no value", message, flags=re.DOTALL)
-        message = re.sub(r"not allowed with argument (.*)$", r"it cannot be combined with \1", message)
-        usage_error(message)
-
-
-class _AppendNamed(argparse.Action):
-    """Append the value with the option that it was given for: the options of the -d family mean different things."""
-
-    def __call__(self, _: Any, namespace: Any, values: Any, __: str | None = None) -> None:
-        found = getattr(namespace, self.dest) or []
-        setattr(namespace, self.dest, [*found, (self.option_strings[0], values)])
-
-
-def usage_error(message: str) -> NoReturn:
-    """End the process because the command line is wrong."""
-    import sys  # for errors only
-
-    if sys.stderr is not None:
-        sys.stderr.write(f"urlrequest: {printable(message)} (see --help)\n")
-    raise SystemExit(BAD_USAGE)
-
-
 def read_arguments(arguments: Sequence[str]) -> Arguments:
     """Read and check a command line.
 
@@ -168,7 +138,7 @@ def read_arguments(arguments: Sequence[str]) -> Arguments:
     given, rest = parser.parse_known_args(_join_values(arguments))
     unknown = next((text for text in rest if text.startswith("-") and text != "--"), None)
     if unknown is not None:
-        _refuse_unknown(unknown)
+        refuse_unknown(unknown, OPTIONS)
     urls = [_url(text) for text in rest if text != "--"]
     if not urls:
         parser.error("a URL is needed")
@@ -201,19 +171,9 @@ def _check_flags(text: str, known: dict[str, Option]) -> None:
     for letter in text[1:]:
         option = known.get(f"-{letter}")
         if option is None:
-            _refuse_unknown(f"-{letter}")
+            refuse_unknown(f"-{letter}", OPTIONS)
         if option.metavar:
             return
-
-
-def _refuse_unknown(text: str) -> NoReturn:
-    """Name an option that is unknown, without what may be its value, and one that may be meant."""
-    from difflib import get_close_matches  # for errors only
-
-    name = text.partition("=")[0] if text.startswith("--") else text[:2]
-    longs = [name for option in OPTIONS for name in option.names.split() if name.startswith("--")]
-    near = get_close_matches(name, longs, 1, 0.75) if name.startswith("--") else []
-    usage_error(f"unknown option {name}" + (f"; did you mean {near[0]}?" if near else ""))
 
 
 def _url(text: str) -> str:
@@ -222,58 +182,32 @@ def _url(text: str) -> str:
         usage_error(f"{text} is a command and stands first; a host of that name is reached by http://{text}")
     try:
         return read_url(text)
-    except argparse.ArgumentTypeError as error:
+    except ArgumentTypeError as error:
         usage_error(f"argument URL: {error}")
 
 
 # The parser
 
 
-def _layout(prog: str) -> argparse.HelpFormatter:
-    # With a width of its own the formatter does not import what finds one.
-    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=30, width=80)
-
-
-def _make_parser() -> _Parser:
-    commands = "\n".join(f"       urlrequest {command.word} {command.argument}".rstrip() for command in COMMANDS)
-    parser = _Parser(
-        prog="urlrequest",
-        usage=f"urlrequest [options] URL...\n{commands}",
-        description=DESCRIPTION,
-        epilog=f"exit codes:\n{EXIT_CODES}\nexamples:\n{EXAMPLES}",
-        formatter_class=_layout,
-        allow_abbrev=False,
-        add_help=False,
+def _make_parser() -> Parser:
+    commands = "".join(f"\n       {command.usage}" for command in COMMANDS)
+    parser = Parser(
+        f"urlrequest [options] URL...{commands}",
+        DESCRIPTION,
+        f"exit codes:\n{EXIT_CODES}\nexamples:\n{EXAMPLES}",
     )
     groups: dict[str, Any] = {}
     for option in OPTIONS:
         if option.group not in groups:
             groups[option.group] = parser.add_argument_group(option.group)
-        _add_option(groups[option.group], option)
+        add_option(groups[option.group], option)
     return parser
-
-
-def _add_option(group: Any, option: Option) -> None:
-    names, settings = option.names.split(), {"help": option.help.replace("%", "%%"), "dest": option.attribute}
-    if option.attribute == "help":
-        group.add_argument(*names, action="help", help=settings["help"])
-    elif option.attribute == "version":
-        group.add_argument(*names, action="version", version=f"urlrequest {__version__}", help=settings["help"])
-    elif option.kind == "remote":
-        group.add_argument(*names, action="append_const", const=REMOTE_NAME, **settings)
-    elif not option.metavar:
-        group.add_argument(*names, action="store_true", **settings)
-    else:
-        actions: dict[str, Any] = {"value": "store", "list": "append", "data": _AppendNamed}
-        group.add_argument(
-            *names, action=actions[option.kind], metavar=option.metavar.replace("%", "%%"), type=option.read, **settings
-        )
 
 
 # Options that depend on each other
 
 
-def _check_together(parser: _Parser, given: Any, urls: list[str]) -> None:
+def _check_together(parser: Parser, given: Any, urls: list[str]) -> None:
     """Refuse options that would have no effect, or exclude each other."""
     bodies = [name for name, value in _bodies(given) if value]
     named = {name.lower() for name, _ in given.headers or []}
@@ -307,7 +241,7 @@ def _bodies(given: Any) -> list[tuple[str, Any]]:
     return [("-d", given.data), ("--json", given.json), ("-F", given.form), ("-T", given.upload_file)]
 
 
-def _check_resume(parser: _Parser, given: Any) -> None:
+def _check_resume(parser: Parser, given: Any) -> None:
     if not given.resume:
         return
     outputs = given.outputs or []
@@ -335,7 +269,7 @@ def is_special(path: str) -> bool:
 # From what argparse has found to what a request takes
 
 
-def _make_jobs(parser: _Parser, given: Any, urls: list[str]) -> list[Job]:
+def _make_jobs(parser: Parser, given: Any, urls: list[str]) -> list[Job]:
     outputs: list[str | None] = [*(given.outputs or []), *([None] * len(urls))]
     jobs: list[Job] = []
     try:
@@ -366,7 +300,7 @@ def _with_name(url: str, upload: str | None) -> str:
     return f"{url.rstrip('/')}/{quote(os.path.basename(upload))}"
 
 
-def _remote_name(parser: _Parser, url: str) -> str:
+def _remote_name(parser: Parser, url: str) -> str:
     name = parse_target(url).path.partition("?")[0].rpartition("/")[2]
     if name in {"", ".", ".."} or "\\" in name or ":" in name:
         parser.error("-O needs a URL whose path ends in a file name; -o FILE gives one")

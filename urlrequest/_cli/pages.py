@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from urlrequest import __version__
 
-from .option_table import COMMANDS, OPTIONS, Option
+from .option_table import COMMANDS, OPTIONS, Command, Option
 from .options import DESCRIPTION, EXAMPLES, EXIT_CODES
 from .verbose import print_error
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 __all__ = ["SHELLS", "completion", "manual", "print_completion", "print_manual"]
 
 BAD_USAGE = 2  # exit code
 
 
-def print_completion(argv: Sequence[str]) -> int:
+def print_completion(shell: str) -> int:
     """Print the script for a shell; return the exit code."""
-    if len(argv) != 1 or argv[0] not in SHELLS:
-        print_error(f"completion takes one of {', '.join(SHELLS)} (see --help)")
+    if shell not in SHELLS:
+        print_error(f"completion takes one of {', '.join(SHELLS)} (see urlrequest completion --help)")
         return BAD_USAGE
-    sys.stdout.write(completion(argv[0]))
+    sys.stdout.write(completion(shell))
     return 0
 
 
-def print_manual(argv: Sequence[str]) -> int:
+def print_manual() -> int:
     """Print the manual page; return the exit code."""
-    if argv:
-        print_error("man has no options (see --help)")
-        return BAD_USAGE
     sys.stdout.write(manual())
     return 0
 
@@ -43,26 +36,32 @@ def completion(shell: str) -> str:
 
 
 def _bash() -> str:
-    names = " ".join(name for option in OPTIONS for name in option.names.split())
-    files = "|".join(name for option in OPTIONS if option.completes for name in option.names.split())
+    every = [*OPTIONS, *(option for command in COMMANDS for option in command.options)]
+    files = "|".join(name for option in every if option.completes for name in option.names.split())
     values = "|".join(
-        name for option in OPTIONS if option.metavar and not option.completes for name in option.names.split()
+        name for option in every if option.metavar and not option.completes for name in option.names.split()
     )
     words = " ".join(command.word for command in COMMANDS)
+    own = "".join(f"        {command.word}) names='{_names(command.options)}' ;;\n" for command in COMMANDS)
     return f"""# bash completion for urlrequest: source <(urlrequest completion bash)
 _urlrequest() {{
     local current=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD - 1]}}
+    local names='{_names(OPTIONS)}'
     case $previous in
         {files}) compopt -o default; COMPREPLY=(); return ;;
         {values}) COMPREPLY=(); return ;;
     esac
     case ${{COMP_WORDS[1]}} in
+{own}    esac
+    if [[ $current == -* ]]; then
+        COMPREPLY=($(compgen -W "$names" -- "$current"))
+        return
+    fi
+    case ${{COMP_WORDS[1]}} in
         serve | migrate) compopt -o default; COMPREPLY=(); return ;;
         completion) COMPREPLY=($(compgen -W "{" ".join(SHELLS)}" -- "$current")); return ;;
     esac
-    if [[ $current == -* ]]; then
-        COMPREPLY=($(compgen -W "{names}" -- "$current"))
-    elif ((COMP_CWORD == 1)); then
+    if ((COMP_CWORD == 1)); then
         COMPREPLY=($(compgen -W "{words}" -- "$current"))
     fi
 }}
@@ -70,9 +69,16 @@ complete -F _urlrequest urlrequest
 """
 
 
+def _names(options: list[Option]) -> str:
+    return " ".join(name for option in options for name in option.names.split())
+
+
 def _zsh() -> str:
     lines = "".join(f"    {_zsh_argument(option)} \\\n" for option in OPTIONS)
     words = " ".join(f"'{command.word}:{_zsh_text(command.help)}'" for command in COMMANDS)
+    own = "".join(
+        f"            {command.word}) _arguments {_zsh_command(command)}; return ;;\n" for command in COMMANDS
+    )
     return f"""#compdef urlrequest
 # zsh completion for urlrequest: source <(urlrequest completion zsh)
 _urlrequest_word() {{
@@ -82,16 +88,20 @@ _urlrequest_word() {{
 _urlrequest() {{
     if ((CURRENT > 2)); then
         case $words[2] in
-            serve) _files -/; return ;;
-            migrate) _files; return ;;
-            completion) compadd {" ".join(SHELLS)}; return ;;
-        esac
+{own}        esac
     fi
     _arguments -s \\
 {lines}    '*:URL:_urlrequest_word'
 }}
 compdef _urlrequest urlrequest
 """
+
+
+def _zsh_command(command: Command) -> str:
+    """What follows a word, for _arguments, which counts the word itself as the first argument."""
+    action = {"serve": "_files -/", "migrate": "_files", "completion": f"({' '.join(SHELLS)})"}.get(command.word, " ")
+    options = " ".join(_zsh_argument(option) for option in command.options)
+    return f"{options} '*:{_zsh_text(command.argument)}:{action}'"
 
 
 def _zsh_argument(option: Option) -> str:
@@ -119,13 +129,17 @@ def _fish() -> str:
     lines.append("complete -c urlrequest -n '__fish_seen_subcommand_from serve migrate' -F")
     shells = " ".join(SHELLS)
     lines.append(f"complete -c urlrequest -n '__fish_seen_subcommand_from completion' -a '{shells}'")
-    for option in OPTIONS:
-        names = "".join(
-            f" -l {name[2:]}" if name.startswith("--") else f" -s {name[1:]}" for name in option.names.split()
-        )
-        value = (" -r -F" if option.completes else " -x") if option.metavar else ""
-        lines.append(f"complete -c urlrequest -n '{is_first}'{names}{value} -d {_fish_text(option.help)}")
+    lines += [_fish_option(is_first, option) for option in OPTIONS]
+    for command in COMMANDS:
+        condition = f"__fish_seen_subcommand_from {command.word}"
+        lines += [_fish_option(condition, option) for option in command.options]
     return "\n".join(lines) + "\n"
+
+
+def _fish_option(condition: str, option: Option) -> str:
+    names = "".join(f" -l {name[2:]}" if name.startswith("--") else f" -s {name[1:]}" for name in option.names.split())
+    value = (" -r -F" if option.completes else " -x") if option.metavar else ""
+    return f"complete -c urlrequest -n '{condition}'{names}{value} -d {_fish_text(option.help)}"
 
 
 def _fish_text(text: str) -> str:
@@ -150,10 +164,16 @@ def manual() -> str:
         r"[\fIoptions\fR] \fIURL\fR...",
     ]
     for command in COMMANDS:
-        lines += [".br", f".B urlrequest {command.word}", _roff(command.argument)]
+        lines += [".br", rf"\fB{_roff(command.usage)}\fR"]
     lines += [".SH DESCRIPTION", *map(_roff, DESCRIPTION.splitlines()), ".SH COMMANDS"]
     for command in COMMANDS:
-        lines += [".TP", rf"\fB{command.word}\fR \fI{_roff(command.argument)}\fR", _roff(_sentence(command.help))]
+        lines += [
+            ".TP",
+            rf"\fB{command.word}\fR \fI{_roff(command.argument)}\fR",
+            *map(_roff, command.details.splitlines()),
+        ]
+        for option in command.options:
+            lines += [".RS", ".TP", _roff_names(option), _roff(_sentence(option.help)), ".RE"]
     group = ""
     for option in OPTIONS:
         if option.group != group:

@@ -1,9 +1,10 @@
-"""`urlrequest serve [FOLDER]`: a server to try things out with. It listens on this machine only.
+"""`urlrequest serve [--port N] [FOLDER]`: a server to try things out with. It listens on this machine only.
 
 The functions that make replies run on the threads of the connections; they share nothing that changes.
 
-Invariant:
+Invariants:
     SERVE-1  No file outside of the folder is sent, whatever a path or a link says.
+    SERVE-2  Nothing is kept of a request that has ended, however long the server runs.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from urlrequest import testing
 from .verbose import print_error, print_line, printable, without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from urlrequest.testing import RecordedRequest, Reply
 
-__all__ = ["Site", "serve_folder"]
+__all__ = ["Site", "serve_folder", "start_server"]
 
 PORT = 8000  # another one if it is in use
-BAD_USAGE = 2  # exit code
+BAD_USAGE, ERROR = 2, 3  # exit codes
 PIECE = 64 * 1024  # bytes
 PAUSE = 0.1  # seconds between two pieces of /slow.bin
 TICK = 1.0  # seconds between two events
@@ -54,16 +55,17 @@ PAGE = """What this server has:
 """
 
 
-def serve_folder(argv: Sequence[str]) -> int:
+def serve_folder(path: str | None = None, *, port: int | None = None) -> int:
     """Serve a folder, or the pages for trying out, until Ctrl-C; return the exit code."""
-    if len(argv) > 1 or any(text.startswith("-") for text in argv):
-        print_error("serve takes a folder, and no options (see --help)")
-        return BAD_USAGE
-    folder = Path(argv[0]) if argv else None
+    folder = None if path is None else Path(path)
     if folder is not None and not folder.is_dir():
         print_error(f"{folder} is not a folder")
         return BAD_USAGE
-    server = _start(Site(folder))
+    try:
+        server = start_server(Site(folder), port)
+    except OSError as error:
+        print_error(f"port {port} cannot be listened on: {error.strerror}; --port N takes another one, 0 a free one")
+        return ERROR
     try:
         shown = "pages for trying out" if folder is None else folder
         print_line(f"Serving {shown} at http://127.0.0.1:{server.port}/ (Ctrl-C ends it)")
@@ -78,13 +80,18 @@ def serve_folder(argv: Sequence[str]) -> int:
     return 0
 
 
-def _start(site: Site) -> testing.Server:
-    for port in (PORT, 0):
-        server = testing.Server(port=port, handler=site.reply)
+def start_server(site: Site, port: int | None) -> testing.Server:
+    """Start a server that keeps nothing of its requests; None: the usual port, or a free one.
+
+    Raises:
+        OSError: The port cannot be had.
+    """
+    for wanted in (PORT, 0) if port is None else (port,):
+        server = testing.Server(port=wanted, handler=site.reply, is_recording=False)
         try:
             return server.start()
         except OSError:
-            if not port:
+            if not wanted or port is not None:
                 raise
     raise AssertionError("a free port can be had")
 

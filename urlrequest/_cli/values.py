@@ -24,6 +24,7 @@ __all__ = [
     "read_header",
     "read_method",
     "read_path",
+    "read_port",
     "read_proxy",
     "read_range",
     "read_rate",
@@ -32,6 +33,8 @@ __all__ = [
     "read_text",
     "read_url",
 ]
+
+MAX_PORT = 65535
 
 _SIZE = re.compile(r"([0-9]{1,15})([kmg]?)", re.IGNORECASE)
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
@@ -108,6 +111,13 @@ def read_rate(text: str) -> int:
 def read_count(text: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", text):
         raise ArgumentTypeError(f"expected a number of 0 or more, got {text[:40]!r}")
+    return int(text)
+
+
+def read_port(text: str) -> int:
+    """Read a port to listen on; 0: a free one."""
+    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > MAX_PORT:
+        raise ArgumentTypeError(f"expected a port from 0 to {MAX_PORT}, got {text[:40]!r}")
     return int(text)
 
 

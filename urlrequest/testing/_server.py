@@ -48,6 +48,7 @@ __all__ = ["ScriptError", "Server", "close_after", "serve"]
 
 BACKLOG = 1024  # connections that wait to be accepted
 MAX_CLOSING = 10.0  # seconds; only a route that hangs takes them all
+MAX_ERRORS = 100  # of each kind that a server keeps
 NO_DESCRIPTOR_PAUSE = 0.05  # seconds
 
 
@@ -73,6 +74,14 @@ def close_after(opened: _Opened, error: BaseException | None, note: str) -> None
             error.add_note(f"{note}: {script_error}")
 
 
+class _FirstErrors(list[Exception]):
+    """The first errors of a server: more say nothing new, and would fill the memory where it runs for long."""
+
+    def append(self, error: Exception) -> None:
+        if len(self) < MAX_ERRORS:
+            super().append(error)
+
+
 class Server:
     """A scripted HTTP/1.1 server on the loopback interface.
 
@@ -89,11 +98,12 @@ class Server:
         host: The address to listen on, such as ``127.0.0.1`` or ``::1``.
         port: The port to listen on; 0: a free one.
         handler: Makes the replies to requests that have no route; None: they get a 404.
+        is_recording: Keep the received requests; False for a server that runs for long.
 
     Attributes:
         requests: The received requests, in order of completion.
-        errors: Errors in scripts and routes; `close()` raises `ScriptError` if there are any.
-        tls_errors: TLS handshakes and records that failed.
+        errors: Errors in scripts and routes, the first 100; `close()` raises `ScriptError` if there are any.
+        tls_errors: TLS handshakes and records that failed, the first 100.
     """
 
     def __init__(
@@ -103,12 +113,14 @@ class Server:
         host: str = "127.0.0.1",
         port: int = 0,
         handler: Route | None = None,
+        is_recording: bool = True,
     ) -> None:
         self.host = host
         self._wanted_port = port
         self.requests: list[RecordedRequest] = []
-        self.errors: list[Exception] = []
-        self.tls_errors: list[Exception] = []
+        self._is_recording = is_recording
+        self.errors: list[Exception] = _FirstErrors()
+        self.tls_errors: list[Exception] = _FirstErrors()
         self._tls = tls
         self._routes = Routes(handler)
         self._scripts: deque[tuple[Step, ...]] = deque()
@@ -161,7 +173,7 @@ class Server:
             self._fail(RuntimeError(f"a route did not return within {MAX_CLOSING} s after close(): {stuck}"))
         self._signals.release()
         if self.errors:
-            errors, self.errors = self.errors, []
+            errors, self.errors = self.errors, _FirstErrors()
             raise ScriptError("; ".join(f"{type(error).__name__}: {error}" for error in errors)) from errors[0]
 
     def __enter__(self) -> Self:
@@ -335,11 +347,14 @@ class Server:
 
     def _serve(self, connection: ServerConnection, script: tuple[Step, ...] | None) -> None:
         with closing(connection), suppress(ClientGone, ServerClosed):
-            record = self.requests.append
-            player = ScriptPlayer(connection, self._signals, self._routes, record, self._fail, self.tls_errors)
+            player = ScriptPlayer(connection, self._signals, self._routes, self._record, self._fail, self.tls_errors)
             player.run(script, self._tls)
             self._end_script(connection.number)
             connection.end()
+
+    def _record(self, request: RecordedRequest) -> None:
+        if self._is_recording:
+            self.requests.append(request)
 
     def _end_script(self, number: int) -> None:
         with self._changed:

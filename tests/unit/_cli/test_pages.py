@@ -30,6 +30,8 @@ def test_completion_has_everything(shell: str) -> None:
         else:
             assert name in script
     assert all(command.word in script for command in COMMANDS)
+    own = {option.names.split()[0].lstrip("-") for command in COMMANDS for option in command.options}
+    assert all(name in script for name in own)
 
 
 @pytest.mark.system
@@ -58,6 +60,8 @@ def test_bash_offers_what_fits() -> None:
     assert ["serve"] == complete_in_bash("urlrequest", "se")
     assert ["zsh"] == complete_in_bash("urlrequest", "completion", "z")
     assert [] == complete_in_bash("urlrequest", "--retry", "-")
+    assert ["--port"] == complete_in_bash("urlrequest", "serve", "--p")
+    assert [] == complete_in_bash("urlrequest", "serve", "--port", "-")
 
 
 def test_manual_has_everything() -> None:
@@ -76,4 +80,7 @@ def test_manual_is_read_without_a_warning() -> None:
     done = subprocess.run(command, input=manual(), capture_output=True, text=True, check=False)
 
     assert (0, "") == (done.returncode, done.stderr)
-    assert "--oauth2-bearer TOKEN" in re.sub(".\b", "", done.stdout)
+    text = re.sub(".\b", "", done.stdout)
+    assert "--oauth2-bearer TOKEN" in text
+    assert "urlrequest serve [--port N] [FOLDER]" in text
+    assert "--port N" in text
