@@ -86,7 +86,7 @@ def main() -> None:
         window.mainloop()
         for download in downloads:
             download.request.cancel()
-            download.request.join()
+            download.request.join()  # its file is closed then, and the folder can go
 
 
 if __name__ == "__main__":

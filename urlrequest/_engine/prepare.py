@@ -191,7 +191,7 @@ def _make_body(options: Options, fields: Fields) -> Body | None:
     content_type = first_value(fields, "content-type")
     if options.json is not None:
         if source is not None or options.files is not None:
-            raise ValueError("json is a body of its own; req_body and files cannot be given with it")
+            raise ValueError("json cannot be combined with req_body or files")
         return make_json_body(options.json)
     if options.files is not None:
         if content_type is not None:

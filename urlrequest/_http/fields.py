@@ -174,9 +174,9 @@ def cookie_text(cookies: object) -> str:
         TypeError: A name, a value or the whole is of the wrong type.
         ValueError: One has CR, LF or NUL, or one of a dict has a semicolon, behind which another cookie would begin.
     """
-    if isinstance(cookies, bool):
-        raise TypeError("cookies has a value of type bool; text is needed")
     if not isinstance(cookies, dict):
+        if not isinstance(cookies, str | bytes):
+            raise TypeError(f"cookies is {type(cookies).__name__}; text or a dict is needed")
         return _read_value("Cookie", cookies, "cookies")
     pairs = [[_read_value("Cookie", text, "cookies") for text in pair] for pair in cookies.items()]
     if any(";" in text for pair in pairs for text in pair):

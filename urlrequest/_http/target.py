@@ -221,8 +221,9 @@ def _split(text: str) -> tuple[str, str, str]:
     length = min((rest.index(end) for end in _AUTHORITY_ENDS if end in rest), default=len(rest))
     authority = rest[:length]
     # Browsers end the host at a backslash, other programs do not: what they disagree on is refused.
-    if " " in authority or ("\\" in authority and scheme in DEFAULT_PORTS):
-        raise _Flaw("the host has an invalid character")
+    for character in " \\" if scheme in DEFAULT_PORTS else " ":
+        if character in authority:
+            raise _Flaw(f"the host has an invalid character, {character!r}")
     return scheme, authority, rest[length:]
 
 
@@ -302,7 +303,8 @@ def _normalise_name(text: str) -> str:
     if not text:
         raise _Flaw("the URL has no host")
     if not _NAME_CHARACTERS.issuperset(text):
-        raise _Flaw("the host has an invalid character")
+        invalid = next(character for character in text if character not in _NAME_CHARACTERS)
+        raise _Flaw(f"the host has an invalid character, {invalid!r}")
     name = text.removesuffix(".")
     if len(name) > _MAX_HOST:
         raise _Flaw(f"the host is longer than {_MAX_HOST} characters")

@@ -313,9 +313,10 @@ def described_trust(settings: TlsSettings) -> str:
     if settings.ssl_context is not None:
         return "the certificates in ssl_context"
     named = [f"{name} {path}" for name, path in _files(settings) if name != "client_cert"]
-    if named:
-        return f"only the certificates in {', '.join(named)}"
-    return "the certificates of the platform and of certifi; ca_file names others"
+    trusted = f"only the certificates in {', '.join(named)}"
+    if not named:
+        trusted = "the certificates of the platform and of certifi"
+    return trusted if settings.ca_file is not None else f"{trusted}; ca_file names others"
 
 
 def warn_if_insecure(settings: TlsSettings, host: str) -> None:

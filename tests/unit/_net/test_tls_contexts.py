@@ -389,7 +389,7 @@ def test_16_3_what_the_environment_trusts(monkeypatch: pytest.MonkeyPatch) -> No
     """Contract 16.3: a variable that decides what is trusted is named."""
     monkeypatch.setenv("SSL_CERT_FILE", "some.pem")
 
-    assert "only the certificates in SSL_CERT_FILE some.pem" == described_trust(TlsSettings())
+    assert "only the certificates in SSL_CERT_FILE some.pem; ca_file names others" == described_trust(TlsSettings())
 
 
 def test_threads_may_ask_at_once(ca_file: str) -> None:
