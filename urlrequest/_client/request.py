@@ -9,6 +9,7 @@ attributes; once the request has started, the library reads only `debug`, `name`
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import count
 from os import getpid
 
@@ -312,11 +313,9 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         Raises:
             BaseException: What a callback raised.
         """
-        from urlrequest._delivery.waiting import wait_for_one  # a program with an event loop waits for nothing
-
         if getpid() != fork_watch.pid:
             fork_watch.enter_child()
-        return wait_for_one(self._urlrequest_call.mailbox, delay=delay, timeout=timeout)
+        return _load_wait()(self._urlrequest_call.mailbox, delay=delay, timeout=timeout)
 
     def raise_for_status(self) -> Self:
         """Return the request if it was a success; else raise what kept it from being one (contract 11.8).
@@ -426,3 +425,11 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         """Run the pending callbacks on this thread; it has the signature that Kivy's clock calls."""
         fork_watch.check()
         self._urlrequest_call.mailbox.deliver_all()
+
+
+@cache
+def _load_wait() -> Callable[..., bool]:
+    """Load what a program with an event loop does not need; an import statement would take a microsecond each time."""
+    from urlrequest._delivery.waiting import wait_for_one
+
+    return wait_for_one

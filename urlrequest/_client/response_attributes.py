@@ -1,7 +1,8 @@
 """Read-only attributes of a request: result, error, content, text, resp_*, history, timings, is_finished ...
 
 Thread safety. All state is in the request's `Call`; each attribute reads one reference. The attributes of the outcome
-are set before `is_finished`, those of the response's head before the first on_progress.
+are set before `is_finished`, those of the response's head before the first on_progress. The first thread that reads
+`resp_headers` may set that reference again, to a copy; of two that do so in the same moment, the last one's stays.
 """
 
 from __future__ import annotations
@@ -126,8 +127,13 @@ class ResponseAttributes:
     @property
     def resp_headers(self) -> Headers | None:
         """The response's headers; None until the first callback."""
-        head = self._urlrequest_call.resp_head
-        return None if head is None else head.headers
+        call = self._urlrequest_call
+        head = call.resp_head
+        if head is None:
+            return None
+        if head.is_shared:  # the user may change them
+            call.resp_head = head = head.own()
+        return head.headers
 
     @property
     def resp_url(self) -> str | None:

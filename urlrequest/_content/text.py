@@ -99,6 +99,7 @@ _LABELS = {
 # Codecs of Windows that leave out some bytes, which the Encoding Standard has as control characters.
 _WITH_GAPS = frozenset({"cp1252", "cp1253", "cp1254", "cp1255", "cp1257", "cp1258", "cp874"})
 
+_JSON_SPACE = " \t\n\r"
 _MAX_CACHED = 256  # characters; a longer Content-Type is parsed each time
 
 # A parameter of a media type (RFC 9110, section 5.6.6), or something else up to the next semicolon.
@@ -295,13 +296,23 @@ def parse_json(text: str | bytes) -> Any:
     """
     try:
         if isinstance(text, str):
-            is_large = len(text) > LARGE_SIZE
-            return _json_decoder(is_large=is_large).decode(text.removeprefix("\ufeff"))
+            return _parse_with(_json_decoder(is_large=len(text) > LARGE_SIZE), text.removeprefix("\ufeff"))
         import json  # here, as in _json_decoder()
 
         return json.loads(text)
     except RecursionError:
         raise ValueError("the JSON text nests too deeply") from None
+
+
+def _parse_with(decoder: JSONDecoder, text: str) -> Any:
+    """The same as `decoder.decode()`, which searches for white space first: that takes as long as to parse little."""
+    try:
+        value, end = decoder.raw_decode(text)
+        if not text[end:].strip(_JSON_SPACE):
+            return value
+    except ValueError:
+        pass
+    return decoder.decode(text)
 
 
 def parse_json_body(content: bytes, content_type: str | None) -> Any:

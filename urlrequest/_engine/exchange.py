@@ -269,15 +269,13 @@ def pool_key(route: Route) -> Hashable:
     Raises:
         OSError: A certificate file is missing.
     """
-    proxy_tls = None if route.proxy is None else route.proxy.tls
-    if route.tls is None and proxy_tls is None:
+    tls, proxy = route.tls, route.proxy
+    if tls is None and (proxy is None or proxy.tls is None):
         return route.key
-    from urlrequest._net.tls_contexts import lazy_context  # plain http needs none of it
-
     # The key of a context has the settings in it, and the state of the certificate files.
-    context = None if route.tls is None else lazy_context(route.tls).key
-    proxy_context = None if proxy_tls is None else lazy_context(proxy_tls).key
-    return route.connection_class, route.host, route.port, context, route.proxy, proxy_context, route.family
+    context = None if tls is None else tls.context_key()
+    proxy_context = None if proxy is None or proxy.tls is None else proxy.tls.context_key()
+    return route.connection_class, route.host, route.port, context, proxy, proxy_context, route.family
 
 
 def open_connection(route: Route, scope: CancelScope, tcp_keepalive: float | None = None) -> Any:

@@ -135,8 +135,7 @@ class Launched:
         if found is None or (self._shared.cookie_store is not None and "Set-Cookie" in found[0].headers):
             self.is_common, self._plan.declined = False, MAX_DECLINED
             return False
-        head, length, self._idle_time = found
-        self._head = ResponseHead(head.version, head.status, head.reason, head.headers.copy())  # the user may change it
+        self._head, length, self._idle_time = found
         self._start, self._end = start, start + length
         return True
 
@@ -190,7 +189,7 @@ def _common_head(block: bytes) -> tuple[ResponseHead, int, float] | None:
     )
     if not is_common or length is None or length > MAX_SIZE:
         return None
-    return head, length, kept_time(head)
+    return head.replace(is_shared=True), length, kept_time(head)
 
 
 _cached_head = lru_cache(maxsize=64)(_common_head)  # servers send the same head for a second

@@ -46,16 +46,31 @@ class ResponseHead(Record):
 
     Attributes:
         is_malformed: It has lines that are no fields by RFC 9112.
+        is_shared: It belongs to several responses that begin alike; what one of them changes must be `own()`.
     """
 
-    __slots__ = ("headers", "is_malformed", "reason", "status", "version")
+    __slots__ = ("headers", "is_malformed", "is_shared", "reason", "status", "version")
 
-    def __init__(self, version: str, status: int, reason: str, headers: Headers, *, is_malformed: bool = False) -> None:
+    def __init__(
+        self,
+        version: str,
+        status: int,
+        reason: str,
+        headers: Headers,
+        *,
+        is_malformed: bool = False,
+        is_shared: bool = False,
+    ) -> None:
         self.version: str = version
         self.status: int = status
         self.reason: str = reason
         self.headers: Headers = headers
         self.is_malformed: bool = is_malformed
+        self.is_shared: bool = is_shared
+
+    def own(self) -> ResponseHead:
+        """The same head for one response alone: itself, or a copy of one that is shared."""
+        return self.replace(headers=self.headers.copy(), is_shared=False) if self.is_shared else self
 
 
 def parse_head(octets: bytes) -> ResponseHead:

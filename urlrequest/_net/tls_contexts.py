@@ -22,6 +22,8 @@ from contextlib import contextmanager, suppress
 from urlrequest._concurrency.sync import NoThreadError, start_thread
 from urlrequest.errors import InsecureRequestWarning
 
+from .tls_settings import parts_of_client_cert
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -54,7 +56,7 @@ class LazyContext:
     """A context that is loaded when it is first needed, or before that on a thread.
 
     Attributes:
-        key: What the context is made from. Equal keys have equal contexts.
+        key: See `TlsSettings.context_key()`.
         settings: The options that it is for.
         context: The context once it has been loaded, else None.
     """
@@ -107,17 +109,14 @@ def lazy_context(settings: TlsSettings) -> LazyContext:
     Raises:
         OSError: A certificate file is missing; the message names the option or the variable.
     """
+    key = settings.context_key()
     if settings.ssl_context is not None:
-        return LazyContext(settings, settings)
-    files = _files(settings)
-    times = [_modified(*file) for file in files]
-    key = (settings, *files, *times)
+        return LazyContext(key, settings)
     known = _contexts.get(key)
     if known is None:
         for oldest in list(_contexts)[: 1 - MAX_CONTEXTS]:
             _contexts.pop(oldest, None)
-        # The parts of the settings instead of themselves: the pool looks this up, and they are compared in C.
-        known = _contexts.setdefault(key, LazyContext((settings.parts, *files, *times), settings))
+        known = _contexts.setdefault(key, LazyContext(key, settings))
     return known
 
 
@@ -161,48 +160,6 @@ def reset_after_fork() -> None:
     _prefetched.clear()
 
 
-def _files(settings: TlsSettings) -> list[tuple[str, str]]:
-    """The files and folders that a context is made from, each behind the option or the variable that names it."""
-    files = []
-    if settings.verify and settings.ca_file is not None:
-        files.append(("ca_file", settings.ca_file))
-    elif settings.verify:
-        file, folders = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-        if file:
-            files.append(("SSL_CERT_FILE", file))
-        if folders:
-            files += [("SSL_CERT_DIR", folder) for folder in folders.split(os.pathsep) if folder]
-    if settings.client_cert is not None:
-        certificate, key, _ = _client_cert(settings.client_cert)
-        files += [("client_cert", certificate), ("client_cert", key or certificate)]
-    return files
-
-
-def _client_cert(client_cert: ClientCert) -> tuple[str, str | None, bytes | None]:
-    """The paths of certificate and key, and the pass phrase of the key; None where there is none."""
-    if isinstance(client_cert, str):
-        return client_cert, None, None
-    if len(client_cert) == 2:
-        return *client_cert, None
-    return client_cert
-
-
-def _modified(name: str, path: str) -> int | None:
-    """When a file or folder has changed last; None for a folder of SSL_CERT_DIR that is not there.
-
-    Raises:
-        OSError: It cannot be looked at.
-    """
-    try:
-        return os.stat(path).st_mtime_ns
-    except OSError as error:
-        if name == "SSL_CERT_DIR":
-            return None  # the variable is a list for many programs, and OpenSSL skips such a folder, too
-        from .tls_errors import unreadable  # as in _naming()
-
-        raise unreadable(name, path, error) from None
-
-
 def _load_context(settings: TlsSettings) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.sslsocket_class = _StrictSocket
@@ -243,7 +200,7 @@ class _StrictSocket(ssl.SSLSocket):
 
 def _load_roots(context: ssl.SSLContext, settings: TlsSettings) -> None:
     """Trust `ca_file` alone; else what the environment names, alone; else the platform's store and certifi's."""
-    named = [file for file in _files(settings) if file[0] != "client_cert"]
+    named = [file for file in settings.files() if file[0] != "client_cert"]
     if not named:
         context.load_default_certs()
         import certifi  # only https without a ca_file needs it
@@ -266,7 +223,7 @@ def _load_roots(context: ssl.SSLContext, settings: TlsSettings) -> None:
 
 
 def _load_client_cert(context: ssl.SSLContext, client_cert: ClientCert) -> None:
-    certificate, key, password = _client_cert(client_cert)
+    certificate, key, password = parts_of_client_cert(client_cert)
     is_asked = False
 
     def pass_phrase() -> bytes:
@@ -312,7 +269,7 @@ def described_trust(settings: TlsSettings) -> str:
     """What the certificates of servers are checked against, for messages."""
     if settings.ssl_context is not None:
         return "the certificates in ssl_context"
-    named = [f"{name} {path}" for name, path in _files(settings) if name != "client_cert"]
+    named = [f"{name} {path}" for name, path in settings.files() if name != "client_cert"]
     trusted = f"only the certificates in {', '.join(named)}"
     if not named:
         trusted = "the certificates of the platform and of certifi"

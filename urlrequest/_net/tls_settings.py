@@ -1,7 +1,7 @@
-"""TLS options as a value, and the check of what the user passed.
+"""TLS options as a value, the files that they name, and the check of what the user passed.
 
-A plain value: nothing is read and no context is made here, so every program loads this module, while
-`tls_contexts`, `tls_handshake` and `tls_sessions` are loaded by the first request that speaks TLS.
+A plain value: no file is read and no context is made here, so every program loads this module, while `tls_contexts`,
+`tls_handshake` and `tls_sessions` are loaded by the first request that speaks TLS.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from functools import lru_cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     # A path; the paths of certificate and key; or these (None: the key is with the certificate) and a pass phrase.
     ClientCert = str | tuple[str, str] | tuple[str, str | None, bytes]
 
-__all__ = ["TlsSettings", "check_tls"]
+__all__ = ["TlsSettings", "check_tls", "parts_of_client_cert"]
 
 MAX_SETTINGS = 32  # values; a program that passes a new file with each request must not fill the memory
 SHA256_SIZE = 64  # hexadecimal digits
@@ -47,11 +49,63 @@ class TlsSettings:
         self.fingerprint: str | None = fingerprint
         self.parts: tuple[object, ...] = (ca_file, verify, client_cert, ssl_context, fingerprint)
 
+    def context_key(self) -> Hashable:
+        """What a context of these settings is made from, as it stands now. Equal keys have equal contexts.
+
+        Raises:
+            OSError: A certificate file is missing; the message names the option or the variable.
+        """
+        if self.ssl_context is not None:
+            return self.parts
+        files = self.files()
+        return (self.parts, *files, *[_modified(*file) for file in files])
+
+    def files(self) -> list[tuple[str, str]]:
+        """The files and folders that a context is made from, each behind the option or the variable that names it."""
+        files = []
+        if self.verify and self.ca_file is not None:
+            files.append(("ca_file", self.ca_file))
+        elif self.verify:
+            file, folders = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+            if file:
+                files.append(("SSL_CERT_FILE", file))
+            if folders:
+                files += [("SSL_CERT_DIR", folder) for folder in folders.split(os.pathsep) if folder]
+        if self.client_cert is not None:
+            certificate, key, _ = parts_of_client_cert(self.client_cert)
+            files += [("client_cert", certificate), ("client_cert", key or certificate)]
+        return files
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, TlsSettings) and self.parts == other.parts
 
     def __hash__(self) -> int:
         return hash(self.parts)
+
+
+def parts_of_client_cert(client_cert: ClientCert) -> tuple[str, str | None, bytes | None]:
+    """The paths of certificate and key, and the pass phrase of the key; None where there is none."""
+    if isinstance(client_cert, str):
+        return client_cert, None, None
+    if len(client_cert) == 2:
+        return *client_cert, None
+    return client_cert
+
+
+def _modified(name: str, path: str) -> int | None:
+    """When a file or folder has changed last; None for a folder of SSL_CERT_DIR that is not there.
+
+    Raises:
+        OSError: It cannot be looked at.
+    """
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError as error:
+        if name == "SSL_CERT_DIR":
+            return None  # the variable is a list for many programs, and OpenSSL skips such a folder, too
+        from .tls_errors import unreadable  # few programs name a file that is not there
+
+        raise unreadable(name, path, error) from None
 
 
 # One object for equal settings: prepared requests, contexts and connections are looked up by their settings, and a

@@ -59,6 +59,18 @@ def test_11_2_response() -> None:
     assert made.error is error
 
 
+def test_11_2_headers_are_for_one_request_alone() -> None:
+    """Contract 11.2: what a user changes in the headers of one response is there, and in those of no other one."""
+    head = ResponseHead("1.1", 200, "OK", Headers({"A": "1"}), is_shared=True)
+    first, second = settled(Success(content=b""), head), settled(Success(content=b""), head)
+
+    assert first.resp_headers is not None
+    first.resp_headers["A"] = "2"
+
+    assert {"A": "2"} == first.resp_headers
+    assert {"A": "1"} == second.resp_headers == head.headers
+
+
 @pytest.mark.parametrize(
     ("content", "content_type", "expected"),
     [

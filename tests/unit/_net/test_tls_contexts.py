@@ -248,8 +248,8 @@ def test_contexts_do_not_pile_up(ca_file: str, tmp_path: Path) -> None:
         context_for(TlsSettings(str(path)))
 
     assert tls_contexts.MAX_CONTEXTS == 32 == len(tls_contexts._contexts)
-    settings, *_ = next(iter(reversed(tls_contexts._contexts)))  # type: ignore[misc]  # our own key
-    assert str(tmp_path / "39.pem") == settings.ca_file
+    newest = next(reversed(tls_contexts._contexts.values()))
+    assert str(tmp_path / "39.pem") == newest.settings.ca_file
 
 
 def test_13_3_a_context_of_ones_own() -> None:
