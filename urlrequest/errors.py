@@ -13,7 +13,7 @@ disk) arrive unwrapped (contract 16.1).
     ├── DeadlineExceeded           TimeoutError
     ├── TransferTooSlow            TimeoutError
     ├── ProtocolError              http.client.HTTPException
-    │   └── IncompleteContent
+    │   └── IncompleteContent      http.client.IncompleteRead
     ├── ContentDecodingError       ValueError
     ├── ContentTooLarge            ValueError
     ├── ChecksumMismatch           ValueError
@@ -30,7 +30,7 @@ A message says what was attempted, where, and the figure; it never contains cred
 
 from __future__ import annotations
 
-from http.client import HTTPException
+from http.client import HTTPException, IncompleteRead
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,8 +113,19 @@ class ProtocolError(UrlRequestError, HTTPException):
     """The server sent something that is not a valid HTTP response (RFC 9112)."""
 
 
-class IncompleteContent(ProtocolError):
-    """The body ended before its length or its last chunk (contract 11.3; RFC 9112, section 8)."""
+class IncompleteContent(ProtocolError, IncompleteRead):
+    """The body ended before its length or its last chunk (contract 11.3; RFC 9112, section 8).
+
+    Attributes:
+        partial, expected: As in `http.client`, but always b"" and None: the message has the figures.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(b"")
+        self.args = (message,)
+
+    __str__ = Exception.__str__
+    __repr__ = Exception.__repr__
 
 
 class ContentDecodingError(UrlRequestError, ValueError):

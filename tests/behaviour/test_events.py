@@ -362,7 +362,7 @@ def test_3_7_a_dropped_request_completes(server: Server) -> None:
 
 @pytest.mark.parametrize(
     ("terminal", "says"),
-    [("redirect", "302"), ("failure", "500"), ("error", "without a response")],
+    [("redirect", "302"), ("failure", "500"), ("error", "without response")],
 )
 def test_3_8_what_nobody_hears_is_logged_once(server: Server, caplog: Any, terminal: str, says: str) -> None:
     """Contract 3.8: an error, failure or redirect without a callback is one WARNING on the logger `urlrequest`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import http.client
 import logging
 import os
 import re
@@ -204,6 +205,17 @@ def test_16_2_errors_are_ours_and_standard() -> None:
     assert all(issubclass(error, errors.UrlRequestError) for error in ours)
     assert [errors.UrlRequestError] == [error for error in ours if error.__bases__ == (Exception,)]
     assert issubclass(InsecureRequestWarning, UserWarning)
+
+
+def test_16_2_a_body_cut_short_is_an_incomplete_read(server: Server, recorder: Any) -> None:
+    """Contract 16.2: programs that ask for the standard library's type go on working; the text says what happened."""
+    server.play(send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab"))
+    error = recorder.run(server.url).error
+
+    assert isinstance(error, http.client.IncompleteRead)
+    assert (b"", None) == (error.partial, error.expected)
+    assert "after 2 of 9 bytes" in str(error)
+    assert repr(error) == f"IncompleteContent({str(error)!r})"
 
 
 # Secrets (security L)

@@ -95,7 +95,7 @@ FAULTS = [
     fails("12-noise", b"\x16\x03\x01\x00\x02\x02\x28", says="HTTP/1"),
     fails("12-smtp", b"220 mail.example ESMTP\r\n", says="HTTP/1"),
     # Status line and headers
-    Fault("40-nothing", (), "error", ConnectionError, says="without a response"),
+    Fault("40-nothing", (), "error", ConnectionError, says="without response"),
     fails("41-part", b"HTTP/1.1 2", says="within the head"),
     fails("41-part-of-the-version", b"HTT", says="within the head"),
     fails("41-whole", b"HTTP/1.1 200 OK", says="within the head"),

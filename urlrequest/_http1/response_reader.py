@@ -163,7 +163,7 @@ class Response:
     def _read_head_block(self, limit: int) -> bytes:
         octets = self._rest[self._at :] or self._stream.receive()
         if not octets:
-            raise http.client.RemoteDisconnected(f"{self._stream.peer} closed the connection without a response")
+            raise http.client.RemoteDisconnected(f"Remote end closed connection without response ({self._stream.peer})")
         searched = 0
         while (end := END_OF_HEAD.search(octets, searched)) is None:
             if not b"HTTP/1.".startswith(octets[:7]):

@@ -82,5 +82,6 @@ class SpeedLimit:
         """
         if self._is_counting and self._waited >= self._seconds:
             raise TransferTooSlow(
-                f"{what}: {self._count} bytes in {self._seconds:g} s; low_speed is {self._speed:g} bytes per second"
+                f"{what} timed out: {self._count} bytes in {self._seconds:g} s; "
+                f"low_speed is {self._speed:g} bytes per second"
             )

@@ -26,7 +26,9 @@ def test_15_6_too_few_bytes(limit: SpeedLimit) -> None:
     limit.add_wait(4)
 
     assert 0 == limit.left
-    with pytest.raises(TransferTooSlow, match=r"receiving: 99 bytes in 10 s; low_speed is 10 bytes per second"):
+    with pytest.raises(
+        TransferTooSlow, match=r"receiving timed out: 99 bytes in 10 s; low_speed is 10 bytes per second"
+    ):
         limit.check("receiving")
 
 
