@@ -334,31 +334,3 @@ def test_json_is_indented_on_a_terminal(server: Server) -> None:
     assert ('{"a":1}', '{"a":') == (shown["/text"], shown["/broken"])
     assert b'{"a":["\xc3\xa9",1]}' == run("--json", "{}", server.url).stdout
     assert '{"a":["\u00e9",1]}' == on_terminal(server.url)[1]
-
-
-@needs_posix
-def test_interrupt_leaves_a_clean_line(server: Server, tmp_path: Path) -> None:
-    """Ctrl-C on a terminal: the bar goes, and lines say how far the download came and why it ended."""
-    import pty
-
-    server.play(send(head(100_000) + bytes(50_000)), signal("half"), hold())
-    child, leader = pty.fork()
-    if child == 0:  # pragma: no cover - another program takes its place
-        os.chdir(tmp_path)
-        os.execve(  # noqa: S606 - no shell is needed
-            sys.executable, [*COMMAND, "-o", "x", server.url], environment(TERM="xterm", NO_COLOR="1")
-        )
-    with os.fdopen(leader, "r+b", buffering=0) as screen:
-        pieces = read_terminal(screen)
-        shown = next(pieces)
-        while b"x [" not in shown:
-            shown += next(pieces)
-        server.wait("half", PATIENCE)
-        screen.write(b"\x03")
-        shown += b"".join(pieces)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-    lines = [line.rpartition("\r")[2] for line in shown.decode().replace("\r\n", "\n").split("\n")]
-    assert 130 == code
-    assert re.fullmatch(r"x: ended after .* of 97\.7 KiB", lines[-3])
-    assert ["urlrequest: interrupted", ""] == lines[-2:]

@@ -8,6 +8,7 @@ Invariants:
            indented; with -i and -w what they ask for); all messages go to standard error.
     CLI-2  Any error is one line, without a traceback and without credentials.
     CLI-3  However the command ends, no request runs any more, and no temporary file is left but what --resume needs.
+    CLI-4  There is one KeyboardInterrupt at most, however often Ctrl-C is pressed.
 """
 
 from __future__ import annotations
@@ -142,17 +143,31 @@ def _end_on_signals() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # not if nohup has set another action
             signal.signal(number, _end)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where a shell has started it with &
+        signal.signal(signal.SIGINT, _interrupt_once)
 
 
 def _end(number: int, _: object) -> None:
     raise SystemExit(128 + number)
 
 
+def _interrupt_once(_: int, __: object) -> None:
+    """End the command at the first Ctrl-C. Another one must not interrupt that end.
+
+    The signal is not ignored by the system, since Python complains of one that comes in the moment of the change.
+    """
+    signal.signal(signal.SIGINT, _ignore)
+    raise KeyboardInterrupt
+
+
+def _ignore(_: int, __: object) -> None:
+    """Do nothing at a signal."""
+
+
 def _interrupt(arguments: Arguments | None) -> int:
     """End all requests, and give their workers time to remove temporary files."""
     from urlrequest import cancel_all, g_requests, wait_all
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not interrupt this
     until = monotonic() + MAX_ENDING
     running = list(g_requests)
     cancel_all()
@@ -160,6 +175,7 @@ def _interrupt(arguments: Arguments | None) -> int:
     for request in running:
         request.join(max(0.0, until - monotonic()))
     print_error(f"interrupted{'' if arguments is None else _describe_kept(arguments)}")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Python forgets `_ignore` shortly before the process has ended
     return INTERRUPTED
 
 
