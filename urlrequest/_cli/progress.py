@@ -35,8 +35,8 @@ DRAW_INTERVAL = 0.1  # seconds between two drawings of a bar
 RATE_TIME = 5.0  # seconds; the rate that a bar shows is that of the last ones
 COLUMNS = (40, 200)  # the narrowest and the widest bar line
 BAR_WIDTH = (10, 40)  # columns; below the first one there is no bar
-NAME_WIDTH = (8, 24)  # columns
-ECHO_WIDTH = 2  # columns that a terminal may have written behind the bar: ^C
+NAME_WIDTH = (6, 24)  # columns
+ECHO_WIDTH = 2  # columns that are free behind the bar, where a terminal writes ^C
 
 
 class Progress:
@@ -197,7 +197,7 @@ class Bar:
         now = self._meter.update(current, total)
         if is_first or now - self._drawn_at >= DRAW_INTERVAL:
             self._drawn_at = now
-            self._draw(_terminal_width(self._stream) - 1)
+            self._draw(_terminal_width(self._stream))
 
     def close(self) -> None:
         if not self._meter.has_begun:
@@ -207,7 +207,8 @@ class Bar:
         self._meter = _Meter(monotonic)
 
     def _draw(self, columns: int) -> None:
-        columns = max(COLUMNS[0] - 1, min(columns, COLUMNS[1] - 1))
+        # A terminal that has written its last column may go to the next line.
+        columns = max(COLUMNS[0], min(columns, COLUMNS[1])) - ECHO_WIDTH - 1
         text, before, filled = self._layout(columns)
         padding = " " * max(0, self._width - len(text))
         self._width = len(text)

@@ -141,11 +141,11 @@ def play_bar(monkeypatch: pytest.MonkeyPatch, columns: int, steps: list[tuple[fl
 @pytest.mark.parametrize(
     ("columns", "line"),
     [
-        (40, "a-rat..iso  50 %  51.2 KiB/s  0:10 left"),
-        (80, "a-rat..iso [#####.....]  50 %   512.0 KiB of 1.0 MiB    51.2 KiB/s    0:10 left"),
+        (40, "a-r..iso  50 %  51.2 KiB/s  0:10 left"),
+        (80, "a-r..iso [#####.....]  50 %   512.0 KiB of 1.0 MiB    51.2 KiB/s    0:10 left"),
         (
             120,
-            f"a-rather-long-name-..iso [{'#' * 18}{'.' * 18}]  50 %   512.0 KiB of 1.0 MiB    51.2 KiB/s    0:10 left",
+            f"a-rather-long-name-..iso [{'#' * 17}{'.' * 17}]  50 %   512.0 KiB of 1.0 MiB    51.2 KiB/s    0:10 left",
         ),
         (
             300,
@@ -154,12 +154,13 @@ def play_bar(monkeypatch: pytest.MonkeyPatch, columns: int, steps: list[tuple[fl
     ],
 )
 def test_bar_fits(monkeypatch: pytest.MonkeyPatch, columns: int, line: str) -> None:
-    """What fits into the columns is shown; rate and time left stay the longest."""
+    """What fits into the columns is shown, with room for ^C; rate and time left stay the longest."""
     monkeypatch.setenv("NO_COLOR", "1")
     first, second, blank, summary = play_bar(monkeypatch, columns, [(0, 0), (10, 512 * 1024)], 1024**2)
 
     assert line == second.rstrip()
-    assert all(len(drawn) < columns for drawn in (first, second))
+    assert all(len(drawn) + len("^C") < columns for drawn in (first, second))
+    assert len(second) + len("^C") == len(blank) < columns
     assert "" == blank.strip()
     assert "a-rather-long-name-of-a-file.iso: ended after 512.0 KiB of 1.0 MiB\n" == summary
 
