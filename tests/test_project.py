@@ -213,6 +213,45 @@ def test_readme_python_is_python() -> None:
                 assert [] == [alias.name for alias in node.names if alias.name not in urlrequest.__all__]
 
 
+def test_readme_names_every_loop() -> None:
+    """The README's loops are those that there are hooks for: Tk, Qt, GTK, wxPython, Kivy, pygame, asyncio and trio."""
+    loops = set(urlrequest.hooks.__all__) - {"Hook", "ManualHook", "install", "uninstall"}
+
+    assert 8 == len(loops)
+    assert "For Tk, Qt, GTK, wxPython, Kivy, pygame, asyncio and trio," in README
+    assert "| yes, for eight kinds of loops |" in README
+
+
+def row_of(section: str, name: str) -> list[float]:
+    """The figures of the first such row in tables of the performance page; those in brackets, if there are some."""
+    row, *_ = re.findall(rf"^\| {re.escape(name)} \| (.*) \|$", section, flags=re.MULTILINE)
+    return [float(re.sub(r".*\(|[*,)]", "", cell)) for cell in row.split(" | ")]
+
+
+def test_readme_figures_are_measured() -> None:
+    """The README's figures are those of the performance page, which the benchmarks write."""
+    page = (ROOT / "docs" / "explanation" / "performance.md").read_text(encoding="utf-8")
+    sections = {title: rest for title, _, rest in (text.partition("\n") for text in page.split("\n### "))}
+    small = sections["Small GETs one after the other, JSON parsed"]
+    (frames,) = [text for title, text in sections.items() if title.startswith("Downloads beside a loop of 60 frames")]
+    text = " ".join(README.split())
+    told = re.search(
+        r"kept connections ([\d.]+) times as many in a second as `requests`, ([\d.]+) times as many as httpx, "
+        r"(\d+) times as many as Kivy's class\. The events of a 1 GiB download take a window's loop less than a "
+        r"millisecond of each frame \(99 of 100\)\. `http\.client` alone, .*?, is ([\d.]+) times as fast as this, "
+        r"and pycurl three times\.",
+        text,
+    )
+
+    assert told is not None
+    for said, name in zip(told.groups()[:3], ["requests", "httpx", "Kivy UrlRequest"], strict=True):
+        assert float(said) == pytest.approx(row_of(small, name)[0], rel=0.05)
+    assert float(told[4]) == pytest.approx(1 / row_of(small, "http.client")[0], rel=0.05)
+    assert 3 == round(1 / row_of(small, "pycurl")[0])
+    *short_callbacks, _, _ = row_of(frames.partition("**p99**")[2], "urlrequest")
+    assert max(short_callbacks) < 1
+
+
 def test_one_runtime_dependency() -> None:
     """The package needs certifi and nothing else, with a floor."""
     (dependency,) = PROJECT["project"]["dependencies"]
