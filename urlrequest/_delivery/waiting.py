@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Subscriber", "as_completed", "wait_for", "wait_for_one"]
 
+LOOK_INTERVAL = 0.5  # seconds between two looks of `as_completed()`, which has no `delay`
 PROMPT = 0.001  # seconds in which a response often comes; a thread that waits only for that need not be woken
 MAX_SLICE = 0.008  # seconds a waiting thread delivers before it looks at its own time limit
 
@@ -88,8 +89,11 @@ class Subscriber:
                 mailbox.unsubscribe(subscription)
             raise
 
-    def look(self) -> None:
-        """Find what no wake-up has reported: Ctrl-C may have come to the thread that was to send it."""
+    def sleep(self, waker: ThreadWaker, seconds: float | None) -> None:
+        """Sleep until there is something to deliver, or until the time is over."""
+        if waker.sleep(seconds):
+            return
+        # What no wake-up has reported: Ctrl-C may have come to the thread that was to send it.
         for mailbox, subscription in self.unfinished.items():
             if mailbox.is_over or mailbox.is_ready:
                 subscription.enqueue()
@@ -232,8 +236,7 @@ def wait_for(mailboxes: Iterable[Mailbox], *, delay: float | None, timeout: floa
             remaining = None if deadline.at is None else deadline.remaining()
             if remaining == 0:
                 return False
-            if not waker.sleep(max_sleep if remaining is None else earliest(max_sleep, remaining)):
-                subscriber.look()
+            subscriber.sleep(waker, max_sleep if remaining is None else earliest(max_sleep, remaining))
 
 
 def as_completed(requests: Mapping[Mailbox, T], timeout: float | None = None) -> Iterator[T]:
@@ -259,4 +262,4 @@ def as_completed(requests: Mapping[Mailbox, T], timeout: float | None = None) ->
                 continue
             if deadline.has_passed():
                 raise TimeoutError(f"{len(waiting)} requests were not finished within {timeout:g} s")
-            waker.sleep(earliest(MAX_SLEEP, deadline.remaining()))
+            subscriber.sleep(waker, earliest(MAX_SLEEP or LOOK_INTERVAL, deadline.remaining()))

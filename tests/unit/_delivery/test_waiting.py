@@ -299,6 +299,36 @@ def test_6_4_time_runs_out(loop: Loop) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "eventfd"), reason="the system has no eventfd")
+@pytest.mark.parametrize(
+    "wait",
+    [
+        lambda mailbox: wait_for([mailbox], delay=0.5, timeout=None),
+        lambda mailbox: list(as_completed({mailbox: "a"})),
+    ],
+    ids=["wait_for", "as_completed"],
+)
+def test_fault_119_a_wake_up_that_was_not_sent(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch, wait: Callable[[Mailbox], object]
+) -> None:
+    """Fault 119: where Ctrl-C came to the thread that was to wake this one, it finds the outcome by itself."""
+    request, sleeps = loop.request(), list[float | None]()
+
+    def sleep(waker: EventFdWaker, seconds: float | None) -> bool:
+        assert not sleeps, "it has slept before, and found nothing"
+        sleeps.append(seconds)
+        with monkeypatch.context() as patch:
+            patch.setattr(Mailbox, "announce", lambda mailbox: None)
+            request.settle()
+        return False
+
+    monkeypatch.setattr(EventFdWaker, "sleep", sleep)
+    wait(request.mailbox)
+
+    assert [("a", "end")] == loop.log
+    assert [True] == [seconds is not None and seconds <= 0.5 for seconds in sleeps]
+
+
+@pytest.mark.skipif(not hasattr(os, "eventfd"), reason="the system has no eventfd")
 def test_a_thread_sleeps_while_another_ends_the_flight(loop: Loop) -> None:
     """A flight whose connection another thread has just given back is waited for like any request."""
     sleeps: list[float | None] = []
