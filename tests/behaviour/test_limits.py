@@ -15,10 +15,12 @@ import pytest
 from support.children import run_python
 from support.leaks import library_threads
 from support.messages import head
+from support.moments import kill_starts
 from support.waiting import wait_until
 from urlrequest import Session, UrlRequest, cancel_all, g_requests, hooks, wait_all
 from urlrequest._client.call import Call
 from urlrequest._concurrency.timer import timer
+from urlrequest._concurrency.worker_pool import _Worker
 from urlrequest.errors import DeadlineExceeded
 from urlrequest.testing import Reply, Server, hold, send, signal, wait_for
 
@@ -520,3 +522,63 @@ def test_1_4_live_requests(busy: Session, server: Server) -> None:
 
     assert request not in g_requests
     assert 0 <= cancel_all()
+
+
+def test_2_10_threads_that_die_in_their_start(
+    monkeypatch: pytest.MonkeyPatch, server: Server, session: Session, recorder: Any
+) -> None:
+    """Contract 2.10, fault 115: the constructor returns, the request ends at its deadline, and the next one works."""
+    server.respond("/", "x")
+    with monkeypatch.context() as patch:
+        kill_starts(patch)
+        plain = recorder.get(server.url, session=session)
+        late = recorder.get(server.url, session=session, deadline=1e-6)
+        assert plain.wait(timeout=20)
+        assert late.wait(timeout=20)
+    assert (RuntimeError, DeadlineExceeded) == (type(plain.error), type(late.error))
+    assert "no worker thread was free" in str(late.error)
+
+    session.max_requests = 1
+    following = recorder.get(server.url, session=session)
+    assert following.wait(timeout=20)
+    assert "x" == following.result
+
+
+def test_2_10_a_look_up_whose_thread_dies(
+    monkeypatch: pytest.MonkeyPatch, server: Server, session: Session, recorder: Any
+) -> None:
+    """Contract 2.10: a request ends, too, where the thread that looks up its host dies in its start."""
+    server.respond("/", "x")
+    assert recorder.get(server.url, session=session).wait(timeout=20)  # there is a worker now
+    by_name = server.url.replace("127.0.0.1", "localhost")
+    with monkeypatch.context() as patch:
+        kill_starts(patch)
+        request = recorder.get(by_name, session=session)
+        assert request.wait(timeout=20)
+
+    assert isinstance(request.error, RuntimeError)
+    again = recorder.get(by_name, session=session)
+    assert again.wait(timeout=20)
+    assert "x" == again.result
+
+
+@pytest.mark.parametrize("moment", ["the first step of the request", "after the task was taken"])
+def test_2_10_no_memory_on_the_worker(
+    monkeypatch: pytest.MonkeyPatch, server: Server, session: Session, recorder: Any, moment: str
+) -> None:
+    """Contract 2.10: the request is a MemoryError, and the session's one slot is free again."""
+    server.respond("/", "x")
+    session.max_requests = 1
+
+    def fail(*_: object) -> None:
+        raise MemoryError("made to fail")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*((Call, "run") if moment.startswith("the first") else (_Worker, "take_task")), fail)
+        request = recorder.get(server.url, session=session)
+        assert request.wait(timeout=20)
+    assert (["error", "finish"], MemoryError) == (recorder.names, type(request.error))
+
+    following = recorder.get(server.url, session=session)
+    assert following.wait(timeout=20)
+    assert "x" == following.result

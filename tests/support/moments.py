@@ -15,6 +15,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from urlrequest._concurrency import sync
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     import pytest
     from typing_extensions import Self
 
-__all__ = ["FailingCalls", "Moments", "count_moments", "interrupt_starts"]
+__all__ = ["FailingCalls", "Moments", "count_moments", "interrupt_starts", "kill_starts"]
 
 BLOCKING = {"acquire", "poll", "sleep", "select", "recv", "recv_into", "send", "connect", "accept", "read", "write"}
 
@@ -108,6 +110,24 @@ class FailingCalls:
         if next(self._count) == self._number:
             self.place = f"{argument.__qualname__} in {frame.f_code.co_filename}:{frame.f_lineno}"
             raise self._errors.pop()
+
+
+def kill_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let new threads of the library die in their first steps, as where there is no memory."""
+    monkeypatch.setattr(sync, "START_TIME", 0.01)
+    monkeypatch.setattr(sync, "MIN_START_TIME", 0.01)
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+
+    bootstrap = threading.Thread._bootstrap_inner  # type: ignore[attr-defined]  # what a new thread does first
+
+    def die(thread: threading.Thread) -> None:
+        if not thread.name.startswith("urlrequest-"):
+            bootstrap(thread)
+            return
+        threading._limbo.pop(thread, None)  # type: ignore[attr-defined]  # Python leaves it in its list for ever
+        raise MemoryError
+
+    monkeypatch.setattr(threading.Thread, "_bootstrap_inner", die)
 
 
 def interrupt_starts(monkeypatch: pytest.MonkeyPatch, *, runs: bool) -> list[threading.Thread]:

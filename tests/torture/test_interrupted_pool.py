@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 class Job:
     """Work that notes that it began, and ends when it is let go."""
 
+    until: float | None = None
+
     def __init__(self, name: str, log: list[str], host: str, *, held: bool = False) -> None:
         self.name, self.log, self.host = name, log, host
         self.begun, self.go, self.done = threading.Event(), threading.Event(), threading.Event()
@@ -36,6 +38,10 @@ class Job:
         assert self.go.wait(PATIENCE)
 
     def announce(self) -> None:
+        self.done.set()
+
+    def fail(self, error: BaseException) -> None:
+        self.log.append(f"{self.name} fails")
         self.done.set()
 
 

@@ -264,7 +264,10 @@ class Call:
         try:
             has_worker = submit(self)
         except NoThreadError as error:
-            self._fail(RuntimeError(_NO_THREADS) if sys.platform in _PLATFORMS_WITHOUT_THREADS else error)
+            if self.scope.deadline.has_passed():
+                self._fail(self._no_worker_in_time())
+            else:
+                self._fail(RuntimeError(_NO_THREADS) if sys.platform in _PLATFORMS_WITHOUT_THREADS else error)
             return
         if not has_worker:
             self._end_if_cancelled()
@@ -289,8 +292,11 @@ class Call:
     def _expire(self) -> None:
         """End the request at its deadline if it still has no worker. On the timer's thread."""
         if self.shared.workers.remove(self):
-            seconds = self.scope.deadline.seconds
-            self._fail(DeadlineExceeded(f"the request timed out: no worker thread was free within {seconds:g} s"))
+            self._fail(self._no_worker_in_time())
+
+    def _no_worker_in_time(self) -> DeadlineExceeded:
+        seconds = self.scope.deadline.seconds
+        return DeadlineExceeded(f"the request timed out: no worker thread was free within {seconds:g} s")
 
     # For any thread
 
@@ -394,6 +400,18 @@ class Call:
                 self.mailbox.announce()
             except BaseException as error:  # noqa: BLE001 - a wake-up that raises must not end the worker
                 _report(error, request)
+
+    def fail(self, error: BaseException) -> None:
+        """End the request, whose worker had no memory to run it, or to announce its end."""
+        if not self.lifecycle.is_settled:
+            self._settle(Error(error=error, head=self.head))
+        self._publish_at_once(self.request)
+        self.announce()
+
+    @property
+    def until(self) -> float | None:
+        """When it is too late to start a worker: at the deadline."""
+        return self.scope.deadline.at
 
     def perform(self) -> None:
         """What `UrlRequest.run()` does: perform the request, and settle it with the outcome."""

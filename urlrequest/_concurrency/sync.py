@@ -38,6 +38,9 @@ __all__ = [
 NoThreadError = RuntimeError
 """What `Thread.start()` raises when the system gives no more threads, or the interpreter shuts down."""
 
+START_TIME = 5.0  # seconds a new thread has for its first steps
+MIN_START_TIME = 0.1  # seconds it has in any case
+
 # A thread that sleeps in a lock on Windows does not notice Ctrl-C before CPython 3.14 (gh-125541).
 MAX_SLEEP = 0.25 if sys.platform == "win32" and sys.version_info < (3, 14) else None  # seconds
 
@@ -109,16 +112,45 @@ class Signal:
 _threads: WeakSet[threading.Thread] = WeakSet()  # those that `join_threads()` waits for
 
 
-def start_thread(run: Callable[[], object], name: str, *, is_joined: bool = True) -> None:
+class _Started(threading.Event):
+    """What `Thread.start()` waits for: here, that the thread's function has begun, and not for ever.
+
+    Python waits for the thread alone, without a limit: one that dies in its first steps, for want of memory, would
+    never let its starter go on.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self.begun = Lock()  # free once the function has begun
+        self.begun.acquire()
+
+    def wait(self, timeout: float | None = None) -> bool:  # noqa: ARG002 - nobody gives one
+        return self.begun.acquire(timeout=self._seconds)
+
+
+def start_thread(run: Callable[[], object], name: str, *, is_joined: bool = True, until: float | None = None) -> None:
     """Start a daemon thread.
 
     Args:
         is_joined: `join_threads()` waits for it; False: nobody can make it end.
+        until: When to give up, if that is before `START_TIME` is over, on `time.monotonic()`.
     Raises:
-        NoThreadError: There is no thread for it. KeyboardInterrupt: Ctrl-C; the thread may have started.
+        NoThreadError: There is no thread for it, or it has not begun in time; then it does nothing.
+        KeyboardInterrupt: Ctrl-C; the thread may have started.
     """
     handled = sys.exc_info()[1]  # what the caller's `except` handles is the context of each error from here on
-    thread = threading.Thread(target=run, name=name, daemon=True)
+    seconds = START_TIME if until is None else min(max(MIN_START_TIME, until - monotonic()), START_TIME)
+    started = _Started(seconds)
+    claims = [True]  # who takes the one item decides whether the thread does its work
+
+    def begin() -> None:
+        if _take(claims):
+            started.begun.release()
+            run()
+
+    thread = threading.Thread(target=begin, name=name, daemon=True)
+    thread._started = started  # type: ignore[attr-defined]  # noqa: SLF001 - there is no other way
     try:
         thread.start()
     except NoThreadError as error:
@@ -127,8 +159,18 @@ def start_thread(run: Callable[[], object], name: str, *, is_joined: bool = True
         if interrupt is None or interrupt is handled:
             raise
         raise interrupt from None
+    if _take(claims):
+        raise NoThreadError(f"the new thread {name} has not begun within {seconds:.3g} s")
     if is_joined:
         _threads.add(thread)
+
+
+def _take(claims: list[bool]) -> bool:
+    """Whether this is the thread that takes the item."""
+    try:
+        return claims.pop()
+    except IndexError:
+        return False
 
 
 def join_threads(until: float) -> None:

@@ -41,12 +41,21 @@ if TYPE_CHECKING:
             """What the limit per host counts by; read once."""
             ...
 
+        @property
+        def until(self) -> float | None:
+            """When it is too late to start a thread for it, on `time.monotonic()`; None: never."""
+            ...
+
         def run(self) -> None:
             """Do the job on a worker, with everything that may take long. Must not raise."""
             ...
 
         def announce(self) -> None:
             """Announce that the job is done. Its worker is free again by then, for a job that this submits."""
+            ...
+
+        def fail(self, error: BaseException) -> None:
+            """End the job, run or not, and announce that: its worker had no memory to do so."""
             ...
 
 
@@ -78,21 +87,28 @@ class _Task:
 
 
 class _Worker:
-    """A thread and the signal that wakes it."""
+    """A thread and the signal that wakes it.
+
+    Attributes:
+        task: What it is to do, or does; its slot is the task's. Written by who hands it over, then by the thread alone.
+        job: What it has begun, and has not announced yet.
+    """
 
     def __init__(self, pool: WorkerPool) -> None:
         self._pool = pool
-        self._task: _Task | None = None
+        self.task: _Task | None = None
+        self.job: Job | None = None
         self._signal = Signal()  # there is a task, or it is time to end
 
     def start(self, task: _Task, name: str) -> None:
         """Start the thread with its first task, or raise NoThreadError."""
-        self._task = task
-        start_thread(self._run, name)
+        self.task = task
+        assert task.job is not None, "a job that has a slot cannot be removed"
+        start_thread(self._run, name, until=task.job.until)
 
     def assign(self, task: _Task | None) -> None:
         """Wake a sleeping worker for its next task; None: end the thread."""
-        self._task = task
+        self.task = task
         self._signal.notify()
 
     def sleep(self, timeout: float | None) -> bool:
@@ -100,25 +116,27 @@ class _Worker:
         return self._signal.wait(timeout)
 
     def take_task(self) -> _Task | None:
-        task, self._task = self._task, None
-        if task is not None:
+        if self.task is not None:
             try:
-                task.claims.pop()
+                self.task.claims.pop()
             except IndexError:
-                return None  # it was taken back, after Ctrl-C
-        return task
+                self.task = None  # it was taken back, after Ctrl-C
+        return self.task
 
     def _run(self) -> None:
-        task = self.take_task()
-        while task is not None:
-            job = task.job
-            assert job is not None, "a job that has a slot cannot be removed"
-            job.run()
-            task = self._pool.next_task(self, task)
-            job.announce()
-            job = None  # a sleeping worker keeps nothing alive
-            if task is None:
-                task = self._pool.await_task(self)
+        try:
+            task = self.take_task()
+            while task is not None:
+                self.job = task.job
+                assert self.job is not None, "a job that has a slot cannot be removed"
+                self.job.run()
+                task = self._pool.next_task(self, task)
+                self.job.announce()
+                self.job = None  # a sleeping worker keeps nothing alive
+                if task is None:
+                    task = self._pool.await_task(self)
+        except BaseException as error:  # noqa: BLE001 - MemoryError, where no job sees to it
+            self._pool.give_up(self, error)
 
 
 class WorkerPool:
@@ -307,7 +325,7 @@ class WorkerPool:
         """
         with self._lock:
             self._return_slot(done)
-            task = self._pop_runnable([]) if self._queue else None
+            task = worker.task = self._pop_runnable([]) if self._queue else None
             if task is not None:
                 task.claims.clear()
             elif not self._is_shut_down:
@@ -327,6 +345,22 @@ class WorkerPool:
                 return None
         worker.sleep(None)  # a task was assigned at the very last moment
         return worker.take_task()
+
+    def give_up(self, worker: _Worker, error: BaseException) -> None:
+        """End the jobs of a worker that has no memory to go on: the one that it has begun, and the next one."""
+        jobs = [worker.job]
+        with self._lock:
+            task, worker.task = worker.task, None
+            if task is not None and task.has_slot:  # else Ctrl-C has taken it back, or its slot was returned
+                task.claims.clear()
+                self._return_slot(task)
+                jobs.append(task.job)
+            if worker in self._idle:
+                self._idle.remove(worker)
+        self._start_waiting()
+        for job in dict.fromkeys(jobs):
+            if job is not None:
+                job.fail(error)
 
     def _pop_runnable(self, popped: list[_Task]) -> _Task | None:
         """Return the first waiting task whose host has a free slot, which it takes; None: there is none.

@@ -6,7 +6,9 @@ import threading
 
 import pytest
 
-from support.moments import interrupt_starts
+from support.moments import interrupt_starts, kill_starts
+from support.waiting import wait_until
+from urlrequest._concurrency import sync
 from urlrequest._concurrency.sync import AtomicFlag, NoThreadError, Signal, start_thread
 
 
@@ -83,3 +85,32 @@ def test_fault_115_no_thread_within_an_except(monkeypatch: pytest.MonkeyPatch) -
     except IndexError:
         with pytest.raises(NoThreadError, match="can't start"):
             start_thread(print, "")
+
+
+@pytest.mark.parametrize("until", [None, -1.0])
+def test_2_10_a_thread_that_dies_in_its_start(monkeypatch: pytest.MonkeyPatch, until: float | None) -> None:
+    """Contract 2.10: it counts as one that the system does not give, at `until` or after START_TIME."""
+    kill_starts(monkeypatch)
+    with pytest.raises(NoThreadError, match=r"^the new thread urlrequest-n has not begun within 0\.01 s$"):
+        start_thread(print, "urlrequest-n", until=until)
+
+
+def test_2_10_a_thread_that_begins_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 2.10: a thread that was given up does nothing when it begins after all."""
+    monkeypatch.setattr(sync, "START_TIME", 0.01)
+    may_begin, threads, ran = threading.Event(), list[threading.Thread](), list[bool]()
+    bootstrap = threading.Thread._bootstrap_inner  # type: ignore[attr-defined]  # what a new thread does first
+
+    def late(thread: threading.Thread) -> None:
+        threads.append(thread)
+        assert may_begin.wait(30)
+        bootstrap(thread)
+
+    monkeypatch.setattr(threading.Thread, "_bootstrap_inner", late)
+    with pytest.raises(NoThreadError):
+        start_thread(lambda: ran.append(True), "")
+    may_begin.set()
+    wait_until(lambda: bool(threads) and threads[0].ident is not None)
+    threads[0].join(30)
+
+    assert [] == ran

@@ -25,6 +25,8 @@ PATIENCE = 30.0  # seconds; only a failing test waits that long
 class Job:
     """Work that ends when it is let go. Jobs that share a log note there that they began."""
 
+    until: float | None = None
+
     def __init__(self, name: str = "", log: list[str] | None = None, host: str = "h", *, held: bool = False) -> None:
         self.name, self.log, self.host = name, [] if log is None else log, host
         self.begun, self.go, self.done = threading.Event(), threading.Event(), threading.Event()
@@ -39,6 +41,10 @@ class Job:
         assert self.go.wait(PATIENCE)
 
     def announce(self) -> None:
+        self.done.set()
+
+    def fail(self, error: BaseException) -> None:
+        self.log.append(f"{self.name} fails")
         self.done.set()
 
 
@@ -515,6 +521,8 @@ def test_17_9_many_hosts_are_cheap() -> None:
     workers, done = WorkerPool(1, 1), []
 
     class Short:
+        until = None
+
         def __init__(self, number: int) -> None:
             self.host = f"host{number}"
 
@@ -523,6 +531,9 @@ def test_17_9_many_hosts_are_cheap() -> None:
 
         def announce(self) -> None:
             pass
+
+        def fail(self, error: BaseException) -> None:
+            raise error
 
     first = Job("first", [], held=True)
     workers.submit(first)
@@ -709,3 +720,70 @@ def test_fault_119_ctrl_c_while_a_waiting_job_starts(log: list[str], monkeypatch
     settled(workers)
 
     assert (["1", "2"], {}) == (log, workers._running_at)
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("is_waiting", [False, True])
+def test_2_10_no_memory_to_take_a_job(
+    log: list[str], monkeypatch: pytest.MonkeyPatch, *, moment: str, is_waiting: bool
+) -> None:
+    """Contract 2.10, invariant WORKER-2: the job ends, its slot is free, and the jobs that wait run."""
+    workers, errors = WorkerPool(1), [MemoryError()]
+    first, second = Job("1", log), Job("2", log)
+    take_task = worker_pool._Worker.take_task
+    may_fail = threading.Event()
+
+    def take(worker: worker_pool._Worker) -> Any:
+        assert may_fail.wait(PATIENCE)
+        if moment == "after":
+            take_task(worker)
+        if errors:
+            raise errors.pop()
+        return take_task(worker) if moment == "before" else worker.task
+
+    monkeypatch.setattr(worker_pool._Worker, "take_task", take)
+    workers.submit(first)
+    if is_waiting:
+        workers.submit(second)
+    may_fail.set()
+    finished(first)
+    if not is_waiting:
+        workers.submit(second)
+    finished(second)
+    settled(workers)
+
+    assert {"1 fails", "2"} == set(log)
+    assert {} == workers._running_at
+
+
+@pytest.mark.parametrize("step", ["run", "next_task", "announce"])
+def test_2_10_no_memory_to_go_on(log: list[str], monkeypatch: pytest.MonkeyPatch, *, step: str) -> None:
+    """Contract 2.10: the worker ends, what it has begun or was about to begin ends, and no slot is lost."""
+    workers, errors = WorkerPool(1), [MemoryError()]
+    jobs = [Job(name, log) for name in "123"]
+    may_fail = threading.Event()
+
+    def fail(*_: object) -> None:
+        assert may_fail.wait(PATIENCE)
+        if errors:
+            raise errors.pop()
+
+    if step == "next_task":
+        next_task = workers.next_task
+        monkeypatch.setattr(workers, "next_task", lambda *arguments: (fail(), next_task(*arguments))[1])
+    else:
+        method = getattr(jobs[0], step)
+        monkeypatch.setattr(jobs[0], step, lambda: (fail(), method()))
+    for job in jobs:
+        workers.submit(job)
+    may_fail.set()
+    finished(*jobs)
+    settled(workers)
+
+    expected = {"run": {"1 fails", "2"}, "next_task": {"1", "1 fails", "2"}, "announce": {"1", "1 fails", "2 fails"}}
+    assert {*expected[step], "3"} == set(log)
+    assert ({}, {}) == (workers._running_at, workers._waiting)
+    monkeypatch.undo()
+    following = Job("4", log)
+    workers.submit(following)
+    finished(following)
