@@ -84,17 +84,27 @@ def test_output_may_be_a_device(server: Server) -> None:
     assert 0 == run("-o", "/dev/null", server.url).returncode
 
 
-def test_output_that_cannot_be_written(server: Server, tmp_path: Path) -> None:
-    """An unwritable file is an error in one line, with its path, and nothing is sent."""
-    path = tmp_path / "nowhere" / "body.bin"
+@pytest.mark.parametrize(
+    "options",
+    [["-o"], ["-i", "-o"], ["--compressed", "-o"], ["-C", "-", "-o"], ["-c"]],
+    ids=" ".join,
+)
+@pytest.mark.parametrize(
+    ("folder", "reason"),
+    [("a/b", "the folder {} does not exist; create it first"), ("file", "{} is not a folder")],
+    ids=["missing", "a file"],
+)
+def test_folder_that_is_missing(server: Server, tmp_path: Path, options: list[str], folder: str, reason: str) -> None:
+    """A file in a folder that is not there is an error, which names the folder; nothing is sent, nothing is left."""
+    (tmp_path / "file").write_bytes(b"")
+    path = tmp_path / folder / "body.bin"
 
-    done = run("-o", str(path), server.url)
+    done = run(*options, str(path), server.url)
 
     assert 3 == done.returncode
-    assert (
-        f"urlrequest: {server.url}/: {path}: it cannot be written: No such file or directory\n" == done.stderr.decode()
-    )
+    assert f"urlrequest: {path} cannot be written: {reason.format(path.parent)}\n" == done.stderr.decode()
     assert [] == server.requests
+    assert [tmp_path / "file"] == list(tmp_path.iterdir())
 
 
 # What is sent

@@ -14,7 +14,7 @@ from functools import partial
 from urlrequest import UrlRequest
 from urlrequest.errors import InsecureRequestWarning
 
-from .output import OutputError, open_output
+from .output import OutputError, check_folder, open_output
 from .progress import Progress, Total, make_display
 from .transfer import ERROR, SUCCESS, Transfer
 from .verbose import describe_error, print_error, show_timings
@@ -40,14 +40,18 @@ def fetch(arguments: Arguments) -> int:
         _show_restarts()
     warnings.simplefilter("ignore", InsecureRequestWarning)  # the option --insecure is explicit
     try:
+        if arguments.cookie_jar is not None:
+            check_folder(arguments.cookie_jar)
         with _open_session(arguments) as session:
             run = _fetch_parallel if arguments.is_parallel and len(arguments.jobs) > 1 else _fetch_serial
             return run(arguments, _request_maker(arguments, session), report)
+    except OutputError as error:
+        report(str(error))
     except (OSError, ValueError) as error:
         if isinstance(error, BrokenPipeError):
             raise
         report(describe_error(error))  # a file of cookies
-        return ERROR
+    return ERROR
 
 
 def _say_nothing(_: str) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from .options import Arguments, Job
 
-__all__ = ["NO_OUTPUT", "Output", "OutputError", "describe_partial", "open_output", "silence_stdout"]
+__all__ = ["NO_OUTPUT", "Output", "OutputError", "check_folder", "describe_partial", "open_output", "silence_stdout"]
 
 NO_OUTPUT = "standard output is closed"
 BINARY = "the body is binary; -o FILE saves it, -o - writes it to the terminal all the same"
@@ -148,6 +148,19 @@ def _as_output_error() -> Iterator[None]:
         raise OutputError(describe_error(error)) from error
 
 
+def check_folder(path: str) -> None:
+    """Refuse a file whose folder is missing: the system's own words do not say which folder that is.
+
+    Raises:
+        OutputError: It is missing, or something else.
+    """
+    folder = os.path.dirname(path)
+    if folder and not os.path.isdir(folder):
+        is_there = os.path.exists(folder)
+        reason = f"{folder} is not a folder" if is_there else f"the folder {folder} does not exist; create it first"
+        raise OutputError(f"{path} cannot be written: {reason}")
+
+
 @contextmanager
 def open_output(job: Job, arguments: Arguments) -> Iterator[Output]:
     """Open the output, before anything is sent.
@@ -160,12 +173,15 @@ def open_output(job: Job, arguments: Arguments) -> Iterator[Output]:
         if sys.stdout is None:
             raise OutputError(NO_OUTPUT)
         yield _Standard(is_forced=job.is_output_forced, is_streamed=is_streamed and not arguments.is_parallel)
-    elif is_special(job.output):
+        return
+    if is_special(job.output):
         with _as_output_error():
             device = open(job.output, "wb", buffering=0)  # noqa: SIM115 - it is closed below
         with device:
             yield _Device(device, is_streamed=is_streamed)
-    elif arguments.is_compressed or arguments.is_including:
+        return
+    check_folder(job.output)
+    if arguments.is_compressed or arguments.is_including:
         from urlrequest._content.file_sink import FileSink  # else the request writes the file
 
         with _as_output_error():

@@ -98,7 +98,11 @@ class CookieStore:
 
         name = os.fspath(path)
         write = write_json if name.lower().endswith(".json") else write_netscape
-        _write_private(name, write(self._all()))
+        octets = write(self._all())
+        try:
+            _write_private(name, octets)
+        except OSError as error:  # with the name that the program knows, not that of the temporary file
+            raise OSError(error.errno, f"the cookies cannot be saved: {error.strerror}", name) from error
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """Add the cookies of a file, in either format of `save()`; those that have expired are left out.

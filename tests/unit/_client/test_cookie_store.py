@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -146,6 +147,15 @@ def test_17_14_save_and_load(store: CookieStore, path: Path) -> None:
     assert path.read_bytes().startswith(b"{" if path.suffix.lower() == ".json" else b"# Netscape")
 
 
+def test_17_14_save_names_the_file(store: CookieStore, tmp_path: Path) -> None:
+    """Contract 17.14: the error of a file that cannot be written names that file, and nothing is left."""
+    with pytest.raises(FileNotFoundError, match="the cookies cannot be saved: ") as raised:
+        store.save(tmp_path / "nowhere" / "cookies.txt")
+
+    assert str(tmp_path / "nowhere" / "cookies.txt") == raised.value.filename
+    assert [] == list(tmp_path.iterdir())
+
+
 def test_17_14_load_adds(store: CookieStore, path: Path) -> None:
     """Contract 17.14: loading replaces cookies of the same name, domain and path, and keeps the others."""
     store.save(path)
@@ -209,7 +219,7 @@ def test_17_14_a_save_that_fails(store: CookieStore, path: Path, monkeypatch: py
     """Contract 17.14: where the file cannot be put in its place, the old one stays and nothing is left over."""
 
     def refuse(temporary: str, target: str) -> None:
-        raise PermissionError("no")
+        raise PermissionError(errno.EACCES, "no")
 
     path.write_text("before")
     monkeypatch.setattr(file_sink, "replace_file", refuse)
