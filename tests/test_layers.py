@@ -34,6 +34,10 @@ TLS = [
     for module in ("tls_contexts", "tls_errors", "tls_handshake", "tls_in_memory", "tls_sessions", "tls_settings")
 ]
 
+# What takes long to load, and no plain request needs: most of it comes with `http.client`.
+SLOW = {"calendar", "datetime", "email.parser", "http.client", "ipaddress", "random", "string", "urllib.parse"}
+MOST_MODULES = 40  # of the library that are loaded with its first name
+
 # What importing the package must not bring along (contract 1.3).
 HEAVY = [
     "asyncio",
@@ -276,10 +280,12 @@ TESTED_ELSEWHERE = {
     "tests/behaviour/test_testing_server.py": {
         module for module in MODULES if module.startswith("testing.") and module != "testing._mock"
     },
+    "tests/behaviour/test_subclassing.py": {"_client.connection_choice"},
     "tests/hooks, on the real loops": {f"hooks.{module}" for module in HOOK_MODULES - {"_base", "_frames", "_late"}},
     "tests/unit/test_public.py": {"__init__", "hooks.__init__"},
+    "tests/unit/_http1/test_connection.py": {"_http1.public_connection"},
     "type checkers": {"_client.argument_types", "_engine.observer"},
-    "the tests of what uses them": {"errors", "_defaults", "_version"},
+    "the tests of what uses them": {"errors", "_protocol_errors", "_base_error", "_defaults", "_version"},
 }
 
 
@@ -364,11 +370,9 @@ def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return (function.end_lineno or first.lineno) - first.lineno + 1
 
 
-def modules_after(statement: str) -> set[str]:
-    """What a fresh interpreter has loaded after a statement, and not after `http.client`, which needs ssl."""
-    script = (
-        f"import sys; import http.client; before = set(sys.modules); {statement}; print(*set(sys.modules) - before)"
-    )
+def modules_after(statement: str, before: str = "http.client") -> set[str]:
+    """What a fresh interpreter has loaded after a statement, and not after another module; `http.client` needs ssl."""
+    script = f"import sys; import {before}; before = set(sys.modules); {statement}; print(*set(sys.modules) - before)"
     return set(output_of(script).split())
 
 
@@ -381,6 +385,26 @@ def test_1_3_import_is_light() -> None:
 def test_1_3_names_are_light(statement: str) -> None:
     """Contract 1.3 and 8.4: naming what is public brings no toolkit, and nothing that only few requests need."""
     assert set() == modules_after(statement).intersection(HEAVY)
+
+
+def test_1_3_the_first_name_loads_little() -> None:
+    """Contract 1.3: the first name of the library costs few modules, and none that takes long to load."""
+    loaded = modules_after("from urlrequest import UrlRequest", before="sys")
+    ours = {name for name in loaded if name.startswith("urlrequest")}
+
+    assert set() == loaded.intersection(SLOW | {"ssl", "re", *TLS})
+    assert len(ours) <= MOST_MODULES
+
+
+def test_1_3_plain_requests_load_no_http_client(server: Server) -> None:
+    """Contract 1.3: `http.client` and what it brings are loaded for those who use them, and for errors that are its."""
+    server.respond("/", "{}", headers={"Content-Type": "application/json"})
+    loaded = modules_after(
+        f"from urlrequest import UrlRequest; assert UrlRequest('{server.url}').wait(20)", before="sys"
+    )
+
+    assert set() == loaded.intersection(SLOW)
+    assert 1 == len(server.requests)
 
 
 def test_1_3_plain_http_loads_no_tls(server: Server) -> None:

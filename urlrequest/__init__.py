@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ._engine.netrc_auth import NetrcAuth
     from ._http.digest import DigestAuth
     from ._http.headers import Headers
-    from ._http1.connection import HTTPConnection, HTTPSConnection
+    from ._http1.public_connection import HTTPConnection, HTTPSConnection
     from ._public import (
         Session,
         UrlRequest,
@@ -69,8 +69,8 @@ _APART = {  # names that many programs do not use, and their modules
     "Cookie": "._client.cookie_store",
     "CookieStore": "._client.cookie_store",
     "DigestAuth": "._http.digest",
-    "HTTPConnection": "._http1.connection",
-    "HTTPSConnection": "._http1.connection",
+    "HTTPConnection": "._http1.public_connection",
+    "HTTPSConnection": "._http1.public_connection",
     "Headers": "._http.headers",
     "NetrcAuth": "._engine.netrc_auth",
 }

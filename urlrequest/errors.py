@@ -26,15 +26,22 @@ disk) arrive unwrapped (contract 16.1).
     InsecureRequestWarning         UserWarning
 
 A message says what was attempted, where, and the figure; it never contains credentials (contract 16.3).
+
+The library itself raises `errors.ProtocolError` and `errors.IncompleteContent`, which are looked up then, and catches
+`errors.BaseProtocolError`: `from urlrequest.errors import ProtocolError` would import `http.client` for each program.
 """
 
 from __future__ import annotations
 
-from http.client import HTTPException, IncompleteRead
+from ._base_error import BaseProtocolError as BaseProtocolError  # noqa: PLC0414 - what the library catches, see above
+from ._base_error import UrlRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
+
+    from ._protocol_errors import IncompleteContent, ProtocolError
 
 __all__ = [
     "AuthenticationError",
@@ -59,8 +66,14 @@ __all__ = [
 ]
 
 
-class UrlRequestError(Exception):
-    """Base class of all exceptions of this library."""
+def __getattr__(name: str) -> Any:
+    """Import the two errors that are errors of `http.client` as well, which takes long to import, when one is used."""
+    if name not in {"IncompleteContent", "ProtocolError"}:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import _protocol_errors
+
+    globals().update(IncompleteContent=_protocol_errors.IncompleteContent, ProtocolError=_protocol_errors.ProtocolError)
+    return globals()[name]
 
 
 class InvalidURL(UrlRequestError, ValueError):
@@ -107,25 +120,6 @@ class DeadlineExceeded(UrlRequestError, TimeoutError):
 
 class TransferTooSlow(UrlRequestError, TimeoutError):
     """Fewer bytes per second were sent or received than `low_speed` allows (contract 15.6)."""
-
-
-class ProtocolError(UrlRequestError, HTTPException):
-    """The server sent something that is not a valid HTTP response (RFC 9112)."""
-
-
-class IncompleteContent(ProtocolError, IncompleteRead):
-    """The body ended before its length or its last chunk (contract 11.3; RFC 9112, section 8).
-
-    Attributes:
-        partial, expected: As in `http.client`, but always b"" and None: the message has the figures.
-    """
-
-    def __init__(self, message: str) -> None:
-        super().__init__(b"")
-        self.args = (message,)
-
-    __str__ = Exception.__str__
-    __repr__ = Exception.__repr__
 
 
 class ContentDecodingError(UrlRequestError, ValueError):

@@ -172,6 +172,19 @@ def test_1_4_both_names_may_be_overridden(recorder: Any, name: str) -> None:
     assert "quack" == recorder.run("duck://pond/", cls=requesting(Duck, name)).result
 
 
+@pytest.mark.parametrize("name", ["get_connection_for_scheme", "_get_connection_for_scheme"])
+def test_18_1_http_may_be_overridden(recorder: Any, name: str) -> None:
+    """Contract 1.4, 18.1: an override counts for http as well, be it a class's or one that its constructor sets."""
+
+    class Own(UrlRequest):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            setattr(self, name, lambda scheme: Duck)
+            super().__init__(*arguments, **options)
+
+    for cls in (requesting(Duck, name), Own):
+        assert "quack" == recorder.run("http://pond.test/", cls=cls).result
+
+
 def test_18_1_unknown_scheme_asks_the_base(recorder: Any) -> None:
     """Contract 18.1, 9.4: an override may leave other schemes to the base class."""
 

@@ -50,6 +50,7 @@ from urlrequest.errors import DeadlineExceeded, InvalidURL
 from urlrequest.hooks import check_hook, current_hook
 
 from .callbacks import Callbacks, drop_callbacks, explain, has_callback, run_callbacks, run_progress
+from .connection_choice import connection_class
 from .settings import check_session
 from .shared import Shared, default_shared, shared_of
 
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
         def run(self) -> None: ...
         def cancel(self) -> bool: ...
         def decode_result(self, result: Any, resp: Any) -> Any: ...
+        def get_connection_for_scheme(self, scheme: str) -> type: ...
         def _get_connection_for_scheme(self, scheme: str) -> type: ...
 
 
@@ -549,7 +551,7 @@ class Call:
 
     def connection_class(self, scheme: str) -> type:
         """Which class to use; a subclass may override either name (contract 1.4)."""
-        return self.request._get_connection_for_scheme(scheme)  # noqa: SLF001 - an alias that the contract names
+        return connection_class(self.request, scheme)
 
     def decode_result(self, result: Any, resp: Any) -> Any:
         return self.request.decode_result(result, resp)

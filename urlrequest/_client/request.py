@@ -1,6 +1,6 @@
 """UrlRequest: one HTTP request, with the interface of a Thread.
 
-What a user may call, read, set or override is here and in the three classes that it derives from. All state, and all
+What a user may call, read, set or override is here and in the four classes that it derives from. All state, and all
 methods that the library calls for itself, are in its `Call`. So a subclass may take every name that is not documented.
 
 Thread safety. `_urlrequest_call` is set by the constructor, and not changed any more. The arguments are kept as plain
@@ -15,10 +15,11 @@ from os import getpid
 
 from urlrequest._concurrency.sync import fork_watch
 from urlrequest._engine.options import PLAIN, Options, plain_options
-from urlrequest.errors import HTTPStatusError, RequestCancelled, UnsupportedScheme
+from urlrequest.errors import HTTPStatusError, RequestCancelled
 
 from .call import Call
 from .callbacks import Callbacks
+from .connection_choice import ConnectionChoice
 from .response_attributes import ResponseAttributes
 from .settings import complete
 from .shared import default_shared
@@ -65,7 +66,7 @@ def _overrides(cls: type, name: str) -> bool:
     return getattr(cls, name, None) is not getattr(UrlRequest, name, None)
 
 
-class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
+class UrlRequest(ThreadFacade, ConnectionChoice, Callbacks, ResponseAttributes):
     """An HTTP request that starts when it is made, and reports its outcome to callbacks.
 
     Exactly one of on_success, on_redirect, on_failure, on_error and on_cancel is called, then on_finish (contract 3.1).
@@ -385,23 +386,6 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         """Perform the request. Runs on the worker thread; an override calls it once."""
         self._urlrequest_call.perform()
 
-    def get_connection_for_scheme(self, scheme: str) -> type[Any]:
-        """Return the connection class for a scheme; override it for schemes of your own (contract 18.1).
-
-        The class has the interface of `http.client.HTTPConnection`. If it derives from `urlrequest.HTTPConnection` and
-        overrides `open_socket()`, cancel and deadline stay prompt. Runs on the worker thread.
-
-        Raises:
-            UnsupportedScheme: There is no class for the scheme.
-        """
-        from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
-
-        if scheme == "http":
-            return HTTPConnection
-        if scheme == "https":
-            return HTTPSConnection
-        raise UnsupportedScheme(f"the scheme {scheme!r} is not supported; http and https are")
-
     def decode_result(self, result: Any, resp: Any) -> Any:
         """Turn a body's text (or bytes) into the result: parse JSON. Override it for types of your own.
 
@@ -416,10 +400,6 @@ class UrlRequest(ThreadFacade, Callbacks, ResponseAttributes):
         return decode_json(result, resp.getheader("Content-Type"))
 
     # Names that programs written for Kivy use (contract 1.4)
-
-    def _get_connection_for_scheme(self, scheme: str) -> type[Any]:
-        """The same as `get_connection_for_scheme()`; an override of either name counts."""
-        return self.get_connection_for_scheme(scheme)
 
     def _dispatch_result(self, dt: float | None = None) -> None:  # noqa: ARG002 - Kivy's clock passes it
         """Run the pending callbacks on this thread; it has the signature that Kivy's clock calls."""

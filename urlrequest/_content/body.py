@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from urlrequest import errors
 from urlrequest._http.fields import media_type_of
-from urlrequest.errors import IncompleteContent
 
 from .text import find_charset
 
@@ -213,7 +213,9 @@ def _read(file: _Readable, length: int | None, charset: str) -> Iterator[bytes]:
         octets = piece.encode(charset) if isinstance(piece, str) else piece
         sent += len(octets)
         if length is not None and sent > length:
-            raise IncompleteContent(f"the file of req_body grew to {sent} bytes while its {length} were being sent")
+            raise errors.IncompleteContent(
+                f"the file of req_body grew to {sent} bytes while its {length} were being sent"
+            )
         yield octets
     if length is not None and sent < length:
-        raise IncompleteContent(f"the file of req_body ended after {sent} of {length} bytes")
+        raise errors.IncompleteContent(f"the file of req_body ended after {sent} of {length} bytes")

@@ -26,9 +26,10 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
+from urlrequest import errors
 from urlrequest._http.framing import content_length
 from urlrequest._http.ranges import content_range, strong_validator
-from urlrequest.errors import ChecksumMismatch, ContentTooLarge, IncompleteContent, ProtocolError
+from urlrequest.errors import ChecksumMismatch, ContentTooLarge
 
 from .checksum import new_digest
 from .file_sink import FileSink, try_call
@@ -146,7 +147,7 @@ class ResumableFileSink(FileSink):
                 self._empty()
                 return False
         elif head.status == 206:
-            raise ProtocolError("the server sent a range (206), but the whole body was requested")
+            raise errors.ProtocolError("the server sent a range (206), but the whole body was requested")
         if 200 <= head.status < 300:
             self._empty()
             self._write_sidecar(head)
@@ -273,7 +274,7 @@ class ResumableFileSink(FileSink):
         size = os.fstat(self._descriptor).st_size
         if self._total is not None and size != self._total:
             self._drop_sidecar()
-            raise IncompleteContent(f"the file has {size} bytes, not the {self._total} that were announced")
+            raise errors.IncompleteContent(f"the file has {size} bytes, not the {self._total} that were announced")
         super().commit()
 
     def _put_in_place(self) -> None:
@@ -312,7 +313,7 @@ class ResumableFileSink(FileSink):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        is_torn = isinstance(error, ProtocolError) and not isinstance(error, IncompleteContent)
+        is_torn = isinstance(error, errors.BaseProtocolError) and not isinstance(error, errors.IncompleteContent)
         if is_torn or isinstance(error, ChecksumMismatch | ContentTooLarge):
             self._drop_sidecar()  # PART-4
         super().__exit__(kind, error, trace)

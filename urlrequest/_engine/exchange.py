@@ -17,16 +17,15 @@ Invariant:
 
 from __future__ import annotations
 
-import http.client
 from contextlib import suppress
 
+from urlrequest import errors
 from urlrequest._defaults import defaults
 from urlrequest._http.framing import idle_time, says_close
 from urlrequest._http.retry import back_off, is_end, is_worth_retrying, may_repeat, may_retry, retry_after
-from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
+from urlrequest._http1.connection import Connection, SecureConnection
 from urlrequest._http1.response_reader import Response
 from urlrequest._net.connect import check_keepalive
-from urlrequest.errors import IncompleteContent, ProtocolError
 
 from .places import Wait, close_idle
 from .plan import request_line_and_fields
@@ -108,7 +107,7 @@ class Lease:
     __slots__ = ("_key", "_pool", "_route", "_scope", "_tcp_keepalive", "connection", "is_sent", "is_used")
 
     def __init__(
-        self, shared: Shared, route: Route, scope: CancelScope, key: Hashable, idle: HTTPConnection | None
+        self, shared: Shared, route: Route, scope: CancelScope, key: Hashable, idle: Connection | None
     ) -> None:
         """Hold a connection that was idle, or a new one.
 
@@ -131,13 +130,13 @@ class Lease:
         else:
             idle.scope = scope
 
-    def may_replace(self, error: OSError | ProtocolError, *, may_repeat: bool) -> bool:
+    def may_replace(self, error: OSError | errors.BaseProtocolError, *, may_repeat: bool) -> bool:
         """Whether the request can be sent again at once, on a new connection, after an error on this one.
 
         A connection that was idle may have been closed meanwhile. One that is new may have been refused, because idle
         ones hold all the places that the server has: they are closed.
         """
-        if isinstance(error, ProtocolError):
+        if isinstance(error, errors.BaseProtocolError):
             # What came on a used connection may be the rest of an earlier response, and no response to this request.
             if self.is_used:
                 self._pool.note_rest(self._key)
@@ -146,7 +145,7 @@ class Lease:
         is_unread = may_repeat and not getattr(connection, "has_received", True)
         if self.is_used:
             return is_unread and is_end(error)
-        is_unsent = connection.sock is None if isinstance(connection, HTTPConnection) else False
+        is_unsent = connection.sock is None if isinstance(connection, Connection) else False
         return (is_unsent or is_unread) and is_end(error) and close_idle(self._route.first_stop) > 0
 
     def go_on(self, response: ResponseLike, *, may_stay: bool) -> None:
@@ -156,7 +155,7 @@ class Lease:
             may_stay: It may go over the same connection, if that can serve another one.
         """
         connection = self.connection
-        if may_stay and isinstance(connection, HTTPConnection) and connection.is_intact and _drain(response):
+        if may_stay and isinstance(connection, Connection) and connection.is_intact and _drain(response):
             self.is_used = True
         else:
             self.replace()
@@ -177,7 +176,7 @@ class Lease:
     def give_back(self, head: ResponseHead) -> None:
         """Leave the connection to the pool after a response; one that cannot serve another request is closed."""
         connection = self.connection
-        if isinstance(connection, HTTPConnection) and connection.is_intact and defaults.keep_alive:
+        if isinstance(connection, Connection) and connection.is_intact and defaults.keep_alive:
             after = ""
             if connection.sent_method == "HEAD":
                 after = AFTER_HEAD
@@ -193,14 +192,14 @@ class Lease:
         Args:
             is_login: The connection logs in, so it must outlive a challenge.
         """
-        if isinstance(self.connection, HTTPConnection):
+        if isinstance(self.connection, Connection):
             self.connection.expects_continue = self._pool.expects_continue(self._key)
             self.connection.is_login = is_login
 
     def note_continue(self) -> None:
         """Remember of the route if it did not send 100 Continue in time."""
         connection = self.connection
-        if isinstance(connection, HTTPConnection) and connection.expects_continue and connection.lacked_continue:
+        if isinstance(connection, Connection) and connection.expects_continue and connection.lacked_continue:
             self._pool.note_silence(self._key)
 
     def close(self) -> None:
@@ -256,8 +255,10 @@ def kept_time(head: ResponseHead) -> float:
 def _drain(response: ResponseLike) -> bool:
     """Read a body that nobody wants, unless it is large; whether the connection can serve the next request."""
     received = 0
+    from http.client import HTTPException  # few responses ask for credentials
+
     # What is wrong with the body only costs the connection.
-    with suppress(OSError, http.client.HTTPException):
+    with suppress(OSError, HTTPException):
         while not response.is_complete and received <= MAX_DRAINED:
             received += len(response.read_piece())
     return response.is_reusable
@@ -288,12 +289,12 @@ def open_connection(route: Route, scope: CancelScope, tcp_keepalive: float | Non
         OSError, ssl.SSLError: The certificate files cannot be used. ProxyError: The class cannot use such a proxy.
     """
     options: dict[str, Any] = {}
-    if route.tls is not None and issubclass(route.connection_class, http.client.HTTPSConnection):
+    if route.tls is not None and not issubclass(route.connection_class, Connection):
         from urlrequest._http1.foreign import tls_options  # few requests have a class that is not ours
 
-        options = tls_options(route.tls, route.host)
+        options = tls_options(route.connection_class, route.tls, route.host)
     connection = route.connection_class(*route.first_stop, timeout=scope.timeout, **options)
-    if isinstance(connection, HTTPConnection):
+    if isinstance(connection, Connection):
         connection.tcp_keepalive = check_keepalive(defaults.tcp_keepalive if tcp_keepalive is None else tcp_keepalive)
         _set_up(connection, route, scope)
     elif route.proxy is not None:
@@ -303,11 +304,11 @@ def open_connection(route: Route, scope: CancelScope, tcp_keepalive: float | Non
     return connection
 
 
-def _set_up(connection: HTTPConnection, route: Route, scope: CancelScope) -> None:
+def _set_up(connection: Connection, route: Route, scope: CancelScope) -> None:
     """Give a connection of ours what it needs to connect."""
     connection.scope = scope
     connection.address_family = route.family
-    if route.tls is not None and isinstance(connection, HTTPSConnection):
+    if route.tls is not None and isinstance(connection, SecureConnection):
         from urlrequest._net.tls_contexts import lazy_context, warn_if_insecure  # plain http needs none of it
 
         warn_if_insecure(route.tls, route.host)
@@ -377,8 +378,10 @@ def _attempt_or_pause(
     pause = back_off(number) if asked is None else asked
     if not _has_time_for(pause, scope):
         return exchange
+    from http.client import HTTPException  # few responses are worth a retry
+
     # A body that is cut off must not stop the retry: this response is discarded anyway.
-    with suppress(OSError, http.client.HTTPException), exchange:
+    with suppress(OSError, HTTPException), exchange:
         exchange.discard_body()
     return pause, False
 
@@ -393,7 +396,7 @@ def pause_after_break(error: Exception, number: int, rule: RetryRule, scope: Can
         Exception: The error, where it is no break of the connection, or there is no time for the pause.
     """
     pause = back_off(number)
-    is_passing = is_worth_retrying(error, rule) or isinstance(error, IncompleteContent)
+    is_passing = is_worth_retrying(error, rule) or isinstance(error, errors.IncompleteContent)
     if not is_passing or not _has_time_for(pause, scope):
         raise error
     return pause
@@ -480,7 +483,7 @@ def _send_or_replay(
     """
     try:
         response = _send_on_lease(lease, prepared, target, fields)
-    except (OSError, ProtocolError) as error:
+    except (OSError, errors.BaseProtocolError) as error:
         if not lease.may_replace(error, may_repeat=may_repeat):
             raise
     else:
@@ -503,14 +506,14 @@ def _send_on_lease(lease: Lease, prepared: PreparedRequest, target: str, fields:
     connection = lease.connection
     with Wait(prepared.route.first_stop) as wait:
         response = _send(connection, prepared, target, fields)
-        if isinstance(connection, HTTPConnection) and connection.sock is not None:
+        if isinstance(connection, Connection) and connection.sock is not None:
             wait.was_answered(connection.sock)
         return response
 
 
 def _send(connection: Any, prepared: PreparedRequest, target: str, fields: Fields) -> ResponseLike:
     """Send the request over a connection of any class, and read the head of the response."""
-    if isinstance(connection, HTTPConnection):
+    if isinstance(connection, Connection):
         connection.request(prepared.method, target, prepared.body, fields)
     else:
         from urlrequest._http1.foreign import send_foreign  # as in open_connection()

@@ -19,15 +19,15 @@ from __future__ import annotations
 from functools import lru_cache
 from time import monotonic
 
+from urlrequest import errors
 from urlrequest._content.text import decode_json, decode_text
 from urlrequest._defaults import defaults
 from urlrequest._delivery.events import Success
 from urlrequest._http.framing import body_framing
 from urlrequest._http.request_head import encode_head
 from urlrequest._http.response_head import END_OF_HEAD, ResponseHead, parse_head
-from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
+from urlrequest._http1.connection import CLASSES, Connection
 from urlrequest._net.cancel_scope import Phase
-from urlrequest.errors import ProtocolError
 
 from .exchange import Lease, kept_time, pool_key
 from .options import PlainOptions
@@ -50,7 +50,6 @@ MAX_SIZE = 64 * 1024  # bytes of a common response, its head included
 MAX_PIECES = 4  # receives until it is whole; one that drips is for a worker
 MAX_CACHED_HEAD = 4096  # bytes; a longer head, and one that may hold a secret, is read each time
 MAX_DECLINED = 31  # requests of a URL that go to a worker after one whose response was not common
-_CLASSES = {"http": HTTPConnection, "https": HTTPSConnection}
 
 
 class Launched:
@@ -68,7 +67,7 @@ class Launched:
 
     def __init__(
         self,
-        connection: HTTPConnection,
+        connection: Connection,
         key: Hashable,
         plan: _Plan,
         shared: Shared,
@@ -177,7 +176,7 @@ def _common_head(block: bytes) -> tuple[ResponseHead, int, float] | None:
     try:
         head = parse_head(block)
         framing = body_framing(head, "GET")
-    except ProtocolError:
+    except errors.BaseProtocolError:
         return None  # the worker makes the error
     fields, length = head.headers, framing.length
     is_common = (
@@ -207,7 +206,7 @@ class _Plan:
 
     def __init__(self, options: PlainOptions) -> None:
         """Prepare a request. Raises: What is wrong with it."""
-        self.prepared = prepare_request(options, has_progress=False, connection_class_for=_CLASSES.__getitem__)
+        self.prepared = prepare_request(options, has_progress=False, connection_class_for=CLASSES.__getitem__)
         self.head = encode_head(self.prepared.method, *request_line_and_fields(self.prepared, None))
         self.declined = 0
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from urlrequest import errors
 from urlrequest._http.fields import field_names, first_value, without
 from urlrequest._http.retry import may_repeat, may_retry
-from urlrequest.errors import ChecksumMismatch, ProtocolError, TooManyRedirects, UnexpectedContentType
+from urlrequest.errors import ChecksumMismatch, TooManyRedirects, UnexpectedContentType
 
 from .exchange import pause_after_break, send_request
 from .prepare import prepare_redirected, prepare_request
@@ -192,7 +193,7 @@ def _check_success(prepared: PreparedRequest, head: ResponseHead, file: FileSink
         # What answers a Range of ours, the file itself judges.
         if prepared.method != "HEAD" and (file is None or not file.offset):
             check_completeness(head, first_value(prepared.fields, "range"))
-    except (UnexpectedContentType, ProtocolError):
+    except (UnexpectedContentType, errors.BaseProtocolError):
         observer.head_received(head)
         raise
 

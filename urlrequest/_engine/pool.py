@@ -41,7 +41,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
-    from urlrequest._http1.connection import HTTPConnection
+    from urlrequest._http1.connection import Connection
     from urlrequest._net.cancel_scope import CancelScope
 
     from .places import Place
@@ -107,7 +107,7 @@ class Pool:
         self._limit = limit
         self._is_closed = False
         self._lock = threading.Lock()
-        self._idle: dict[Hashable, list[HTTPConnection]] = {}  # by key, the latest last
+        self._idle: dict[Hashable, list[Connection]] = {}  # by key, the latest last
         self._count = 0  # of all that are idle
         self._next_end = 0.0  # no connection's time is up before this moment
         self._timer_key = object()
@@ -123,7 +123,7 @@ class Pool:
         """How many connections are idle."""
         return self._count
 
-    def take(self, key: Hashable, scope: CancelScope | None) -> HTTPConnection | None:
+    def take(self, key: Hashable, scope: CancelScope | None) -> Connection | None:
         """Take out an idle connection that still lives, for a request that may be sent twice; None: there is none.
 
         Args:
@@ -151,7 +151,7 @@ class Pool:
                 return connection
             self._drop_dead(key, connection, now)
 
-    def _is_settled(self, key: Hashable, connection: HTTPConnection, scope: CancelScope) -> bool:
+    def _is_settled(self, key: Hashable, connection: Connection, scope: CancelScope) -> bool:
         """Whether nothing can come any more on a connection that was left after a response without a body (POOL-4).
 
         If not, it has been closed.
@@ -168,7 +168,7 @@ class Pool:
             return True
         return False
 
-    def _settles(self, key: Hashable, connection: HTTPConnection, scope: CancelScope) -> bool:
+    def _settles(self, key: Hashable, connection: Connection, scope: CancelScope) -> bool:
         """Watch a connection for the rest of its settling time; return whether it stays open and quiet.
 
         If not, it has been closed.
@@ -201,7 +201,7 @@ class Pool:
         history = self._history(key)
         history.has_rests, history.is_quiet = True, False
 
-    def take_proven(self, key: Hashable, scope: CancelScope) -> HTTPConnection | None:
+    def take_proven(self, key: Hashable, scope: CancelScope) -> Connection | None:
         """Take out an idle connection for a request that must be sent once; None: none is safe enough (POOL-5).
 
         Nothing is known of a route at first, and the second request opens a second connection. If the third comes in
@@ -241,7 +241,7 @@ class Pool:
             self._restore(key, newest)
             return None
 
-    def _pop_ends(self, key: Hashable) -> tuple[HTTPConnection | None, HTTPConnection | None]:
+    def _pop_ends(self, key: Hashable) -> tuple[Connection | None, Connection | None]:
         """Take out the oldest and the latest connection with a key; the oldest is None where it is the latest, too."""
         now = suspend_clock()
         with self._lock:
@@ -253,7 +253,7 @@ class Pool:
         _close(stale)
         return oldest, newest
 
-    def _restore(self, key: Hashable, connection: HTTPConnection) -> None:
+    def _restore(self, key: Hashable, connection: Connection) -> None:
         """Put a connection back that was only looked at: in its place, for as long as was said."""
         with self._lock:
             is_closed = self._is_closed
@@ -266,7 +266,7 @@ class Pool:
         if is_closed:
             connection.close()
 
-    def _examine(self, key: Hashable, connection: HTTPConnection, history: _History, scope: CancelScope) -> None:
+    def _examine(self, key: Hashable, connection: Connection, history: _History, scope: CancelScope) -> None:
         """Look whether a connection is still open, and put it back or close it; if need be, let it settle first."""
         if history.ends_early or history.lasted >= SETTLING_TIME:
             is_open = not connection.sock.is_readable()
@@ -280,7 +280,7 @@ class Pool:
             history.is_quiet = history.is_quiet or (connection.after == AFTER_STATUS and age >= SETTLING_TIME)
             self._restore(key, connection)
 
-    def _drop_dead(self, key: Hashable, connection: HTTPConnection, now: float) -> None:
+    def _drop_dead(self, key: Hashable, connection: Connection, now: float) -> None:
         """Close a connection that the server has closed, and remember that of its route."""
         connection.close()
         history = self._histories.get(key)
@@ -296,7 +296,7 @@ class Pool:
                 history = self._histories[key] = _History()
             return history
 
-    def put(self, key: Hashable, connection: HTTPConnection, idle_time: float, after: str = "") -> None:
+    def put(self, key: Hashable, connection: Connection, idle_time: float, after: str = "") -> None:
         """Keep a connection for the next request with the same key.
 
         Args:
@@ -360,7 +360,7 @@ class Pool:
         """
         since = suspend_clock() - idle_time
         with self._lock:
-            meant: list[HTTPConnection] = []
+            meant: list[Connection] = []
             for stack in self._idle.values():
                 at_place = [connection for connection in stack if (connection.host, connection.port) == place]
                 meant += [connection for connection in at_place if connection.idle_since <= since]
@@ -384,17 +384,17 @@ class Pool:
             self._count -= len(older)
         _close(older)
 
-    def _shorten(self, connection: HTTPConnection, now: float) -> None:
+    def _shorten(self, connection: Connection, now: float) -> None:
         """Keep a connection for a moment only, as its route has more than its share."""
         assert self._lock.locked()
         connection.idle_until = min(connection.idle_until, now + BURST_TIME)
         self._next_end = min(self._next_end, connection.idle_until)
 
-    def _pop_stale(self, now: float) -> list[HTTPConnection]:
+    def _pop_stale(self, now: float) -> list[Connection]:
         """Take out the connections whose time is up, whatever they are for."""
         assert self._lock.locked()
-        stale: list[HTTPConnection] = []
-        kept: dict[Hashable, list[HTTPConnection]] = {}
+        stale: list[Connection] = []
+        kept: dict[Hashable, list[Connection]] = {}
         for key, stack in self._idle.items():
             stale += [connection for connection in stack if connection.idle_until <= now]
             rest = [connection for connection in stack if connection.idle_until > now]
@@ -407,7 +407,7 @@ class Pool:
         self._idle, self._next_end = kept, next_end
         return stale
 
-    def _pop_surplus(self) -> list[HTTPConnection]:
+    def _pop_surplus(self) -> list[Connection]:
         """Take out those that have been idle for the longest time, beyond the limit."""
         assert self._lock.locked()
         surplus = []
@@ -450,6 +450,6 @@ def _close_stale(reference: weakref.ref[Pool]) -> None:
         pool.close_stale()
 
 
-def _close(connections: Iterable[HTTPConnection]) -> None:
+def _close(connections: Iterable[Connection]) -> None:
     for connection in connections:
         connection.close()

@@ -16,7 +16,7 @@ from urlrequest._http.fields import cookie_text, field_names, first_value, join_
 from urlrequest._http.request_head import build_fields, check_method
 from urlrequest._http.retry import DEFAULT_RULE, MAX_RETRY_AFTER, check_retry_rule
 from urlrequest._http.target import Target, parse_target, percent_encode
-from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
+from urlrequest._http1.connection import Connection, SecureConnection
 from urlrequest._net.route import Route
 from urlrequest._version import __version__
 from urlrequest.errors import UnsafeRedirect
@@ -323,7 +323,7 @@ def _make_route(options: Options, target: Target, connection_class: type, tls: T
     from urlrequest._net.connect import check_address_family  # loaded; few requests need it
 
     family = check_address_family(options.address_family)
-    if family and not issubclass(connection_class, HTTPConnection):
+    if family and not issubclass(connection_class, Connection):
         raise ValueError(
             f"address_family cannot be kept by {connection_class.__name__}, which is no urlrequest.HTTPConnection"
         )
@@ -339,7 +339,7 @@ def _tls_settings(options: Options, connection_class: type) -> TlsSettings:
     from urlrequest._net.tls_settings import check_tls  # plain http needs none of it
 
     settings = check_tls(options.ca_file, options.verify, options.client_cert, options.ssl_context, options.fingerprint)
-    if issubclass(connection_class, HTTPSConnection):
+    if issubclass(connection_class, SecureConnection):
         from urlrequest._net.tls_contexts import prefetch_context
 
         if prefetch_context(settings):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
+from urlrequest import errors
 from urlrequest._record import Record
-from urlrequest.errors import ProtocolError
 
 from .fields import LENGTH
 from .response_head import excerpt
@@ -67,7 +67,7 @@ def body_framing(head: ResponseHead, method: str) -> Framing:
     length = headers.get("Content-Length")
     if coding and coding != "identity":
         if coding != "chunked":
-            raise ProtocolError(f"the server used the transfer coding {excerpt(coding)}; only chunked is known")
+            raise errors.ProtocolError(f"the server used the transfer coding {excerpt(coding)}; only chunked is known")
         # With a length besides, or from HTTP/1.0, some intermediary may see another end: RFC 9112, section 6.1.
         return Framing(None, is_chunked=True, keeps_alive=keeps_alive and length is None and head.version != "1.0")
     if length is not None:
@@ -90,7 +90,7 @@ def _read_length(value: str) -> int:
     lengths = {number.strip(" \t") for number in value.split(",")}
     length = lengths.pop()
     if lengths or not _LENGTH.fullmatch(length):
-        raise ProtocolError(f"the server sent the Content-Length {excerpt(value)}")
+        raise errors.ProtocolError(f"the server sent the Content-Length {excerpt(value)}")
     return int(length)
 
 

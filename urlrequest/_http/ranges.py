@@ -6,7 +6,7 @@ import re
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from urlrequest.errors import ProtocolError
+from urlrequest import errors
 
 from .fields import LENGTH
 from .framing import content_length
@@ -81,20 +81,26 @@ def check_completeness(head: ResponseHead, asked: str | None) -> None:
         # Other units, and none, are what programs use to number the entries of a list.
         is_of_bytes = said is not None and said.strip(" \t").lower().startswith("bytes")
         if is_of_bytes and (sent is None or sent.first != 0 or not _is_whole(sent, head)):
-            raise ProtocolError(f"the server sent status {head.status} with the Content-Range {excerpt(said or '')}")
+            raise errors.ProtocolError(
+                f"the server sent status {head.status} with the Content-Range {excerpt(said or '')}"
+            )
         return
     if asked is None:
-        raise ProtocolError("the server sent a part (206), but the whole was requested")
+        raise errors.ProtocolError("the server sent a part (206), but the whole was requested")
     wanted = _ASKED.fullmatch(asked.strip(" \t"))
     if wanted is None:  # several parts, or another unit: the caller knows what may come
         return
     if sent is None:
         what = "no Content-Range" if said is None else f"the Content-Range {excerpt(said)}"
         media_type = head.headers.get("Content-Type", "")
-        raise ProtocolError(f"the server sent a part (206) with {what} and type {excerpt(media_type)}, for {asked!r}")
+        raise errors.ProtocolError(
+            f"the server sent a part (206) with {what} and type {excerpt(media_type)}, for {asked!r}"
+        )
     length = content_length(head)
     if not _is_asked(sent, wanted) or length not in {None, sent.last - sent.first + 1}:
-        raise ProtocolError(f"the server sent {excerpt(said or '')} (length {length}), but {asked!r} was requested")
+        raise errors.ProtocolError(
+            f"the server sent {excerpt(said or '')} (length {length}), but {asked!r} was requested"
+        )
 
 
 def _is_whole(sent: ContentRange, head: ResponseHead) -> bool:

@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from urlrequest import errors
 from urlrequest._record import Record
-from urlrequest.errors import ProtocolError
 
 from .fields import TCHARS
 from .headers import Headers
@@ -91,9 +91,9 @@ def parse_head(octets: bytes) -> ResponseHead:
         if is_malformed:
             fields = _read_tolerantly(text)
     if len(fields) > MAX_FIELDS:
-        raise ProtocolError(f"the server sent {len(fields)} headers; {MAX_FIELDS} are allowed")
+        raise errors.ProtocolError(f"the server sent {len(fields)} headers; {MAX_FIELDS} are allowed")
     if len(octets) > MAX_LINE_SIZE and max(map(len, text.split("\n"))) > MAX_LINE_SIZE:
-        raise ProtocolError(f"the server sent a header line longer than {MAX_LINE_SIZE} bytes")
+        raise errors.ProtocolError(f"the server sent a header line longer than {MAX_LINE_SIZE} bytes")
     headers = Headers([(name, value.strip(" \t")) for name, value in fields])
     return ResponseHead(*start, headers, is_malformed=is_malformed)
 
@@ -103,7 +103,7 @@ def _read_status_line(text: str) -> tuple[tuple[str, int, str], int]:
     end = text.find("\n") + 1
     start = _cached_status(text[:end]) if end <= MAX_CACHED_LINE else _parse_status(text[:end])
     if start is None:
-        raise ProtocolError(f"the server sent no HTTP/1 status line but {excerpt(text)}")
+        raise errors.ProtocolError(f"the server sent no HTTP/1 status line but {excerpt(text)}")
     return start, end
 
 
@@ -148,8 +148,8 @@ def _read_tolerantly(text: str) -> Fields:
     return fields
 
 
-def _malformed(line: str) -> ProtocolError:
-    return ProtocolError(f"the server sent a malformed header: {excerpt(line)}")
+def _malformed(line: str) -> errors.ProtocolError:
+    return errors.ProtocolError(f"the server sent a malformed header: {excerpt(line)}")
 
 
 def excerpt(text: str) -> str:

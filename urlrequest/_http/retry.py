@@ -7,11 +7,9 @@ user yet.
 from __future__ import annotations
 
 import errno
-import random
 import re
 import socket
 import ssl
-from email.utils import parsedate_to_datetime
 from time import time
 
 from urlrequest._record import Record
@@ -155,7 +153,9 @@ def back_off(attempt: int) -> float:
         attempt: How many attempts have been made.
     """
     pause = min(MAX_PAUSE, FIRST_PAUSE * 2.0 ** min(attempt - 1, 32))
-    return pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter needs no cryptography
+    from random import uniform  # few requests are tried again
+
+    return pause * uniform(0.5, 1.0)  # noqa: S311 - jitter needs no cryptography
 
 
 def retry_after(head: ResponseHead, longest: float = MAX_RETRY_AFTER) -> float | None:
@@ -173,6 +173,8 @@ def retry_after(head: ResponseHead, longest: float = MAX_RETRY_AFTER) -> float |
 def _read_seconds(value: str) -> float | None:
     if re.fullmatch("[0-9]{1,6}", value):
         return float(value)
+    from email.utils import parsedate_to_datetime  # few servers send a date
+
     try:
         moment = parsedate_to_datetime(value).timestamp()
     except (TypeError, ValueError, OverflowError):

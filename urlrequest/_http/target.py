@@ -17,9 +17,6 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from ipaddress import IPv6Address
-from string import ascii_letters, digits, hexdigits
-from urllib.parse import quote, unquote_to_bytes
 
 from urlrequest.errors import InvalidURL
 
@@ -42,12 +39,17 @@ _EDGES = "".join(map(chr, range(0x21)))
 # Sent unchanged in a path or a query (RFC 3986, sections 3.3 and 3.4), but for letters and digits. Browsers also send
 # some of `"<>[]\\^`{|}` as they are; strict servers such as Tomcat refuse a request with them.
 _SAFE = "!$&'()*+,;=:@/?-._~"
-_ALLOWED = frozenset(ascii_letters + digits + _SAFE)
+# Not from `string`, nor from `ipaddress` and `urllib.parse`: to import these takes longer than to parse any URL.
+_DIGITS = "0123456789"
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_LETTERS_AND_DIGITS = _LETTERS + _LETTERS.upper() + _DIGITS
+_ALLOWED = frozenset(_LETTERS_AND_DIGITS + _SAFE)
 _STRAY_PERCENT = r"%(?![0-9A-Fa-f]{2})"  # compiled with its first use
 
 _CONTROLS = frozenset(map(chr, [*range(0x20), 0x7F]))
-_SCHEME_CHARACTERS = frozenset(ascii_letters + digits + "+.-")
-_NAME_CHARACTERS = frozenset(ascii_letters + digits + "._-")
+_SCHEME_CHARACTERS = frozenset(_LETTERS_AND_DIGITS + "+.-")
+_NAME_CHARACTERS = frozenset(_LETTERS_AND_DIGITS + "._-")
+_HEX_DIGITS = frozenset(_DIGITS + "abcdef")
 _IPV4_PARTS = frozenset(map(str, range(256)))
 _AUTHORITY_ENDS = "/?#"
 _PORT_AHEAD = r"[0-9]+(?=[/?#]|\Z)"  # compiled with its first use: few URLs come without a scheme
@@ -180,6 +182,8 @@ def percent_encode(text: str) -> str:
     """
     if _ALLOWED.issuperset(text):
         return text
+    from urllib.parse import quote  # most URLs are written as they are sent
+
     return quote(re.sub(_STRAY_PERCENT, "%25", text) if "%" in text else text, safe=_SAFE + "%")
 
 
@@ -260,6 +264,8 @@ def _decode_userinfo(authority: str) -> tuple[str, str] | None:
     userinfo = authority.rpartition("@")[0]
     if not userinfo:
         return None
+    from urllib.parse import unquote_to_bytes  # few URLs have credentials
+
     user, _, password = userinfo.partition(":")
     try:
         decoded = unquote_to_bytes(user).decode(), unquote_to_bytes(password).decode()
@@ -322,7 +328,7 @@ def _normalise_name(text: str) -> str:
 def _is_numeric(host: str) -> bool:
     """Whether the system's resolver (inet_aton) would read the host as a number: decimal, octal or hexadecimal."""
     label = host.removesuffix(".").rpartition(".")[2].lower()
-    return label.isdigit() or (label.startswith("0x") and all(digit in hexdigits for digit in label[2:]))
+    return label.isdigit() or (label.startswith("0x") and _HEX_DIGITS.issuperset(label[2:]))
 
 
 def _is_ipv4(host: str) -> bool:
@@ -335,6 +341,8 @@ def _normalise_ipv6(text: str) -> str:
     zone = zone.removeprefix("25")  # "%" percent-encoded, as RFC 6874 wants it; not all programs do that
     if percent and not (zone and _NAME_CHARACTERS.issuperset(zone.replace("~", ""))):
         raise _Flaw("the zone of the IPv6 address is empty or has an invalid character")
+    from ipaddress import IPv6Address  # few URLs have one
+
     try:
         return f"{IPv6Address(address)}{percent}{zone}"
     except ValueError:

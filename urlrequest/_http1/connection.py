@@ -1,6 +1,8 @@
-"""HTTPConnection and HTTPSConnection: one connection to an origin, direct, to a proxy, or through a tunnel.
+"""Connection and SecureConnection: one connection to an origin, direct, to a proxy, or through a tunnel.
 
-They are `http.client` connections, but each of their waits can be ended, and their responses are strictly framed.
+Each of its waits can be ended, and its responses are strictly framed. What programs get and derive from is in
+`public_connection`: these classes with the whole interface of `http.client`, which takes longer to import than all that
+a first request needs of this library.
 
 Thread safety. A connection belongs to one worker at a time, and no other thread touches it: a cancel wakes the worker
 through the scope (SCOPE-1). Between two requests it lies in a pool.
@@ -8,13 +10,12 @@ through the scope (SCOPE-1). Between two requests it lies in a pool.
 
 from __future__ import annotations
 
-import http.client
 import ssl
 from time import monotonic
 
-from urlrequest._http.fields import read_fields
-from urlrequest._http.request_head import check_method, encode_head
-from urlrequest._http.target import bracketed
+from urlrequest import errors
+from urlrequest._http.request_head import encode_head
+from urlrequest._http.target import DEFAULT_PORTS, bracketed
 from urlrequest._net.cancel_scope import CancelScope, Phase
 from urlrequest._net.connect import connect_socket, connect_to_host, watch_peer
 from urlrequest._net.stream import NetworkStream
@@ -27,25 +28,26 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
     from typing import Any
 
+    from urlrequest._content.body import Body
     from urlrequest._http.challenges import Dialogue
+    from urlrequest._http.fields import Fields
     from urlrequest._net.route import Proxy
     from urlrequest._net.tls_contexts import LazyContext
     from urlrequest._net.tls_settings import TlsSettings
 
     from .interim import InterimResponses
 
-__all__ = ["HTTPConnection", "HTTPSConnection"]
+__all__ = ["CLASSES", "Connection", "SecureConnection"]
 
 _IDLE_SCOPE = CancelScope()  # of connections that serve no request
 
 
-class HTTPConnection(http.client.HTTPConnection):
-    """An `http.client.HTTPConnection` that can be cancelled and keeps deadlines.
+class Connection:
+    """A connection that can be cancelled and keeps deadlines. Every method runs on the worker thread."""
 
-    For a scheme of your own, derive from it, override `open_socket()`, and return the class from
-    `UrlRequest.get_connection_for_scheme()` (contract 18.1). Every method runs on the worker thread.
-    """
-
+    default_port: int = DEFAULT_PORTS["http"]
+    host: str
+    port: int
     sock: Any
     scope: CancelScope
     is_intact: bool
@@ -60,24 +62,22 @@ class HTTPConnection(http.client.HTTPConnection):
     address_family: int = 0  # AF_INET or AF_INET6, if only such addresses may be connected to
     after: str = ""  # why the last response had no body, for the pool
 
-    def __init__(self, host: str, port: int | None = None, timeout: float | None = None, **options: Any) -> None:
+    def __init__(self, host: str, port: int | None = None, timeout: float | None = None) -> None:
         """Make a connection; the first request opens it.
 
         Args:
             timeout: The longest single step, in seconds, for requests that set no other; None: no limit.
-            options: As of `http.client.HTTPConnection`.
         """
-        super().__init__(host, port, timeout=timeout, **options)
+        self.host, self.port, self.sock = host, self.default_port if port is None else port, None
         self.scope = CancelScope(timeout)  # ends the waits of the present request: cancel, deadline, timeout
         self.is_intact = True  # whether the present request was sent as a whole
         self._proxy: Proxy | None = None
-        self._tunnel: tuple[str, int, Any] | None = None  # host and port of the origin, headers for the proxy
+        self._tunnel: tuple[str, int, Fields] | None = None  # host and port of the origin, headers for the proxy
         self.sent_method = ""
         self.sent_at = 0.0  # when `send_now()` has sent the present request, on `time.monotonic()`
         self._interim: InterimResponses | None = None  # to the present request, if it has a body
         self._send_error: OSError | None = None
         self._speaks_http = False  # whether the peer has responded on this connection
-        self._has_client_state = False  # whether http.client itself keeps the state of an exchange
 
     # Opening
 
@@ -168,17 +168,13 @@ class HTTPConnection(http.client.HTTPConnection):
 
         return open_http_tunnel(stream, f"{bracketed(host)}:{port}", headers, dialogue)
 
-    def set_tunnel(self, host: str, port: int | None = None, headers: Any = None) -> None:
+    def set_tunnel(self, host: str, port: int | None = None, headers: Fields | None = None) -> None:
         """Send requests through a tunnel: the host that the connection was made for is a proxy, this one the origin.
 
         Args:
             headers: For the proxy.
-        Raises:
-            ValueError, TypeError: They cannot be sent.
         """
-        super().set_tunnel(host, port)
-        fields, _ = read_fields(headers, "headers")
-        self._tunnel = (host.strip("[]"), self.default_port if port is None else port, fields)
+        self._tunnel = (host, self.default_port if port is None else port, headers or [])
 
     def set_proxy(self, proxy: Proxy, origin: tuple[str, int] | None) -> None:
         """Send requests to a proxy, for whose host and port the connection was made.
@@ -188,7 +184,7 @@ class HTTPConnection(http.client.HTTPConnection):
         """
         self._proxy = proxy
         if origin is not None:
-            self.set_tunnel(*origin, headers=proxy.fields)
+            self.set_tunnel(*origin, headers=list(proxy.fields))
 
     @property
     def peer(self) -> str:
@@ -197,23 +193,15 @@ class HTTPConnection(http.client.HTTPConnection):
 
     # One exchange
 
-    def request(
-        self, method: str, url: str, body: Any = None, headers: Any = None, *, encode_chunked: bool = False
-    ) -> None:
-        """Send a request, as `http.client` does.
+    def request(self, method: str, url: str, body: Body | None, headers: Fields) -> None:
+        """Send a request.
 
         If the server refuses the request before all was sent, sending ends, and `getresponse()` reads the response
         (contract 10.5).
 
         Raises:
-            OSError: The connection cannot be opened. ValueError, TypeError: A part cannot be sent.
+            OSError: The connection cannot be opened.
         """
-        if isinstance(headers, dict) and _is_body(body):  # a subclass has added headers of its own
-            headers = list(headers.items())
-        if not isinstance(headers, list) or not (body is None or _is_body(body)):
-            fields: Any = headers or {}
-            super().request(method, url, body, fields, encode_chunked=encode_chunked)
-            return
         self._begin_exchange(method)
         if self.sock is None:
             self.connect()
@@ -258,7 +246,7 @@ class HTTPConnection(http.client.HTTPConnection):
         self.scope.timings[Phase.SEND] = self.sent_at - began
         return is_sent
 
-    def getresponse(self) -> Response:  # type: ignore[override]  # the same interface, strictly framed
+    def getresponse(self) -> Response:
         """Read the head of the response.
 
         Raises:
@@ -266,14 +254,16 @@ class HTTPConnection(http.client.HTTPConnection):
             OSError: The connection broke.
         """
         if self.sock is None:
-            raise http.client.ResponseNotReady("no request was sent")
+            from http.client import ResponseNotReady  # only a program's own calls come in the wrong order
+
+            raise ResponseNotReady("no request was sent")
         began = self.sent_at or monotonic()
         speed = self.scope.speed
         try:
             if speed is not None:
                 speed.pause()  # the server may think for as long as `timeout` allows
             response = Response(self.sock, self.sent_method, self._interim)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, errors.BaseProtocolError) as error:
             if self._send_error is not None:
                 raise self._explain(self._send_error) from None
             self._explain(error)
@@ -284,8 +274,6 @@ class HTTPConnection(http.client.HTTPConnection):
         self.scope.timings[Phase.FIRST_BYTE] = monotonic() - began
         if not self.is_intact and response.ends_with_connection:
             self.sock.end_sending()  # the server may read all of the request before it closes
-        if self._has_client_state:
-            self._reset_client_state()
         return response
 
     def _explain(self, error: Exception) -> Exception:
@@ -293,28 +281,12 @@ class HTTPConnection(http.client.HTTPConnection):
 
         Most servers that do so close or reset a connection on which something else comes first.
         """
-        is_tcp = type(self).open_socket is HTTPConnection.open_socket
+        is_tcp = type(self).open_socket is Connection.open_socket
         if isinstance(error, ConnectionError) and is_tcp and not self._speaks_http and not self.has_received:
             from urlrequest._net.tls_errors import add_text  # few exchanges fail
 
             add_text(error, f"; if {self.peer} speaks TLS, the URL must begin with https://")
         return error
-
-    def putrequest(self, method: str, url: str, *arguments: Any, **options: Any) -> None:
-        """Begin to send a request step by step, as with `http.client`."""
-        check_method(method, has_body=False)
-        self._begin_exchange(method)
-        self._has_client_state = True
-        super().putrequest(method, url, *arguments, **options)
-
-    def putheader(self, header: str | bytes, *values: Any) -> None:
-        """Send a header, as with `http.client`.
-
-        Raises:
-            ValueError, TypeError: It is none (RFC 9110, section 5), which `http.client` does not always notice.
-        """
-        read_fields([(header, value) for value in values], "headers")
-        super().putheader(header, *values)
 
     def _begin_exchange(self, method: str) -> None:
         """Begin an exchange, whether `request()` sends it or the caller does so step by step."""
@@ -348,37 +320,21 @@ class HTTPConnection(http.client.HTTPConnection):
         self.scope = self.sock.scope = _IDLE_SCOPE
         self.idle_since, self.idle_until = since, until
 
-    def _reset_client_state(self) -> None:
-        """Let the next `putrequest()` begin: only close() resets the state that http.client keeps of an exchange."""
+    def close(self) -> None:
+        """Close the connection; a request opens it again."""
         sock, self.sock = self.sock, None
-        super().close()
-        self.sock, self._has_client_state = sock, False
+        if sock is not None:
+            sock.close()
 
 
-class HTTPSConnection(HTTPConnection):
-    """An `HTTPConnection` over TLS."""
+class SecureConnection(Connection):
+    """A `Connection` over TLS."""
 
-    default_port = http.client.HTTPS_PORT
-    # Used if no context was passed to the constructor; None: that of a request without TLS options.
+    default_port = DEFAULT_PORTS["https"]
+    # Used if there is no context of its own; None: that of a request without TLS options.
     lazy_context: LazyContext | None = None
-
-    def __init__(
-        self,
-        host: str,
-        port: int | None = None,
-        timeout: float | None = None,
-        *,
-        context: ssl.SSLContext | None = None,
-        **options: Any,
-    ) -> None:
-        """Make a connection; the first request opens it.
-
-        Args:
-            context: The TLS context; None: that of a request without TLS options (contract 13.1).
-        """
-        super().__init__(host, port, timeout, **options)
-        self._context = context
-        self._session_key: Hashable | None = None  # of the TLS session, until it has been kept
+    _context: ssl.SSLContext | None = None
+    _session_key: Hashable | None = None  # of the TLS session, until it has been kept
 
     def _lazy_context(self) -> LazyContext:
         from urlrequest._net.tls_contexts import lazy_context  # plain http needs none of it
@@ -405,7 +361,7 @@ class HTTPSConnection(HTTPConnection):
         self._session_key = session_key(lazy.get(), host, port)
         return secured
 
-    def getresponse(self) -> Response:  # type: ignore[override]  # as in the base class
+    def getresponse(self) -> Response:
         response = super().getresponse()
         key, self._session_key = self._session_key, None
         if key is not None:  # servers send session tickets before their first response
@@ -416,11 +372,5 @@ class HTTPSConnection(HTTPConnection):
         return response
 
 
-def _is_body(body: object) -> bool:
-    from urlrequest._content.body import Body  # most requests have none
-
-    return isinstance(body, Body)
-
-
-HTTPConnection.__module__ = "urlrequest"  # where users find it
-HTTPSConnection.__module__ = "urlrequest"  # where users find it
+CLASSES: dict[str, type[Connection]] = {"http": Connection, "https": SecureConnection}
+"""The class for each scheme, of requests that choose none."""

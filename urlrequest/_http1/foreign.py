@@ -13,11 +13,12 @@ import http.client
 import ssl
 from contextlib import suppress
 
+from urlrequest import errors
 from urlrequest._http.fields import without
 from urlrequest._http.framing import body_framing
 from urlrequest._http.headers import Headers
 from urlrequest._http.response_head import ResponseHead
-from urlrequest.errors import IncompleteContent, ProxyError
+from urlrequest.errors import ProxyError
 
 from .request_writer import SMALL_BODY, reported_parts
 
@@ -36,12 +37,14 @@ __all__ = ["ForeignResponse", "send_foreign", "set_foreign_proxy", "tls_options"
 PIECE_SIZE = 256 * 1024  # bytes read at a time
 
 
-def tls_options(settings: TlsSettings, host: str) -> dict[str, Any]:
-    """The TLS options of a constructor like that of `http.client.HTTPSConnection`.
+def tls_options(connection_class: type, settings: TlsSettings, host: str) -> dict[str, Any]:
+    """The TLS options of a constructor like that of `http.client.HTTPSConnection`; none for another class.
 
     Raises:
         OSError, ssl.SSLError: The certificate files cannot be used.
     """
+    if not issubclass(connection_class, http.client.HTTPSConnection):
+        return {}
     from urlrequest._net.tls_contexts import context_for, warn_if_insecure  # plain http needs none of it
 
     warn_if_insecure(settings, host)
@@ -155,7 +158,7 @@ class ForeignResponse:
         self.is_complete = not piece
         return piece
 
-    def _cut_off(self, notice: str = "") -> IncompleteContent:
+    def _cut_off(self, notice: str = "") -> errors.IncompleteContent:
         total = "" if self.expected is None else f" of {self.expected}"
         place = f"{self._peer} closed the connection within the body"
-        return IncompleteContent(f"{place}, after {self._received}{total} bytes{notice}")
+        return errors.IncompleteContent(f"{place}, after {self._received}{total} bytes{notice}")

@@ -18,9 +18,10 @@ from __future__ import annotations
 
 from time import monotonic
 
+from urlrequest import errors
 from urlrequest._http.framing import says_close
 from urlrequest._http.response_head import END_OF_HEAD, MAX_HEAD_SIZE, parse_head
-from urlrequest.errors import ContentTooLarge, ProtocolError
+from urlrequest.errors import ContentTooLarge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class InterimResponses:
         if head.status >= 200 or head.status == 101:
             return False
         if self._count == MAX_INTERIM:
-            raise ProtocolError(f"{self._peer} sent more than {MAX_INTERIM} interim responses")
+            raise errors.ProtocolError(f"{self._peer} sent more than {MAX_INTERIM} interim responses")
         self._count += 1
         self.head_limit -= size
         self.has_continue = self.has_continue or head.status == 100
@@ -129,7 +130,7 @@ class InterimResponses:
         try:
             head = parse_head(block)
             self.pass_over(head, len(block))
-        except ProtocolError:
+        except errors.BaseProtocolError:
             return None  # the reader begins with the same bytes, and raises the same error
         return head
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+from urlrequest import errors
 from urlrequest._http.fields import all_values, first_value
-from urlrequest.errors import IncompleteContent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _send_joined(stream: NetworkStream, head: bytes, body: Body, declared: int, 
     body.is_begun = True
     content = b"".join(body.pieces())
     if len(content) != declared:  # a file has changed
-        raise IncompleteContent(f"req_body has {len(content)} bytes, not the {declared} of its Content-Length")
+        raise errors.IncompleteContent(f"req_body has {len(content)} bytes, not the {declared} of its Content-Length")
     report = body.on_sent or _report_nothing
     report(0, False)
     is_whole = stream.send_all(head + content, on_received=interim.receive)
@@ -89,12 +89,12 @@ def _send_parts(
             continue
         sent += len(part)
         if declared is not None and sent > declared:
-            raise IncompleteContent(f"req_body has more than the {declared} bytes of its Content-Length")
+            raise errors.IncompleteContent(f"req_body has more than the {declared} bytes of its Content-Length")
         if not stream.send_all(part if declared is not None else _chunk(part), on_received=interim.receive):
             return False
         report(sent, False)
     if declared is not None and sent < declared:
-        raise IncompleteContent(f"req_body ended after {sent} of the {declared} bytes of its Content-Length")
+        raise errors.IncompleteContent(f"req_body ended after {sent} of the {declared} bytes of its Content-Length")
     if declared is None and not stream.send_all(LAST_CHUNK, on_received=interim.receive):
         return False
     report(sent, True)

@@ -11,13 +11,12 @@ Invariants:
 
 from __future__ import annotations
 
-import http.client
 import re
 import ssl
 
+from urlrequest import errors
 from urlrequest._http.framing import Framing, body_framing
 from urlrequest._http.response_head import END_OF_HEAD, MAX_HEAD_SIZE, ResponseHead, parse_head
-from urlrequest.errors import IncompleteContent, ProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,18 +162,20 @@ class Response:
     def _read_head_block(self, limit: int) -> bytes:
         octets = self._rest[self._at :] or self._stream.receive()
         if not octets:
-            raise http.client.RemoteDisconnected(f"Remote end closed connection without response ({self._stream.peer})")
+            from http.client import RemoteDisconnected  # few connections end so
+
+            raise RemoteDisconnected(f"Remote end closed connection without response ({self._stream.peer})")
         searched = 0
         while (end := END_OF_HEAD.search(octets, searched)) is None:
             if not b"HTTP/1.".startswith(octets[:7]):
                 hint = "; it speaks TLS: the URL must begin with https://" if _TLS_RECORD.match(octets) else ""
-                raise ProtocolError(f"{self._stream.peer} does not speak HTTP/1: it sent {octets[:30]!r}{hint}")
+                raise errors.ProtocolError(f"{self._stream.peer} does not speak HTTP/1: it sent {octets[:30]!r}{hint}")
             if len(octets) > limit:
-                raise ProtocolError(f"{self._stream.peer} sent a head of more than {MAX_HEAD_SIZE} bytes")
+                raise errors.ProtocolError(f"{self._stream.peer} sent a head of more than {MAX_HEAD_SIZE} bytes")
             searched = max(0, len(octets) - 3)
             octets += self._receive_more(len(octets))
         if end.end() > limit:
-            raise ProtocolError(f"{self._stream.peer} sent a head of more than {MAX_HEAD_SIZE} bytes")
+            raise errors.ProtocolError(f"{self._stream.peer} sent a head of more than {MAX_HEAD_SIZE} bytes")
         self._rest, self._at = octets[end.end() :], 0
         return octets[: end.end()]
 
@@ -192,7 +193,7 @@ class Response:
                 # A copy: the stream's own would hold this frame by its traceback, and so the stream.
                 number, text = self._stream.cut.args
                 raise ssl.SSLEOFError(number, f"{text}, {place}")
-            raise ProtocolError(f"{self._stream.peer} closed the connection {place}")
+            raise errors.ProtocolError(f"{self._stream.peer} closed the connection {place}")
         return more
 
     # The content
@@ -274,10 +275,10 @@ class Response:
             return f"{self._received} of {self.expected} bytes"
         return f"{self._received} bytes of a body " + ("in chunks" if self._framing.is_chunked else "without a length")
 
-    def _cut_off(self) -> IncompleteContent:
+    def _cut_off(self) -> errors.IncompleteContent:
         cut = self._stream.cut
         notice = "" if cut is None else "; TLS ended without notice (close_notify)"
-        error = IncompleteContent(
+        error = errors.IncompleteContent(
             f"{self._stream.peer} closed the connection within the body, after {self._progress}{notice}"
         )
         error.__cause__ = cut
@@ -324,12 +325,12 @@ class Response:
     def _begin_chunk(self) -> bool:
         """Read the line before a chunk; False: it was the last chunk, and the trailers were read and dropped."""
         if not self._is_first_chunk and self._read_line(MAX_CHUNK_LINE) != b"\r\n":
-            raise ProtocolError(f"{self._stream.peer} sent a chunk that does not end where its size says")
+            raise errors.ProtocolError(f"{self._stream.peer} sent a chunk that does not end where its size says")
         self._is_first_chunk = False
         line = self._read_line(MAX_CHUNK_LINE)
         size = _CHUNK_LINE.fullmatch(line)
         if size is None:
-            raise ProtocolError(f"{self._stream.peer} sent the chunk size {line[:40]!r}")
+            raise errors.ProtocolError(f"{self._stream.peer} sent the chunk size {line[:40]!r}")
         self._chunk_left = int(size[1], 16)
         if self._chunk_left:
             return True
@@ -343,14 +344,14 @@ class Response:
         while (line := _LINE.match(self._rest, self._at)) is None:
             held = self._rest[self._at :]
             if len(held) > limit:
-                raise ProtocolError(f"{self._stream.peer} sent more than {limit} bytes between chunks")
+                raise errors.ProtocolError(f"{self._stream.peer} sent more than {limit} bytes between chunks")
             if b"\n" in held or b"\r" in held[:-1]:
-                raise ProtocolError(f"{self._stream.peer} sent {held[:40]!r} between chunks")
+                raise errors.ProtocolError(f"{self._stream.peer} sent {held[:40]!r} between chunks")
             more = self._stream.receive(PIECE_SIZE)
             if not more:
                 raise self._cut_off()
             self._rest, self._at = held + more, 0
         if len(line[0]) > limit:
-            raise ProtocolError(f"{self._stream.peer} sent more than {limit} bytes between chunks")
+            raise errors.ProtocolError(f"{self._stream.peer} sent more than {limit} bytes between chunks")
         self._at = line.end()
         return line[0]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 from http.client import HTTPException
 
+from urlrequest import errors
 from urlrequest._http.fields import without
 from urlrequest._http.request_head import encode_head
-from urlrequest.errors import ProtocolError, ProxyError
+from urlrequest.errors import ProxyError
 
 from .response_reader import Response
 
@@ -70,7 +71,7 @@ def _connect(stream: NetworkStream, authority: str, fields: Iterable[tuple[str, 
     stream.send_all(encode_head("CONNECT", authority, [("Host", authority), *without(fields, {"host"})]))
     try:
         return Response(stream, "CONNECT")
-    except ProtocolError as error:
+    except errors.BaseProtocolError as error:
         raise ProxyError(f"the proxy {stream.peer} did not respond to CONNECT {authority}: {error}") from error
 
 

@@ -249,7 +249,7 @@ class MockNetwork:
 
     def _mocked(self, chosen: _C) -> _C:
         """A connection class like the chosen one, whose connections lead to this object."""
-        from urlrequest._http1.connection import HTTPConnection
+        from urlrequest._http1.public_connection import HTTPConnection
 
         if not issubclass(chosen, HTTPConnection):
             raise TypeError(

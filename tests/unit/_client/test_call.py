@@ -45,6 +45,9 @@ class Request(Callbacks, threading.Thread):
     def decode_result(self, result: Any, resp: Any) -> Any:
         return "decoded", result, resp
 
+    def get_connection_for_scheme(self, scheme: str) -> type:
+        raise NotImplementedError
+
     def _get_connection_for_scheme(self, scheme: str) -> type:
         return {"http": int}[scheme]
 

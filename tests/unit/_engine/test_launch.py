@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.messages import head
-from urlrequest import HTTPConnection
 from urlrequest._client.cookie_store import CookieStore
 from urlrequest._content.text import decode_json
 from urlrequest._engine.exchange import pool_key
@@ -20,6 +19,7 @@ from urlrequest._engine.options import plain_options
 from urlrequest._engine.perform import perform
 from urlrequest._engine.pool import MAX_IDLE_TIME, Pool
 from urlrequest._engine.prepare import prepare_request
+from urlrequest._http1.connection import Connection
 from urlrequest._net.cancel_scope import CancelScope
 from urlrequest._net.stream import NetworkStream
 from urlrequest.errors import DeadlineExceeded
@@ -41,7 +41,7 @@ class Observer:
         self.target: Any = None
 
     def connection_class(self, _: str) -> type:
-        return HTTPConnection
+        return Connection
 
     def wants_progress(self) -> bool:
         return False
@@ -69,7 +69,7 @@ class Peer:
         self.scope = CancelScope(timeout=20)
         self.observer = Observer()
         self.shared: Any = SimpleNamespace(pool=Pool(), cookie_store=None, tcp_keepalive=None)
-        self.connection = HTTPConnection("127.0.0.1", 1)
+        self.connection = Connection("127.0.0.1", 1)
         self.connection.sock = NetworkStream(ours, self.scope, "127.0.0.1:1")
         prepared = prepare_request(OPTIONS, has_progress=False, connection_class_for=self.observer.connection_class)
         self.key = pool_key(prepared.route)

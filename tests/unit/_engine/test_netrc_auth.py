@@ -9,7 +9,7 @@ import pytest
 from urlrequest import NetrcAuth
 from urlrequest._engine.options import PLAIN
 from urlrequest._engine.prepare import prepare_request
-from urlrequest._http1.connection import HTTPConnection
+from urlrequest._http1.public_connection import HTTPConnection
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from support.moments import Moments
 from urlrequest._engine import places
 from urlrequest._engine import pool as pool_module
 from urlrequest._engine.pool import AFTER_HEAD, AFTER_STATUS, MAX_HISTORIES, SETTLING_TIME, Pool
-from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
+from urlrequest._http1.public_connection import HTTPConnection, HTTPSConnection
 from urlrequest._net.cancel_scope import CancelScope
 from urlrequest._net.route import Proxy, Route
 from urlrequest._net.tls_settings import TlsSettings

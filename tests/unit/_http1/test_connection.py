@@ -8,7 +8,7 @@ import pytest
 
 from support.messages import head
 from urlrequest._content.body import make_body
-from urlrequest._http1.connection import HTTPConnection, HTTPSConnection
+from urlrequest._http1.public_connection import HTTPConnection, HTTPSConnection
 from urlrequest._net.cancel_scope import CancelScope, Phase
 from urlrequest._net.low_speed import SpeedLimit
 from urlrequest.errors import ProtocolError, ProxyError
