@@ -213,18 +213,6 @@ def test_no_body_leaves_a_compressed_file(server: Server, tmp_path: Path, argume
     assert OLD == path.read_bytes()
 
 
-@pytest.mark.parametrize("arguments", [["--compressed"], []], ids=["compressed", "plain"])
-def test_folder_that_is_missing(server: Server, tmp_path: Path, arguments: list[str]) -> None:
-    """A file that cannot be made is an error before anything is sent."""
-    path = tmp_path / "nowhere" / "body.bin"
-
-    done = run(*arguments, "-o", str(path), server.url)
-
-    assert 3 == done.returncode
-    assert done.stderr.decode().endswith(f"{path}: it cannot be written: No such file or directory\n")
-    assert [] == server.requests
-
-
 # Streams
 
 
