@@ -578,7 +578,7 @@ class Call:
     def head_received(self, head: ResponseHead) -> None:
         self.head = head
         if self.request.debug:
-            self._log("%d %s", head.status, head.reason)
+            self._log("%s", head.describe_status())
 
     def download_noted(self, note: str) -> None:
         self._log("the download %s", note)

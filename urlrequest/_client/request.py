@@ -341,8 +341,7 @@ class UrlRequest(ThreadFacade, ConnectionChoice, Callbacks, ResponseAttributes):
         head, target = call.resp_head, call.resp_target
         assert head is not None, "what is neither an error nor cancelled has a response"
         hint = "" if target is None else redirect_hint(target, head)
-        status = f"{head.status} {head.reason}".rstrip()
-        raise HTTPStatusError(f"{call.describe(self.url)}: {status}{hint}", status=head.status)
+        raise HTTPStatusError(f"{call.describe(self.url)}: {head.describe_status()}{hint}", status=head.status)
 
     def __await__(self) -> Generator[Any, Any, Self]:
         """Make `await request` return the finished request, under asyncio and trio (contract 17.8).

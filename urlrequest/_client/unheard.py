@@ -53,7 +53,7 @@ def log_unheard(request: str, outcome: Outcome, head: ResponseHead | None, targe
         log("WARNING", f"%s failed: %s: %s%s {end}", request, type(error).__name__, error, notes)
     elif head is not None:
         hint = "" if target is None else redirect_hint(target, head)
-        log("WARNING", f"%s: %s%s {end}", request, f"{head.status} {head.reason}".rstrip(), hint)
+        log("WARNING", f"%s: %s%s {end}", request, head.describe_status(), hint)
 
 
 def _count_repeats(failure: tuple[Any, ...]) -> int | None:

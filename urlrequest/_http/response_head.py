@@ -72,6 +72,11 @@ class ResponseHead(Record):
         """The same head for one response alone: itself, or a copy of one that is shared."""
         return self.replace(headers=self.headers.copy(), is_shared=False) if self.is_shared else self
 
+    def describe_status(self) -> str:
+        """Status and reason for a message: a long reason is cut, and one with control characters is quoted."""
+        is_plain = self.reason.isprintable() and len(self.reason) <= MAX_SHOWN
+        return f"{self.status} {self.reason if is_plain else excerpt(self.reason)}".rstrip()
+
 
 def parse_head(octets: bytes) -> ResponseHead:
     """Read a whole head, its empty line included.

@@ -54,7 +54,7 @@ def open_http_tunnel(
     if not 200 <= response.status < 300:
         hint = _WEB_SERVER_HINT if response.status in _WEB_SERVER_STATUSES else ""
         raise ProxyError(
-            f"the proxy {stream.peer} refused CONNECT {authority}: {response.status} {response.reason}{hint}",
+            f"the proxy {stream.peer} refused CONNECT {authority}: {response.head.describe_status()}{hint}",
             status=response.status,
             headers=response.headers,
         )

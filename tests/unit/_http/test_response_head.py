@@ -209,6 +209,16 @@ def test_line_limit() -> None:
         parse(f"{OK}A: {value}x\r\n\r\n")
 
 
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [("OK", "200 OK"), ("", "200"), ("\x1b[31m", r"200 '\x1b[31m'"), ("x" * 61, f"200 '{'x' * 60}…'")],
+    ids=["plain", "none", "control", "long"],
+)
+def test_16_3_a_status_in_a_message(reason: str, shown: str) -> None:
+    """Contract 16.3: a reason writes nothing on a terminal, and does not fill it."""
+    assert shown == parse(f"HTTP/1.1 200 {reason}\r\n\r\n").describe_status()
+
+
 @pytest.mark.clock
 @pytest.mark.parametrize(
     "text",
