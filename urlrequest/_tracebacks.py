@@ -1,15 +1,17 @@
-"""Notes on exceptions: which callback raised, and where a request was made.
+"""Notes on exceptions (which callback raised, where a request was made), and what their tracebacks hold.
 
 It is loaded with the engine: an exception may come when the process has no descriptor left, or has given up its files.
 """
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, TracebackType
 
-__all__ = ["add_note", "note_callback", "place_of", "trimmed"]
+__all__ = ["add_note", "forget_variables", "note_callback", "place_of", "trimmed"]
 
 _CALLBACK = "in on_"  # how the note begins that names a callback
 
@@ -43,6 +45,36 @@ def trimmed(error: BaseException) -> BaseException:
             trace = trace.tb_next
         error.__traceback__ = trace
     return error
+
+
+def forget_variables(error: BaseException) -> None:
+    """Let the frames of the library in a traceback forget their variables, and those of what it calls in Python's own.
+
+    There are passwords and bodies among them, and tools print the variables of tracebacks. The frames of the program
+    (a callable for `auth`, a body that it yields) keep theirs.
+    """
+    seen: list[BaseException] = []
+    left: list[BaseException | None] = [error]
+    while left:
+        each = left.pop()
+        if each is None or any(each is one for one in seen):
+            continue
+        seen.append(each)
+        left += [each.__cause__, each.__context__]
+        is_ours = False
+        trace = each.__traceback__
+        while trace is not None:
+            is_ours = _is_ours(trace) or (is_ours and _is_pythons(trace))
+            if is_ours:
+                try:
+                    trace.tb_frame.clear()
+                except RuntimeError:
+                    pass  # it still runs
+            trace = trace.tb_next
+
+
+def _is_pythons(trace: TracebackType) -> bool:
+    return str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0] in sys.stdlib_module_names
 
 
 def _is_ours(trace: TracebackType) -> bool:

@@ -55,6 +55,11 @@ def sha256(octets: bytes) -> str:
     return f"sha256:{hashlib.sha256(octets).hexdigest()}"
 
 
+def source_of(url: str) -> str:
+    """What a sidecar says of a URL."""
+    return hashlib.sha256(url.encode()).hexdigest()
+
+
 class Download:
     """Requests for one URL into one file, continued where the last one ended."""
 
@@ -419,12 +424,12 @@ def test_12_3_other_url(download: Download, origin: Origin) -> None:
 
 
 def test_12_3_credentials_are_not_written_down(download: Download, origin: Origin) -> None:
-    """Contract 9.3, 12.3: the sidecar names the URL without its user and password."""
+    """Contract 9.3, 12.3: the sidecar has a hash of the URL without its user and password."""
     url = download.server.url.replace("//", "//ada:secret@") + "/file"
     origin.sent = [CUT]
     download.recorder.run(url, file_path=download.target, resume=True)
 
-    assert json.loads(download.sidecar.read_text())["url"] == download.server.url + "/file"
+    assert json.loads(download.sidecar.read_text())["source"] == source_of(download.server.url + "/file")
     assert b"secret" not in download.sidecar.read_bytes()
 
 
@@ -438,7 +443,7 @@ def test_12_3_urls_that_change(download: Download, origin: Origin, key: str | No
     assert b"" == request.result
     assert CONTENT == download.target.read_bytes()
     assert (f"bytes={CUT}-" if is_continued else None) == download.server.requests[0].header("Range")
-    assert "report" in kept
+    assert json.loads(kept)["source"] == source_of("report")
     assert "secret1" not in kept
 
 
@@ -486,12 +491,12 @@ def test_12_3_complete_part_of_what_has_changed(download: Download, origin: Orig
 SIDECARS = {
     "missing": None,
     "empty": b"",
-    "cut": b'{"url": "http://127',
+    "cut": b'{"source": "12',
     "no utf-8": b"\xff\xfe\x00",
     "no object": b"[]",
     "deep": b"[" * 60_000,
     "long": b" " * 100_000,
-    "wrong types": b'{"url": 1, "validator": 2, "total": "3", "mode": null}',
+    "wrong types": b'{"source": 1, "validator": 2, "total": "3", "mode": null}',
 }
 
 
@@ -528,7 +533,7 @@ def test_12_3_sidecar_is_never_believed(download: Download, origin: Origin, fiel
     download.assert_done()
 
 
-@pytest.mark.parametrize("field", ["url", "validator", "total", "mode"])
+@pytest.mark.parametrize("field", ["source", "validator", "total", "mode"])
 def test_12_3_sidecar_without_a_field(download: Download, origin: Origin, field: str) -> None:
     """Contract 12.3: a sidecar that lacks anything is no sidecar."""
     download.interrupt(origin)
@@ -1291,7 +1296,7 @@ def test_12_3_nginx(tmp_path: Path, recorder: Any) -> None:
         assert content[: part.stat().st_size] == part.read_bytes()
     with file_server(folder) as other:
         said = json.loads(part_paths_kept(target)[1].read_text())
-        said["url"] = other + "/file"  # it is another port
+        said["source"] = source_of(other + "/file")  # it is another port
         part_paths_kept(target)[1].write_text(json.dumps(said))
         recorder.events.clear()
         request = recorder.run(other + "/file", file_path=target, resume=True, checksum=sha256(content))

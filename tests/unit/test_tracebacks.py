@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import traceback
 from typing import Any
 
 import pytest
 
-from urlrequest._tracebacks import add_note, note_callback, place_of, trimmed
+from urlrequest._tracebacks import add_note, forget_variables, note_callback, place_of, trimmed
 
 
 class WithoutNotes(Exception):
@@ -101,3 +102,38 @@ def test_note_of_a_callback() -> None:
     note_callback(error, "request", "on_chunk")
 
     assert ["in on_chunk of 'request'"] == error.__notes__  # type: ignore[attr-defined]  # before Python 3.11
+
+
+def raised_by(module: str, *arguments: object) -> BaseException:
+    """The exception of a function of a module of that name, which calls its first argument or raises."""
+    code = "def call(secret, inner=None, *more):\n    inner(secret, *more)\n    raise KeyError(secret)"
+    names: dict[str, Any] = {"__name__": module}
+    exec(code, names)  # noqa: S102 - a function of another module
+    with pytest.raises(Exception) as raised:  # noqa: PT011 - whatever it is
+        names["call"]("s3cret", *arguments)
+    return raised.value
+
+
+def variables(error: BaseException) -> list[tuple[str, bool]]:
+    """The modules of the frames of a traceback, and whether they have their variables."""
+    return [(frame.f_globals["__name__"], bool(frame.f_locals)) for frame, _ in traceback.walk_tb(error.__traceback__)]
+
+
+def test_16_3_the_library_forgets_its_variables() -> None:
+    """Contract 16.3: frames of the library, and of Python's below them, have none; those of the program keep theirs."""
+    ours = raised_by("urlrequest._http.x", json.loads)
+    programs = raised_by("program", json.loads)
+    for error in (ours, programs):
+        forget_variables(error)
+
+    assert {False} == {has for name, has in variables(ours) if name != __name__}
+    assert {True} == {has for _, has in variables(programs)}
+
+
+def test_16_3_causes_forget_theirs_too() -> None:
+    """Contract 16.3: so do the exceptions that led to it; a circle of them ends."""
+    first, second = raised_by("urlrequest.a"), raised_by("urlrequest.b")
+    first.__cause__, second.__context__ = second, first
+    forget_variables(first)
+
+    assert {False} == {has for each in (first, second) for name, has in variables(each) if name != __name__}

@@ -46,7 +46,7 @@ from urlrequest._delivery.mailbox import Mailbox
 from urlrequest._delivery.queue import DispatchQueue, default_queue
 from urlrequest._log import log, report
 from urlrequest._net.cancel_scope import CancelScope, Phase
-from urlrequest.errors import DeadlineExceeded, InvalidURL
+from urlrequest.errors import DeadlineExceeded, HTTPStatusError, InvalidURL
 from urlrequest.hooks import check_hook, current_hook
 
 from .callbacks import Callbacks, drop_callbacks, explain, has_callback, run_callbacks, run_progress
@@ -464,6 +464,10 @@ class Call:
 
     def _settle(self, outcome: Outcome) -> None:
         """Decide the outcome, for `announce()`; a cancel that came first wins."""
+        if outcome.error is not None:
+            from urlrequest._tracebacks import forget_variables  # loaded by `submit()`
+
+            forget_variables(outcome.error)
         self.scope.timings[Phase.TOTAL] = monotonic() - self.made_at
         request = self.request
         try:
@@ -532,6 +536,15 @@ class Call:
     def _log(self, message: str, *arguments: object) -> None:
         # Formatted by `logging`, which copes with an error whose str() raises.
         log("DEBUG", message, *arguments, source=self.request.name)
+
+    def status_error(self, url: object) -> HTTPStatusError:
+        """What `raise_for_status()` raises for a response whose status is no success. Any thread."""
+        from urlrequest._http.redirect import redirect_hint  # most requests succeed
+
+        head, target = self.resp_head, self.resp_target
+        assert head is not None, "what is neither an error nor cancelled has a response"
+        hint = "" if target is None else redirect_hint(target, head)
+        return HTTPStatusError(f"{self.describe(url)}: {head.describe_status()}{hint}", status=head.status)
 
     def describe(self, url: object) -> str:
         """Method and URL for logs and `repr()`, without userinfo and query. Any thread.

@@ -15,7 +15,7 @@ from os import getpid
 
 from urlrequest._concurrency.sync import fork_watch
 from urlrequest._engine.options import PLAIN, Options, plain_options
-from urlrequest.errors import HTTPStatusError, RequestCancelled
+from urlrequest.errors import RequestCancelled
 
 from .call import Call
 from .callbacks import Callbacks
@@ -336,12 +336,7 @@ class UrlRequest(ThreadFacade, ConnectionChoice, Callbacks, ResponseAttributes):
             raise RequestCancelled(f"{self!r} was cancelled")
         if call.error is not None:
             raise call.error
-        from urlrequest._http.redirect import redirect_hint  # most requests succeed
-
-        head, target = call.resp_head, call.resp_target
-        assert head is not None, "what is neither an error nor cancelled has a response"
-        hint = "" if target is None else redirect_hint(target, head)
-        raise HTTPStatusError(f"{call.describe(self.url)}: {head.describe_status()}{hint}", status=head.status)
+        raise call.status_error(self.url)
 
     def __await__(self) -> Generator[Any, Any, Self]:
         """Make `await request` return the finished request, under asyncio and trio (contract 17.8).

@@ -1,7 +1,8 @@
 """ResumableFileSink: a download that can be continued, kept beside its target until it is complete (contract 12.3).
 
-Two files lie beside the target: the part file with the bytes, and its sidecar, which says what they are: the URL, the
-validator of the representation, its length, and the mode that the complete file will have. Killing the process at any
+Two files lie beside the target: the part file with the bytes, and its sidecar, which says what they are: a hash of the
+URL (whose query may be a secret), the validator of the representation, its length, and the mode that the complete file
+will have. Killing the process at any
 moment leaves either the old file or the new one under the target's name, and a part file that is a true beginning of
 what the sidecar describes. Runs on the worker.
 
@@ -55,7 +56,7 @@ _FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | _NO_LINKS
 class _Sidecar(NamedTuple):
     """What the sidecar says about the part file."""
 
-    url: str
+    source: str  # the SHA-256 of the URL
     validator: str  # what If-Range compares; "": there is none, and only a checksum proves the join
     total: int | None
     mode: int
@@ -74,7 +75,7 @@ class ResumableFileSink(FileSink):
         Raises:
             OSError: As of FileSink; or another request uses the part file, or it is not one of ours.
         """
-        self._url = url
+        self._source = hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
         self._check = check
         self._sidecar: _Sidecar | None = None
         self._total: int | None = None
@@ -210,14 +211,14 @@ class ResumableFileSink(FileSink):
             finally:
                 os.close(descriptor)
             said = json.loads(text)
-            sidecar = _Sidecar(said["url"], said["validator"], said["total"], said["mode"], said.get("modified", ""))
+            sidecar = _Sidecar(said["source"], said["validator"], said["total"], said["mode"], said.get("modified", ""))
             octets = sidecar.validator.encode("latin-1")
             is_sendable = min(octets, default=0x20) >= 0x20 and 0x7F not in octets
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
         is_well_formed = all(map(isinstance, sidecar, (str, str, int | None, int, str)))
         is_mode = is_well_formed and not isinstance(sidecar.mode, bool) and 0 <= sidecar.mode <= 0o777
-        if not (is_mode and is_sendable) or sidecar.url != self._url or not (sidecar.validator or self._checksum):
+        if not (is_mode and is_sendable) or sidecar.source != self._source or not (sidecar.validator or self._checksum):
             return None
         is_possible = size and (sidecar.total is None or size <= sidecar.total)
         return sidecar if is_possible else None
@@ -236,7 +237,7 @@ class ResumableFileSink(FileSink):
         self._total = content_length(head)
         mode = 0o666 if self._final_mode is None else self._final_mode
         modified = head.headers.get("Last-Modified", "")
-        sidecar = _Sidecar(self._url, validator, self._total, mode, modified)
+        sidecar = _Sidecar(self._source, validator, self._total, mode, modified)
         text = json.dumps(sidecar._asdict()).encode()
         try:
             # If this ends halfway, the sidecar is cut off, and so it is not JSON.

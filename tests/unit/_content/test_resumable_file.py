@@ -85,15 +85,20 @@ def test_security_53_part_and_sidecar_at_any_moment(
     assert [0o600, 0o600] == list(found.values())
 
 
-SAID = {"url": URL, "validator": '"one"', "total": 200, "mode": 0o644, "modified": ""}
+def source_of(url: str) -> str:
+    """What a sidecar says of a URL."""
+    return hashlib.sha256(url.encode()).hexdigest()
+
+
+SAID = {"source": source_of(URL), "validator": '"one"', "total": 200, "mode": 0o644, "modified": ""}
 IS_NONE = [
-    *({**SAID, field: wrong} for field in SAID for wrong in (None, 1.5, [], {}, [SAID["url"]], True)
+    *({**SAID, field: wrong} for field in SAID for wrong in (None, 1.5, [], {}, [SAID["source"]], True)
       if (field, wrong) != ("total", None)),
     *({**SAID, "mode": mode} for mode in (-1, 0o1000, 0o4755, 10**400)),
     *({**SAID, "total": total} for total in (-1, 0, 49, "200")),
     *({**SAID, "validator": text} for text in ("", '"a"\r\nX: y', '"a"\0', '"\x7f"', "\ud800", "\u20ac")),
-    {**SAID, "url": URL + "?other"},
-    {**SAID, "url": "x" * 70_000},
+    {**SAID, "source": source_of(URL + "?other")},
+    {**SAID, "source": "x" * 70_000},
     {**SAID, "validator": '"' + "x" * 70_000 + '"'},
     {**SAID, "modified": "x" * 70_000},
     {}, [], None, 5, "text", [SAID],
