@@ -11,7 +11,7 @@ import re
 
 __all__ = ["result_by_type", "result_of"]
 
-BINARY = re.compile(r"(image/(?!svg)|audio/(?!x-mpegurl)|video/|font/|application/(zip|pdf|wasm)\b)")
+BINARY = re.compile(r"(image/(?!svg)|audio/(?!x-mpegurl|x-pn-)|video/(?!x-ms-asf)|font/|application/(zip|pdf|wasm)\b)")
 
 # Longer ones first. These codecs drop the mark.
 MARKS = {
@@ -42,7 +42,7 @@ def result_of(body: bytes, content_type: str | None, *, decode: bool) -> object:
             pass  # 4.2: the text.
     if BINARY.match(kind):
         return bytes(body)
-    if "octet-stream" in kind:
+    if "octet-stream" in kind or kind == "video/x-ms-asf" or "realaudio" in kind:
         return _decode(body, "utf-8-sig")
     found = re.search(r'charset="?([^";]+)', kind)
     charset = found[1] if found else "utf-8"

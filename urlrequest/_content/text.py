@@ -108,17 +108,30 @@ _PARAMETER = r';[ \t]*([^;="\s]*)[ \t]*(?:=[ \t]*("(?:[^"\\]|\\.)*"|[^;]*))?'
 # One of several types in a list: up to a comma that is not within quotes.
 _ONE_TYPE = r'(?:"(?:[^"\\]|\\.)*"?|[^,"])+'
 
-# "Unknown", says a server by this; Amazon S3 says it with the type `binary`. Beside a leading `x-`.
-_UNKNOWN_TYPES = frozenset({"application/octet-stream", "binary/octet-stream"})
+# "Unknown", says a server by this; Amazon S3 says it with the type `binary`. The others name media and playlists alike:
+# Apache's table has .asf and .asx, .ra and .ram under one type each. With or without a leading `x-`.
+_UNKNOWN_TYPES = frozenset(
+    {
+        "application/octet-stream",
+        "audio/pn-realaudio",
+        "audio/pn-realaudio-plugin",
+        "audio/vnd.rn-realaudio",
+        "binary/octet-stream",
+        "video/ms-asf",
+    }
+)
 _BINARY_TYPES = frozenset({"model/gltf-binary"})
-# Playlists, and images in the syntax of C; with or without a leading `x-`.
+# Playlists, images in the syntax of C, and names that SVG had before; with or without a leading `x-`.
 _TEXT_TYPES = frozenset(
     {
         "audio/m3u",
+        "audio/mpeg-url",
         "audio/mpegurl",
         "audio/ms-wax",
         "audio/pls",
         "audio/scpls",
+        "image/svg",
+        "image/svg-xml",
         "image/xbitmap",
         "image/xpixmap",
         "image/xpm",

@@ -126,10 +126,13 @@ def test_4_1_declared_binary(content_type: str) -> None:
         "image/svg+xml",
         "image/svg+xml; charset=utf-8",
         "image/x+xml",
+        "image/svg",
+        "image/svg-xml",
         "image/x-xbitmap",
         "audio/mpegurl",
         "audio/x-mpegurl",
         "Audio/X-MpegURL; charset=utf-8",
+        "audio/x-mpeg-url",
         "audio/x-scpls",
         "audio/xspf+xml",
         "video/vnd.mpegurl",
@@ -162,7 +165,15 @@ def test_4_1_declared_text(content_type: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content_type", ["application/octet-stream", "binary/octet-stream", "application/x-octet-stream"]
+    "content_type",
+    [
+        "application/octet-stream",
+        "binary/octet-stream",
+        "application/x-octet-stream",
+        "video/x-ms-asf",
+        "audio/x-pn-realaudio",
+        "audio/vnd.rn-realaudio",
+    ],
 )
 @pytest.mark.parametrize("declared", ["", "; charset=utf-8", "; charset=latin-1", "; charset=utf-16"])
 @pytest.mark.parametrize(
@@ -179,7 +190,7 @@ def test_4_1_declared_text(content_type: str) -> None:
     ids=range(7),
 )
 def test_4_1_unknown_type(content_type: str, declared: str, content: bytes, expected: str | bytes) -> None:
-    """octet-stream says that the type is unknown: text if it is utf-8, as in Kivy, else bytes; no charset counts."""
+    """An unknown type, or one of media and playlists: text if it is utf-8, else bytes, whatever charset it has."""
     assert expected == decode_text(content, content_type.title() + declared)
 
 
