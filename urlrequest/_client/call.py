@@ -644,8 +644,11 @@ class Call:
         outcome = self.lifecycle.decide()
         try:
             self._publish(outcome)
-            self.mailbox.is_ending = True
-            run_callbacks(self.request, outcome)
+            run_callbacks(self.request, outcome, self.mailbox)
+        except BaseException:
+            if self.lifecycle.is_finished and not self.mailbox.is_ending:  # Ctrl-C came just before the callback
+                run_callbacks(self.request, outcome, self.mailbox)
+            raise
         finally:
             if self.lifecycle.is_finished:  # else Ctrl-C came before: nothing has begun, and all is left to do
                 self.mailbox.is_ending = True

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from urlrequest._delivery.events import Outcome, ProgressRun
     from urlrequest._delivery.lifecycle import Lifecycle
+    from urlrequest._delivery.mailbox import Mailbox
 
     from .argument_types import Ignored
 
@@ -165,13 +166,19 @@ def run_progress(request: Any, run: ProgressRun, most: int, until: float | None,
     return done
 
 
-def run_callbacks(request: Any, outcome: Outcome) -> None:
-    """Run the outcome's callback, then on_finish, whatever the first one raises (contract 3.6)."""
+def run_callbacks(request: Any, outcome: Outcome, mailbox: Mailbox) -> None:
+    """Run the outcome's callback, then on_finish, whatever the first one raises (contract 3.6).
+
+    Args:
+        mailbox: That of the request. It learns that the callbacks begin, so that none is lost and none runs twice.
+    """
     name = outcome.callback
-    callback = getattr(request, name)
+    callback = getattr(request, name) or None
+    arguments = outcome.arguments()
     try:
-        if callback:
-            result = callback(request, *outcome.arguments())
+        mailbox.is_ending = True  # no call from here to that of the callback, so Ctrl-C comes before both or within it
+        if callback is not None:
+            result = callback(request, *arguments)
             if result is not None:
                 _refuse_coroutine(result, name)
     except BaseException as error:

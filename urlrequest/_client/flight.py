@@ -29,6 +29,7 @@ from time import monotonic
 
 from urlrequest._concurrency.deadline import earliest
 from urlrequest._concurrency.watch import watch
+from urlrequest._delivery.lifecycle import State
 from urlrequest._engine.launch import launch
 from urlrequest._net.cancel_scope import Phase, is_ready
 
@@ -272,8 +273,8 @@ def launch_call(call: Call, options: Options, target: Target) -> bool:
         if launched is not None:
             call.is_launched = call.lifecycle.start()
             flight = call.mailbox.flight = Flight(call, launched)
-    except Exception:  # noqa: BLE001, S110 - see above; or the system gives no thread, or no descriptor
-        pass
+    except Exception:  # noqa: BLE001 - see above; or the system gives no thread, no descriptor, or no memory
+        call.is_launched = call.lifecycle.state is State.RUNNING  # it may have been started all the same
     finally:  # also after Ctrl-C
         if call.mailbox.flight is None:
             shared.workers.return_slot(call)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from urlrequest._delivery.events import Cancel, Error, Failure, Outcome, Progres
 from urlrequest._delivery.lifecycle import Lifecycle
 
 NOBODY = (None,) * 7
+MAILBOX: Any = SimpleNamespace()
 
 
 def callbacks(**given: Any) -> Callbacks:
@@ -70,7 +72,7 @@ def test_2_3_falsy_callbacks_are_none(value: Any) -> None:
     assert [None] * 9 == [getattr(made, name) or None for name in _NAMES]
     for outcome in (Success(), Cancel()):
         assert not has_callback(made, outcome.callback)
-        run_callbacks(made, outcome)
+        run_callbacks(made, outcome, MAILBOX)
     for is_upload in (False, True):
         assert 2 == run_progress(made, ProgressRun(0, 1, 2, -1, is_upload=is_upload), 9, None, Lifecycle())
 
@@ -103,7 +105,7 @@ def test_3_1_outcome_then_finish(outcome: Outcome, arguments: tuple[Any, ...] | 
     made = Callbacks(*NOBODY)
     for name in _NAMES:
         setattr(made, name, lambda *got, name=name: log.append((name, got)))
-    run_callbacks(made, outcome)
+    run_callbacks(made, outcome, MAILBOX)
 
     expected = (outcome.error,) if arguments is None else arguments
     assert [(outcome.callback, (made, *expected)), ("on_finish", (made,))] == log
@@ -114,12 +116,12 @@ def test_3_6_finish_runs_whatever_is_raised() -> None:
     log: list[str] = []
     made = callbacks(on_success=lambda *_: 1 / 0, on_finish=lambda _: log.append("finish"))
     with pytest.raises(ZeroDivisionError):
-        run_callbacks(made, Success())
+        run_callbacks(made, Success(), MAILBOX)
     assert ["finish"] == log
 
     made.on_finish = lambda _: [].pop()
     with pytest.raises(IndexError) as caught:
-        run_callbacks(made, Success())
+        run_callbacks(made, Success(), MAILBOX)
     assert isinstance(caught.value.__context__, ZeroDivisionError)
 
 
@@ -133,7 +135,7 @@ def test_3_7_callbacks_may_be_replaced() -> None:
         made.on_finish = lambda _: log.append("newer")
 
     made.on_success = new
-    run_callbacks(made, Success())
+    run_callbacks(made, Success(), MAILBOX)
 
     assert ["new", "newer"] == log
 
