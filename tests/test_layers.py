@@ -272,7 +272,7 @@ TESTED_ELSEWHERE = {
     "tests/behaviour/test_cli*.py": {
         "__main__",
         *(f"_cli.{module}" for module in ("main", "fetch", "transfer", "request", "output", "option_table")),
-        *(f"_cli.{module}" for module in ("options", "payload", "values", "write_out", "serve", "migrate")),
+        *(f"_cli.{module}" for module in ("options", "payload", "values", "write_out", "serve")),
         "_cli.parser",
     },
     "tests/behaviour/test_demo.py": {"_cli.demo"},

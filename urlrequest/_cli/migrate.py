@@ -28,6 +28,7 @@ __all__ = ["migrate"]
 SUCCESS, BAD_USAGE, ERROR = 0, 2, 3  # exit codes
 SUFFIXES = {".py", ".pyw", ".pyi", ".kv", ".spec"}
 SKIPPED = {"__pycache__", "node_modules", "site-packages"}  # folders of other people's files
+SETTINGS = "buildozer.spec"  # is no Python, as the .spec files of PyInstaller are
 MARKS = (b"urlrequest", b"UrlRequest")  # a file that has none of them has nothing to do with it
 
 
@@ -76,7 +77,7 @@ def _files(path: Path) -> Iterator[Path]:
             for name in folders
             if name not in SKIPPED and not name.startswith(".") and not (Path(folder) / name / "pyvenv.cfg").exists()
         ]
-        yield from (Path(folder) / name for name in names if Path(name).suffix in SUFFIXES)
+        yield from (Path(folder) / name for name in names if Path(name).suffix in SUFFIXES and name != SETTINGS)
 
 
 def _migrate_file(path: Path, *, is_writing: bool) -> Report:
@@ -86,7 +87,10 @@ def _migrate_file(path: Path, *, is_writing: bool) -> Report:
     encoding = "utf-8" if path.suffix == ".kv" else tokenize.detect_encoding(io.BytesIO(octets).readline)[0]
     mark = b"\xef\xbb\xbf" if encoding == "utf-8-sig" else b""
     encoding = "utf-8" if mark else encoding
-    report = _read(path, octets.removeprefix(mark).decode(encoding))
+    text = octets.removeprefix(mark).decode(encoding)
+    if mark + text.encode(encoding) != octets:  # as in ISO-2022, which can write one text in several ways
+        raise ValueError(f"its bytes in {encoding} could not be kept as they are")
+    report = _read(path, text)
     verb = "changed to" if is_writing else "becomes"
     for change in report.changes:
         _print(

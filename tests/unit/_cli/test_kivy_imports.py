@@ -82,7 +82,10 @@ def remarks(text: str) -> list[tuple[int, str]]:
         ),
         ("KV = '#: import ur kivy.network.urlrequest\\n'\n", "KV = '#: import ur urlrequest\\n'\n"),
         ("'\u00e9\U0001f600'; import kivy.network.urlrequest as u", "'\u00e9\U0001f600'; import urlrequest as u"),
-        ("s = '\u00e9'; r = kivy.network.urlrequest.UrlRequest\n", "s = '\u00e9'; r = urlrequest.UrlRequest\n"),
+        (
+            "import kivy.network.urlrequest\ns = '\u00e9'; r = kivy.network.urlrequest.UrlRequest\n",
+            "import urlrequest\ns = '\u00e9'; r = urlrequest.UrlRequest\n",
+        ),
         ("x = 1\x0c\nfrom kivy.network.urlrequest import UrlRequest", "x = 1\x0c\nfrom urlrequest import UrlRequest"),
     ],
 )  # fmt: skip
@@ -116,7 +119,10 @@ def test_what_stays(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("\nfrom kivy.network.urlrequest import UrlRequestRequests", [(2, "UrlRequestRequests is not here")]),
+        (
+            "\nfrom kivy.network.urlrequest import UrlRequestRequests",
+            [(2, "UrlRequestRequests is not in urlrequest, so")],
+        ),
         ("x = 1\n# see kivy.network.urlrequest\n", [(2, "a text or a comment names kivy.network.urlrequest")]),
         ("from kivy import network", [(1, "import urlrequest by itself")]),
         (
