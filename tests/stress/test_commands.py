@@ -27,3 +27,8 @@ def run(module: str, *arguments: str) -> str:
 def test_fault_119_real_signals() -> None:
     """Fault 119: after Ctrl-C in any call there is one terminal event for each request, and nothing is lost."""
     assert "everything is as it must be" in run("ctrl_c", "--signals", "20")
+
+
+def test_fault_114_random_requests() -> None:
+    """Fault 114: whatever is done to them, each request has one terminal event, in forked children too."""
+    assert "everything is as it must be" in run("storm", "--requests", "1500", "--seed", "2")

@@ -37,7 +37,8 @@ class World:
 
     def make(self, path: str = "/", url: str | None = None) -> UrlRequest:
         return self.session.request(
-            (url or self.url) + path, on_success=lambda *_: self.log.append("success"), on_cancel=self.log.append,
+            (url or self.url) + path, on_success=lambda *_: self.log.append("success"),
+            on_failure=lambda *_: self.log.append("failure"), on_cancel=self.log.append,
             on_finish=lambda _: self.log.append("finish"),
         )  # fmt: skip
 
@@ -72,6 +73,12 @@ def first_completed(world: World) -> Callable[[], object]:
 
 def drain(world: World) -> Callable[[], object]:
     world.request = world.make()
+    world.request.join(PATIENCE)
+    return urlrequest.drain
+
+
+def drain_failure(world: World) -> Callable[[], object]:
+    world.request = world.make("/missing")
     world.request.join(PATIENCE)
     return urlrequest.drain
 
@@ -187,6 +194,7 @@ PLACES = [
     wait_for_all,
     first_completed,
     drain,
+    drain_failure,
     cancel_running,
     cancel_queued,
     cancel_settled,
@@ -199,6 +207,7 @@ PLACES = [
 def world(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], World]]:
     server.respond("/", "x")
     server.respond("/slow", "slow")
+    server.respond("/missing", "no", status=404)
     server.respond("/odd", "odd", headers={"Content-Encoding": "identity"})
     monkeypatch.setattr(urlrequest.defaults, "detect_hook", False)
     worlds: list[World] = []
@@ -236,6 +245,8 @@ def check(world: World, place: str | None) -> None:
 
 # What is raised in the callback of a weak reference is lost, as Ctrl-C is there.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+# What a log line was not made for is reported in this way.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
 @pytest.mark.parametrize("prepare", PLACES)
 def test_fault_119_an_exception_at_each_moment(
@@ -252,6 +263,9 @@ def test_fault_119_an_exception_at_each_moment(
                 call()
         except error:
             pass
+        else:
+            if error is KeyboardInterrupt and moments.place is not None:
+                failures.append(f"Ctrl-C is lost: {moments.place}")
         try:
             check(this, moments.place)
         except (AssertionError, pytest.fail.Exception) as failure:

@@ -695,7 +695,7 @@ class Call:
                 from .unheard import log_unheard  # most requests succeed, or have a callback
 
                 log_unheard(self.describe(request.url), outcome, self.resp_head, self.resp_target)
-        except BaseException as error:  # noqa: BLE001 - what a subclass makes of its callbacks may raise anything
+        except Exception as error:  # noqa: BLE001 - what a subclass makes of its callbacks may raise anything
             _report(error, request)
 
     def _let_go(self) -> None:
