@@ -6,8 +6,10 @@ gone, or the others have ended, the next request works.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
 import threading
 from itertools import repeat
 from typing import TYPE_CHECKING
@@ -21,6 +23,8 @@ from urlrequest.testing import Reply
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import trustme
 
     from urlrequest.testing import Server
 
@@ -45,6 +49,14 @@ def outcomes(requests):
     return found
 """
 
+
+@pytest.fixture(params=["http", "https"])
+def either(request: pytest.FixtureRequest) -> Server:
+    """A server that speaks plain HTTP, and one with TLS."""
+    server: Server = request.getfixturevalue("server" if request.param == "http" else "tls_server")
+    return server
+
+
 DESCRIPTORS = """
 resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))
 url, ca_file, folder = sys.argv[1:]
@@ -67,22 +79,20 @@ print("works", flush=True)
 """
 
 
-@pytest.mark.parametrize("scheme", ["http", "https"])
-def test_fault_128_32_descriptors(
-    server: Server, tls_server: Server, ca_file: str, tmp_path: Path, scheme: str
-) -> None:
+def test_fault_128_32_descriptors(either: Server, ca_file: str, tmp_path: Path) -> None:
     """Fault 128: five downloads at a time live on 32 descriptors; of 64 at a time some end with EMFILE."""
-    here = tls_server if scheme == "https" else server
-    here.respond("/", pattern(100_000))
+    either.respond("/", pattern(100_000))
 
-    assert "works\n" == output_of(COUNTING + DESCRIPTORS, here.url + "/", ca_file, str(tmp_path))
+    assert "works\n" == output_of(COUNTING + DESCRIPTORS, either.url + "/", ca_file, str(tmp_path))
 
 
 THREADS = r"""
-import socket
-url, has_worker, uid = sys.argv[1], sys.argv[2] == "worker", 54321
+import socket, ssl
+url, has_worker, uid, ca_file = sys.argv[1], sys.argv[2] == "worker", 54321, sys.argv[3]
 go = socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])))
-with Session(max_requests=8) as session:
+if url.startswith("https:"):
+    go = ssl.create_default_context(cafile=ca_file).wrap_socket(go, server_hostname="127.0.0.1")
+with Session(max_requests=8, ca_file=ca_file) as session:
     make(session, url + "/small").wait(timeout=20)
     ends.clear()
     hold = make(session, url + "/held", method="POST") if has_worker else None
@@ -114,13 +124,16 @@ print("works", flush=True)
 
 
 @pytest.mark.parametrize("first", ["worker", "no worker"])
-def test_fault_115_no_more_threads(server: Server, first: str) -> None:
+def test_fault_115_no_more_threads(either: Server, authority: trustme.CA, first: str) -> None:
     """Fault 115: without threads, a request waits for a living worker, or ends with RuntimeError."""
-    server.respond("/small", "x")
+    either.respond("/small", "x")
     release = threading.Event()
-    server.route("/held", lambda _: (release.wait(20), Reply(200, "x"))[1])
-    server.route("/go", lambda _: (release.set(), Reply(200, "x"))[1])
-    said = output_of(COUNTING + THREADS, server.url, first)
+    either.route("/held", lambda _: (release.wait(20), Reply(200, "x"))[1])
+    either.route("/go", lambda _: (release.set(), Reply(200, "x"))[1])
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)  # noqa: S103 - who gives up being root reads it, too
+        authority.cert_pem.write_to_path(f"{folder}/ca.pem")
+        said = output_of(COUNTING + THREADS, either.url, first, f"{folder}/ca.pem")
     if said == "no limit\n":
         pytest.skip("the system does not limit the threads of a user")
 
@@ -129,7 +142,7 @@ def test_fault_115_no_more_threads(server: Server, first: str) -> None:
 
 MEMORY = """
 url, room, folder = sys.argv[1], int(sys.argv[2]) * 1024 * 1024, sys.argv[3]
-with Session() as session:
+with Session(ca_file=sys.argv[4]) as session:
     make(session, url + "/small", file_path=f"{folder}/warm", resume=True).wait(timeout=20)
     make(session, url + "/small", decode=False).wait(timeout=20)
     ends.clear()
@@ -148,21 +161,21 @@ print("works", flush=True)
 """
 
 
-def test_fault_129_little_memory(server: Server, tmp_path: Path) -> None:
+def test_fault_129_little_memory(either: Server, ca_file: str, tmp_path: Path) -> None:
     """Fault 129: a body larger than the memory ends with MemoryError, in a file it has room, and the next one works."""
     size, block = 200 * 1024 * 1024, bytes(1024 * 1024)
 
     headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-    server.respond("/small", "x")
-    server.route("/large", lambda _: Reply(200, repeat(block, size // len(block)), headers))
-    said = output_of(COUNTING + MEMORY, server.url, "96", str(tmp_path))
+    either.respond("/small", "x")
+    either.route("/large", lambda _: Reply(200, repeat(block, size // len(block)), headers))
+    said = output_of(COUNTING + MEMORY, either.url, "96", str(tmp_path), ca_file)
 
     assert "works\n" == said
 
 
 READ_ONLY = """
-url, folder = sys.argv[1:]
-with Session() as session:
+url, folder, ca_file = sys.argv[1:]
+with Session(ca_file=ca_file) as session:
     for resume in (False, True):
         request = make(session, url, file_path=f"{folder}/target", resume=resume)
         assert outcomes([request]) == {("error", "finish")}
@@ -172,8 +185,8 @@ print("works", flush=True)
 
 
 @pytest.fixture
-def read_only(tmp_path: Path) -> Iterator[Path]:
-    """A file system that cannot be written to, with one file."""
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB, with one file."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
@@ -181,19 +194,60 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("no file system can be mounted here")
     try:
         (folder / "target").write_bytes(b"old")
-        subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
         yield folder
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.mark.system
-def test_12_2_read_only_file_system(server: Server, read_only: Path) -> None:
+def test_12_2_read_only_file_system(either: Server, ca_file: str, disk: Path) -> None:
     """Contract 12.2: EROFS before anything is sent, and the file stays."""
-    server.respond("/", "x")
+    either.respond("/", "x")
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
 
-    assert "works\n" == output_of(COUNTING + READ_ONLY, server.url, str(read_only))
-    assert (0, b"old") == (server.connection_count, (read_only / "target").read_bytes())
+    assert "works\n" == output_of(COUNTING + READ_ONLY, either.url, str(disk), ca_file)
+    assert (0, b"old") == (either.connection_count, (disk / "target").read_bytes())
+
+
+FULL_DISK = """
+url, folder, ca_file = sys.argv[1:]
+target, filler = f"{folder}/target", f"{folder}/filler"
+def kept():
+    return sorted(os.listdir(folder))
+with Session(ca_file=ca_file) as session:
+    with open(filler, "wb") as file:
+        file.write(bytes(800_000))
+    for path in ("/sized", "/chunked"):
+        for resume in (False, True):
+            request = make(session, url + path, file_path=target, resume=resume)
+            assert outcomes([request]) == {("error", "finish")}
+            assert request.error.errno == errno.ENOSPC, request.error
+            assert open(target, "rb").read() == b"old"
+            left = [name for name in kept() if name not in ("filler", "target")]
+            assert resume or not left, left
+            for name in left:
+                if name.endswith(".part"):
+                    part = open(f"{folder}/{name}", "rb").read()
+                    assert part == bytes(len(part)), "what is kept is a beginning of the body"
+            session.get(url + path, on_chunk=lambda *_: None).wait(timeout=20)
+    os.unlink(filler)
+    for path in ("/sized", "/chunked"):
+        request = make(session, url + path, file_path=target, resume=True)
+        ends.clear()
+        assert wait_all([request], timeout=20) and request.error is None, request.error
+        assert os.path.getsize(target) == 400_000 and kept() == ["target"], kept()
+print("works", flush=True)
+"""
+
+
+@pytest.mark.system
+def test_fault_92_a_disk_that_is_full(either: Server, ca_file: str, disk: Path) -> None:
+    """Fault 92: ENOSPC of a real file system; the old file stays, and once there is room the next request works."""
+    body = bytes(400_000)  # the disk has room for two of them
+    either.route("/sized", lambda _: Reply(200, body, {"ETag": '"one"', "Content-Type": "application/x-binary"}))
+    either.route("/chunked", lambda _: Reply(200, iter([body[:150_000], body[150_000:]]), {"ETag": '"one"'}))
+
+    assert "works\n" == output_of(COUNTING + FULL_DISK, either.url, str(disk), ca_file)
 
 
 CLOCK = """
