@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -46,6 +47,68 @@ def run(url: str, **options: Any) -> Any:
     request = UrlRequest(url, **{"on_error": lambda *_: None, "on_failure": lambda *_: None, **options})
     assert request.wait(timeout=20)
     return request
+
+
+def test_url_by_a_pattern(mock: MockNetwork) -> None:
+    """A compiled pattern matches from the beginning of the URL; a whole URL goes first, a beginning last."""
+    mock.get(f"{API}/users/*", body="beginning")
+    mock.get(re.compile(r"https://[a-z.]+/users/\d+"), body="pattern")
+    mock.get(re.compile(r"https://[a-z.]+/users/\d+/name$"), body="longer pattern")
+    mock.get(f"{API}/users/7", body="whole")
+
+    paths = ("/users/7", "/users/8", "/users/8?all=1", "/users/8/name", "/users/x")
+    assert ["whole", "pattern", "pattern", "longer pattern", "beginning"] == [run(API + path).result for path in paths]
+
+
+def test_what_a_request_has(mock: MockNetwork) -> None:
+    """`match` chooses by body, JSON and headers, and goes before a reply without; the others are not sent."""
+    mock.post(f"{API}/x", status=400)
+    mock.post(f"{API}/x", match=lambda request: request.header("Content-Type") != "application/json", status=415)
+    mock.post(f"{API}/x", match=lambda request: request.body.startswith(b"{") and request.json() == {"id": 1})
+
+    def status(**options: Any) -> int | None:
+        return run(f"{API}/x", method="POST", **options).resp_status
+
+    assert 200 == status(json={"id": 1})
+    assert 400 == status(json={"id": 2})
+    assert 415 == status(req_body=b"id=2", req_headers={"Content-Type": "text/plain"})
+
+
+def test_replies_with_one_match_follow_each_other(mock: MockNetwork) -> None:
+    """Several replies for the same URL and `match` are sent one after the other; another match is apart from them."""
+
+    def is_first(request: MockedRequest) -> bool:
+        return request.header("X") == "1"
+
+    mock.get(API, match=is_first, status=503)
+    mock.get(API, match=lambda request: request.header("X") == "2", status=202)
+    mock.get(API, match=is_first, status=201)
+
+    found = [run(API, req_headers={"X": number}).resp_status for number in "1211"]
+    assert [503, 202, 201, 201] == found
+    mock.assert_all_requested()
+
+
+def test_unexpected_by_match(mock: MockNetwork) -> None:
+    """The message shows what there is a reply to: the pattern, and that there is a condition."""
+    mock.get(re.compile("https://h/[0-9]"), match=lambda request: False)
+
+    error = run("https://h/1").error
+    told = "GET https://h/1 is not expected; there are replies to GET the pattern 'https://h/[0-9]' that matches"
+    with pytest.raises(AssertionError, match=r"never requested: GET the pattern 'https://h/\[0-9\]' that matches"):
+        mock.assert_all_requested()
+    with pytest.raises(ScriptError):
+        mock.close()
+    assert (UnexpectedRequest, told) == (type(error), str(error))
+
+
+def test_match_that_fails(mock: MockNetwork) -> None:
+    """An exception of `match` fails the test, with its own words."""
+    mock.post(API, match=lambda request: request.json())
+
+    assert 500 == run(API, method="POST", req_body="no JSON").resp_status
+    with pytest.raises(ScriptError, match="JSONDecodeError"):
+        mock.close()
 
 
 @pytest.mark.parametrize(

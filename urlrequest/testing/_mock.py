@@ -23,6 +23,7 @@ from ._server import ScriptError, Server, close_after
 from ._signals import ServerClosed
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator
     from types import TracebackType
     from typing import NoReturn
@@ -67,21 +68,37 @@ class _Planned:
     """A reply that a test has registered."""
 
     method: str
-    url: str  # as of `_normal()`; one that ends with * is for all that begin so
+    url: str | re.Pattern[str]  # text as of `_normal()`; one that ends with * is for all that begin so
+    match: Callable[[MockedRequest], Any] | None
     reply: ReplyTo
     error: Exception | None
     delay: float
 
-    def matches(self, method: str, url: str) -> bool:
-        if method != self.method:
+    def __str__(self) -> str:
+        url = self.url if isinstance(self.url, str) else f"the pattern {self.url.pattern!r}"
+        return f"{self.method} {url}{'' if self.match is None else ' that matches'}"
+
+    def matches(self, request: MockedRequest) -> bool:
+        if request.method != self.method or not self._matches_url(request.url):
             return False
+        return self.match is None or bool(self.match(request))
+
+    def _matches_url(self, url: str) -> bool:
+        if not isinstance(self.url, str):
+            return self.url.match(url) is not None
         if self.url.endswith("*"):
             return url.startswith(self.url[:-1])
         return self.url in {url, url.partition("?")[0]}
 
-    def rank(self) -> tuple[bool, int]:
-        """What goes first among those that match: a whole URL, then the longer one."""
-        return self.url.endswith("*"), -len(self.url)
+    def rank(self) -> tuple[int, int, bool]:
+        """What goes first among those that match: a whole URL, a pattern, a beginning; the longer; one with `match`."""
+        if not isinstance(self.url, str):
+            return 1, -len(self.url.pattern), self.match is None
+        return 2 if self.url.endswith("*") else 0, -len(self.url), self.match is None
+
+    def is_followed_by(self, other: _Planned) -> bool:
+        """Whether the other one is for the same requests, so that they are sent one after the other."""
+        return (self.url, self.match) == (other.url, other.match)
 
 
 class MockNetwork:
@@ -172,8 +189,9 @@ class MockNetwork:
     def add(
         self,
         method: str,
-        url: str,
+        url: str | re.Pattern[str],
         *,
+        match: Callable[[MockedRequest], Any] | None = None,
         status: int = 200,
         body: Body = b"",
         json: Any = None,
@@ -186,12 +204,15 @@ class MockNetwork:
     ) -> None:
         """Register a reply.
 
-        Several replies for the same method and URL are sent one after the other; the last one stays.
+        Several replies for the same method, URL and `match` are sent one after the other; the last one stays.
 
         Args:
             method: Such as "GET".
             url: With a query only that query matches, without one every query does. A ``*`` at the end matches all URLs
-                that begin so. The whole URL goes first, then the longest one.
+                that begin so. A compiled pattern matches from the beginning of the whole URL. The whole URL goes first,
+                then patterns, then the others; of two alike the longer one.
+            match: Gets the `MockedRequest`; the reply is for those for which it returns a true value, and goes before
+                one without `match`. Called on the connection's thread.
             status: As in `Reply`.
             body: As in `Reply`; text is text/plain unless the headers say otherwise.
             json: The body as JSON.
@@ -208,29 +229,30 @@ class MockNetwork:
         if bytes_per_second is not None or drop_after is not None:
             reply = self._slowed(reply, bytes_per_second, drop_after)
         with self._changed:
-            self._planned.append(_Planned(method.upper(), _normal(url), reply, error, delay))
+            named = _normal(url) if isinstance(url, str) else url
+            self._planned.append(_Planned(method.upper(), named, match, reply, error, delay))
 
-    def get(self, url: str, **options: Any) -> None:
+    def get(self, url: str | re.Pattern[str], **options: Any) -> None:
         """Register a reply to GET; the options are those of `add()`."""
         self.add("GET", url, **options)
 
-    def head(self, url: str, **options: Any) -> None:
+    def head(self, url: str | re.Pattern[str], **options: Any) -> None:
         """Register a reply to HEAD; the options are those of `add()`."""
         self.add("HEAD", url, **options)
 
-    def post(self, url: str, **options: Any) -> None:
+    def post(self, url: str | re.Pattern[str], **options: Any) -> None:
         """Register a reply to POST; the options are those of `add()`."""
         self.add("POST", url, **options)
 
-    def put(self, url: str, **options: Any) -> None:
+    def put(self, url: str | re.Pattern[str], **options: Any) -> None:
         """Register a reply to PUT; the options are those of `add()`."""
         self.add("PUT", url, **options)
 
-    def patch(self, url: str, **options: Any) -> None:
+    def patch(self, url: str | re.Pattern[str], **options: Any) -> None:
         """Register a reply to PATCH; the options are those of `add()`."""
         self.add("PATCH", url, **options)
 
-    def delete(self, url: str, **options: Any) -> None:
+    def delete(self, url: str | re.Pattern[str], **options: Any) -> None:
         """Register a reply to DELETE; the options are those of `add()`."""
         self.add("DELETE", url, **options)
 
@@ -241,7 +263,7 @@ class MockNetwork:
             AssertionError: One was not; the message names it.
         """
         with self._changed:
-            unused = [f"{each.method} {each.url}" for n, each in enumerate(self._planned) if n not in self._used]
+            unused = [str(each) for number, each in enumerate(self._planned) if number not in self._used]
         if unused:
             raise AssertionError(f"never requested: {', '.join(unused)}")
 
@@ -323,18 +345,20 @@ class MockNetwork:
     def _take(self, request: MockedRequest) -> _Planned | None:
         """The reply whose turn it is."""
         with self._changed:
-            matching = [n for n, each in enumerate(self._planned) if each.matches(request.method, request.url)]
-            if not matching:
-                return None
-            best = min(self._planned[n].rank() for n in matching)
-            in_order = [n for n in matching if self._planned[n].rank() == best]
-            number = next((n for n in in_order if n not in self._used), in_order[-1])
+            planned = list(self._planned)
+        matching = [number for number, each in enumerate(planned) if each.matches(request)]
+        if not matching:
+            return None
+        first = planned[min(matching, key=lambda number: planned[number].rank())]
+        in_order = [number for number in matching if first.is_followed_by(planned[number])]
+        with self._changed:
+            number = next((number for number in in_order if number not in self._used), in_order[-1])
             self._used.add(number)
-            return self._planned[number]
+        return planned[number]
 
     def _describe(self, request: MockedRequest) -> str:
         with self._changed:
-            known = sorted({f"{each.method} {each.url}" for each in self._planned})
+            known = sorted({str(each) for each in self._planned})
         return f"{request.method} {request.url} is not expected; there are replies to {', '.join(known) or 'nothing'}"
 
     def _slowed(self, reply_to: ReplyTo, bytes_per_second: int | None, drop_after: int | None) -> ReplyTo:
