@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from docutils import nodes
 
 import urlrequest
+from urlrequest import errors, hooks, streams, testing
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -49,6 +50,8 @@ nitpick_ignore_regex = [
     (r"py:class", r"_?[A-Z]\w*"),
 ]
 
+PUBLIC_MODULES = (urlrequest, errors, hooks, streams, testing)
+
 
 def show_public_bases(app: Sphinx, name: str, obj: type, options: Any, bases: list[Any]) -> None:
     """Show the public base classes in place of private ones, which only hold parts of the code."""
@@ -58,8 +61,8 @@ def show_public_bases(app: Sphinx, name: str, obj: type, options: Any, bases: li
 
 def public_bases(base: Any) -> list[Any]:
     """Return a base class, or in place of a private one those that it has."""
-    is_private = isinstance(base, type) and base.__module__.startswith("urlrequest.") and "._" in base.__module__
-    if not is_private or base.__name__ in {*urlrequest.__all__, *urlrequest.hooks.__all__, *urlrequest.errors.__all__}:
+    is_ours = isinstance(base, type) and base.__module__.startswith("urlrequest.")
+    if not is_ours or any(base.__name__ in module.__all__ for module in PUBLIC_MODULES):
         return [base]
     return [each for parent in base.__bases__ for each in public_bases(parent)]
 
