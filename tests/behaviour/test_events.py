@@ -15,7 +15,7 @@ import pytest
 import urlrequest
 from support.children import output_of
 from support.messages import reply
-from support.waiting import is_collected
+from support.waiting import is_collected, wait_until
 from urlrequest import Session, UrlRequest, wait_all
 from urlrequest.testing import Reply, Server, hold, send, signal, wait_for
 
@@ -246,14 +246,18 @@ def test_3_6_other_requests_lose_nothing(server: Server, recorder: Any) -> None:
     requests = [recorder.get(server.url, on_success=fail) for _ in range(3)]
     for request in requests:
         request.join(20)
-    raised = 0
-    for _ in requests:
+    raised: list[Oops] = []
+
+    def drain() -> bool:
         try:
             urlrequest.drain()
-        except Oops:
-            raised += 1
+        except Oops as error:
+            raised.append(error)
+        return all(request.is_finished for request in requests)
 
-    assert 3 == raised
+    wait_until(drain)
+
+    assert 3 == len(raised)
     assert ["success", "finish"] * 3 == recorder.names
 
 

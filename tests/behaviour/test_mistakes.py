@@ -12,6 +12,7 @@ import pytest
 
 import urlrequest
 from support.messages import reply
+from support.waiting import wait_until
 from urlrequest import Session, UrlRequest, hooks
 from urlrequest._net import tls_contexts
 from urlrequest.errors import InsecureRequestWarning
@@ -277,9 +278,11 @@ def test_3_6_the_program_comes_first(server: Server, how: str, callback: Any) ->
     """Contract 3.6: between the call that drains and the callback, a traceback has few frames of the library."""
     server.respond("/", "hello")
     request = UrlRequest(server.url, on_success=callback)
-    run: Any = request.wait if how == "wait" else urlrequest.drain
-    if how == "drain":
-        request.join(20)
+    run: Any = (
+        request.wait
+        if how == "wait"
+        else functools.partial(wait_until, lambda: urlrequest.drain() or request.is_finished)
+    )
     with pytest.raises((ValueError, TypeError)) as raised:
         run()
 
@@ -300,8 +303,7 @@ def test_3_6_a_hook_reports_the_program(server: Server, callback: Any, expected:
 
     hook = Reporting()
     request = UrlRequest(server.url, hook=hook, on_success=callback)
-    request.join(20)
-    hook.run()
+    wait_until(lambda: (hook.run(), request.is_finished)[1])
 
     assert [expected] == [frames(error) for error in reported]
 

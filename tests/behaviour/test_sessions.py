@@ -12,6 +12,7 @@ import pytest
 
 from support.clients import get
 from support.messages import reply
+from support.waiting import wait_until
 from urlrequest import Session, UrlRequest, wait_all
 from urlrequest.errors import DeadlineExceeded, InvalidURL, UnsupportedScheme
 from urlrequest.hooks import ManualHook
@@ -133,9 +134,9 @@ def test_17_7_hook_of_the_session(server: Server) -> None:
         second = session.request("/", on_success=lambda *_: done.append("own"), hook=own)
         for request in (first, second):
             request.join(20)
-        own.drain()
+        wait_until(lambda: (own.drain(), second.is_finished)[1])
         assert ["own"] == done
-        common.drain()
+        wait_until(lambda: (common.drain(), first.is_finished)[1])
 
     assert ["own", "common"] == done
 

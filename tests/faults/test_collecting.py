@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 LARGE = b"x" * 70_000
 
 
+has_gil = pytest.mark.skipif(
+    not getattr(sys, "_is_gil_enabled", lambda: True)(),
+    reason="without the GIL, what two threads had in hand waits for the collector",
+)
+
+
 def nothing(*_: object) -> None:
     """Do nothing, as a callback."""
 
@@ -35,6 +41,7 @@ def collected() -> list[str]:
         gc.garbage.clear()
 
 
+@has_gil
 @pytest.mark.parametrize(
     ("path", "options"),
     [

@@ -11,6 +11,7 @@ import pytest
 import urlrequest
 from support.waiting import wait_until
 from urlrequest import UrlRequest, hooks
+from urlrequest._delivery.mailbox import Mailbox
 from urlrequest._delivery.queue import QueueEntry, default_queue
 from urlrequest.hooks import Hook, ManualHook, check_hook, current_hook
 
@@ -52,12 +53,13 @@ _requests: list[UrlRequest] = []  # of this test
 
 @pytest.fixture(autouse=True)
 def _watched_queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Note each entry once it is in its queue."""
+    """Note each request's entry once it is in its queue; that of a hook is put into another one's before it is done."""
     enqueue = QueueEntry.enqueue
 
     def enqueue_and_note(entry: QueueEntry) -> None:
         enqueue(entry)
-        _entries.add(entry)
+        if isinstance(entry, Mailbox):
+            _entries.add(entry)
 
     monkeypatch.setattr(QueueEntry, "enqueue", enqueue_and_note)
     yield
