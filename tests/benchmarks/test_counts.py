@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from support.children import output_of
+from support.waiting import wait_until
 from urlrequest import Session, UrlRequest, wait_all
 from urlrequest._concurrency.watch import Watch
+from urlrequest._concurrency.worker_pool import CROWD
 from urlrequest._delivery import waiting
 from urlrequest._engine.options import PLAIN
 from urlrequest.testing import Reply, Server
@@ -288,3 +290,22 @@ def test_waiting_requests_need_no_threads() -> None:
 
     assert idle > MOST_WAITING / 10
     assert 0 == with_a_worker
+
+
+def test_requests_that_wait_on_new_connections_need_few_threads() -> None:
+    """Of many requests that wait for their responses over new connections, the first few have a worker each."""
+    go = threading.Event()
+
+    def respond(_: object) -> Reply:
+        assert go.wait(20)
+        return Reply(200, b"ok")
+
+    with Server() as server, Session(max_requests=MOST_WAITING) as session:
+        server.route("/", respond)
+        requests = [UrlRequest(server.url, session=session) for _ in range(MOST_WAITING)]
+        workers = session._urlrequest_shared.workers
+        wait_until(lambda: len(server.requests) == MOST_WAITING and workers._running <= CROWD)
+        go.set()
+        assert wait_all(requests, timeout=20)
+
+    assert ["ok"] * MOST_WAITING == [request.result for request in requests]

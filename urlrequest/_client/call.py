@@ -67,6 +67,8 @@ if TYPE_CHECKING:
     from urlrequest._http.response_head import ResponseHead
     from urlrequest._http.target import Target
 
+    from .flight import Flight
+
     class Request(Protocol):
         """What a call uses of its request: the callbacks, and what a subclass may override."""
 
@@ -96,7 +98,8 @@ _WORKER_ONLY = (
     "options",  # what the user asked for; None from the end on
     "lease",  # the connection of a launched request that a worker is to go on with, or None
     "is_own_class",  # that of the request is UrlRequest: no code of the user's runs but callbacks
-    "is_launched",  # it was sent before a worker had it
+    "is_launched",  # it was sent before a worker had it, or its worker has left it
+    "leaving",  # the flight of a request that its worker is about to leave, or None
 )
 _ANY_THREAD = (
     "request",
@@ -155,6 +158,7 @@ class Call:
     argument_error: Exception | None
     options: Options | None
     lease: Lease | None
+    leaving: Flight | None
     request: Request
     shared: Shared
     has_ended: bool
@@ -189,7 +193,7 @@ class Call:
         self.shared = default_shared if session is None else shared_of(session)
         self.host, self.base_url = "", None
         self.chunk_size: int | None = None
-        self.argument_error = self.options = self.lease = None
+        self.argument_error = self.options = self.lease = self.leaving = None
         self.is_own_class = self.is_launched = False
         self.is_quiet = self.has_ended = self.is_delivered = False
         self.worker = self.method = self.target = self.head = None
@@ -366,8 +370,9 @@ class Call:
         if not self.mailbox.ends_for(thread):  # else its terminal callback is what forked, and goes on here
             self.lifecycle = Lifecycle()
             self.mailbox.reset_after_fork(thread, default_queue)
-            if self.mailbox.flight is not None:
-                self.mailbox.flight.close()
+            for flight in (self.mailbox.flight, self.leaving):
+                if flight is not None:
+                    flight.close()
             self.is_quiet = True
             self.lifecycle.settle(Error(error=OSError("the process was forked; the request goes on in the parent")))
             self._publish_at_once(self.request)
@@ -376,13 +381,20 @@ class Call:
 
     # For the worker pool, on the worker
 
-    def run(self) -> None:
-        """Run the request, and make sure that it has an outcome (CALL-1)."""
+    def run(self) -> bool:
+        """Run the request, and make sure that it has an outcome (CALL-1), unless the worker is to `leave()` it.
+
+        Returns:
+            Whether it is.
+        """
         self.worker = threading.get_ident()
         self.scope.timings.setdefault(Phase.QUEUE, monotonic() - self.made_at)
         request = self.request
         try:
             request.run()
+            if self.leaving is not None:
+                self.scope.release()
+                return True
             if not self.lifecycle.is_settled:
                 missing = f"{type(request).__name__}.run() ended without performing the request"
                 self._settle(Error(error=RuntimeError(missing)))
@@ -392,6 +404,16 @@ class Call:
             else:
                 self._settle(Error(error=error, head=self.head))
         self._publish_at_once(request)  # while the worker is not free: logging may take its time
+        return False
+
+    def leave(self) -> None:
+        """Let the watch wait for the response. The request keeps its slot, and has no worker any more."""
+        flight, self.leaving = self.leaving, None
+        assert flight is not None, "it was sent"
+        self.is_launched, self.worker, self.mailbox.flight = True, None, flight
+        flight.be_watched()
+        if self.lifecycle.is_cancelled:  # the canceller may have come before there was a flight
+            flight.ask_for_a_look()
 
     def announce(self) -> None:
         """Announce the outcome. The request has ended by then: joining threads go on first."""
@@ -428,12 +450,29 @@ class Call:
 
         lease, self.lease = self.lease, None
         try:
-            self._settle(perform(self.options, self.shared, self.scope, self, lease))
+            if lease is None and self.is_own_class and self.shared.workers.is_crowded:
+                lease = self._send_ahead(self.options)
+            if self.leaving is None:
+                self._settle(perform(self.options, self.shared, self.scope, self, lease))
         except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too end the request, with on_error
             reason = _explained(error)
             if self.target is None:  # nothing was sent yet: an argument is wrong
                 self._add_origin(reason)
             self._settle(Error(error=reason, head=self.head))
+
+    def _send_ahead(self, options: Options) -> Lease | None:
+        """Send the request so that the worker can leave it, if that is possible: then there is a flight, `leaving`.
+
+        Returns:
+            The connection, if the request was sent over it and the worker is to go on.
+        """
+        from .flight import Flight, leave_worker  # loaded by `submit()`
+
+        sent = leave_worker(self, options)
+        if not isinstance(sent, Flight):
+            return sent
+        self.leaving = sent
+        return None
 
     def _add_origin(self, error: BaseException) -> None:
         """Note on an error where the request was made; no frame of the program is on the worker's stack."""

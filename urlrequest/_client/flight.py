@@ -1,6 +1,7 @@
 """Flight: a plain request that was launched (see `_engine.launch`), until it is over or a worker has it.
 
-Such a request has a slot, but no worker. Its response is read by whoever comes first: a thread that waits for the
+It was sent by the thread that made it; or by a worker, which then has left it, as many others are on their way. Such a
+request has a slot, but no worker. Its response is read by whoever comes first: a thread that waits for the
 request, or the watch (see `_concurrency.watch`). Reading what is common ends the request on the spot. All else the
 watch hands over to a worker, which goes on with `perform()`: an uncommon response, a connection that broke, a time that
 is up. So no error is made here, and no rule of the protocol is kept here.
@@ -30,7 +31,7 @@ from time import monotonic
 from urlrequest._concurrency.deadline import earliest
 from urlrequest._concurrency.watch import watch
 from urlrequest._delivery.lifecycle import State
-from urlrequest._engine.launch import launch
+from urlrequest._engine.launch import launch, send_and_leave
 from urlrequest._net.cancel_scope import Phase, is_ready
 
 from .callbacks import has_callbacks
@@ -64,7 +65,8 @@ if TYPE_CHECKING:
         scope: CancelScope
         shared: Shared
 
-        def run(self) -> None: ...
+        def run(self) -> bool: ...
+        def leave(self) -> None: ...
         def announce(self) -> None: ...
         def fail(self, error: BaseException) -> None: ...
         @property
@@ -82,7 +84,7 @@ if TYPE_CHECKING:
             ...
 
 
-__all__ = ["Flight", "launch_call", "reset_after_fork"]
+__all__ = ["Flight", "launch_call", "leave_worker", "reset_after_fork"]
 
 TLS = "urlrequest._net.tls_contexts"  # loaded by the first request over https, which a worker performs
 
@@ -251,18 +253,20 @@ class Flight:
             call.resume(None)
 
 
+def is_plain(call: Call, options: Options) -> bool:
+    """Whether the watch may read the response of a request, since nobody is to hear of it before its end."""
+    request = call.request
+    is_followed = request.on_progress or request.on_chunk or request.debug
+    return options.is_plain and call.argument_error is None and not is_followed
+
+
 def launch_call(call: Call, options: Options, target: Target) -> bool:
     """Launch the request of a call if it is plain and a connection is at hand; False: it needs a worker.
 
     It is called by the constructor, and never waits. Whatever is wrong with the request, the worker will find.
     """
-    request, shared = call.request, call.shared
-    if (
-        not options.is_plain
-        or call.argument_error is not None
-        or (request.on_progress or request.on_chunk or request.debug)
-        or (target.scheme != "http" and TLS not in sys.modules)
-    ):
+    shared = call.shared
+    if not is_plain(call, options) or (target.scheme != "http" and TLS not in sys.modules):
         return False
     launched = flight = None
     try:
@@ -289,6 +293,28 @@ def launch_call(call: Call, options: Options, target: Target) -> bool:
     if call.lifecycle.is_cancelled:  # the canceller may have come before there was a flight
         watch.look_at(flight)
     return True
+
+
+def leave_worker(call: Call, options: Options) -> Flight | Lease | None:
+    """Send a plain request on its worker, which need not wait for the response then.
+
+    Returns:
+        The flight; or the connection, if the request was sent and the worker must go on with it all the same. None:
+        nothing was sent.
+    Raises:
+        Exception: What kept the request from being sent, as of `perform()`.
+    """
+    if not is_plain(call, options):
+        return None
+    try:
+        if not watch.start():
+            return None
+    except (RuntimeError, OSError):  # the system gives no thread, or no descriptor
+        return None
+    launched = send_and_leave(options, call.shared, call.scope, call)
+    if launched is None:
+        return None
+    return Flight(call, launched) if launched.is_common else launched.hand_over()
 
 
 def reset_after_fork() -> None:

@@ -1,7 +1,8 @@
 """WorkerPool: runs a limited number of jobs at once; the others wait in order, without a thread of their own.
 
 A worker that has finished a job takes the next one, or sleeps for a while in case one comes: waking it costs a tenth of
-what starting a thread costs. Only this module knows which thread runs a job.
+what starting a thread costs. Only this module knows which thread runs a job. A job that only waits may leave its
+worker, and keeps its slot: thousands of them need no threads.
 
 Thread safety. `_lock` guards the counts, `_idle`, `_queue` and `_held_by_host`; under it are assignments only.
 `remove()` takes no lock, since a canceller may have interrupted the thread that holds it (in a signal handler): taking
@@ -15,7 +16,8 @@ Invariants:
     WORKER-1  A job is either run once or removed; never both.
     WORKER-2  `_running` counts jobs that have a slot and a worker, `_running_at` the same by host; `_unmanned` holds
               those that have a slot alone. A slot is taken by `submit()`, by `take_slot()`, or by a worker that goes on
-              to the next job, and given back when the job is done, before that is announced.
+              to the next job, and given back when the job is done, before that is announced. A job that leaves its
+              worker has its slot throughout.
     WORKER-3  A host with jobs in `_held_by_host` has no more free slots than it has entries in `_queue`: when a slot
               comes free, or a queued entry proves empty, one held job moves back to the queue. So jobs start in the
               order of their arrival.
@@ -46,8 +48,16 @@ if TYPE_CHECKING:
             """When it is too late to start a thread for it, on `time.monotonic()`; None: never."""
             ...
 
-        def run(self) -> None:
-            """Do the job on a worker, with everything that may take long. Must not raise."""
+        def run(self) -> bool:
+            """Do the job on a worker, with everything that may take long. Must not raise.
+
+            Returns:
+                Whether the job goes on without the worker: `leave()` comes next, and no `announce()`.
+            """
+            ...
+
+        def leave(self) -> None:
+            """Go on without the worker, which is free by then. The job has a slot until `return_slot()` or `run()`."""
             ...
 
         def announce(self) -> None:
@@ -62,6 +72,7 @@ if TYPE_CHECKING:
 __all__ = ["WorkerPool"]
 
 IDLE_TIME = 10.0  # seconds a worker waits for another job before it ends
+CROWD = 16  # jobs; fewer may have a worker each, also while they wait
 MAX_EMPTY = 64  # entries of removed jobs that stay in the queue until it is compacted
 
 
@@ -129,9 +140,12 @@ class _Worker:
             while task is not None:
                 self.job = task.job
                 assert self.job is not None, "a job that has a slot cannot be removed"
-                self.job.run()
-                task = self._pool.next_task(self, task)
-                self.job.announce()
+                has_left = self.job.run()
+                task = self._pool.next_task(self, task, has_left=has_left)
+                if has_left:
+                    self.job.leave()
+                else:
+                    self.job.announce()
                 self.job = None  # a sleeping worker keeps nothing alive
                 if task is None:
                     task = self._pool.await_task(self)
@@ -244,6 +258,11 @@ class WorkerPool:
             self._choose_worker(task)
         return self._start(task)
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether so many jobs have a slot that those which only wait are to leave their workers. A hint."""
+        return self._running + len(self._unmanned) > CROWD
+
     def _has_slot(self, host: str) -> bool:
         if self._running + len(self._unmanned) >= self._limit:
             return False
@@ -317,13 +336,16 @@ class WorkerPool:
         task.job = None
         return True
 
-    def next_task(self, worker: _Worker, done: _Task) -> _Task | None:
+    def next_task(self, worker: _Worker, done: _Task, *, has_left: bool = False) -> _Task | None:
         """Give a worker's slot back, and return its next task. None: there is none, and the worker is idle now.
 
         Args:
             done: Its task until now.
+            has_left: The job goes on without the worker, and keeps the slot.
         """
         with self._lock:
+            if has_left and done.job is not None:
+                self._unmanned[done.job] = done.host
             self._return_slot(done)
             task = worker.task = self._pop_runnable([]) if self._queue else None
             if task is not None:
@@ -350,6 +372,8 @@ class WorkerPool:
         """End the jobs of a worker that has no memory to go on: the one that it has begun, and the next one."""
         jobs = [worker.job]
         with self._lock:
+            if worker.job is not None:
+                self._unmanned.pop(worker.job, None)  # it was about to leave
             task, worker.task = worker.task, None
             if task is not None and task.has_slot:  # else Ctrl-C has taken it back, or its slot was returned
                 task.claims.clear()

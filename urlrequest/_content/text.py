@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from json import JSONDecoder
     from typing import Any
 
-__all__ = ["decode_json", "decode_text", "find_charset", "is_json", "parse_json", "parse_json_body"]
+__all__ = ["decode_json", "decode_text", "find_charset", "is_json", "load_json", "parse_json", "parse_json_body"]
 
 LARGE_SIZE = 256 * 1024  # bytes; a larger body is decoded in slices, and parsed so that other threads have their turns
 MAX_SLICES = 64  # more would move the text in memory more often than it is worth
@@ -346,6 +346,11 @@ def decode_json(text: str | bytes, content_type: str | None) -> Any:
         except ValueError:
             pass
     return text
+
+
+def load_json() -> None:
+    """Load what `decode_json()` needs, so that it imports nothing. Raises ImportError: The files are out of reach."""
+    _json_decoder(is_large=False)
 
 
 @cache

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from .observer import Shared
     from .plan import PreparedRequest
 
-__all__ = ["Exchange", "Lease", "kept_time", "pause_after_break", "pool_key", "send_request"]
+__all__ = ["Exchange", "Lease", "kept_time", "pause_after_break", "pool_key", "send_ahead", "send_request"]
 
 MAX_DISCARDED = 16 * 1024  # bytes of a body that nobody wants and that are read to keep the connection
 MAX_REFUSED = 64 * 1024  # bytes of a body after whose refusal the connection is kept
@@ -102,9 +102,10 @@ class Lease:
         connection: It connects when a request is sent over it.
         is_used: It has served another request before, so the server may have closed it meanwhile.
         is_sent: The present request has been sent over it already (see `launch`).
+        key: What it is looked up by in the pool.
     """
 
-    __slots__ = ("_key", "_pool", "_route", "_scope", "_tcp_keepalive", "connection", "is_sent", "is_used")
+    __slots__ = ("_pool", "_route", "_scope", "_tcp_keepalive", "_wait", "connection", "is_sent", "is_used", "key")
 
     def __init__(
         self, shared: Shared, route: Route, scope: CancelScope, key: Hashable, idle: Connection | None
@@ -121,7 +122,8 @@ class Lease:
         self._tcp_keepalive = shared.tcp_keepalive
         self._route = route
         self._scope = scope
-        self._key = key
+        self.key = key
+        self._wait: Wait | None = None  # of a request on a new connection, for its response
         self.is_sent = False
         self.is_used = idle is not None
         self.connection: Any = idle
@@ -139,7 +141,7 @@ class Lease:
         if isinstance(error, errors.BaseProtocolError):
             # What came on a used connection may be the rest of an earlier response, and no response to this request.
             if self.is_used:
-                self._pool.note_rest(self._key)
+                self._pool.note_rest(self.key)
             return self.is_used and may_repeat
         connection = self.connection
         is_unread = may_repeat and not getattr(connection, "has_received", True)
@@ -169,7 +171,7 @@ class Lease:
     def replace(self) -> None:
         """Close the connection, and make a new one: what else has been idle as long may be closed as well."""
         self._drop_older()
-        self.connection.close()
+        self.close()
         self.is_used = False
         self.connection = open_connection(self._route, self._scope, self._tcp_keepalive)
 
@@ -182,7 +184,7 @@ class Lease:
                 after = AFTER_HEAD
             elif head.status in {204, 304}:
                 after = AFTER_STATUS
-            self._pool.put(self._key, connection, kept_time(head), after)
+            self._pool.put(self.key, connection, kept_time(head), after)
         else:
             connection.close()
 
@@ -193,28 +195,42 @@ class Lease:
             is_login: The connection logs in, so it must outlive a challenge.
         """
         if isinstance(self.connection, Connection):
-            self.connection.expects_continue = self._pool.expects_continue(self._key)
+            self.connection.expects_continue = self._pool.expects_continue(self.key)
             self.connection.is_login = is_login
 
     def note_continue(self) -> None:
         """Remember of the route if it did not send 100 Continue in time."""
         connection = self.connection
         if isinstance(connection, Connection) and connection.expects_continue and connection.lacked_continue:
-            self._pool.note_silence(self._key)
+            self._pool.note_silence(self.key)
+
+    def begin_wait(self) -> None:
+        """Note that a new connection waits for its response: idle ones make room for it meanwhile (see `places`)."""
+        self._wait = Wait(self._route.first_stop)
+        self._wait.begin()
+
+    def end_wait(self, *, is_answered: bool) -> None:
+        """Note that the response has come, or that nothing waits for it any more."""
+        wait, self._wait = self._wait, None
+        if wait is not None:
+            if is_answered and isinstance(self.connection, Connection) and self.connection.sock is not None:
+                wait.was_answered(self.connection.sock)
+            wait.end()
 
     def close(self) -> None:
         """Close the connection."""
+        self.end_wait(is_answered=False)
         self.connection.close()
 
     def fail(self, error: BaseException) -> None:
         """Close the connection after an error; what else has been idle as long is not waited for again."""
         if isinstance(error, OSError) and (isinstance(error, TimeoutError) or is_end(error)):
             self._drop_older()
-        self.connection.close()
+        self.close()
 
     def _drop_older(self) -> None:
         if self.is_used:
-            self._pool.close_older(self._key, self.connection.idle_since)
+            self._pool.close_older(self.key, self.connection.idle_since)
 
 
 def take_connection(
@@ -322,7 +338,8 @@ def send_request(prepared: PreparedRequest, shared: Shared, scope: CancelScope, 
     """Send a request and read the head of its response, as often as the user allows and it is worth it.
 
     Args:
-        lease: A connection over which the request, one without retries, has been sent already.
+        lease: A connection over which the request, one without retries, has been sent already: that of `send_ahead()`,
+            or of `launch`.
     Returns:
         The exchange, of which the caller is the owner.
     Raises:
@@ -496,32 +513,60 @@ def _send_or_replay(
 
 
 def _send_on_lease(lease: Lease, prepared: PreparedRequest, target: str, fields: Fields) -> ResponseLike:
-    """Send the request; while it waits on a new connection, idle ones to the same server make room for it."""
-    if lease.is_sent:
-        lease.is_sent = False
-        sent: ResponseLike = lease.connection.getresponse()
-        return sent
-    if lease.is_used:
-        return _send(lease.connection, prepared, target, fields)
-    connection = lease.connection
-    with Wait(prepared.route.first_stop) as wait:
-        response = _send(connection, prepared, target, fields)
-        if isinstance(connection, Connection) and connection.sock is not None:
-            wait.was_answered(connection.sock)
-        return response
-
-
-def _send(connection: Any, prepared: PreparedRequest, target: str, fields: Fields) -> ResponseLike:
-    """Send the request over a connection of any class, and read the head of the response."""
-    if isinstance(connection, Connection):
-        connection.request(prepared.method, target, prepared.body, fields)
-    else:
-        from urlrequest._http1.foreign import send_foreign  # as in open_connection()
-
-        send_foreign(connection, prepared.method, target, fields, prepared.body)
-    response = connection.getresponse()
+    """Send the request, unless that was done, and read the head of the response."""
+    try:
+        if lease.is_sent:
+            lease.is_sent = False
+        else:
+            _send(lease, prepared, target, fields)
+        response = lease.connection.getresponse()
+    except BaseException:
+        lease.end_wait(is_answered=False)
+        raise
+    lease.end_wait(is_answered=True)
     if isinstance(response, Response):
         return response
     from urlrequest._http1.foreign import ForeignResponse  # a class of ours may return one, too
 
     return ForeignResponse(response, prepared.method, ":".join(map(str, prepared.route.first_stop)))
+
+
+def _send(lease: Lease, prepared: PreparedRequest, target: str, fields: Fields) -> None:
+    """Send the request over a connection of any class."""
+    connection = lease.connection
+    if not lease.is_used:
+        lease.begin_wait()
+    if isinstance(connection, Connection):
+        connection.request(prepared.method, target, prepared.body, fields)
+        return
+    from urlrequest._http1.foreign import send_foreign  # as in open_connection()
+
+    send_foreign(connection, prepared.method, target, fields, prepared.body)
+
+
+def send_ahead(prepared: PreparedRequest, shared: Shared, scope: CancelScope) -> Lease:
+    """Send a plain request, and leave its response for later.
+
+    Returns:
+        The connection, for `send_request()` to go on with.
+    Raises:
+        Exception: What kept the request from being sent, as of `send_request()`.
+    """
+    scope.check()
+    lease = take_connection(shared, prepared.route, scope, may_repeat=True, is_new=False)
+    try:
+        store = shared.cookie_store
+        cookies = None if store is None else store.cookies_for(prepared.target)
+        target, fields = request_line_and_fields(prepared, cookies)
+        try:
+            _send(lease, prepared, target, fields)
+        except OSError as error:
+            if not lease.may_replace(error, may_repeat=True):
+                raise
+            lease.replace()
+            _send(lease, prepared, target, fields)
+    except BaseException as error:
+        lease.fail(error)
+        raise
+    lease.is_sent = True
+    return lease

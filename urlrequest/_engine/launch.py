@@ -6,6 +6,9 @@ call that does not block. `Launched.receive()` takes in what has come of the res
 that is a *common* response. Everything else is declined, and `perform()` does it: with the connection and what was
 received (`hand_over()`), or from the beginning.
 
+Where no connection is idle, a worker opens one, with all the waits that this takes, and sends the request over it. If
+many requests are on their way, it does not wait for the response: `send_and_leave()` returns what a launch does.
+
 Any thread may call this, one at a time: the one that has the connection.
 
 Invariants:
@@ -20,7 +23,7 @@ from functools import lru_cache
 from time import monotonic
 
 from urlrequest import errors
-from urlrequest._content.text import decode_json, decode_text
+from urlrequest._content.text import decode_json, decode_text, load_json
 from urlrequest._defaults import defaults
 from urlrequest._delivery.events import Success
 from urlrequest._http.framing import body_framing
@@ -29,7 +32,7 @@ from urlrequest._http.response_head import END_OF_HEAD, ResponseHead, parse_head
 from urlrequest._http1.connection import CLASSES, Connection
 from urlrequest._net.cancel_scope import Phase
 
-from .exchange import Lease, kept_time, pool_key
+from .exchange import Lease, kept_time, pool_key, send_ahead
 from .options import PlainOptions
 from .plan import request_line_and_fields
 from .prepare import prepare_request
@@ -44,7 +47,7 @@ if TYPE_CHECKING:
     from .observer import Observer, Shared
     from .options import Options
 
-__all__ = ["Launched", "launch"]
+__all__ = ["Launched", "launch", "send_and_leave"]
 
 MAX_SIZE = 64 * 1024  # bytes of a common response, its head included
 MAX_PIECES = 4  # receives until it is whole; one that drips is for a worker
@@ -61,8 +64,8 @@ class Launched:
     """
 
     __slots__ = (
-        "_connection", "_decodes", "_end", "_head", "_idle_time", "_is_left", "_key", "_observer", "_pieces", "_plan",
-        "_received", "_scope", "_shared", "_start", "is_common", "since",
+        "_connection", "_decodes", "_end", "_head", "_idle_time", "_is_left", "_key", "_lease", "_observer", "_pieces",
+        "_plan", "_received", "_scope", "_shared", "_start", "is_common", "since",
     )  # fmt: skip
 
     def __init__(
@@ -74,6 +77,7 @@ class Launched:
         scope: CancelScope,
         observer: Observer,
         decodes: bool,
+        lease: Lease | None = None,
     ) -> None:
         """Hold a connection.
 
@@ -81,6 +85,7 @@ class Launched:
             key: What it is looked up by in the pool.
             plan: Of the request.
             decodes: A body of type application/json is to be parsed.
+            lease: Of the worker that has sent the request; None: no worker had it.
         """
         self._connection = connection
         self._key = key
@@ -89,6 +94,7 @@ class Launched:
         self._scope = scope
         self._observer = observer
         self._decodes = decodes
+        self._lease = lease
         self._received = b""
         self._pieces = 0
         self._head: ResponseHead | None = None
@@ -153,6 +159,9 @@ class Launched:
     def give_back(self) -> None:
         """Leave the connection to the pool, after a common response."""
         self._is_left = True
+        if self._lease is not None:
+            self._connection.was_answered()
+            self._lease.end_wait(is_answered=True)
         if defaults.keep_alive:
             self._shared.pool.put(self._key, self._connection, self._idle_time)
         else:
@@ -161,14 +170,19 @@ class Launched:
     def hand_over(self) -> Lease:
         """Return the connection for `perform()`, which goes on with what was received."""
         self._connection.sock.unread(self._received, self.since)
+        if self._lease is not None:
+            return self._lease
         lease = Lease(self._shared, self._plan.prepared.route, self._scope, self._key, self._connection)
         lease.is_sent = True
         return lease
 
     def close(self) -> None:
         """Close the connection, unless it was left to the pool: what the server sends on it is of no use any more."""
-        if not self._is_left:
-            self._connection.close()
+        if self._is_left:
+            return
+        if self._lease is not None:
+            self._lease.end_wait(is_answered=False)
+        self._connection.close()
 
 
 def _common_head(block: bytes) -> tuple[ResponseHead, int, float] | None:
@@ -206,9 +220,25 @@ class _Plan:
 
     def __init__(self, options: PlainOptions) -> None:
         """Prepare a request. Raises: What is wrong with it."""
+        load_json()  # whoever reads the response must not need a file for that
         self.prepared = prepare_request(options, has_progress=False, connection_class_for=CLASSES.__getitem__)
         self.head = encode_head(self.prepared.method, *request_line_and_fields(self.prepared, None))
         self.declined = 0
+
+
+def _find_plan(options: Options, shared: Shared) -> _Plan | None:
+    """The plan of a plain request, which needs no worker by itself; None: it is none.
+
+    Raises:
+        Exception: What is wrong with the request.
+    """
+    store = shared.cookie_store
+    if not isinstance(options, PlainOptions) or not defaults.keep_alive or (store is not None and not store.is_prompt):
+        return None
+    plan: _Plan | None = options.plan
+    if plan is None:
+        plan = options.plan = _Plan(options)
+    return plan
 
 
 def launch(options: Options, shared: Shared, scope: CancelScope, observer: Observer) -> Launched | None:
@@ -220,12 +250,9 @@ def launch(options: Options, shared: Shared, scope: CancelScope, observer: Obser
     Raises:
         Exception: What is wrong with the request, or with the connection. `perform()` will find it, too.
     """
-    store = shared.cookie_store
-    if not isinstance(options, PlainOptions) or not defaults.keep_alive or (store is not None and not store.is_prompt):
-        return None
-    plan = options.plan
+    plan = _find_plan(options, shared)
     if plan is None:
-        plan = options.plan = _Plan(options)
+        return None
     if plan.declined:
         plan.declined -= 1
         return None
@@ -237,6 +264,7 @@ def launch(options: Options, shared: Shared, scope: CancelScope, observer: Obser
         return None
     is_sent = False
     try:
+        store = shared.cookie_store
         cookies = None if store is None else store.cookies_for(prepared.target)
         if cookies is not None:
             head = encode_head(prepared.method, *request_line_and_fields(prepared, cookies))
@@ -249,3 +277,27 @@ def launch(options: Options, shared: Shared, scope: CancelScope, observer: Obser
         return None
     observer.request_prepared(prepared)
     return Launched(connection, key, plan, shared, scope, observer, options.decode)
+
+
+def send_and_leave(options: Options, shared: Shared, scope: CancelScope, observer: Observer) -> Launched | None:
+    """Send a plain request on a worker, so that it need not wait for the response; None: it performs the request.
+
+    Args:
+        options: As of `launch()`.
+    Raises:
+        Exception: As of `perform()`.
+    """
+    try:
+        plan = _find_plan(options, shared)
+    except Exception:  # noqa: BLE001 - `perform()` will find it, too
+        return None
+    if (
+        plan is None
+        or observer.connection_class(plan.prepared.target.scheme) is not plan.prepared.route.connection_class
+    ):
+        return None
+    observer.request_prepared(plan.prepared)
+    lease = send_ahead(plan.prepared, shared, scope)
+    launched = Launched(lease.connection, lease.key, plan, shared, scope, observer, options.decode, lease)
+    launched.is_common = lease.connection.is_intact  # else the server has refused the request already
+    return launched

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
     from typing import Any, Protocol
 
-    from typing_extensions import Self
-
     Place = tuple[str, int | None]  # host and port that a socket connects to
 
     class IdleConnections(Protocol):
@@ -92,7 +90,7 @@ class _Server:
 class Wait:
     """A request that waits on a new connection, from before it connects until the head of its response has come.
 
-    Use it as a context manager, and call `was_answered()` at its end if it was.
+    Call `begin()` and `end()`, which also is for a wait that has ended, and `was_answered()` before the end if it was.
     """
 
     __slots__ = ("_period", "_place", "since")
@@ -102,13 +100,12 @@ class Wait:
         self._period = GRACE
         self.since = monotonic()
 
-    def __enter__(self) -> Self:
+    def begin(self) -> None:
         with _lock:
             waits.setdefault(self._place, []).append(self)
         _call_at(self.since + self._period, self, self._look)
-        return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+    def end(self) -> None:
         with _lock:
             others = waits.get(self._place, [])
             if self in others:  # not in a forked child

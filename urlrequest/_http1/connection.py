@@ -74,7 +74,7 @@ class Connection:
         self._proxy: Proxy | None = None
         self._tunnel: tuple[str, int, Fields] | None = None  # host and port of the origin, headers for the proxy
         self.sent_method = ""
-        self.sent_at = 0.0  # when `send_now()` has sent the present request, on `time.monotonic()`
+        self.sent_at = 0.0  # when the present request was sent, on `time.monotonic()`; 0: it was sent step by step
         self._interim: InterimResponses | None = None  # to the present request, if it has a body
         self._send_error: OSError | None = None
         self._speaks_http = False  # whether the peer has responded on this connection
@@ -227,7 +227,8 @@ class Connection:
         except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
             # The server may have responded before it closed (measured: an early 413 can still be read then).
             self.is_intact, self._send_error = False, error
-        self.scope.timings[Phase.SEND] = monotonic() - began
+        self.sent_at = monotonic()
+        self.scope.timings[Phase.SEND] = self.sent_at - began
 
     def send_now(self, method: str, head: bytes) -> bool:
         """Send a request without a body over the open connection, if the system takes it at once.
@@ -275,6 +276,10 @@ class Connection:
         if not self.is_intact and response.ends_with_connection:
             self.sock.end_sending()  # the server may read all of the request before it closes
         return response
+
+    def was_answered(self) -> None:
+        """Note that a response has come, which was read without `getresponse()`."""
+        self._speaks_http = True
 
     def _explain(self, error: Exception) -> Exception:
         """Return an error of the exchange, with a hint if it may mean that the server speaks TLS.
@@ -363,13 +368,21 @@ class SecureConnection(Connection):
 
     def getresponse(self) -> Response:
         response = super().getresponse()
+        self._keep_session()
+        return response
+
+    def was_answered(self) -> None:
+        super().was_answered()
+        self._keep_session()
+
+    def _keep_session(self) -> None:
+        """Keep the TLS session after the first response: servers send session tickets before it."""
         key, self._session_key = self._session_key, None
-        if key is not None:  # servers send session tickets before their first response
+        if key is not None:
             from urlrequest._net.tls_sessions import keep_session, needs_session
 
             if needs_session(key, is_resumed=self.sock.is_tls_resumed):
                 keep_session(key, self.sock.tls_session)
-        return response
 
 
 CLASSES: dict[str, type[Connection]] = {"http": Connection, "https": SecureConnection}

@@ -9,18 +9,23 @@ from __future__ import annotations
 import os
 import select
 import signal as signals
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support.messages import head
-from urlrequest import Session, UrlRequest, hooks
+from support.waiting import wait_until
+from urlrequest import HTTPConnection, Session, UrlRequest, hooks
 from urlrequest._client import flight as flight_module
+from urlrequest._concurrency import worker_pool
+from urlrequest._concurrency.worker_pool import WorkerPool
 from urlrequest._engine import launch as launch_module
+from urlrequest._engine import places
 from urlrequest._engine.launch import Launched
 from urlrequest.errors import DeadlineExceeded
-from urlrequest.testing import Server, close, finish, receive, send, signal, wait_closed, wait_for
+from urlrequest.testing import Server, close, finish, hold, receive, send, signal, wait_closed, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -653,3 +658,282 @@ def test_the_watch_itself(server: Server, session: Session) -> None:
             request.join(20)
         assert ["ok", None if was_cancelled else "ok", "ok"] == [request.result for request in requests]
     assert (0, 0) == slots(session)
+
+
+# -- A worker sends the request over a new connection, and leaves the wait for the response to the watch
+
+
+@pytest.fixture
+def _crowd(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One request is enough for its worker to leave it."""
+    monkeypatch.setattr(worker_pool, "CROWD", 0)
+
+
+@pytest.fixture
+def fresh() -> Iterator[Session]:
+    """A session that has no connection."""
+    with Session() as session:
+        yield session
+
+
+def left(url: str, session: Session, **options: Any) -> UrlRequest:
+    """A request that its worker has left."""
+    request = UrlRequest(url, session=session, **options)
+    wait_until(lambda: flight_of(request) is not None, "the worker leaves the request")
+    return request
+
+
+def look_until_finished(watch: HeldWatch, request: UrlRequest) -> None:
+    def is_over() -> bool:
+        watch.look()
+        return request.is_finished
+
+    wait_until(is_over)
+    request.join(20)
+
+
+def outcome(request: UrlRequest) -> tuple[Any, ...]:
+    error = request.error
+    return request.resp_status, request.result, type(error), None if error is None else str(error)
+
+
+@pytest.mark.usefixtures("_crowd")
+def test_4_5_a_worker_leaves(server: Server, fresh: Session, watch: HeldWatch) -> None:
+    """Contract 4.5: the worker is free while the response is waited for, and the connection is kept afterwards."""
+    server.play(wait_for("go"), send(OK), receive(), send(OK))
+    request = left(server.url, fresh)
+    assert (0, 1) == slots(fresh)
+    server.signal("go")
+    look_until_finished(watch, request)
+
+    assert (200, "ok", type(None), None) == outcome(request)
+    assert (0, 0) == slots(fresh)
+    assert 1 == len(fresh._urlrequest_shared.pool)
+    assert {"queue", "connect", "send", "first_byte", "total"} <= request.timings.keys()
+    again = UrlRequest(server.url, session=fresh)
+    assert again.wait(timeout=20)
+    assert 1 == server.connection_count
+
+
+@pytest.mark.usefixtures("_crowd")
+def test_4_5_a_waiting_thread_is_told(server: Server, fresh: Session) -> None:
+    """Contract 4.5: wait() and join() end as ever."""
+    server.play(wait_for("go"), send(OK))
+    request = left(server.url, fresh)
+    server.signal("go")
+
+    assert request.wait(timeout=20)
+    request.join(20)
+    assert (200, "ok", type(None), None) == outcome(request)
+
+
+@pytest.mark.usefixtures("_crowd")
+@pytest.mark.parametrize(
+    "reply",
+    [
+        [send(b"HTTP/1.1 404 Gone\r\nContent-Length: 2\r\n\r\nno")],
+        [send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n")],
+        [close()],
+        [send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok"), close()],
+        [send(b"SSH-2.0-server\r\n"), close()],
+    ],
+    ids=["failure", "chunked", "nothing", "cut", "no http"],
+)
+def test_a_worker_goes_on_with_what_is_uncommon(
+    server: Server, fresh: Session, watch: HeldWatch, reply: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Invariant LAUNCH-1: over the same connection, with the outcome that a request has which is not left."""
+    server.play(wait_for("go"), *reply)
+    request = left(server.url, fresh)
+    server.signal("go")
+    look_until_finished(watch, request)
+    connections = server.connection_count
+    monkeypatch.setattr(worker_pool, "CROWD", 1000)
+    server.play(*reply)
+    with Session() as other:
+        expected = UrlRequest(server.url, session=other)
+        assert expected.wait(timeout=20)
+
+    assert outcome(expected) == outcome(request)
+    assert connections == server.connection_count - connections == 1
+    assert (0, 0) == slots(fresh)
+    assert {} == places.waits
+
+
+@pytest.mark.usefixtures("_crowd")
+def test_15_1_a_silent_server(server: Server, fresh: Session, watch: HeldWatch) -> None:
+    """Contract 15.1: the timeout counts from the sending, and its error is that of every other request."""
+    server.play(hold())
+    request = left(server.url, fresh, timeout=0.05)
+    look_until_finished(watch, request)
+
+    assert isinstance(request.error, TimeoutError)
+    assert (0, 0) == slots(fresh)
+    assert {} == places.waits
+
+
+@pytest.mark.usefixtures("_crowd")
+def test_a_connection_that_is_refused(fresh: Session) -> None:
+    """What keeps the request from being sent ends it, with a second attempt only where `perform()` makes one."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    request = UrlRequest(f"http://127.0.0.1:{port}/", session=fresh)
+    assert request.wait(timeout=20)
+    request.join(20)
+
+    assert isinstance(request.error, ConnectionRefusedError)
+    assert (0, 0) == slots(fresh)
+    assert {} == places.waits
+
+
+@pytest.mark.usefixtures("_crowd")
+def test_7_4_cancel_while_nothing_has_come(server: Server, fresh: Session, watch: HeldWatch, recorder: Any) -> None:
+    """Contract 7.4: the connection is closed, and the slot is free."""
+    server.play(wait_closed(), signal("closed"))
+    request = recorder.get(server.url, session=fresh)
+    wait_until(lambda: flight_of(request) is not None, "the worker leaves the request")
+    assert request.cancel()
+    watch.look()
+    server.wait("closed", 20)
+    assert request.wait(timeout=20)
+
+    assert ["cancel", "finish"] == recorder.names
+    assert (0, 0) == slots(fresh)
+    assert {} == places.waits
+
+
+@pytest.mark.usefixtures("_crowd")
+def test_7_3_cancel_while_the_worker_leaves(
+    server: Server, fresh: Session, watch: HeldWatch, recorder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 7.3: a canceller that comes before there is a flight finds none to look at; the worker sees to it."""
+    next_task, cancelled = WorkerPool.next_task, []
+
+    def cancel_before(pool: WorkerPool, *arguments: Any, has_left: bool) -> Any:
+        if has_left:
+            cancelled.append(request.cancel())
+        return next_task(pool, *arguments, has_left=has_left)
+
+    made = threading.Event()
+    monkeypatch.setattr(WorkerPool, "next_task", cancel_before)
+    server.play(wait_closed(), signal("closed"))
+    monkeypatch.setattr(flight_module, "send_and_leave", _after(made, flight_module.send_and_leave))
+    request = recorder.get(server.url, session=fresh)
+    made.set()
+    wait_until(lambda: cancelled and watch.items)
+    watch.look()
+    server.wait("closed", 20)
+    assert request.wait(timeout=20)
+
+    assert [True] == cancelled
+    assert ["cancel", "finish"] == recorder.names
+    assert (0, 0) == slots(fresh)
+
+
+def _after(event: threading.Event, call: Any) -> Any:
+    def wait(*arguments: Any) -> Any:
+        assert event.wait(20)
+        return call(*arguments)
+
+    return wait
+
+
+@pytest.mark.usefixtures("_crowd")
+def test_17_9_a_request_that_is_left_keeps_its_slot(server: Server, watch: HeldWatch) -> None:
+    """Contract 17.9: those beyond the limit start when it is over."""
+    server.play(wait_for("go"), send(OK), receive(), send(OK))
+    with Session(max_requests=1) as fresh:
+        first = left(server.url, fresh)
+        second = UrlRequest(server.url, session=fresh)
+        assert (0, 1) == slots(fresh)
+        assert not server.requests[1:]
+        server.signal("go")
+        look_until_finished(watch, first)
+        assert second.wait(timeout=20)
+
+    assert "ok" == second.result
+
+
+@pytest.mark.usefixtures("_crowd")
+def test_fault_116_a_fork_while_the_worker_leaves(server: Server, fresh: Session, watch: HeldWatch) -> None:
+    """Fault 116: the child closes the connection of a request that has been sent, and is left to nobody yet."""
+    server.play(hold())
+    request = left(server.url, fresh)
+    call = request._urlrequest_call
+    call.leaving, call.mailbox.flight = flight_of(request), None
+    flight: Any = call.leaving
+
+    call.fail_forked(threading.get_ident())
+
+    assert -1 == flight.fileno()
+    assert isinstance(request.error, OSError)
+
+
+@pytest.mark.usefixtures("_crowd")
+def test_a_worker_stays_without_a_watch(server: Server, fresh: Session, watch: HeldWatch) -> None:
+    """Where the system gives no thread to watch, the worker waits itself."""
+    watch.has_room = False
+    server.play(send(OK))
+    request = UrlRequest(server.url, session=fresh)
+    assert request.wait(timeout=20)
+
+    assert ("ok", []) == (request.result, watch.items)
+
+
+@pytest.mark.usefixtures("_crowd")
+def test_what_is_followed_keeps_its_worker(server: Server, fresh: Session, watch: HeldWatch) -> None:
+    """A request with on_progress is no plain one, nor is one with a header."""
+    server.play(send(OK))
+    for options in ({"on_progress": print}, {"req_headers": {"A": "b"}}):
+        server.play(send(OK))
+        request = UrlRequest(server.url, session=fresh, **options)
+        assert request.wait(timeout=20)
+
+    assert [] == watch.items
+
+
+@pytest.mark.usefixtures("_crowd")
+def test_18_1_another_connection_class(
+    server: Server, fresh: Session, watch: HeldWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 18.1: a class that was put in the place of the library's own, as tests do, makes the connection."""
+
+    class Other(HTTPConnection):
+        made = 0
+
+        def connect(self) -> None:
+            type(self).made += 1
+            super().connect()
+
+    monkeypatch.setattr(UrlRequest, "get_connection_for_scheme", lambda *_: Other)
+    server.play(send(OK))
+    request = UrlRequest(server.url, session=fresh)
+    assert request.wait(timeout=20)
+
+    assert ("ok", 1, []) == (request.result, Other.made, watch.items)
+
+
+@pytest.mark.usefixtures("_crowd")
+@pytest.mark.parametrize("url", ["ftp://h/", "http://h:99999/"])
+def test_2_3_a_bad_url(url: str, fresh: Session, watch: HeldWatch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 2.3: its error is that of a request which keeps its worker."""
+    request = UrlRequest(url, session=fresh)
+    assert request.wait(timeout=20)
+    monkeypatch.setattr(worker_pool, "CROWD", 16)
+    expected = UrlRequest(url, session=fresh)
+    assert expected.wait(timeout=20)
+
+    assert outcome(expected) == outcome(request)
+
+
+@pytest.mark.usefixtures("_crowd")
+def test_few_requests_keep_their_workers(
+    server: Server, fresh: Session, watch: HeldWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as few requests are on their way, each has its worker: that is quicker."""
+    monkeypatch.setattr(worker_pool, "CROWD", 16)
+    server.play(send(OK))
+    request = UrlRequest(server.url, session=fresh)
+    assert request.wait(timeout=20)
+
+    assert [] == watch.items

@@ -756,7 +756,7 @@ def test_2_10_no_memory_to_take_a_job(
     assert {} == workers._running_at
 
 
-@pytest.mark.parametrize("step", ["run", "next_task", "announce"])
+@pytest.mark.parametrize("step", ["run", "next_task", "leave", "announce"])
 def test_2_10_no_memory_to_go_on(log: list[str], monkeypatch: pytest.MonkeyPatch, *, step: str) -> None:
     """Contract 2.10: the worker ends, what it has begun or was about to begin ends, and no slot is lost."""
     workers, errors = WorkerPool(1), [MemoryError()]
@@ -770,7 +770,13 @@ def test_2_10_no_memory_to_go_on(log: list[str], monkeypatch: pytest.MonkeyPatch
 
     if step == "next_task":
         next_task = workers.next_task
-        monkeypatch.setattr(workers, "next_task", lambda *arguments: (fail(), next_task(*arguments))[1])
+        monkeypatch.setattr(
+            workers, "next_task", lambda *arguments, **options: (fail(), next_task(*arguments, **options))[1]
+        )
+    elif step == "leave":
+        run = jobs[0].run
+        monkeypatch.setattr(jobs[0], "run", lambda: (run(), True)[1])
+        monkeypatch.setattr(jobs[0], "leave", fail, raising=False)
     else:
         method = getattr(jobs[0], step)
         monkeypatch.setattr(jobs[0], step, lambda: (fail(), method()))
@@ -780,9 +786,10 @@ def test_2_10_no_memory_to_go_on(log: list[str], monkeypatch: pytest.MonkeyPatch
     finished(*jobs)
     settled(workers)
 
-    expected = {"run": {"1 fails", "2"}, "next_task": {"1", "1 fails", "2"}, "announce": {"1", "1 fails", "2 fails"}}
+    late = {"1", "1 fails", "2 fails"}
+    expected = {"run": {"1 fails", "2"}, "next_task": {"1", "1 fails", "2"}, "leave": late, "announce": late}
     assert {*expected[step], "3"} == set(log)
-    assert ({}, {}) == (workers._running_at, workers._waiting)
+    assert ({}, {}, {}) == (workers._running_at, workers._unmanned, workers._waiting)
     monkeypatch.undo()
     following = Job("4", log)
     workers.submit(following)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +12,7 @@ from urlrequest._engine import places
 from urlrequest._engine.places import GRACE, MAX_SERVERS, NARROW_TIME, REST_TIME, STARVING_TIME, Wait, is_needed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 PLACE = ("a.test", 80)
 
@@ -71,11 +72,21 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     return world
 
 
+@contextmanager
+def waiting(place: Any) -> Iterator[Wait]:
+    wait = Wait(place)
+    wait.begin()
+    try:
+        yield wait
+    finally:
+        wait.end()
+
+
 def answered(count: int) -> list[Stream]:
     """Connections that a server has answered, all of them open."""
     streams = [Stream() for _ in range(count)]
     for stream in streams:
-        with Wait(PLACE) as wait:
+        with waiting(PLACE) as wait:
             wait.was_answered(stream)
     return streams
 
@@ -83,7 +94,7 @@ def answered(count: int) -> list[Stream]:
 def test_place_1_idle_connection_makes_room(world: World) -> None:
     """PLACE-1: a request that waits for longer than the grace has the idle connections closed."""
     world.idle = 2
-    with Wait(PLACE):
+    with waiting(PLACE):
         world.go_on(GRACE - 0.01)
         assert 2 == world.idle
         world.go_on(0.01)
@@ -92,7 +103,7 @@ def test_place_1_idle_connection_makes_room(world: World) -> None:
 
 def test_place_1_what_becomes_idle_later(world: World) -> None:
     """PLACE-1: a connection that becomes idle while a request waits too long is closed, if none takes it at once."""
-    with Wait(PLACE):
+    with waiting(PLACE):
         world.go_on(GRACE)
         assert not is_needed(PLACE)
         world.idle = 1
@@ -103,7 +114,7 @@ def test_place_1_what_becomes_idle_later(world: World) -> None:
 
 def test_place_1_what_became_idle_just_now(world: World) -> None:
     """PLACE-1: a connection put back a moment ago is closed once it has rested: others may be about to take it."""
-    with Wait(PLACE):
+    with waiting(PLACE):
         world.go_on(GRACE - 0.01)
         world.idle, world.idle_since = 1, world.now
         assert not is_needed(PLACE)
@@ -116,7 +127,7 @@ def test_place_1_what_became_idle_just_now(world: World) -> None:
 
 def test_place_1_used_again_and_again(world: World) -> None:
     """PLACE-1: a connection that is never idle for long gives its place up all the same, but only now and then."""
-    with Wait(PLACE):
+    with waiting(PLACE):
         world.go_on(STARVING_TIME)
         assert [True, False] == [is_needed(PLACE), is_needed(PLACE)]
         world.go_on(STARVING_TIME)
@@ -128,7 +139,7 @@ def test_places_that_a_server_has(world: World) -> None:
     streams = answered(3)
     streams[0].descriptor = -1
     world.idle = 2
-    with Wait(PLACE):
+    with waiting(PLACE):
         world.go_on(STARVING_TIME - 0.01)
         assert 2 == world.idle
         assert not is_needed(PLACE)
@@ -139,7 +150,7 @@ def test_place_1_places_that_a_server_had(world: World) -> None:
     streams = answered(3)
     streams[0].descriptor = -1
     world.idle = 2
-    with Wait(PLACE):
+    with waiting(PLACE):
         world.go_on(STARVING_TIME)
 
     assert 0 == world.idle
@@ -147,14 +158,14 @@ def test_place_1_places_that_a_server_had(world: World) -> None:
 
 def test_nothing_is_closed_for_others(world: World) -> None:
     """Without a request that waits there, every connection may be kept."""
-    with Wait(("b.test", 80)):
+    with waiting(("b.test", 80)):
         assert not is_needed(PLACE)
 
 
 def test_no_call_is_left(world: World) -> None:
     """A request that was answered leaves nothing behind, however long it took."""
     for seconds in (0, GRACE, 3 * STARVING_TIME):
-        with Wait(PLACE):
+        with waiting(PLACE):
             world.go_on(seconds)
 
     assert {} == world.calls == places.waits
@@ -164,7 +175,7 @@ def test_no_call_is_left(world: World) -> None:
 def test_narrow_servers(world: World, closed: int, after: float, expected: bool) -> None:
     """A server that answers as soon as an idle connection was closed counts as narrow, for a while."""
     world.idle = closed
-    with Wait(PLACE) as wait:
+    with waiting(PLACE) as wait:
         world.go_on(GRACE)
         world.go_on(after)
         wait.was_answered(Stream())
@@ -177,14 +188,14 @@ def test_narrow_servers(world: World, closed: int, after: float, expected: bool)
 def test_no_thread_for_the_timer(world: World) -> None:
     """Where the system gives no thread, requests go on without."""
     world.has_threads = False
-    with Wait(PLACE):
+    with waiting(PLACE):
         assert not is_needed(PLACE)
 
 
 def test_servers_are_bounded() -> None:
     """Of many servers the latest are remembered."""
     for number in range(MAX_SERVERS + 3):
-        with Wait((f"{number}.test", 80)) as wait:
+        with waiting((f"{number}.test", 80)) as wait:
             wait.was_answered(Stream())
 
     assert MAX_SERVERS == len(places._servers)
@@ -193,7 +204,7 @@ def test_servers_are_bounded() -> None:
 def test_reset_after_fork() -> None:
     """In a forked child nothing is known, and the lock is free."""
     answered(1)
-    with Wait(PLACE), places._lock:
+    with waiting(PLACE), places._lock:
         places.reset_after_fork()
         assert {} == places.waits == places._servers
         assert not places._lock.locked()
