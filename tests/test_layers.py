@@ -423,7 +423,8 @@ def test_command_is_light(server: Server) -> None:
 
     heavy = {"difflib", "dataclasses", "inspect", "json", "shutil", "tempfile", "typing", "urllib.request", "hashlib"}
     wings = {"urlrequest._http.cookie", "urlrequest._content.file_sink", *TLS}
-    assert set() == loaded.intersection(heavy | wings | {f"urlrequest._cli.{name}" for name in ("demo", "serve")})
+    words = {f"urlrequest._cli.{name}" for name in ("commands", "demo", "serve", "migrate")}
+    assert set() == loaded.intersection(heavy | SLOW | wings | words)
 
 
 def test_1_3_sessions_load_no_cookiejar() -> None:

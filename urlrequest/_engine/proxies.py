@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
 
 from urlrequest._http.auth import account_of, answers_challenges, apply_auth
 from urlrequest._http.fields import read_fields
@@ -180,6 +179,8 @@ def is_exempt(target: Target, no_proxy: str) -> bool:
 
 def _addresses_of(host: str) -> list[IPv4Address | IPv6Address]:
     """The address that a host is, if it is one; in both forms where it is one of IPv4, written as one of IPv6."""
+    from ipaddress import ip_address  # few environments have exceptions
+
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:
@@ -193,6 +194,8 @@ def _covers(entry: str, host: str, addresses: list[IPv4Address | IPv6Address], p
     if entry_port not in {"", "*", str(port)}:
         return False
     if addresses:
+        from ipaddress import ip_network  # as above
+
         try:
             network = ip_network(name, strict=False)
         except ValueError:
