@@ -786,8 +786,12 @@ def test_2_10_no_memory_to_go_on(log: list[str], monkeypatch: pytest.MonkeyPatch
     finished(*jobs)
     settled(workers)
 
-    late = {"1", "1 fails", "2 fails"}
-    expected = {"run": {"1 fails", "2"}, "next_task": {"1", "1 fails", "2"}, "leave": late, "announce": late}
+    expected = {
+        "run": {"1 fails", "2"},
+        "next_task": {"1", "1 fails", "2"},
+        "leave": {"1", "1 fails", "2"},
+        "announce": {"1", "1 fails", "2 fails"},
+    }
     assert {*expected[step], "3"} == set(log)
     assert ({}, {}, {}) == (workers._running_at, workers._unmanned, workers._waiting)
     monkeypatch.undo()
