@@ -197,12 +197,22 @@ def test_faults_are_rows_of_one_page() -> None:
         assert sorted(set(found)) == sorted(found)
 
 
-@pytest.mark.parametrize("page", ["frameworks", "platforms", "threats"])
+@pytest.mark.parametrize("page", ["faults", "frameworks", "platforms", "threats"])
 def test_tables_name_tests_that_are_there(page: str) -> None:
     """Each test that a row of these pages names exists."""
     text = (PAGES / f"{page}.md").read_text(encoding="utf-8")
 
     assert [] == sorted(set(re.findall(r"`(test_\w+)[`\[]", text)) - {test.name for test in TESTS})
+
+
+def test_every_threat_has_a_test() -> None:
+    """Each threat, and each advisory about another client, names the test that fails when it comes true here."""
+    threats = (PAGES / "threats.md").read_text(encoding="utf-8")
+    lines = [*threats.splitlines(), *section("Security").splitlines()]
+    table = [line for line in lines if line.startswith("| ") and not re.match(r"\| (#|threat) \|", line)]
+
+    assert [] == [line for line in table if not re.search(r"\| `test_\w+` \|$", line)]
+    assert len(table) > 100
 
 
 def test_modules_that_differ_between_systems_have_a_row() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,30 @@ def test_17_11_no_cookie_follows_to_another_host(server: Server) -> None:
         get(session, other)
 
     assert [None, None, "a=1", "c=3"] == [request.header("Cookie") for request in server.requests]
+
+
+def test_security_80_a_host_header_chooses_no_cookies(server: Server) -> None:
+    """Security 80, contract 17.11: the host of the URL decides which cookies go, whatever Host a program sends."""
+    server.respond("/", "ok")
+    store = CookieStore()
+    store.set("mine", "1", "127.0.0.1")
+    store.set("others", "2", "localhost")
+    with Session(server.url, cookies=store) as session:
+        for fields in ({"Host": "localhost"}, None):
+            assert session.get("/", req_headers=fields).wait(timeout=20)
+
+    assert ["localhost", f"127.0.0.1:{server.port}"] == [request.header("Host") for request in server.requests]
+    assert ["mine=1"] * 2 == [request.header("Cookie") for request in server.requests]
+
+
+def test_security_79_bad_cookies_fill_no_log(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """Security 79: cookies that cannot be kept are ignored without a word."""
+    bad = ["a\x01=b", "=", "a=b; Domain=other.test", "__Host-a=b", "a=" + "x" * 5000]
+    server.respond("/", "ok", headers=[("Set-Cookie", each) for each in bad * 5])
+    with caplog.at_level(logging.DEBUG), Session(server.url) as session:
+        assert session.get("/").wait(timeout=20)
+
+    assert ([], 0) == (caplog.messages, len(session.cookies))
 
 
 def test_17_12_secure_cookies_stay_with_https(server: Server, tls_server: Server, ca_file: str) -> None:

@@ -20,6 +20,8 @@ from urlrequest._cli.file_name import file_name_of
         ('attachment; filename="\u00e9.txt"', "\u00e9.txt"),
         ('attachment; filename="../../etc/passwd"', "passwd"),
         ('attachment; filename="C:\\\\temp\\\\a.txt"', "a.txt"),
+        ("attachment; filename*=utf-8''%2e%2e%2fetc%2Fpasswd", "passwd"),
+        ("attachment; filename*=utf-8''a%5Cb", "b"),
         ('attachment; filename=".bashrc"', "_bashrc"),
         ('attachment; filename=".."', None),
         ('attachment; filename="/"', None),

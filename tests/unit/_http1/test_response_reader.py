@@ -307,6 +307,7 @@ def test_long_chunks() -> None:
     [
         (b"5;" + b"x" * 20_000 + b"\r\n", MAX_CHUNK_LINE),
         (b"5;" + b"x" * 20_000, MAX_CHUNK_LINE),
+        (b"0" * 20_000, MAX_CHUNK_LINE),
         (b"0\r\n" + b"A: " + b"x" * 20_000, MAX_TRAILER_SIZE),
         (b"0\r\n" + b"A: b\r\n" * 5_000, MAX_TRAILER_SIZE - len(b"A: b\r\n") * (MAX_TRAILER_SIZE // len(b"A: b\r\n"))),
     ],
