@@ -16,6 +16,7 @@ not a member, are ignored, as curl and browsers do. After deflate everything is 
 
 from __future__ import annotations
 
+import re
 from functools import cache, partial
 from importlib import import_module
 
@@ -66,6 +67,9 @@ _FREE_OUTPUT = 10 * 1024 * 1024
 _MAX_EXPANSION = 1000
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+# Frames of zstd without content and without a checksum, and such that are to be skipped: to make a decoder for each
+# would take a second for a megabyte of them. (RFC 8878, section 3.1; windows of up to 8 MiB.)
+_EMPTY_ZSTD_FRAMES = rb"(?:\x28\xb5\x2f\xfd(?:\x00[\x00-\x68]|\x20\x00)\x01\x00\x00|[\x50-\x5f]\x2a\x4d\x18\x00{4})+"
 _GZIP_WBITS, _ZLIB_WBITS, _RAW_WBITS = 31, 15, -15
 
 
@@ -232,7 +236,11 @@ class _ZstdStage(_Stage):
 
     def _begin(self, start: bytes) -> bytes:
         self._start = b""
-        return super()._begin(start)
+        empty = re.match(_EMPTY_ZSTD_FRAMES, start)
+        if empty is not None:
+            self._ended += 1
+            start = start[empty.end() :]
+        return super()._begin(start) if start else b""
 
     def _note_start(self, encoded: bytes | memoryview) -> None:
         if len(self._start) < _MAX_ZSTD_HEAD:

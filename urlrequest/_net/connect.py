@@ -31,6 +31,10 @@ PROBES = 3  # unanswered questions of the system after which a peer counts as go
 # read for a while, as it writes to a slow disk, must not be taken for gone.
 USER_TIMEOUT = 4
 ATTEMPT_DELAY = 0.25  # seconds until the next address is tried (RFC 8305, section 5)
+MAX_ATTEMPTS = 4  # at once: a name may have hundreds of addresses
+# Seconds that an attempt has in any case, where another address waits for its place: the system has asked again after
+# one and after three.
+ATTEMPT_TIME = 5.0
 
 _IN_PROGRESS = {0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY, getattr(errno, "WSAEWOULDBLOCK", 0)}
 
@@ -117,7 +121,7 @@ class _Race:
         self._peer = peer
         self._untried = deque(addresses if len(addresses) < 2 else _interleaved(addresses))
         self._scope = scope
-        self._attempts: dict[int, tuple[socket.socket, Any]] = {}  # descriptor -> socket and address
+        self._attempts: dict[int, tuple[socket.socket, Any, float]] = {}  # descriptor -> socket, address, beginning
         self._errors: list[OSError] = []  # of the attempts that failed, in that order
 
     def run(self) -> socket.socket:
@@ -131,24 +135,36 @@ class _Race:
                         return winner
             raise self._failure()
         finally:
-            for sock, _ in self._attempts.values():
+            for sock, _, _ in self._attempts.values():
                 sock.close()
 
     def _start_next(self) -> None:
-        self._next_due = monotonic() + ATTEMPT_DELAY
+        if len(self._attempts) == MAX_ATTEMPTS:
+            self._give_up_oldest()
+        now = monotonic()
+        self._next_due = now + ATTEMPT_DELAY
         family, kind, protocol, _, address = self._untried.popleft()
         try:
             sock = socket.socket(family, kind, protocol)
         except OSError as error:
             self._add_error(error, address)
             return
-        self._attempts[sock.fileno()] = (sock, address)  # so that it is closed whatever fails
+        self._attempts[sock.fileno()] = (sock, address, now)  # so that it is closed whatever fails
         sock.setblocking(False)
         code = sock.connect_ex(address)
         if code not in _IN_PROGRESS:
             del self._attempts[sock.fileno()]
             sock.close()
             self._add_error(OSError(code, error_text(code)), address)
+        elif len(self._attempts) == MAX_ATTEMPTS:
+            _, _, began = next(iter(self._attempts.values()))
+            self._next_due = max(self._next_due, began + ATTEMPT_TIME)
+
+    def _give_up_oldest(self) -> None:
+        descriptor = next(iter(self._attempts))
+        sock, address, _ = self._attempts.pop(descriptor)
+        sock.close()
+        self._add_error(OSError(errno.ETIMEDOUT, error_text(errno.ETIMEDOUT)), address)
 
     def _is_next_due(self) -> bool:
         return bool(self._untried) and monotonic() >= self._next_due
@@ -160,7 +176,7 @@ class _Race:
         is_next_sooner = bool(self._untried) and (until is None or self._next_due < until)
         ready = self._scope.wait(interest, self._next_due if is_next_sooner else until, what, is_pause=is_next_sooner)
         for descriptor in ready:
-            sock, address = self._attempts[descriptor]
+            sock, address, _ = self._attempts[descriptor]
             code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             del self._attempts[descriptor]
             if code == 0:

@@ -332,6 +332,27 @@ def test_4_6_zstd_size_that_a_frame_announces(zstd: Callable[[bytes], bytes], si
         decode("zstd", zstd(TEXT) + short, size)
 
 
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pytest.param(b"\x28\xb5\x2f\xfd\x00\x58\x01\x00\x00", id="window"),
+        pytest.param(b"\x28\xb5\x2f\xfd\x20\x00\x01\x00\x00", id="single segment"),
+        pytest.param(b"\x51\x2a\x4d\x18\x00\x00\x00\x00", id="to be skipped"),
+    ],
+)
+def test_4_6_empty_zstd_frames_are_cheap(zstd: Callable[[bytes], bytes], frame: bytes) -> None:
+    """Contract 4.6: a megabyte of empty frames takes no decoder for each; what stands between them is decoded."""
+    decoding, made = Decoder("zstd"), list[bool]()
+    make = decoding._stages[0]._make
+    decoding._stages[0]._make = lambda: (made.append(True), make())[1]  # type: ignore[method-assign]
+    many = frame * (500_000 // len(frame))
+    content = b"".join(decoding.decode(many + zstd(TEXT) + many))
+    decoding.finish()
+
+    assert TEXT == content
+    assert len(made) <= 3 + 1_000_000 / decoder._MAX_SLICE
+
+
 def zstd_frame(window: int, single: int | None = None) -> bytes:
     """A frame with the content "hi"; its window as a descriptor, or the size that it claims as a single segment."""
     descriptor = b"\0" + bytes([window]) if single is None else b"\xa0" + single.to_bytes(4, "little")

@@ -174,6 +174,42 @@ def test_15_1_timeout_is_for_the_whole_race(blackhole: Address, names: dict[str,
     assert 0.6 <= time.monotonic() - began
 
 
+def test_15_3_four_attempts_at_once(
+    blackhole: Address, listener: socket.socket, names: dict[str, list[Address]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 15.3: of many addresses that do not answer four are tried at once; the last one has its turn, too."""
+    monkeypatch.setattr(connect, "ATTEMPT_DELAY", 0.0)
+    monkeypatch.setattr(connect, "ATTEMPT_TIME", 0.01)
+    names["h"] = [*[blackhole] * 20, address_of(listener)]
+    scope, most, wait = CancelScope(), list[int](), CancelScope.wait
+
+    def counted(self: CancelScope, interest: dict[int, int], *arguments: Any, **options: Any) -> Any:
+        most.append(len(interest))
+        return wait(self, interest, *arguments, **options)
+
+    monkeypatch.setattr(CancelScope, "wait", counted)
+    with connect_to_host("h", 80, scope) as sock:
+        assert listener.getsockname() == sock.getpeername()
+
+    assert 4 == max(most)
+
+
+def test_15_3_a_slow_address_is_not_given_up_early(
+    blackhole: Address, names: dict[str, list[Address]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 15.3: the fifth attempt waits until one of the four has had its time, or has failed."""
+    monkeypatch.setattr(connect, "ATTEMPT_DELAY", 0.0)
+    monkeypatch.setattr(connect, "ATTEMPT_TIME", 1000.0)
+    names["h"] = [blackhole] * 20
+    begun: list[bool] = []
+    start = connect._Race._start_next
+    monkeypatch.setattr(connect._Race, "_start_next", lambda race: (begun.append(True), start(race))[1])
+    with pytest.raises(TimeoutError):
+        connect_to_host("h", 80, CancelScope(timeout=0.05))
+
+    assert 4 == len(begun)
+
+
 def test_15_1_timeout_below_the_attempt_delay(
     blackhole: Address, names: dict[str, list[Address]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
