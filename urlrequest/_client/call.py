@@ -642,12 +642,16 @@ class Call:
         """Hand a chunk of the body over, once not too much of it is undelivered (contract 17.2)."""
         mailbox = self.mailbox
         if not mailbox.has_room(len(chunk)):
+            mailbox.announce_chunks()
             self.scope.arm()
             mailbox.is_held_up = True  # a thread that delivers a chunk from now on wakes this worker
             while not mailbox.has_room(len(chunk)):
                 self.scope.wait({}, None, "on_chunk")
             mailbox.is_held_up = False
         mailbox.post_chunk(chunk)
+
+    def chunks_passed(self) -> None:
+        self.mailbox.announce_chunks()
 
     def begin_commit(self) -> bool:
         return self.lifecycle.begin_commit()

@@ -21,14 +21,18 @@ LARGE_SIZE = 4 * 1024 * 1024  # bytes; more than all pieces that exist at a time
 class ChunkSink(Sink):
     """Passes a body on piece by piece, as it arrives, and keeps nothing."""
 
-    def __init__(self, pass_on: Callable[[bytes], None], checksum: str | None = None) -> None:
+    def __init__(
+        self, pass_on: Callable[[bytes], None], end_piece: Callable[[], None], checksum: str | None = None
+    ) -> None:
         """Make a sink.
 
         Args:
             pass_on: Takes a piece; blocks while the receiver is behind.
+            end_piece: See `Sink.end_piece()`.
             checksum: What the whole body must have, from `check_checksum()`.
         """
         self._pass_on = pass_on
+        self._end_piece = end_piece
         self._checksum = checksum
         self._digest = None if checksum is None else new_digest(checksum)
         self._store = _new_store()
@@ -53,6 +57,9 @@ class ChunkSink(Sink):
             if self._digest is not None:
                 self._digest.update(octets)
             self._pass_on(octets)
+
+    def end_piece(self) -> None:
+        self._end_piece()
 
     def verify(self) -> None:
         """Compare the whole body with the checksum. The receiver may have used the pieces by then.

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["MemorySink", "Sink"]
 
 FIRST_SIZE = 64 * 1024  # bytes of memory at first, where the length is not known
-MAX_STEP = 1024 * 1024  # bytes by which it grows; more would keep other threads waiting (measured: 20 ms)
+MAX_STEP = 1024 * 1024  # bytes cleared or copied at a time; more would keep other threads waiting (measured: 20 ms)
+RESERVED = 16  # an expected length is reserved, but not touched, when one part in so many has come
 
 
 class Sink(ABC):
@@ -46,9 +47,12 @@ class Sink(ABC):
             self.filled(count)
             written += count
 
+    def end_piece(self) -> None:  # noqa: B027 - most sinks have nothing to do
+        """Note that all of what was received in one go has been taken, and its progress reported."""
+
 
 class MemorySink(Sink):
-    """Collects a body in memory that grows with it: a length that the server only claims costs nothing.
+    """Collects a body in memory that grows with it: a length that the server only claims takes no memory.
 
     Use it as a context manager: the exception that ends a request refers to its frames, and so to the sink, in a cycle,
     and collecting a BytesIO that has an open view crashes the interpreter (measured: CPython 3.12.1).
@@ -79,19 +83,32 @@ class MemorySink(Sink):
         self._size += count
 
     def _grow(self) -> None:
-        """Make the memory larger, in small steps when it is large: the system then moves pages instead of bytes."""
-        size = len(self._view)
-        self._view.release()
-        if self._expected and not size:
-            # The system provides zeros without touching them; it maps each page when bytes are received into it.
-            self._store = io.BytesIO(bytes(min(self._expected, MAX_STEP)))
-        else:
-            capacity = size + min(max(FIRST_SIZE, size // 2), MAX_STEP)
-            if self._expected is not None and self._expected > size:
-                capacity = min(capacity, self._expected)
-            self._store.seek(capacity - 1)
+        """Make the memory larger: in small steps, until a part of an expected length has come."""
+        size, expected = len(self._view), self._expected or 0
+        if size < expected <= max(MAX_STEP, RESERVED * size):
+            self._move_to(expected)
+        elif expected and not size:
+            self._move_to(MAX_STEP)
+        else:  # when it is large, the system moves pages instead of bytes
+            self._view.release()
+            self._store.seek(size + min(max(FIRST_SIZE, size // 2), MAX_STEP) - 1)
             self._store.write(b"\0")
-        self._view = self._store.getbuffer()
+            self._view = self._store.getbuffer()
+
+    def _move_to(self, capacity: int) -> None:
+        """Go on in other memory, of so many bytes.
+
+        The system provides zeros without touching them, and maps each page when bytes are received into it; memory that
+        is extended is cleared as well, a fifth of the time that a body takes (measured).
+        """
+        store = io.BytesIO(bytes(capacity))
+        view = store.getbuffer()
+        for start in range(0, self._size, MAX_STEP):
+            end = min(start + MAX_STEP, self._size)
+            view[start:end] = self._view[start:end]
+        self._view.release()
+        self._store.close()
+        self._store, self._view = store, view
 
     def content(self) -> bytes:
         """The body. The sink is empty afterwards."""

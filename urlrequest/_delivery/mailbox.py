@@ -7,8 +7,9 @@ comes back here.
 Thread safety. The worker alone posts progress and chunks; the worker or a canceller posts the end. Any thread may
 deliver. What they share are lists, whose single operations are atomic, and locks that are tried, never waited for: so
 `cancel()` may post from a signal handler, and a callback keeps no other thread waiting. A worker that finds no room for
-a chunk sets `is_held_up`, looks again, and sleeps; the thread that delivers a chunk counts it first and looks at
-`is_held_up` then. So one of the two always sees the other, and a wake-up is sent only to a sleeping worker.
+a chunk announces those that it has posted, sets `is_held_up`, looks again, and sleeps; the thread that delivers a chunk
+counts it first and looks at `is_held_up` then. So one of the two always sees the other, and a wake-up is sent only to a
+sleeping worker.
 
 Invariants:
     MAILBOX-1  One thread at a time delivers events of one request: the one that acquired `Mailbox._turn`. A thread that
@@ -157,6 +158,7 @@ class Mailbox(QueueEntry):
         "_context",
         "_current",
         "_delivered",
+        "_has_unannounced",
         "_owner",
         "_posted",
         "_receiver",
@@ -178,6 +180,7 @@ class Mailbox(QueueEntry):
         self._subscriptions: list[Waiter] = []  # of the threads that wait
         self._runs: list[ProgressRun | Chunk] = []
         self._chunks_posted = self._bytes_posted = 0  # counted by the worker
+        self._has_unannounced = False  # chunks that nobody was woken for; the worker's
         self._chunks_delivered = self._bytes_delivered = 0  # counted by the holder of the turn
         self._current = _NO_EVENTS  # what is being delivered; belongs to the turn
         self._posted = 0  # progress events put in; counted by the worker
@@ -206,6 +209,7 @@ class Mailbox(QueueEntry):
                 self._drop_newest(is_upload=run.is_upload)
             run = run.last_event()
         self._put(run)
+        self._has_unannounced = False
         self.announce()
 
     def _put(self, run: ProgressRun) -> None:
@@ -225,11 +229,17 @@ class Mailbox(QueueEntry):
             self._put(run.first_events(run.count - 1))
 
     def post_chunk(self, chunk: bytes) -> None:
-        """Add a chunk of the body. Worker only, when there `has_room`."""
+        """Add a chunk of the body. Worker only, when there `has_room`; `announce_chunks()` must follow."""
         self._bytes_posted += len(chunk)
         self._chunks_posted += 1
+        self._has_unannounced = True  # before the chunk: if it is delivered by now, to announce it does no harm
         self._runs.append(Chunk(chunk))
-        self.announce()
+
+    def announce_chunks(self) -> None:
+        """Wake the threads that are to deliver chunks, unless progress that came after them has. Worker only."""
+        if self._has_unannounced:
+            self._has_unannounced = False
+            self.announce()
 
     def has_room(self, size: int) -> bool:
         """Whether a chunk of so many bytes may wait to be delivered, besides those that do (contract 17.2)."""

@@ -87,7 +87,10 @@ class Observer(ProgressObserver, Protocol):
         """Why a download starts over, or will."""
 
     def chunk_received(self, chunk: bytes) -> None:
-        """A piece of the body; blocks while too many wait to be delivered."""
+        """A piece of the body; blocks while too many wait to be delivered. `chunks_passed()` must follow."""
+
+    def chunks_passed(self) -> None:
+        """What came in one piece has been passed on, and its progress was reported: one wake-up serves for both."""
 
     def begin_commit(self) -> bool:
         """Whether a verified file may be put in its place; False when the request was cancelled."""

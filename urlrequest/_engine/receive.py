@@ -92,7 +92,8 @@ def _receive_file(
 def _receive_chunks(response: ResponseLike, prepared: PreparedRequest, scope: CancelScope, observer: Observer) -> None:
     from urlrequest._content.chunk_sink import ChunkSink  # few requests hand their body over as it arrives
 
-    sink = ChunkSink(observer.chunk_received, prepared.checksum if _has_content(response, prepared) else None)
+    checksum = prepared.checksum if _has_content(response, prepared) else None
+    sink = ChunkSink(observer.chunk_received, observer.chunks_passed, checksum)
     _receive_content(response, sink, prepared, observer)
     scope.check()
     sink.verify()
@@ -166,12 +167,14 @@ def _receive_plain(response: ResponseLike, sink: Sink, meter: ProgressMeter, lim
     limit.add(len(piece))
     sink.write(piece)
     meter.count(len(piece))
+    sink.end_piece()
     while not response.is_complete:
         with sink.room() as room:
             count = response.read_into(room)
         limit.add(count)
         sink.filled(count)
         meter.count(count)
+        sink.end_piece()
 
 
 def _receive_coded(
@@ -183,9 +186,11 @@ def _receive_coded(
             limit.add(len(part))
             sink.write(part)
         meter.count(len(piece))
+        sink.end_piece()
     for part in decoder.finish():
         limit.add(len(part))
         sink.write(part)
+    sink.end_piece()
 
 
 # What the user gets

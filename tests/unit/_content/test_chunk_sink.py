@@ -12,7 +12,7 @@ from urlrequest.errors import ChecksumMismatch
 def test_17_2_pieces_are_our_own() -> None:
     """Contract 17.2: what was handed over does not change when the next bytes are received."""
     pieces: list[bytes] = []
-    sink = ChunkSink(pieces.append)
+    sink = ChunkSink(pieces.append, lambda: None)
     sink.expect(None)
     for octets in (b"one", b"three"):
         with sink.room() as room:
@@ -27,7 +27,7 @@ def test_17_2_pieces_are_our_own() -> None:
 def test_17_2_large_pieces_are_our_own() -> None:
     """Contract 17.2: the same where the room was filled to its end, and the piece is the room itself."""
     pieces: list[bytes] = []
-    sink = ChunkSink(pieces.append)
+    sink = ChunkSink(pieces.append, lambda: None)
     for octet in (b"a", b"b"):
         with sink.room() as room:
             room[:] = octet * MAX_CHUNK
@@ -43,7 +43,7 @@ def test_17_2_large_pieces_are_our_own() -> None:
 def test_17_2_no_empty_piece() -> None:
     """Contract 17.2: on_chunk is not called for nothing."""
     pieces: list[bytes] = []
-    sink = ChunkSink(pieces.append)
+    sink = ChunkSink(pieces.append, lambda: None)
     sink.filled(0)
     sink.write(b"")
 
@@ -52,7 +52,7 @@ def test_17_2_no_empty_piece() -> None:
 
 def test_room_is_always_there() -> None:
     """A piece that was handed over makes room for as much again."""
-    sink = ChunkSink(lambda octets: None)
+    sink = ChunkSink(lambda octets: None, lambda: None)
     for _ in range(3):
         with sink.room() as room:
             assert MAX_CHUNK == len(room)
@@ -63,7 +63,7 @@ def test_room_is_always_there() -> None:
 def test_12_4_checksum(is_right: bool) -> None:
     """Contract 12.4: all pieces count, in order."""
     digest = hashlib.md5(b"onetwo" if is_right else b"twoone", usedforsecurity=False).hexdigest()
-    sink = ChunkSink(lambda octets: None, check_checksum(f"md5:{digest}"))
+    sink = ChunkSink(lambda octets: None, lambda: None, check_checksum(f"md5:{digest}"))
     sink.write(b"one")
     sink.write(b"two")
     if is_right:
@@ -75,4 +75,4 @@ def test_12_4_checksum(is_right: bool) -> None:
 
 def test_12_4_without_a_checksum() -> None:
     """Contract 12.4: nothing is compared where nothing was given."""
-    ChunkSink(lambda octets: None).verify()
+    ChunkSink(lambda octets: None, lambda: None).verify()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.bodies import fill, pattern
-from urlrequest._content.sinks import FIRST_SIZE, MAX_STEP, MemorySink
+from urlrequest._content.sinks import FIRST_SIZE, MAX_STEP, RESERVED, MemorySink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +60,22 @@ def test_fault_59_a_claimed_length_costs_nothing(memory: MemorySink) -> None:
 
     assert MAX_STEP == len(memory._view)  # of which nothing has been touched
     assert b"abc" == memory.content()
+
+
+def test_memory_is_reserved_when_a_part_has_come(memory: MemorySink) -> None:
+    """A length that was announced is reserved once a sixteenth of it is here, and what is here moves there."""
+    expected = 2 * RESERVED * MAX_STEP
+    octets = pattern(2 * MAX_STEP)
+    memory.expect(expected)
+    memory.write(octets)
+    before = len(memory._view)
+    memory.write(octets)
+
+    assert before <= 3 * MAX_STEP
+    assert expected == len(memory._view)
+    rest = bytes(expected - 2 * len(octets))
+    memory.write(rest)
+    assert octets * 2 + rest == memory.content()
 
 
 def test_memory_grows_with_the_body(memory: MemorySink) -> None:

@@ -579,8 +579,25 @@ def test_17_2_at_most_1_mib_waits(desk: Desk) -> None:
     desk.mailbox.post_chunk(b"x")
     assert not desk.mailbox.has_room(1)
 
+    desk.mailbox.announce_chunks()
     desk.queue.drain()
     assert desk.mailbox.has_room(2**20)
+
+
+def test_one_wake_up_for_a_chunk_and_its_progress(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chunk wakes nobody by itself: the progress that follows does, or `announce_chunks()` where none follows."""
+    announced: list[int] = []
+    monkeypatch.setattr(Mailbox, "announce", lambda mailbox: announced.append(len(mailbox._runs)))
+    desk.mailbox.post_chunk(b"a")
+    assert [] == announced
+    desk.progress(1)
+    desk.mailbox.announce_chunks()
+    assert [2] == announced
+    desk.mailbox.post_chunk(b"b")
+    desk.mailbox.announce_chunks()
+    desk.mailbox.announce_chunks()
+
+    assert [2, 3] == announced
 
 
 def test_17_2_small_chunks_have_a_limit_too(desk: Desk) -> None:
@@ -617,6 +634,7 @@ def test_17_2_time_is_up_after_a_chunk(desk: Desk) -> None:
     """Contract 8.5: a drain whose time is up stops after a chunk."""
     desk.mailbox.post_chunk(b"a")
     desk.mailbox.post_chunk(b"b")
+    desk.mailbox.announce_chunks()
 
     assert desk.queue.drain(0)
     assert [b"a"] == desk.delivered

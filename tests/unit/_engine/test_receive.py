@@ -67,6 +67,10 @@ class Observer:
         self.wants_progress, self.wants_chunks = lambda: wants_progress, lambda: wants_chunks
         self.head_received, self.progress_made = self.heads.append, self.runs.append
         self.chunk_received = self.chunks.append
+        self.passed = 0
+
+    def chunks_passed(self) -> None:
+        self.passed = len(self.chunks)
 
     def download_noted(self, note: str) -> None:
         raise AssertionError(note)
@@ -145,6 +149,7 @@ def test_17_2_chunks() -> None:
     answer = received(Response(), observer)
 
     assert [BODY[:3], BODY[3:]] == observer.chunks
+    assert 2 == observer.passed  # none is left that nobody was woken for
     assert (b"", b"") == (answer.content, answer.result)
 
 
