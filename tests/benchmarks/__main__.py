@@ -6,6 +6,8 @@
     --rounds 5                how often each contender has its turn; within a round they take turns
     --placement pinned        on one core with the server, `free`, or both
     --size 1024               MiB of a large body
+    --python niquests=PATH    the interpreter of an environment with this contender, which is left out else; also
+                              "pycurl (system)=PATH", with a pycurl that was built for the system's libcurl
     --markdown FILE           write the tables there, between the comments BEGIN and END if the file has them
     --json FILE               write all figures there; --merge FILE: add to those of an earlier run of the same code
 
@@ -24,8 +26,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from .bench_aims import aims
 from .bench_report import Results, describe_machine, tables
-from .bench_scenarios import OURS, SCENARIOS, Case, Scenario
+from .bench_scenarios import APART, OURS, SCENARIOS, Case, Scenario
 from .bench_server import Nginx
 
 if TYPE_CHECKING:
@@ -84,20 +87,24 @@ class Suite:
         against = self._options.against
         for case in scenario.cases:
             for contender in case.contenders:
-                if contender == OURS or against is None or contender in against:
+                is_there = contender not in APART or contender in self._options.python
+                if is_there and (contender == OURS or against is None or contender in against):
                     yield case, contender
 
     def _measure(self, scenario: Scenario, case: Case, contender: str, placement: str) -> dict[str, float] | None:
         arguments: dict[str, Any] = {"contender": contender, **case.arguments}
         if scenario.takes_target:
-            base = self._nginx.https if case.is_tls else self._nginx.http
-            arguments.update(url=base + self._path(case.path), ca_file=self._nginx.ca_file)
+            arguments.update(url=self._url(case), ca_file=self._nginx.ca_file)
+        if scenario.name == "upload":
+            arguments.update(octets=self._options.size << 20)
         if scenario.name == "first":
             parts = urlsplit(self._nginx.https)
             arguments.update(ca_file=self._roots, host=parts.hostname, port=parts.port)
         core = self._core if placement == "pinned" else None
         task = {"task": scenario.task, "arguments": arguments, "core": core}
-        python = SYSTEM_PYTHON if case.arguments.get("loop") in SYSTEM_LOOPS else sys.executable
+        python = self._options.python.get(contender, sys.executable)
+        if case.arguments.get("loop") in SYSTEM_LOOPS:
+            python = SYSTEM_PYTHON
         command = [python, "-m", f"{__package__}.bench_child", json.dumps(task)]
         environment = {**os.environ, **ENVIRONMENT}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody compiles a library anew in each process
@@ -121,10 +128,18 @@ class Suite:
         figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
         return figures
 
-    def _path(self, path: str) -> str:
-        if path == "{size}":
-            return self._nginx.make_body(self._options.size << 20)
-        return self._nginx.make_body(int(path)) if path.isdigit() else path
+    def _url(self, case: Case) -> str:
+        nginx, path = self._nginx, case.path
+        if path.startswith("discard:"):
+            return (nginx.discard_https if case.is_tls else nginx.discard_http) + path.removeprefix("discard:")
+        coding, is_coded, mib = path.partition(":")
+        if is_coded:
+            path = nginx.make_packed(coding, int(mib) << 20)
+        elif path == "{size}":
+            path = nginx.make_body(self._options.size << 20)
+        elif path.isdigit():
+            path = nginx.make_body(int(path))
+        return (nginx.https if case.is_tls else nginx.http) + path
 
 
 def main() -> int:
@@ -145,7 +160,7 @@ def main() -> int:
     shown = SCENARIOS if options.merge is not None else chosen
     parts = [part for scenario in shown for part in _parts(scenario, results)]
     text = "\n\n".join([describe_machine(), *parts]) + "\n"
-    print(text)
+    print(text, *aims(results), sep="\n")
     if options.markdown is not None:
         write_markdown(options.markdown, text)
     if options.json is not None:
@@ -179,10 +194,14 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--placement", choices=("pinned", "free", "both"), default="both")
     parser.add_argument("--size", type=int, default=1024, metavar="MIB")
+    parser.add_argument(
+        "--python", type=lambda text: text.rsplit("=", 1), action="append", default=[], metavar="NAME=PATH"
+    )
     parser.add_argument("--markdown", type=Path, metavar="FILE")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--merge", type=Path, metavar="FILE")
     options = parser.parse_args()
+    options.python = dict(options.python)
     unknown = set(options.only or ()) - set(names)
     if unknown:
         parser.error(f"no scenario {', '.join(sorted(unknown))}; there are {', '.join(names)}")

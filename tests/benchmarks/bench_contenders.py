@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CONTENDERS", "GETTERS", "LOADERS", "Contender", "Target"]
+__all__ = ["APART", "CONTENDERS", "GETTERS", "LOADERS", "SENDERS", "Contender", "Target"]
 
 LIMIT = 100  # connections at once, where a library has a limit to set
 READ_SIZE = 256 * 1024  # octets, where the caller chooses
@@ -52,6 +52,7 @@ class Contender:
     # Others have:
     #   sink(progress), memory(progress), file(path, progress): get a large body; each returns its octets
     #   burst(count, limit): get the target so often at once
+    #   send(body): POST bytes, a file or an iterator of bytes; send_form(file): a form; each returns the answer
 
     def close(self) -> None:
         """Let go of connections."""
@@ -98,6 +99,19 @@ class Ours(Contender):
     def file(self, path: str, progress: Any) -> int:
         self._load(progress, file_path=path)
         return os.path.getsize(path)
+
+    def send(self, body: Any) -> str:
+        return self._post(req_body=body)
+
+    def send_form(self, file: Any) -> str:
+        return self._post(files={"file": file})
+
+    def _post(self, **options: Any) -> Any:
+        request = self._library.UrlRequest(self.target.url, method="POST", **self._options, **options)
+        request.wait()
+        if request.error is not None:
+            raise request.error
+        return request.result
 
     def burst(self, count: int, limit: int | None) -> int:
         with contextlib.ExitStack() as stack:
@@ -204,6 +218,14 @@ class HttpClient(Contender):
                     progress(received, total)
         return received
 
+    def send(self, body: Any) -> str:
+        is_sized = isinstance(body, bytes)
+        length = len(body) if is_sized else os.fstat(body.fileno()).st_size if hasattr(body, "fileno") else None
+        headers = {} if length is None else {"Content-Length": str(length)}
+        self._connection.blocksize = READ_SIZE
+        self._connection.request("POST", self.target.path, body, headers, encode_chunked=length is None)
+        return str(self._connection.getresponse().read(), "ascii")
+
     def close(self) -> None:
         self._connection.close()
 
@@ -252,6 +274,31 @@ class PyCurl(Contender):
         with open(path, "wb") as file:
             return self._load(file.write, progress)
 
+    def send(self, body: Any) -> str:
+        from io import BytesIO
+
+        curl = self._curl
+        curl.setopt(curl.POST, 1)
+        curl.setopt(curl.HTTPHEADER, ["Expect:"])
+        curl.setopt(curl.UPLOAD_BUFFERSIZE, READ_SIZE)
+        if isinstance(body, bytes):
+            curl.setopt(curl.READDATA, BytesIO(body))
+            curl.setopt(curl.POSTFIELDSIZE_LARGE, len(body))
+        elif hasattr(body, "fileno"):
+            curl.setopt(curl.READDATA, body)
+            curl.setopt(curl.POSTFIELDSIZE_LARGE, os.fstat(body.fileno()).st_size)
+        else:  # of 64 KiB, as it asks for that much at least
+            curl.setopt(curl.READFUNCTION, lambda _: next(body, b""))
+            curl.setopt(curl.POSTFIELDSIZE_LARGE, -1)
+            curl.setopt(curl.HTTPHEADER, ["Expect:", "Transfer-Encoding: chunked"])
+        return str(curl.perform_rb(), "ascii")
+
+    def send_form(self, file: Any) -> str:
+        curl = self._curl
+        curl.setopt(curl.HTTPPOST, [("file", (curl.FORM_FILE, file.name))])
+        curl.setopt(curl.HTTPHEADER, ["Expect:"])
+        return str(curl.perform_rb(), "ascii")
+
     def burst(self, count: int, limit: int | None) -> int:
         from io import BytesIO
 
@@ -270,6 +317,12 @@ class PyCurl(Contender):
         for handle in handles:
             multi.remove_handle(handle)
         return done
+
+
+class SystemCurl(PyCurl):
+    """pycurl with the system's libcurl, and so with the OpenSSL that Python uses: the wheel brings a newer one."""
+
+    name = "pycurl (system)"
 
 
 class Urllib3(Contender):
@@ -297,6 +350,13 @@ class Urllib3(Contender):
     def memory(self, progress: Any) -> int:
         return len(self._pool.request("GET", self.target.url).data)
 
+    def send(self, body: Any) -> str:
+        return str(self._pool.request("POST", self.target.url, body=body).data, "ascii")
+
+    def send_form(self, file: Any) -> str:
+        fields = {"file": ("body", file.read())}
+        return str(self._pool.request("POST", self.target.url, fields=fields).data, "ascii")
+
     def burst(self, count: int, limit: int | None) -> int:
         return _in_threads(lambda: self._pool.request("GET", self.target.url).status == 200, count, limit)
 
@@ -306,14 +366,18 @@ class Requests(Contender):
 
     def __init__(self, target: Target) -> None:
         super().__init__(target)
+        self._session = self._make_session()
+
+    def _make_session(self) -> Any:
         import requests
         from requests.adapters import HTTPAdapter
 
-        self._session = requests.Session()
-        self._session.verify = target.ca_file
-        self._session.trust_env = False
+        session = requests.Session()
+        session.verify = self.target.ca_file
+        session.trust_env = False
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=LIMIT))
+            session.mount(scheme, HTTPAdapter(pool_maxsize=LIMIT))
+        return session
 
     def get(self) -> Any:
         return self._session.get(self.target.url).json()
@@ -337,8 +401,28 @@ class Requests(Contender):
         with open(path, "wb") as file:
             return sum(map(file.write, self._pieces(progress)))
 
+    def send(self, body: Any) -> str:
+        return str(self._session.post(self.target.url, data=body).text)
+
+    def send_form(self, file: Any) -> str:
+        return str(self._session.post(self.target.url, files={"file": file}).text)
+
     def burst(self, count: int, limit: int | None) -> int:
         return _in_threads(lambda: self._session.get(self.target.url).status_code == 200, count, limit)
+
+
+class Niquests(Requests):
+    """The successor of requests; in an environment of its own, as it replaces urllib3's code."""
+
+    name = "niquests"
+
+    def _make_session(self) -> Any:
+        import niquests
+
+        session = niquests.Session(pool_maxsize=LIMIT)
+        session.verify = self.target.ca_file
+        session.trust_env = False
+        return session
 
 
 class RequestsFutures(Contender):
@@ -392,6 +476,12 @@ class Httpx(Contender):
     def memory(self, progress: Any) -> int:
         return len(self._client.get(self.target.url).content)
 
+    def send(self, body: Any) -> str:
+        return str(self._client.post(self.target.url, content=body).text)
+
+    def send_form(self, file: Any) -> str:
+        return str(self._client.post(self.target.url, files={"file": file}).text)
+
     def burst(self, count: int, limit: int | None) -> int:
         import asyncio
 
@@ -428,7 +518,27 @@ class Aiohttp(Contender):
 
     async def _get(self, session: Any) -> Any:
         async with session.get(self.target.url) as response:
-            return await response.json()
+            return await (response.json() if response.content_type == "application/json" else response.read())
+
+    def send(self, body: Any) -> str:
+        if isinstance(body, bytes):
+            import io
+
+            body = io.BytesIO(body)  # as its documentation says: bytes of more than a MiB hold the loop
+        elif not hasattr(body, "read"):
+            body = _aiter(body)
+        return self._loop.run_until_complete(self._send(body))
+
+    def send_form(self, file: Any) -> str:
+        import aiohttp
+
+        form = aiohttp.FormData()
+        form.add_field("file", file, filename="body")
+        return self._loop.run_until_complete(self._send(form))
+
+    async def _send(self, body: Any) -> str:
+        async with self._session.post(self.target.url, data=body) as response:
+            return str(await response.text())
 
     def sink(self, progress: Any) -> int:
         async def run() -> int:
@@ -619,6 +729,11 @@ class CurlCommand(Contender):
         return os.path.getsize(path)
 
 
+async def _aiter(pieces: Any) -> Any:
+    for piece in pieces:
+        yield piece
+
+
 def _in_threads(get: Callable[[], bool], count: int, limit: int | None) -> int:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -632,11 +747,13 @@ CONTENDERS: dict[str, type[Contender]] = {
         Ours,
         RawSocket,
         PyCurl,
+        SystemCurl,
         HttpClient,
         Aiohttp,
         Urllib3,
         Httpx,
         Requests,
+        Niquests,
         RequestsFutures,
         Qt,
         Kivy,
@@ -647,15 +764,27 @@ CONTENDERS: dict[str, type[Contender]] = {
 GETTERS = tuple(CONTENDERS)
 
 _SINKS = tuple(name for name, contender in CONTENDERS.items() if hasattr(contender, "sink"))
-_MEMORIES = ("urlrequest", "pycurl", "http.client", "aiohttp", "urllib3", "httpx", "requests", "Kivy UrlRequest")
-_FILES = ("urlrequest", "pycurl", "http.client", "requests", "QNetworkAccessManager", "Kivy UrlRequest")
+_MEMORIES = tuple(
+    name for name, contender in CONTENDERS.items() if hasattr(contender, "memory") and name != "raw socket"
+)
+_FILES = tuple(name for name, contender in CONTENDERS.items() if hasattr(contender, "file"))
+_TALKERS = tuple(name for name in _SINKS if name not in {"raw socket", "QNetworkAccessManager", "curl (command)"})
+
+# Contenders whose packages would disturb those of others: they run in an environment of their own, if there is one.
+APART = ("pycurl (system)", "niquests")
+
+# Who sends a large body, and who a form with a file.
+SENDERS: dict[str, tuple[str, ...]] = {
+    task: tuple(name for name, contender in CONTENDERS.items() if hasattr(contender, task))
+    for task in ("send", "send_form")
+}
 
 # Who gets a large body to where, with or without progress.
 LOADERS: dict[tuple[str, bool], tuple[str, ...]] = {
     ("sink", False): _SINKS,
-    ("sink", True): ("urlrequest", "pycurl", "http.client", "aiohttp", "urllib3", "httpx", "requests"),
+    ("sink", True): _TALKERS,
     ("memory", False): _MEMORIES,
     ("memory", True): ("urlrequest", "pycurl"),  # Kivy's class takes time that grows with the square
-    ("file", False): (*_FILES, "curl (command)"),
-    ("file", True): _FILES,
+    ("file", False): _FILES,
+    ("file", True): tuple(name for name in _FILES if name != "curl (command)"),
 }

@@ -66,6 +66,13 @@ class Results:
         ]
         return statistics.median(ratios) if ratios else None
 
+    def ratio(self, scenario: str, case: str, other_case: str, other: str, figure: str) -> float | None:
+        """What ours has in a case, divided by what another has in another: the median of the rounds' ratios."""
+        ours = self._rounds.get(_Key(scenario, "free", case, OURS, figure), {})
+        theirs = self._rounds.get(_Key(scenario, "free", other_case, other, figure), {})
+        ratios = [ours[number] / theirs[number] for number in ours.keys() & theirs.keys() if theirs[number] > 0]
+        return statistics.median(ratios) if ratios else None
+
     def dump(self) -> dict[str, Any]:
         """All of it, for a file."""
         entries = [{**key._asdict(), "rounds": rounds} for key, rounds in self._rounds.items()]

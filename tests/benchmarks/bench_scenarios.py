@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .bench_cancel import PHASES
-from .bench_contenders import GETTERS, LOADERS
+from .bench_contenders import APART, GETTERS, LOADERS, SENDERS
+from .bench_discard import CHUNKS
 from .bench_loops import LATENCIES
 from .bench_start import MODULES, SCRIPTS
 from .bench_timers import FLOORS, TIMERS
 
-__all__ = ["SCENARIOS", "Case", "Figure", "Scenario"]
+__all__ = ["APART", "SCENARIOS", "Case", "Figure", "Scenario"]
 
 
 class Figure(NamedTuple):
@@ -32,7 +33,8 @@ class Case(NamedTuple):
 
     Attributes:
         arguments: Of the task, besides contender, url and ca_file.
-        path: What is got; "{size}" is the large body.
+        path: What is got; a number is a body of so many bytes, "{size}" the large one, "gzip:64" one of 64 MiB that is
+            coded. With "discard:" before it, of the server that takes bodies.
         contenders: Who takes part.
     """
 
@@ -86,7 +88,8 @@ def _ticks(title: str, loop: str, **arguments: str) -> Case:
 
 
 # Without httpx, whose pool takes half a minute for them.
-CROWD = (OURS, "pycurl", "aiohttp", "urllib3", "requests", "requests-futures")
+CROWD = (OURS, "pycurl", "aiohttp", "urllib3", "requests", "niquests", "requests-futures")
+DECODERS = (OURS, "aiohttp", "urllib3", "httpx", "requests", "niquests")
 
 SCENARIOS = (
     Scenario(
@@ -140,6 +143,42 @@ SCENARIOS = (
         ),
     ),
     Scenario(
+        "coded",
+        "A table of 64 MiB in a content coding, into memory (MB/s of the table)",
+        "bench_tasks:read",
+        tuple(Case(coding, {"octets": 64 << 20}, DECODERS, f"{coding}:64") for coding in ("gzip", "br", "zstd")),
+        (Figure("rate", "MB/s", is_high_good=True, digits=0), Figure("cpu", "CPU s", digits=3)),
+    ),
+    Scenario(
+        "chunks",
+        "1,000,000 chunks of one byte, into memory",
+        "bench_tasks:read",
+        (Case("http", {"octets": CHUNKS}, (*DECODERS, "http.client"), "discard:/chunks"),),
+        (Figure("cpu", "CPU s", digits=3),),
+        most_rounds=5,
+    ),
+    Scenario(
+        "upload",
+        "A body of {size} that is sent (MB/s, and CPU seconds per GiB of the client)",
+        "bench_tasks:upload",
+        _with_schemes(
+            *(Case(of, {"of": of}, SENDERS["send"], "discard:/") for of in ("bytes", "file", "pieces")),
+            Case("form", {"of": "form"}, SENDERS["send_form"], "discard:/"),
+        ),
+        (
+            Figure("rate", "MB/s", is_high_good=True, digits=0),
+            Figure("cpu", "CPU s/GiB"),
+            Figure("peak", "MiB of memory", digits=0),
+        ),
+    ),
+    Scenario(
+        "bodies",
+        "64 downloads of 1 MiB at once (s)",
+        "bench_tasks:burst",
+        _with_schemes(Case("", {"count": 64}, CROWD, f"{1 << 20}")),
+        (Figure("seconds", "seconds", digits=3), Figure("cpu", "CPU s", digits=3)),
+    ),
+    Scenario(
         "burst",
         "1,000 GETs at once (s)",
         "bench_tasks:burst",
@@ -189,7 +228,11 @@ SCENARIOS = (
         "Import in a fresh interpreter (ms)",
         "bench_start:import_time",
         (Case("import", {}, tuple(MODULES)),),
-        (Figure("time", "import alone", digits=1), Figure("used", "with the name that is used first", digits=1)),
+        (
+            Figure("time", "import alone", digits=1),
+            Figure("used", "with the name that is used first", digits=1),
+            Figure("cpu", "CPU time of the process with that name", digits=1),
+        ),
         takes_target=False,
     ),
     Scenario(
@@ -197,7 +240,11 @@ SCENARIOS = (
         "First https request of a process, public certificates loaded (ms)",
         "bench_start:first_https",
         (Case("https", {}, tuple(SCRIPTS), is_tls=True),),
-        (Figure("total", "with the import", digits=1), Figure("request", "without it", digits=1)),
+        (
+            Figure("total", "with the import", digits=1),
+            Figure("request", "without it", digits=1),
+            Figure("cpu", "CPU time of the process", digits=1),
+        ),
     ),
     Scenario(
         "live",

@@ -11,11 +11,14 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .bench_contenders import CONTENDERS, CurlCommand, Target
 
-__all__ = ["burst", "calls", "download", "live", "memory", "size", "small", "steady", "wake"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["burst", "calls", "download", "live", "memory", "read", "size", "small", "steady", "upload", "wake"]
 
 GIB = 1 << 30
 WARM_UP = 30  # requests before the clock starts
@@ -106,6 +109,58 @@ def download(contender: str, url: str, ca_file: str, to: str, progress: bool = F
     }
 
 
+def read(contender: str, url: str, ca_file: str, octets: int) -> dict[str, float]:
+    """A body into memory that is coded, or comes in many chunks, for the second time; it has so many bytes then."""
+    player = CONTENDERS[contender](Target(url, ca_file))
+    player.memory(None)  # type: ignore[attr-defined]
+    gc.collect()
+    cpu, began = _cpu(), time.perf_counter()
+    received = player.memory(None)  # type: ignore[attr-defined]
+    elapsed, used = time.perf_counter() - began, _cpu() - cpu
+    player.close()
+    assert octets == received, f"{contender}: {received} bytes"
+    return {"rate": octets / 1e6 / elapsed, "cpu": used}
+
+
+def upload(contender: str, url: str, ca_file: str, of: str, octets: int) -> dict[str, float]:
+    """One large body that is sent: bytes, a file, pieces of 64 KiB, or a form with a file; after a small one."""
+    player = CONTENDERS[contender](Target(url, ca_file))
+    folder = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
+    with tempfile.TemporaryDirectory(dir=folder, prefix="urlrequest-bench-") as place:
+        path = f"{place}/body"
+        with open(path, "wb") as file:
+            file.write(b"\xff")
+            file.truncate(octets)
+        content = bytes(octets) if of == "bytes" else b""
+        small = Path(f"{place}/small")
+        small.write_bytes(b"x")
+        _send(player, of, b"x", str(small), 1)
+        gc.collect()
+        _forget_peak()
+        cpu, began, before = _cpu(), time.perf_counter(), _resident("VmRSS")
+        answer = _send(player, of, content, path, octets)
+        elapsed, used = time.perf_counter() - began, _cpu() - cpu
+    player.close()
+    assert answer == "ok", f"{contender}: {answer!r}"
+    peak = (_resident("VmHWM") - before) / 1024
+    return {"rate": octets / 1e6 / elapsed, "cpu": used / (octets / GIB), "peak": peak}
+
+
+def _send(player: Any, of: str, content: bytes, path: str, octets: int) -> Any:
+    if of == "bytes":
+        return player.send(content)
+    if of == "pieces":
+        return player.send(_pieces(octets))
+    with open(path, "rb") as file:
+        return player.send(file) if of == "file" else player.send_form(file)
+
+
+def _pieces(octets: int) -> Iterator[bytes]:
+    piece = bytes(65536)
+    for _ in range(octets // len(piece)):
+        yield piece
+
+
 def _cpu() -> float:
     """CPU seconds of this process and of those that it has run."""
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
@@ -113,8 +168,9 @@ def _cpu() -> float:
 
 
 def burst(contender: str, url: str, ca_file: str, count: int, limit: int | None = None) -> dict[str, float]:
-    """Many GETs at once."""
+    """Many GETs at once, after a few small ones."""
     player = CONTENDERS[contender](Target(url, ca_file))
+    _warm_up_for(contender, url, ca_file)
     threads, is_over = threading.active_count(), threading.Event()
     peak = threads
 
@@ -125,14 +181,14 @@ def burst(contender: str, url: str, ca_file: str, count: int, limit: int | None 
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    began = time.perf_counter()
+    cpu, began = _cpu(), time.perf_counter()
     done = player.burst(count, limit)  # type: ignore[attr-defined]
-    elapsed = time.perf_counter() - began
+    elapsed, used = time.perf_counter() - began, _cpu() - cpu
     is_over.set()
     watcher.join()
     player.close()
     assert done == count, f"{contender}: {done} of {count}"
-    return {"seconds": elapsed, "threads": peak - 1}
+    return {"seconds": elapsed, "cpu": used, "threads": peak - 1}
 
 
 def _threads() -> int:
