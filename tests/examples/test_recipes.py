@@ -335,8 +335,82 @@ finally:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("recipe", "package"), [("recipe_pyglet.py", "pyglet"), ("recipe_raylib.py", "pyray")])
+@pytest.mark.parametrize(
+    ("recipe", "package"),
+    [("recipe_dearpygui.py", "dearpygui"), ("recipe_pyglet.py", "pyglet"), ("recipe_raylib.py", "pyray")],
+)
 def test_frame_loop(url: str, recipe: str, package: str) -> None:
     """The callback runs in a frame, and the window closes."""
     with virtual_screen() as display:
         assert "5000 bytes" in output_of(EXAMPLES / recipe, url, needs=package, DISPLAY=display)
+
+
+# What an engine for games has for each frame: `begin` calls `frame` until it raises SystemExit.
+ENGINES = {
+    "arcade": """
+import arcade
+
+class Window(arcade.Window):
+    def on_update(self, _):
+        frame()
+
+def begin():
+    window = Window(200, 100, "arcade")
+    return arcade.Text("waiting", 0, 0), arcade.run
+""",
+    "panda3d": """
+from panda3d.core import loadPrcFileData
+
+loadPrcFileData("", "window-type offscreen")
+loadPrcFileData("", "audio-library-name null")
+from direct.gui.OnscreenText import OnscreenText
+from direct.showbase.ShowBase import ShowBase
+
+def begin():
+    base = ShowBase()
+    base.taskMgr.add(lambda task: (frame(), task.cont)[1], "drain")
+    return OnscreenText("waiting"), base.run
+""",
+    "ursina": """
+from ursina import Text, Ursina
+
+def update():
+    frame()
+
+def begin():
+    app = Ursina(window_type="offscreen")
+    return Text("waiting"), app.run
+""",
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("engine", ENGINES)
+def test_engine(url: str, engine: str) -> None:
+    """Callbacks draw in a frame, `wait()` delivers there, and a program that ends in mid-download ends at once."""
+    script = f"""
+import sys, threading
+from urlrequest import UrlRequest, drain
+
+seen = []
+
+def show(_, result):
+    label.text = f"{{len(result)}} bytes"
+    seen.append(threading.current_thread() is threading.main_thread())
+
+def frame():
+    drain(0.004)
+    if len(seen) == 2:
+        waited = UrlRequest(sys.argv[1], on_success=show).wait(timeout=50)
+        held = UrlRequest(sys.argv[1] + "/held", on_success=show)
+        print(label.text, seen, waited, held.is_finished)
+        sys.exit()
+{ENGINES[engine]}
+label, run = begin()
+UrlRequest(sys.argv[1], on_success=show)
+threading.Thread(target=UrlRequest, args=(sys.argv[1], show)).start()
+run()
+"""
+    with virtual_screen() as display:
+        printed = output_of(script, url, needs=engine, DISPLAY=display)
+    assert "5000 bytes [True, True, True] True False" in printed

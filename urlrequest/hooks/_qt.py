@@ -4,6 +4,9 @@ Whatever is done for each wake-up goes through `QMetaObject.invokeMethod()`, whi
 Python 3.10 and 3.11, PySide6 6.12.0 takes a reference of None away with each method that returns nothing, and one of
 True with each signal that is emitted; so postEvent(), `QTimer.start()` or a signal would end the process after some
 thousand wake-ups (measured: 100 calls take 100 references, those of invokeMethod() none).
+
+PySide6 makes its enumerations when they are first looked at, and a second thread that looks meanwhile gets an
+AttributeError, or the process ends (measured with 6.11.3 and 6.12.0). So workers use what `__init__` has looked up.
 """
 
 from __future__ import annotations
@@ -49,6 +52,10 @@ class QtHook(YieldingHook):
         self._bridge = _bridge_class(self._core)(
             weak_callback(self._on_wakeup), weak_callback(self._resume), weak_callback(self._on_loop_end)
         )
+        self._find_instance = self._core.QCoreApplication.instance
+        self._invoke = self._core.QMetaObject.invokeMethod
+        self._queued = self._core.Qt.ConnectionType.QueuedConnection
+        self._direct = self._core.Qt.ConnectionType.DirectConnection
         self._bridge.moveToThread(application.thread())
         application.destroyed.connect(self._bridge.on_loop_end)
         self._bind(application)
@@ -73,14 +80,12 @@ class QtHook(YieldingHook):
 
     def wakeup(self) -> None:
         """Post the event; HookError when the application is gone."""
-        core = self._core
-        if core.QCoreApplication.instance() is not self._loop:
+        if self._find_instance() is not self._loop:
             raise HookError("the QApplication was destroyed")
-        core.QMetaObject.invokeMethod(self._bridge, "on_wakeup", core.Qt.ConnectionType.QueuedConnection)
+        self._invoke(self._bridge, "on_wakeup", self._queued)
 
     def _pause(self) -> None:
-        core = self._core
-        core.QMetaObject.invokeMethod(self._bridge.pause, "start", core.Qt.ConnectionType.DirectConnection)
+        self._invoke(self._bridge.pause, "start", self._direct)
 
 
 def _find_application() -> tuple[Any, Any]:

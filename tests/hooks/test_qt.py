@@ -1,0 +1,41 @@
+"""Qt alone, with real bindings. Each test has its process."""
+
+from __future__ import annotations
+
+import pytest
+
+from hooks.scripts import lines_of
+
+pytestmark = [pytest.mark.hooks, pytest.mark.system, pytest.mark.usefixtures("screen")]
+
+
+@pytest.mark.parametrize("binding", ["PySide6", "PyQt6"])
+def test_8_8_many_threads_at_once(binding: str) -> None:
+    """Contract 8.8: the first wake-ups may come from many threads, none of which may look at an enumeration of Qt's.
+
+    PySide6 makes it then, and a second thread that looks meanwhile gets an AttributeError or ends the process.
+    """
+    script = f"""
+from {binding} import QtCore
+from urlrequest.hooks import QtHook
+
+application = QtCore.QCoreApplication([])
+hook, barrier, failures = QtHook(), threading.Barrier(8), []
+
+def wake():
+    barrier.wait()
+    try:
+        hook.wakeup()
+    except Exception as failure:
+        failures.append(repr(failure))
+
+threads = [threading.Thread(target=wake) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(failures)
+get("delivered", then=application.quit)
+application.exec()
+"""
+    assert ["[]", "delivered"] == lines_of(script, binding)
