@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import codecs
 import re
+from encodings import normalize_encoding
+from encodings.aliases import aliases
 from functools import cache, lru_cache
 
 from urlrequest._http.fields import TCHARS, media_type_of
@@ -100,6 +102,7 @@ _LABELS = {
 _WITH_GAPS = frozenset({"cp1252", "cp1253", "cp1254", "cp1255", "cp1257", "cp1258", "cp874"})
 
 _JSON_SPACE = " \t\n\r"
+_MAX_LOOKED_UP = 100  # charsets, in a process
 _MAX_CACHED = 256  # characters; a longer Content-Type is parsed each time
 
 # A parameter of a media type (RFC 9110, section 5.6.6), or something else up to the next semicolon.
@@ -421,6 +424,8 @@ def _kind_of(content_type: str | None) -> _Kind:
 
 _cached_kind = lru_cache(maxsize=128)(_Kind)
 
+_looked_up: set[str] = set()  # charsets that Python has no name for; the program may have registered a codec
+
 
 def _find_codec(charset: str | None) -> str | None:
     """The name of the codec for a charset; None where there is none, or the charset is unknown."""
@@ -429,14 +434,28 @@ def _find_codec(charset: str | None) -> str | None:
     codec = _codecs_of_labels().get(charset.lower())
     if codec is not None:
         return codec
-    # The codec registry remembers every name it is asked for: it must not grow with what servers invent.
-    if not re.fullmatch(_CHARSET, charset):
+    if not re.fullmatch(_CHARSET, charset) or not _may_look_up(normalize_encoding(charset.lower())):
         return None
     try:
         name = codecs.lookup(charset).name
     except (LookupError, ValueError):
         return None
     return None if name in _NOT_CHARSETS else charset
+
+
+def _may_look_up(name: str) -> bool:
+    """Whether to ask the codec registry for a name. It remembers every name, also those that servers invent."""
+    if name.replace(".", "_") in _names_in_python() or name in _looked_up:
+        return True
+    if len(_looked_up) >= _MAX_LOOKED_UP:
+        return False
+    _looked_up.add(name)
+    return True
+
+
+@cache
+def _names_in_python() -> frozenset[str]:
+    return frozenset({*aliases, *aliases.values()})
 
 
 def _without_x(media_type: str) -> str:

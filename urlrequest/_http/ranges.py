@@ -63,7 +63,7 @@ def _age(head: ResponseHead, date: str) -> float | None:
     """Seconds from a date to the response, by the server's own clock; None: it does not say."""
     try:
         return (parsedate_to_datetime(head.headers.get("Date", "")) - parsedate_to_datetime(date)).total_seconds()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

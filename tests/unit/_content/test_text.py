@@ -407,6 +407,21 @@ def test_4_1_names_that_are_no_charset(name: str) -> None:
     assert b"\xff" == decode_text(b"\xff", f"text/plain; charset={name}")
 
 
+def test_4_1_invented_charsets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 4.1: the codec registry does not grow with the names that servers invent; those of Python stay known."""
+    monkeypatch.setattr(text, "_looked_up", set())
+    decode_text(b"a", "text/plain; charset=cp720")  # the program may have registered it: it is asked for
+    asked, lookup = list[str](), codecs.lookup
+    monkeypatch.setattr(codecs, "lookup", lambda name: (asked.append(name), lookup(name))[1])
+    for number in range(1000):
+        assert "a" == decode_text(b"a", f"text/plain; charset=x-invented-{number}")
+
+    assert text._MAX_LOOKED_UP - 1 == len(asked)
+    for charset, character in (("cp437", "ü"), ("IBM437", "ü"), ("cp720", "\u0651")):
+        octets = character.encode(charset)
+        assert character == decode_text(octets, f"text/plain; charset={charset}")
+
+
 def test_4_1_every_label_has_a_codec() -> None:
     """Contract 4.1: each label of the table leads to a codec that is here, and to one alone."""
     labels = [label for labels in text._LABELS.values() for label in labels.split()]

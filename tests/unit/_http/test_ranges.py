@@ -200,3 +200,16 @@ def test_12_6_range_of_a_200(asked: str | None, said: str | None, length: int | 
     """Contract 12.6: a range of bytes in any other success must be the whole; other units number something else."""
     assert expected is is_complete(asked, said, 200, length)
     assert expected is is_complete(asked, said, 201, length)
+
+
+@pytest.mark.parametrize(
+    "date",
+    ["", "yesterday", "-99999999999999 Dec 10000 23:59:60", "Mon, 99 Foo 0 25:61:61 +9999", "\u0660", ",", "1" * 5000],
+)
+def test_12_3_dates_that_are_none(date: str) -> None:
+    """Contract 12.3: a date of whatever form is no error; without its age, Last-Modified is no validator."""
+    real = "Mon, 01 Jan 2024 00:00:00 GMT"
+
+    assert None is strong_validator(head(Last_Modified=date, Date=real))
+    assert None is strong_validator(head(Last_Modified=real, Date=date))
+    assert '"a"' == strong_validator(head(ETag='"a"', Last_Modified=date, Date=date))
