@@ -43,10 +43,15 @@ ALWAYS_ON_REQUEST = {"clock", "long", "network"}
 ON_REQUEST = ALWAYS_ON_REQUEST if os.environ.get("CI") else {*ALWAYS_ON_REQUEST, "slow", "stress", "system"}
 
 
-def pytest_configure() -> None:
-    """Make Ctrl-C end the programs that tests start: a background job ignores it, and so does what it starts."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Make Ctrl-C end the programs that tests start, and a crash of a worker process end the run."""
+    # A background job ignores Ctrl-C, and so does what it starts.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A test that runs into its timeout ends its process. pytest-xdist 3.8 starts another, and with `--dist loadfile`
+    # the run may then wait for ever: https://github.com/pytest-dev/pytest-xdist/issues/1378
+    if getattr(config.option, "maxworkerrestart", "") is None:
+        config.option.maxworkerrestart = "0"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
