@@ -45,6 +45,7 @@ __all__ = [
 # Takes a connection that is cut for one that has ended. Not there where Python's OpenSSL always reports a cut.
 OP_IGNORE_UNEXPECTED_EOF: int = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
 
+MAX_WARNED_HOSTS = 256  # that are remembered; with one more, all are forgotten
 MAX_CONTEXTS = 32  # contexts; a program that makes a new certificate file for each request must not fill the memory
 
 _contexts: dict[Hashable, LazyContext] = {}
@@ -282,6 +283,8 @@ def warn_if_insecure(settings: TlsSettings, host: str) -> None:
         return
     if host in _warned_hosts:
         return
+    if len(_warned_hosts) >= MAX_WARNED_HOSTS:
+        _warned_hosts.clear()  # redirects may lead to one host after the other
     _warned_hosts.add(host)
     text = f"verify=False: the certificate of {host} is not checked"
     # No line of the program is on this thread's stack, and one of the library would mislead.

@@ -424,6 +424,17 @@ def test_13_2_one_warning_per_host() -> None:
     assert ["a.test", "b.test"] == [re.findall(r"\w\.test", str(warning.message))[0] for warning in caught]
 
 
+def test_13_2_few_hosts_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 13.2: the hosts that were warned of are forgotten when they are many, as redirects may lead to any."""
+    monkeypatch.setattr(tls_contexts, "_warned_hosts", set())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for number in range(2 * tls_contexts.MAX_WARNED_HOSTS):
+            warn_if_insecure(TlsSettings(verify=False), f"h{number}.test")
+
+    assert len(tls_contexts._warned_hosts) <= tls_contexts.MAX_WARNED_HOSTS
+
+
 @pytest.mark.parametrize(
     "settings",
     [
