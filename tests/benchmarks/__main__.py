@@ -159,7 +159,7 @@ def main() -> int:
             suite.run(scenario)
     shown = SCENARIOS if options.merge is not None else chosen
     parts = [part for scenario in shown for part in _parts(scenario, results)]
-    text = "\n\n".join([describe_machine(), *parts]) + "\n"
+    text = "\n\n".join([describe_machine(options.python), *parts]) + "\n"
     print(text, *aims(results), sep="\n")
     if options.markdown is not None:
         write_markdown(options.markdown, text)

@@ -13,12 +13,21 @@ OURS = "urlrequest"
 LEFT_OUT = {"raw socket", "curl (command)"}  # no libraries
 COLOURS = {True: "#1f6feb", False: "#9aa4b2"}  # ours, and the others
 
-# The table's section, its figure and its column; and what stands over the bars.
+# The table's section, its figure and its column; and what stands over the bars. Less is better where it says so.
 PANELS = [
     ("Small GETs one after the other", "requests/s", "http", "Small GETs, one after the other (requests/s)"),
+    (
+        "Small GETs one after the other",
+        "CPU us a request",
+        "http",
+        "Small GETs (CPU microseconds each, less is better)",
+    ),
     ("A body of ", "MB/s", "file, progress http", "1 GiB to a file, with progress (MB/s)"),
+    ("A body of ", "CPU s/GiB", "file, progress http", "1 GiB to a file (CPU seconds, less is better)"),
     ("1,000 GETs at once", "seconds", "http", "1,000 GETs at once (seconds, less is better)"),
+    ("A body of ", "MiB of memory", "memory http", "1 GiB to memory (MiB taken, less is better)"),
 ]
+COMMAND = "python -m tests.benchmarks"
 
 
 def read_table(page: str, section: str, figure: str, column: str) -> dict[str, float]:
@@ -40,6 +49,11 @@ def written(value: float) -> str:
     return f"{value:,.3f}" if value < 10 else f"{value:,.0f}"
 
 
+def machine(page: str) -> str:
+    """The machine of the tables: what stands over them, up to the contenders' versions."""
+    return page.partition("<!-- BEGIN figures -->")[2].partition("###")[0].partition(";")[0].strip().replace("\n", " ")
+
+
 def draw(page: str, target: Path) -> None:
     """Write the chart, an SVG file."""
     import matplotlib as mpl
@@ -50,15 +64,16 @@ def draw(page: str, target: Path) -> None:
     mpl.rcParams["font.family"] = "sans-serif"
     from matplotlib import pyplot as plt
 
-    figure, panels = plt.subplots(len(PANELS), 1, figsize=(7.5, 8.5), layout="constrained")
-    for panel, (section, name, column, title) in zip(panels, PANELS, strict=True):
+    figure, grid = plt.subplots(len(PANELS) // 2, 2, figsize=(13, 9.5), layout="constrained")
+    for panel, (section, name, column, title) in zip(grid.flat, PANELS, strict=True):
         values = {who: value for who, value in read_table(page, section, name, column).items() if who not in LEFT_OUT}
-        names = sorted(values, key=lambda who: values[who], reverse=name == "seconds")
+        names = sorted(values, key=lambda who: values[who], reverse="less is better" in title)
         bars = panel.barh(names, [values[who] for who in names], color=[COLOURS[who == OURS] for who in names])
         panel.bar_label(bars, [written(values[who]) for who in names], padding=3)
         panel.set_title(title, loc="left")
         panel.xaxis.set_visible(False)
         panel.spines[["top", "right", "bottom"]].set_visible(False)
+    figure.supxlabel(f"{COMMAND}: {machine(page)}", fontsize=8, color="#57606a", x=0.01, ha="left")
     figure.savefig(target, metadata={"Date": None})
 
 

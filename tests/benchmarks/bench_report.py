@@ -125,8 +125,12 @@ def _cell(results: Results, figure: Figure, scenario: str, placement: str, case:
     return text if advantage is None else f"{text} ({advantage:.2f})"
 
 
-def describe_machine() -> str:
-    """The machine and the versions of what was measured."""
+def describe_machine(pythons: dict[str, str]) -> str:
+    """The machine and the versions of what was measured.
+
+    Args:
+        pythons: The interpreters of the contenders that have environments of their own.
+    """
     from importlib import metadata
 
     cpu = "unknown processor"
@@ -141,6 +145,9 @@ def describe_machine() -> str:
             versions.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
             versions.append(f"{name} not installed")
+    for name, python in pythons.items():
+        ask = f"from importlib.metadata import version; print(version({name.partition(' ')[0]!r}))"
+        versions.append(f"{name} {_output(python, '-c', ask).strip()}")
     nginx = _output("nginx", "-v").strip().rpartition("/")[2]
     curl = _output("curl", "-V").split(" ")[1:2]
     return (
