@@ -6,6 +6,8 @@ the module's only state is which packages it found.
 
 from __future__ import annotations
 
+import os
+import sys
 from functools import cache
 from importlib import import_module
 
@@ -102,12 +104,14 @@ def find_brotli() -> ModuleType | None:
 
 def _has_zstd() -> bool:
     """Whether there is a decoder for zstd. It is not imported: that takes longer than a request, and few need it."""
-    from importlib.util import find_spec  # here, since it is called once
+    return any(_is_installed(name) for name in _ZSTD_MODULES)
 
-    for name in _ZSTD_MODULES:
-        try:
-            if find_spec(name) is not None:
-                return True
-        except (ImportError, ValueError):  # there is no `backports`; or a test has put a module without a spec there
-            continue
-    return False
+
+def _is_installed(name: str) -> bool:
+    """Whether a module could be imported; unlike `importlib.util.find_spec()`, this does not import its package."""
+    if name in sys.modules:
+        return sys.modules[name] is not None  # None: it cannot be imported
+    package = name.rpartition(".")[0]
+    places = [os.path.join(place, package) for place in sys.path] if package else None
+    finders = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
+    return any(finder.find_spec(name, places) is not None for finder in finders)

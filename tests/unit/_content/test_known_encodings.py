@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import sys
+import zipfile
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
 
+from urlrequest._content import known_encodings
 from urlrequest._content.known_encodings import accepted_codings, codings_of, find_brotli, is_packed_file, knows_codings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -46,6 +49,22 @@ def test_brotli_without_a_limit_is_not_used(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "brotlicffi", None)
 
     assert "br" not in accepted_codings().split(", ")
+
+
+def test_a_decoder_is_looked_for_without_importing_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To import the package of a decoder may take longer than a request: it is found in its folder or its archive."""
+    folder = tmp_path / "folder" / "made_up"
+    folder.mkdir(parents=True)
+    for name in ("__init__", "zstd"):
+        (folder / f"{name}.py").write_text("raise AssertionError('it was imported')", encoding="utf-8")
+    with zipfile.ZipFile(tmp_path / "made.zip", "w") as archive:
+        archive.writestr("zipped/zstd.py", "")
+    monkeypatch.syspath_prepend(str(tmp_path / "folder"))
+    monkeypatch.syspath_prepend(str(tmp_path / "made.zip"))
+    monkeypatch.setitem(sys.modules, "made_up.barred", None)
+
+    names = ["made_up.zstd", "zipped.zstd", "json", "made_up.other", "made_up.barred", "nowhere.zstd", "no_such_module"]
+    assert [True] * 3 + [False] * 4 == [known_encodings._is_installed(name) for name in names]
 
 
 @pytest.mark.parametrize(
