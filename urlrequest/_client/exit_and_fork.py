@@ -22,7 +22,7 @@ import threading
 from time import monotonic, sleep
 
 from urlrequest._concurrency import wakeup
-from urlrequest._concurrency.sync import call_if_loaded, forget_threads, fork_watch, join_threads
+from urlrequest._concurrency.sync import call_if_loaded, forget_threads, fork_watch, join_threads, snapshot
 from urlrequest._concurrency.timer import timer
 from urlrequest._concurrency.watch import watch
 from urlrequest._delivery.queue import default_queue
@@ -88,7 +88,7 @@ def _end_threads(running: list[Call]) -> None:
     until = monotonic() + MAX_EXIT_TIME
     for call in running:
         call.join(max(0.0, until - monotonic()))
-    for shared in list(all_shared):
+    for shared in snapshot(all_shared):
         shared.workers.shut_down()
         shared.pool.close()  # or the interpreter would warn of idle sockets; it closes what workers put back later
     timer.end()
@@ -136,7 +136,7 @@ def reset_after_fork() -> None:
     forget_threads()
     call_if_loaded("_client.flight", "reset_after_fork")
     places.reset_after_fork()
-    for shared in list(all_shared):
+    for shared in snapshot(all_shared):
         shared.reset_after_fork()
     default_queue.reset_after_fork()
     reset_hooks_after_fork()

@@ -19,8 +19,10 @@ from weakref import WeakSet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+    from collections.abc import Callable, Iterable
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
 
 __all__ = [
     "AT_ONCE",
@@ -33,6 +35,7 @@ __all__ = [
     "forget_threads",
     "fork_watch",
     "join_threads",
+    "snapshot",
     "start_thread",
 ]
 NoThreadError = RuntimeError
@@ -173,9 +176,21 @@ def _take(claims: list[bool]) -> bool:
         return False
 
 
+def snapshot(container: Iterable[T]) -> list[T]:
+    """What a deque or a set of weak references holds now, whatever other threads add and remove meanwhile.
+
+    That ends an iteration over such a set, and without the GIL over a deque, by a RuntimeError.
+    """
+    while True:
+        try:
+            return list(container)
+        except RuntimeError:
+            pass
+
+
 def join_threads(until: float) -> None:
     """Wait for the threads of the library to end, at most until a time on `time.monotonic()`."""
-    for thread in list(_threads):
+    for thread in snapshot(_threads):
         thread.join(max(0.0, until - monotonic()))
 
 

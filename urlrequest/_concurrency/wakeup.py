@@ -24,7 +24,7 @@ import socket
 import weakref
 from collections import deque
 
-from .sync import Signal
+from .sync import Signal, snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -241,6 +241,6 @@ def drop_spare_wakers() -> None:
 def reset_after_fork() -> None:
     """Share no waker with the parent, whose wake-ups a thread of this process could use up. In a forked child."""
     drop_spare_wakers()
-    for waker in list(_event_wakers):
+    for waker in snapshot(_event_wakers):
         waker.reopen_after_fork()
         waker.wake()  # once more, as the thread that has forked may not have noticed an earlier wake-up yet

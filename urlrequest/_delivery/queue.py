@@ -3,8 +3,9 @@
 Draining a queue delivers a batch of events of one entry after the other.
 
 Thread safety. Any thread pushes, a canceller in a signal handler too; usually one thread drains, but more may. The
-queue is a deque, whose single operations are atomic, `_is_armed` an `AtomicFlag`, and `QueueEntry._queued` a lock that
-is tried: nothing here waits for a lock, and callbacks run with no lock held that another thread waits for.
+queue is a deque, whose single operations are atomic; looking through it is none (`snapshot()`). `_is_armed` is an
+`AtomicFlag`, and `QueueEntry._queued` a lock that is tried: nothing here waits for a lock, and callbacks run with no
+lock held that another thread waits for.
 
 Invariants:
     QUEUE-1  An entry is in its queue at most once: `QueueEntry._queued` is held meanwhile, and released before its
@@ -25,7 +26,7 @@ from threading import Lock, get_ident
 from time import monotonic
 from weakref import ref
 
-from urlrequest._concurrency.sync import AT_ONCE, AtomicFlag, fork_watch
+from urlrequest._concurrency.sync import AT_ONCE, AtomicFlag, fork_watch, snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ class DispatchQueue:
     def _deliver(self, budget: float | None) -> None:
         if budget is None:
             # Every entry is looked at, so that one whose events another thread has delivered does not stay for ever.
-            until, left = None, sum(max(1, entry.pending_count) for entry in tuple(self._ready))
+            until, left = None, sum(max(1, entry.pending_count) for entry in snapshot(self._ready))
         else:
             until, left = monotonic() + budget, sys.maxsize
         while left > 0:
@@ -230,7 +231,7 @@ class DispatchQueue:
     @property
     def has_requests(self) -> bool:
         """Whether requests wait for a drain; they wait in vain if nobody drains this queue any more."""
-        return any(not isinstance(entry, Relay) for entry in tuple(self._ready))
+        return any(not isinstance(entry, Relay) for entry in snapshot(self._ready))
 
     def forward_to(self, successor: DispatchQueue) -> None:
         """Give all entries to another queue, now and from now on: no thread will drain this one any more."""
@@ -276,7 +277,7 @@ class DefaultQueue(DispatchQueue):
 
     def give_away(self, find_queue: Callable[[QueueEntry], DispatchQueue | None]) -> None:
         """Move each entry to the queue that is found for it, if there is one. Any thread."""
-        for entry in tuple(self._ready):
+        for entry in snapshot(self._ready):
             queue = find_queue(entry)
             if queue is None:
                 continue

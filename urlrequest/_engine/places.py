@@ -24,7 +24,7 @@ import weakref
 from functools import partial
 from time import monotonic
 
-from urlrequest._concurrency.sync import NoThreadError
+from urlrequest._concurrency.sync import NoThreadError, snapshot
 from urlrequest._concurrency.timer import timer
 
 TYPE_CHECKING = False
@@ -217,7 +217,7 @@ def is_narrow(place: Place) -> bool:
 
 def close_idle(place: Place, idle_time: float = 0.0) -> int:
     """Close the connections to a host and port that have been idle for so many seconds; return how many they were."""
-    return sum(pool.close_at(place, idle_time) for pool in list(pools))
+    return sum(pool.close_at(place, idle_time) for pool in snapshot(pools))
 
 
 def reset_after_fork() -> None:

@@ -28,7 +28,7 @@ from abc import ABC, abstractmethod
 from importlib import import_module
 from weakref import WeakKeyDictionary, WeakMethod, WeakSet, ref
 
-from urlrequest._concurrency.sync import AtomicFlag
+from urlrequest._concurrency.sync import AtomicFlag, snapshot
 from urlrequest._delivery.queue import DispatchQueue, Relay, default_queue
 from urlrequest._log import log
 from urlrequest.errors import HookError
@@ -263,13 +263,13 @@ class Hook(ABC):
 
 def close_all() -> None:
     """Leave all loops. At the end of the process, whose toolkits may have gone before it."""
-    for hook in list(_all_hooks):
+    for hook in snapshot(_all_hooks):
         hook.close()
 
 
 def reset_after_fork() -> None:
     """Leave the hooks of the parent's loops behind. In a forked child."""
-    for hook in list(_all_hooks):
+    for hook in snapshot(_all_hooks):
         if hook.queue.thread is not None or hook._find_loop() is not None:  # noqa: SLF001 - of this module
             hook.leave_behind()
 

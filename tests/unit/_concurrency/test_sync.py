@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
+from weakref import WeakSet, ref
 
 import pytest
 
 from support.moments import interrupt_starts, kill_starts
 from support.waiting import wait_until
 from urlrequest._concurrency import sync
-from urlrequest._concurrency.sync import AtomicFlag, NoThreadError, Signal, start_thread
+from urlrequest._concurrency.sync import AtomicFlag, NoThreadError, Signal, snapshot, start_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def test_lifecycle_3_flag() -> None:
@@ -114,3 +119,29 @@ def test_2_10_a_thread_that_begins_too_late(monkeypatch: pytest.MonkeyPatch) -> 
     threads[0].join(30)
 
     assert [] == ran
+
+
+class Kept:
+    """Something that a weak reference can be made to."""
+
+
+class Growing(WeakSet[Kept]):
+    """A set to which another thread adds something while it is iterated over for the first time."""
+
+    late: Kept | None = None
+
+    def __iter__(self) -> Iterator[Kept]:
+        for each in super().__iter__():
+            if self.late is not None:
+                late, self.late = self.late, None
+                self.data.add(ref(late))
+            yield each
+
+
+def test_what_grows_is_looked_through_anew() -> None:
+    """What another thread adds meanwhile ends an iteration with RuntimeError; then all of it is read once more."""
+    kept = [Kept() for _ in range(3)]
+    growing = Growing(kept[:2])
+    growing.late = kept[2]
+
+    assert set(kept) == set(snapshot(growing))

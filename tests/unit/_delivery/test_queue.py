@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import threading
 import weakref
-from typing import Any
+from collections import deque
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.deliveries import Loop
+from support.deliveries import Loop, Request
 from support.waiting import is_collected
 from urlrequest._concurrency.sync import AtomicFlag
-from urlrequest._delivery.queue import MAX_BATCH, DispatchQueue, _detected, drain_thread
+from urlrequest._delivery.queue import MAX_BATCH, DefaultQueue, DispatchQueue, _detected, drain_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture
@@ -316,3 +320,32 @@ def test_8_3_a_served_queue_is_not_kept() -> None:
 
     assert is_collected(found)
     assert all(find() is not None for find in _detected)
+
+
+class Shared(deque[Any]):
+    """A deque that another thread changes while it is iterated over for the first time."""
+
+    is_changed = False
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.is_changed:
+            self.is_changed = True
+            raise RuntimeError("deque mutated during iteration")
+        return super().__iter__()
+
+
+@pytest.mark.parametrize(
+    "look",
+    [lambda queue: queue.has_requests, lambda queue: queue.give_away(lambda _: None), lambda queue: queue.drain()],
+    ids=["has_requests", "give_away", "drain"],
+)
+def test_a_queue_that_grows_is_looked_through(look: Any) -> None:
+    """Without the GIL, another thread adds to a queue while one looks through it; it begins anew."""
+    queue, log = DefaultQueue(), []
+    request = Request("a", queue, log)
+    request.settle()
+    queue._ready = Shared(queue._ready)
+    look(queue)
+    queue.drain()
+
+    assert [("a", "end")] == log
