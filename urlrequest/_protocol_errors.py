@@ -20,12 +20,17 @@ class IncompleteContent(ProtocolError, IncompleteRead):
         partial, expected: As in `http.client`, but always b"" and None: the message has the figures.
     """
 
+    args: tuple[str]
+
     def __init__(self, message: str) -> None:
         super().__init__(b"")
         self.args = (message,)
 
-    __str__ = Exception.__str__
-    __repr__ = Exception.__repr__
+    def __str__(self) -> str:
+        return Exception.__str__(self)
+
+    def __repr__(self) -> str:
+        return Exception.__repr__(self)
 
 
 ProtocolError.__module__ = IncompleteContent.__module__ = "urlrequest.errors"  # where users find them

@@ -50,11 +50,11 @@ class Body:
         *,
         is_replayable: bool = False,
     ) -> None:
-        self.pieces = pieces
-        self.length = length
-        self.content_type = content_type
-        self.is_replayable = is_replayable
-        self.is_begun = False
+        self.pieces: Callable[[], Iterator[bytes | memoryview]] = pieces
+        self.length: int | None = length
+        self.content_type: str | None = content_type
+        self.is_replayable: bool = is_replayable
+        self.is_begun: bool = False
         self.on_sent: Callable[[int, bool], None] | None = None
 
 

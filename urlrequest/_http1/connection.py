@@ -335,7 +335,7 @@ class Connection:
 class SecureConnection(Connection):
     """A `Connection` over TLS."""
 
-    default_port = DEFAULT_PORTS["https"]
+    default_port: int = DEFAULT_PORTS["https"]
     # Used if there is no context of its own; None: that of a request without TLS options.
     lazy_context: LazyContext | None = None
     _context: ssl.SSLContext | None = None

@@ -31,6 +31,7 @@ class HTTPConnection(Connection, http.client.HTTPConnection):
     `UrlRequest.get_connection_for_scheme()` (contract 18.1). Every method runs on the worker thread.
     """
 
+    sock: Any
     _has_client_state: bool = False  # whether http.client itself keeps the state of an exchange
 
     def __init__(self, host: str, port: int | None = None, timeout: float | None = None, **options: Any) -> None:
