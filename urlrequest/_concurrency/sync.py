@@ -52,7 +52,8 @@ AT_ONCE = (False,)
 """`[has_it] = map(lock.acquire, AT_ONCE)` tries a lock, and Ctrl-C never falls between taking it and knowing so.
 
 The interpreter may raise KeyboardInterrupt after each call, before its result is stored; it does not within an
-unpacking, nor before the next call. A lock that was taken then would never be released.
+unpacking, nor before the next call. A lock that was taken then would never be released. CPython 3.10 may do so where
+it jumps, too: what follows a lock that was taken stands in `if has_it:`, and not behind `if not has_it: return`.
 """
 
 

@@ -119,10 +119,9 @@ class Lifecycle:
     def cancel(self) -> bool:
         """Decide that the outcome is `Cancel`. True for the one call that decided it."""
         [decides] = map(self._decided.acquire, AT_ONCE)
-        if not decides:
-            return False
-        self.is_cancelled = self.is_settled = True
-        return True
+        if decides:
+            self.is_cancelled = self.is_settled = True
+        return decides
 
     def decide(self) -> Outcome:
         """Holder of the turn to deliver: decide the outcome, unless a canceller has done so, and return it.
@@ -135,10 +134,11 @@ class Lifecycle:
             if outcome is None and not self.is_cancelled:
                 raise RuntimeError("there is nothing to decide before the request is settled")
             [decides] = map(self._decided.acquire, AT_ONCE)
-            if not decides:
+            if decides:
+                self._final = outcome
+            else:
                 self.is_cancelled = self.is_settled = True  # the canceller may not have come to this line yet
-                outcome = Cancel()
-            self._final = outcome
+                self._final = Cancel()
         assert self._final is not None, "what is settled and not cancelled has an outcome"
         return self._final
 

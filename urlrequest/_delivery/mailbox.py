@@ -262,17 +262,16 @@ class Mailbox(QueueEntry):
         if has_progress or receiver.has_callback():
             return
         [has_turn] = map(self._turn.acquire, AT_ONCE)
-        if not has_turn:
-            return
-        try:
-            # Between settling and this look, a thread that progress had woken may have delivered the outcome, or a
-            # cancel that has a callback may have come first.
-            if not self.is_ending and receiver.publish_outcome():
-                self.is_ending = True
-        finally:
-            if self.is_ending and not self.is_over:
-                self.is_over, self._receiver, self._context = True, _DETACHED, None  # as in _run()
-            self._turn.release()
+        if has_turn:
+            try:
+                # Between settling and this look, a thread that progress had woken may have delivered the outcome, or a
+                # cancel that has a callback may have come first.
+                if not self.is_ending and receiver.publish_outcome():
+                    self.is_ending = True
+            finally:
+                if self.is_ending and not self.is_over:
+                    self.is_over, self._receiver, self._context = True, _DETACHED, None  # as in _run()
+                self._turn.release()
 
     def announce(self, *, but: Waiter | None = None) -> None:
         """Wake the threads that are to deliver the events, or to notice the end; `but` has noticed it."""
@@ -336,9 +335,10 @@ class Mailbox(QueueEntry):
         is_nested = subscription is not None and self._owner == thread
         if not is_nested:
             [has_turn] = map(self._turn.acquire, AT_ONCE)
-            if not has_turn:
+            if has_turn:
+                self._owner = thread
+            else:
                 return 0
-            self._owner = thread
         context = self._context
         try:
             if context is None:
