@@ -612,7 +612,7 @@ def test_bar_on_a_terminal(server: Server, tmp_path: Path, columns: int) -> None
 
     *drawn, summary = re.sub(r"\x1b\[\d+m", "", shown).strip("\r\n").split("\r")
     assert 0 == code
-    assert any(line.startswith("body.bin ") for line in drawn)
+    assert any(line.startswith(("body.bin ", "b..bin ")) for line in drawn)  # it is cut where a bar needs room
     assert all(len(line) <= columns + 1 for line in drawn)
     assert re.fullmatch(r"body\.bin: 100\.0 KiB in \d+\.\d s, .*/s", summary)
     assert BODY == (tmp_path / "body.bin").read_bytes()

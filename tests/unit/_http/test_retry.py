@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from urlrequest._content.body import make_body
-from urlrequest._http import retry
 from urlrequest._http.response_head import ResponseHead, parse_head
 from urlrequest._http.retry import (
     DEFAULT_RULE,
@@ -78,7 +77,7 @@ def test_17_5_errors_that_may_pass(error: Exception) -> None:
         ssl.SSLCertVerificationError(1, "certificate"),
         ProxyError("credentials", status=407),
         ProtocolError(),
-        IncompleteContent(),
+        IncompleteContent("cut off"),
         InvalidURL(),
         OSError(errno.ENOSPC, "disk full"),
         OSError(errno.EMFILE, "too many open files"),
@@ -117,7 +116,7 @@ def test_17_5_other_methods(method: str) -> None:
 
 def test_17_5_back_off_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a second, doubled each time, a minute at most."""
-    monkeypatch.setattr(retry.random, "uniform", lambda low, high: high)
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
 
     assert [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0] == [back_off(attempt) for attempt in range(1, 10)]
     assert back_off(10_000) == 60.0
@@ -126,7 +125,7 @@ def test_17_5_back_off_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_17_5_back_off_has_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients that failed together do not come back together: a pause is anywhere in its upper half."""
     asked = []
-    monkeypatch.setattr(retry.random, "uniform", lambda low, high: asked.append((low, high)) or low)
+    monkeypatch.setattr("random.uniform", lambda low, high: asked.append((low, high)) or low)
 
     assert back_off(2) == 0.5
     assert asked == [(0.5, 1.0)]
