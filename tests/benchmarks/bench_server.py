@@ -51,7 +51,7 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    types {{ application/json json; application/octet-stream bin; text/csv csv; }}
+    types {{ application/json json; application/octet-stream bin csv; }}
     open_file_cache max=64;
     ssl_certificate {folder}/server.pem;
     ssl_certificate_key {folder}/server.key;
@@ -153,7 +153,7 @@ class Nginx:
         if not path.exists():
             source = random.Random(1)  # the same in every run
             block = "".join(f"{n},{source.random()},{source.choice(WORDS)}\n" for n in range(200_000)).encode()
-            whole = (block * (size // len(block) + 1))[:size]
+            whole = (b"\xff" + block * (size // len(block) + 1))[:size]  # no text, which would be decoded as well
             path.write_bytes(_pack(coding, whole))
         return f"/{name}"
 

@@ -39,13 +39,13 @@ class Sink(ABC):
 
     def write(self, octets: bytes) -> None:
         """Take a piece."""
-        written = 0
-        while written < len(octets):
+        rest = memoryview(octets)  # whose slices are no copies
+        while rest:
             with self.room() as room:
-                count = min(len(room), len(octets) - written)
-                room[:count] = octets[written : written + count]
+                count = min(len(room), len(rest))
+                room[:count] = rest[:count]
             self.filled(count)
-            written += count
+            rest = rest[count:]
 
     def end_piece(self) -> None:  # noqa: B027 - most sinks have nothing to do
         """Note that all of what was received in one go has been taken, and its progress reported."""
