@@ -308,6 +308,21 @@ def test_unit_tests_mirror_the_package() -> None:
     assert set() == elsewhere & (tested | faces), "a module in the table that has a unit test"
 
 
+def test_asserts_carry_no_behaviour() -> None:
+    """With `python -O` there are none: each only looks, by `isinstance()` or whether a lock is held."""
+    calls = {
+        ast.unparse(node)
+        for path in MODULES.values()
+        for statement in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(statement, ast.Assert)
+        for node in ast.walk(statement.test)
+        if isinstance(node, ast.Call | ast.NamedExpr | ast.Await | ast.Yield | ast.YieldFrom)
+    }
+
+    assert {"_lock.locked()"} <= calls, "there are some to look at"
+    assert set() == {call for call in calls if not re.fullmatch(r"isinstance\(.*\)|(self\.)?_lock\.locked\(\)", call)}
+
+
 def test_faces_of_private_wings_hold_a_docstring_only() -> None:
     """Loading a module loads nothing of its wing that it does not import itself."""
     for module, path in MODULES.items():
