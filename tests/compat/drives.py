@@ -106,6 +106,7 @@ def cancel_during(phase: str, times: int = 1, *, hides_head: bool = False) -> Ca
         run.facts["on_cancel while the server holds"] = str(came)
         run.server.signal("go")
         run.finish()
+        run.settle()  # the worker removes its file when it finds that the request was cancelled
 
     return drive
 
