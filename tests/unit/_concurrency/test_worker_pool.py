@@ -798,3 +798,4 @@ def test_2_10_no_memory_to_go_on(log: list[str], monkeypatch: pytest.MonkeyPatch
     following = Job("4", log)
     workers.submit(following)
     finished(following)
+    workers.shut_down()  # so that its workers end with the test
