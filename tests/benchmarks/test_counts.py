@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
 
-# Of Python functions, of a request that needs no worker: 91 and 103, and 11 of this test; other Pythons call some more.
+# Of Python functions, of a request that needs no worker: 93 and 104, and 11 of this test; other Pythons call some more.
 MOST_CALLS = {"http": 112, "https": 124}
 MOST_WORKER_CALLS = 240  # the same on a worker, on both threads together
 MOST_BLOCKS = 60  # of memory, that a finished request keeps
