@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from urlrequest._concurrency.sync import fork_watch
+from urlrequest._concurrency.sync import fork_watch, snapshot
 
 from .call import active_calls
 
@@ -37,10 +37,10 @@ class ActiveRequests(Sequence["UrlRequest"]):
         def __getitem__(self, index: slice) -> list[UrlRequest]: ...
 
     def __getitem__(self, index: int | slice) -> Any:
-        return list(active_calls.values())[index]
+        return snapshot(active_calls.values())[index]
 
     def __repr__(self) -> str:
-        return f"<live requests: {list(active_calls.values())!r}>"
+        return f"<live requests: {snapshot(active_calls.values())!r}>"
 
 
 g_requests: ActiveRequests = ActiveRequests()
@@ -95,7 +95,7 @@ def cancel_requests(shared: Shared | None) -> int:
         Exception: What the `cancel()` of a subclass raised first; the other requests were cancelled all the same.
     """
     fork_watch.check()
-    found = [request for call, request in list(active_calls.items()) if shared is None or call.shared is shared]
+    found = [request for call, request in snapshot(active_calls.items()) if shared is None or call.shared is shared]
     count, failure = 0, None
     for request in reversed(found):  # the latest first, so that no queued one starts
         try:

@@ -59,7 +59,7 @@ def register() -> None:
 def end_at_exit() -> None:
     """Let the workers remove their temporary files: a daemon thread's `finally` does not run as the process ends."""
     fork_watch.check()
-    running = list(active_calls)
+    running = snapshot(active_calls)
     _warn_unfinished(running)
     end_hooks_at_exit()
     try:
@@ -140,6 +140,6 @@ def reset_after_fork() -> None:
         shared.reset_after_fork()
     default_queue.reset_after_fork()
     reset_hooks_after_fork()
-    for call in list(active_calls):
+    for call in snapshot(active_calls):
         call.fail_forked(threading.get_ident())
     wakeup.reset_after_fork()  # last: the requests have returned their wakers, which are the parent's, too

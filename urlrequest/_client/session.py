@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from urlrequest._concurrency.sync import fork_watch
+from urlrequest._concurrency.sync import fork_watch, snapshot
 from urlrequest._log import log
 from urlrequest.errors import InvalidURL
 
@@ -242,7 +242,7 @@ class Session(Settings):
 
     def __repr__(self) -> str:
         shared = self._urlrequest_shared
-        count = sum(call.shared is shared for call in list(active_calls))
+        count = sum(call.shared is shared for call in snapshot(active_calls))
         state = "closed" if shared.is_closed else f"{count} unfinished"
         return f"<Session {_describe(self.base_url)}: {state}>"
 
@@ -259,7 +259,7 @@ class Session(Settings):
 
 def _warn_unfinished(shared: Shared) -> None:
     """Log that the end of a `with` block cancels requests which have no callback for that."""
-    found = [request for call, request in list(active_calls.items()) if call.shared is shared]
+    found = [request for call, request in snapshot(active_calls.items()) if call.shared is shared]
     unheard = [request for request in found if not (request.on_cancel or request.on_finish)]
     if unheard:
         what = "the end of a session's with block cancels unfinished requests (%d), such as %r; wait in the block"

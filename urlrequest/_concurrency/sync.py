@@ -178,9 +178,10 @@ def _take(claims: list[bool]) -> bool:
 
 
 def snapshot(container: Iterable[T]) -> list[T]:
-    """What a deque or a set of weak references holds now, whatever other threads add and remove meanwhile.
+    """What a container holds now, whatever other threads add and remove meanwhile.
 
-    That ends an iteration over such a set, and without the GIL over a deque, by a RuntimeError.
+    That ends an iteration by a RuntimeError: over a set of weak references; over the items of a dictionary, where the
+    garbage collector may run, and with it other threads, at each pair that is made; without the GIL over any container.
     """
     while True:
         try:

@@ -29,7 +29,7 @@ import threading
 from heapq import heapify, heappop, heappush
 from itertools import count
 
-from .sync import NoThreadError, Signal, start_thread
+from .sync import NoThreadError, Signal, snapshot, start_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -305,7 +305,7 @@ class WorkerPool:
     def _compact(self) -> None:
         """Bring all waiting jobs into one queue, without the empty entries."""
         assert self._lock.locked()
-        self._queue = [(task.arrival, task) for task in list(self._waiting.values())]
+        self._queue = [(task.arrival, task) for task in snapshot(self._waiting.values())]
         heapify(self._queue)
         self._held_by_host.clear()
 

@@ -24,7 +24,7 @@ import os
 import stat
 import sys
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, NamedTuple
 
 from urlrequest import errors
@@ -48,6 +48,8 @@ FLUSH_TIME = 1.0  # seconds of a slow download that a killed process may lose
 READ_SIZE = 256 * 1024  # bytes read at a time for the checksum
 MAX_SIDECAR_SIZE = 64 * 1024  # bytes
 MAX_OPEN_ATTEMPTS = 100
+RELEASE_TIME = 1.0  # seconds for which a part file is waited for that another request uses
+RELEASE_PERIOD = 0.01  # seconds between two looks at it
 
 _NO_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | _NO_LINKS
@@ -71,7 +73,7 @@ class ResumableFileSink(FileSink):
 
         Args:
             url: What is downloaded; a part file of any other URL is thrown away.
-            check: Called while a long part file is read; raises to end that.
+            check: Called while a long part file is read, or one that is in use is waited for; raises to end that.
         Raises:
             OSError: As of FileSink; or another request uses the part file, or it is not one of ours.
         """
@@ -86,7 +88,7 @@ class ResumableFileSink(FileSink):
     def _open_temporary(self, folder: str) -> int:  # noqa: ARG002 - part_paths() finds it
         part, self._sidecar_path = part_paths(self._path)
         for _ in range(MAX_OPEN_ATTEMPTS):
-            descriptor = _open_part(part)
+            descriptor = self._open_released(part)
             try:
                 if not _is_same_file(descriptor, part):
                     continue  # the request that had it before has put it in the target's place meanwhile
@@ -105,6 +107,18 @@ class ResumableFileSink(FileSink):
                 if descriptor >= 0:
                     os.close(descriptor)
         raise BlockingIOError(errno.EAGAIN, "other requests keep taking the part file", part)
+
+    def _open_released(self, part: str) -> int:
+        """Open the part file. A request that was cancelled a moment ago, and is continued by this, lets go of it."""
+        until = monotonic() + RELEASE_TIME
+        while True:
+            try:
+                return _open_part(part)
+            except BlockingIOError:
+                if monotonic() >= until:
+                    raise
+            self._check()
+            sleep(RELEASE_PERIOD)
 
     # What to request, and whether the response fits
 

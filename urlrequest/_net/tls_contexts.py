@@ -19,7 +19,7 @@ import threading
 import warnings
 from contextlib import contextmanager, suppress
 
-from urlrequest._concurrency.sync import NoThreadError, start_thread
+from urlrequest._concurrency.sync import NoThreadError, snapshot, start_thread
 from urlrequest.errors import InsecureRequestWarning
 
 from .tls_settings import parts_of_client_cert
@@ -148,7 +148,7 @@ def context_for(settings: TlsSettings) -> ssl.SSLContext:
 
 def is_loading() -> bool:
     """Whether a thread reads the certificates of a context."""
-    return any(lazy.is_loading() for lazy in list(_contexts.values()))
+    return any(lazy.is_loading() for lazy in snapshot(_contexts.values()))
 
 
 def reset_after_fork() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -123,3 +125,34 @@ def test_7_1_a_cancel_that_raises_stops_no_other() -> None:
     assert other.is_cancelled
     assert session._urlrequest_shared.pool._is_closed
     assert UrlRequest.cancel(refusing)
+
+
+def test_7_5_requests_begin_and_end_while_all_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 7.5: where the garbage collector runs meanwhile, other threads do, and change what is looked at."""
+
+    class Other:
+        """Stands for the call of a request in another session."""
+
+        shared = None
+
+    table: Any = {Other(): None for _ in range(5_000)}  # more than the tuples that Python keeps at hand
+    monkeypatch.setattr("urlrequest._client.active.active_calls", table)
+    changes: list[str] = []
+
+    def change(phase: str, _: object) -> None:
+        if phase == "start" and len(changes) < 20:
+            changes.append(phase)
+            table[Other()] = None
+
+    session, threshold = Session(), gc.get_threshold()
+    gc.callbacks.append(change)
+    gc.set_threshold(1)
+    try:
+        cancelled = session.cancel_all()
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(change)
+        table.clear()
+
+    assert 0 == cancelled
+    assert changes or sys.version_info >= (3, 12), "the collector has run"

@@ -85,6 +85,25 @@ def test_security_53_part_and_sidecar_at_any_moment(
     assert [0o600, 0o600] == list(found.values())
 
 
+def test_12_3_a_part_file_that_is_let_go_of_late(tmp_path: Path) -> None:
+    """Contract 12.3: a download that is continued while the worker of the one before still ends goes on there."""
+    first = make(tmp_path / "target").__enter__()
+    assert first.accepts(head())
+    first.expect(200)
+    first.write(CONTENT[:50])
+    looks = []
+
+    def check() -> None:
+        looks.append(1)
+        if len(looks) == 3:
+            first.__exit__(None, None, None)
+
+    with make(tmp_path / "target", check=check) as second:
+        assert 3 == len(looks)
+        assert 50 == second.offset or second.range_fields()
+        assert 50 == second.offset
+
+
 def source_of(url: str) -> str:
     """What a sidecar says of a URL."""
     return hashlib.sha256(url.encode()).hexdigest()
