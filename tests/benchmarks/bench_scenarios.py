@@ -89,6 +89,11 @@ def _ticks(title: str, loop: str, **arguments: str) -> Case:
 
 # Without httpx, whose pool takes half a minute for them.
 CROWD = (OURS, "pycurl", "aiohttp", "urllib3", "requests", "niquests", "requests-futures")
+BODY_FIGURES = (
+    Figure("rate", "MB/s", is_high_good=True, digits=0),
+    Figure("cpu", "CPU s/GiB"),
+    Figure("peak", "MiB of memory", digits=0),
+)
 DECODERS = (OURS, "aiohttp", "urllib3", "httpx", "requests", "niquests")
 
 SCENARIOS = (
@@ -136,11 +141,7 @@ SCENARIOS = (
         _with_schemes(
             *(_loads(to, progress=progress) for to in ("sink", "memory", "file") for progress in (False, True))
         ),
-        (
-            Figure("rate", "MB/s", is_high_good=True, digits=0),
-            Figure("cpu", "CPU s/GiB"),
-            Figure("peak", "MiB of memory", digits=0),
-        ),
+        BODY_FIGURES,
     ),
     Scenario(
         "coded",
@@ -165,11 +166,7 @@ SCENARIOS = (
             *(Case(of, {"of": of}, SENDERS["send"], "discard:/") for of in ("bytes", "file", "pieces")),
             Case("form", {"of": "form"}, SENDERS["send_form"], "discard:/"),
         ),
-        (
-            Figure("rate", "MB/s", is_high_good=True, digits=0),
-            Figure("cpu", "CPU s/GiB"),
-            Figure("peak", "MiB of memory", digits=0),
-        ),
+        BODY_FIGURES,
     ),
     Scenario(
         "bodies",

@@ -6,43 +6,19 @@ Whatever the moment: no job, no slot and no worker is lost, and no job runs twic
 from __future__ import annotations
 
 import itertools
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
+from support.jobs import Job
 from support.leaks import library_threads
 from support.moments import Moments
-from support.waiting import PATIENCE, becomes, wait_until
+from support.waiting import becomes, wait_until
 from urlrequest._concurrency import worker_pool
 from urlrequest._concurrency.worker_pool import MAX_EMPTY, WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-
-class Job:
-    """Work that notes that it began, and ends when it is let go."""
-
-    until: float | None = None
-
-    def __init__(self, name: str, log: list[str], host: str, *, held: bool = False) -> None:
-        self.name, self.log, self.host = name, log, host
-        self.begun, self.go, self.done = threading.Event(), threading.Event(), threading.Event()
-        if not held:
-            self.go.set()
-
-    def run(self) -> None:
-        self.log.append(self.name)
-        self.begun.set()
-        assert self.go.wait(PATIENCE)
-
-    def announce(self) -> None:
-        self.done.set()
-
-    def fail(self, error: BaseException) -> None:
-        self.log.append(f"{self.name} fails")
-        self.done.set()
 
 
 class Scene:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.jobs import Job
 from support.leaks import library_threads
 from support.moments import interrupt_starts
 from support.waiting import wait_until
@@ -20,32 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PATIENCE = 30.0  # seconds; only a failing test waits that long
-
-
-class Job:
-    """Work that ends when it is let go. Jobs that share a log note there that they began."""
-
-    until: float | None = None
-
-    def __init__(self, name: str = "", log: list[str] | None = None, host: str = "h", *, held: bool = False) -> None:
-        self.name, self.log, self.host = name, [] if log is None else log, host
-        self.begun, self.go, self.done = threading.Event(), threading.Event(), threading.Event()
-        self.thread: threading.Thread | None = None
-        if not held:
-            self.go.set()
-
-    def run(self) -> None:
-        self.thread = threading.current_thread()
-        self.log.append(self.name)
-        self.begun.set()
-        assert self.go.wait(PATIENCE)
-
-    def announce(self) -> None:
-        self.done.set()
-
-    def fail(self, error: BaseException) -> None:
-        self.log.append(f"{self.name} fails")
-        self.done.set()
 
 
 @pytest.fixture
