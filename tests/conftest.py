@@ -23,6 +23,7 @@ from support.servers import closed_port
 from urlrequest import Session, defaults
 from urlrequest._concurrency import wakeup
 from urlrequest._concurrency.watch import watch
+from urlrequest._engine import options, places
 from urlrequest.testing import Server
 
 if TYPE_CHECKING:
@@ -103,6 +104,15 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide what the machine says of certificates and proxies."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _unknown_servers() -> None:
+    """Forget what was found out about servers: one of another test may have had the same port."""
+    options._shared.cache_clear()
+    with places._lock:
+        places._servers.clear()
+        places.narrow.clear()
 
 
 @pytest.fixture
