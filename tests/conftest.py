@@ -19,11 +19,10 @@ from support.certificates import NAMES, context_of
 from support.clients import Recorder
 from support.interrupts import press_ctrl_c
 from support.leaks import DESCRIPTORS, describe, descriptors_left, open_descriptors, threads_left
-from support.servers import closed_port
+from support.servers import closed_port, forget_servers
 from urlrequest import Session, defaults
 from urlrequest._concurrency import wakeup
 from urlrequest._concurrency.watch import watch
-from urlrequest._engine import options, places
 from urlrequest.testing import Server
 
 if TYPE_CHECKING:
@@ -109,10 +108,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _unknown_servers() -> None:
     """Forget what was found out about servers: one of another test may have had the same port."""
-    options._shared.cache_clear()
-    with places._lock:
-        places._servers.clear()
-        places.narrow.clear()
+    forget_servers()
 
 
 @pytest.fixture

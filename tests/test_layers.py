@@ -31,7 +31,9 @@ HOOK_MODULES = {path.stem for path in (PACKAGE / "hooks").glob("_*.py")} - {"__i
 # What only https needs.
 TLS = [
     f"urlrequest._net.{module}"
-    for module in ("tls_contexts", "tls_errors", "tls_handshake", "tls_in_memory", "tls_sessions", "tls_settings")
+    for module in (
+        "tls_contexts", "tls_errors", "tls_handshake", "tls_in_memory", "tls_sessions", "tls_settings", "tls_socket",
+    )  # fmt: skip
 ]
 
 # What takes long to load, and no plain request needs: most of it comes with `http.client`.

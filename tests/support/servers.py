@@ -7,12 +7,15 @@ import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from urlrequest._client import unheard
+from urlrequest._concurrency.sync import snapshot
+from urlrequest._engine import options, places
 from urlrequest.testing import RecordedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Origin", "closed_port", "full_port"]
+__all__ = ["Origin", "closed_port", "forget_servers", "full_port"]
 
 _RANGE = re.compile(r"bytes=([0-9]+)-")
 
@@ -53,6 +56,19 @@ class Origin:
             chunk = b"%x\r\n%b\r\n" % (most, body[:most])
             return Reply(status, chunk, {**fields, "Transfer-Encoding": "chunked", "Connection": "close"})
         return Reply(status, iter([body]), fields)
+
+
+def forget_servers() -> None:
+    """Forget all that the library remembers of servers, and close the idle connections to them."""
+    options._shared.cache_clear()
+    unheard._failures.clear()
+    with places._lock:
+        places._servers.clear()
+        places.narrow.clear()
+    for pool in snapshot(places.pools):
+        limit = pool._limit
+        pool.change_limit(0)
+        pool.change_limit(limit)
 
 
 @contextmanager

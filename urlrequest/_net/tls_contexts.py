@@ -23,6 +23,7 @@ from urlrequest._concurrency.sync import NoThreadError, snapshot, start_thread
 from urlrequest.errors import InsecureRequestWarning
 
 from .tls_settings import parts_of_client_cert
+from .tls_socket import StrictSocket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def reset_after_fork() -> None:
 
 def _load_context(settings: TlsSettings) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.sslsocket_class = _StrictSocket
+    context.sslsocket_class = StrictSocket
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     # Debian 12's Python 3.11.2 sets this, and takes a connection that is cut for one that has ended (contract 11.3).
@@ -185,18 +186,6 @@ def _load_context(settings: TlsSettings) -> ssl.SSLContext:
         _load_client_cert(context, settings.client_cert)
     _log_keys(context)
     return context
-
-
-class _StrictSocket(ssl.SSLSocket):
-    """An SSLSocket that reports a cut connection, also when http.client makes it, which asks for the opposite."""
-
-    @property
-    def suppress_ragged_eofs(self) -> bool:
-        return False
-
-    @suppress_ragged_eofs.setter
-    def suppress_ragged_eofs(self, _: bool) -> None:
-        """Ignore what the constructor was told."""
 
 
 def _load_roots(context: ssl.SSLContext, settings: TlsSettings) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import socket
 import ssl
 from time import monotonic
 
 from .cancel_scope import READ, WRITE, Phase
-from .connect import error_text
 from .tls_contexts import OP_IGNORE_UNEXPECTED_EOF, described_trust
 from .tls_in_memory import TlsInMemory
 from .tls_sessions import drop_session, find_session, session_key
+from .tls_socket import StrictSocket, peer_has_gone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,12 +88,11 @@ def _wrap(sock: Any, host: str, context: ssl.SSLContext, session: Any) -> Any:
     # A context of the user's is not changed; where it hides a cut from an SSLSocket, the other sees it all the same.
     if isinstance(sock, ssl.SSLSocket) or context.options & OP_IGNORE_UNEXPECTED_EOF:
         return TlsInMemory(sock, name, context, session)
-    try:
-        sock.getpeername()
-    except OSError as error:
-        # wrap_socket() would lose the descriptor of a socket whose peer has gone already.
-        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or errno.ECONNRESET
-        raise OSError(code, f"the TLS handshake with {host} failed: {error_text(code)}") from error
+    if not issubclass(context.sslsocket_class, StrictSocket):
+        try:
+            sock.getpeername()
+        except OSError as error:
+            raise peer_has_gone(sock, host) from error
     # suppress_ragged_eofs would make a cut connection look like the end of a body without a length.
     return context.wrap_socket(
         sock, server_hostname=name, do_handshake_on_connect=False, suppress_ragged_eofs=False, session=session

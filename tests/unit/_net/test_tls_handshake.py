@@ -10,7 +10,7 @@ import pytest
 
 from urlrequest._net import tls_sessions
 from urlrequest._net.cancel_scope import CancelScope, Phase
-from urlrequest._net.tls_contexts import LazyContext, lazy_context
+from urlrequest._net.tls_contexts import OP_IGNORE_UNEXPECTED_EOF, LazyContext, lazy_context
 from urlrequest._net.tls_handshake import secure
 from urlrequest._net.tls_in_memory import TlsInMemory
 from urlrequest._net.tls_settings import TlsSettings
@@ -151,13 +151,17 @@ def test_15_1_timeout_of_the_handshake(pair: tuple[socket.socket, socket.socket]
 
 
 @pytest.mark.no_leaks
-def test_a_peer_that_has_gone_before(scope: CancelScope, context: LazyContext) -> None:
+@pytest.mark.parametrize("is_own", [False, True])
+def test_a_peer_that_has_gone_before(scope: CancelScope, context: LazyContext, is_own: bool) -> None:
     """A socket whose peer has gone already is a connection error, and its descriptor is not lost."""
+    if is_own:
+        users = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        users.options &= ~OP_IGNORE_UNEXPECTED_EOF
+        context = own(users)
     with socket.socket() as sock:
         sock.setblocking(False)
         with pytest.raises(ConnectionResetError, match="the TLS handshake with localhost failed: "):
             secure(sock, "localhost", 443, context, scope)
-        assert sock.fileno() >= 0  # it is the caller's
 
 
 def test_tls_inside_tls(
