@@ -29,12 +29,8 @@ PICTURE = ROOT / "docs" / "pictures" / "wings.svg"
 HOOK_MODULES = {path.stem for path in (PACKAGE / "hooks").glob("_*.py")} - {"__init__", "_classes", "_detect"}
 
 # What only https needs.
-TLS = [
-    f"urlrequest._net.{module}"
-    for module in (
-        "tls_contexts", "tls_errors", "tls_handshake", "tls_in_memory", "tls_sessions", "tls_settings", "tls_socket",
-    )  # fmt: skip
-]
+_TLS = "tls_contexts tls_errors tls_handshake tls_in_memory tls_sessions tls_settings tls_socket"
+TLS = [f"urlrequest._net.{module}" for module in _TLS.split()]
 
 # What takes long to load, and no plain request needs: most of it comes with `http.client`.
 SLOW = {"calendar", "datetime", "email.parser", "http.client", "ipaddress", "random", "string", "urllib.parse"}

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from urlrequest._client import unheard
 from urlrequest._concurrency.sync import snapshot
 from urlrequest._engine import options, places
+from urlrequest._engine.pool import Pool
+from urlrequest._net import tls_sessions
 from urlrequest.testing import RecordedRequest, Reply
 
 if TYPE_CHECKING:
@@ -62,13 +64,16 @@ def forget_servers() -> None:
     """Forget all that the library remembers of servers, and close the idle connections to them."""
     options._shared.cache_clear()
     unheard._failures.clear()
+    tls_sessions._sessions.clear()
     with places._lock:
         places._servers.clear()
         places.narrow.clear()
     for pool in snapshot(places.pools):
+        assert isinstance(pool, Pool)
         limit = pool._limit
         pool.change_limit(0)
         pool.change_limit(limit)
+        pool._histories.clear()
 
 
 @contextmanager

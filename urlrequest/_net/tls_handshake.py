@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 from time import monotonic
 
@@ -14,6 +13,7 @@ from .tls_socket import StrictSocket, peer_has_gone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from typing import Any
 
     from .cancel_scope import CancelScope

@@ -31,7 +31,7 @@ class StrictSocket(ssl.SSLSocket):
         try:
             return super().getpeername()
         except OSError as error:
-            if self._sslobj is not None:
+            if self._sslobj is not None:  # type: ignore[attr-defined]  # typeshed leaves it out
                 raise
             gone = peer_has_gone(self, str(self.server_hostname))
             self.close()
