@@ -6,7 +6,9 @@ import json
 import os
 import re
 import signal as signals
+import socket
 import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -103,6 +105,51 @@ def test_serve_sends_the_files_of_a_folder(started: Callable[..., str], tmp_path
     paths = ["/../secret.txt", "/%2e%2e/secret.txt", "/link.txt", "/%00", "//etc/passwd", "/a%20b.txt/x"]
     assert len(paths) * ["404"] == statuses(*(url + path for path in paths))
     assert b"405" == run("-s", "-o", os.devnull, "-w", "%{http_code}", "-d", "x", f"{url}/a%20b.txt").stdout
+
+
+@needs_posix
+def test_serve_sends_no_pipe(started: Callable[..., str], tmp_path: Path) -> None:
+    """A named pipe, which nobody may ever write to, is no file."""
+    os.mkfifo(tmp_path / "pipe")
+    url = started(str(tmp_path))
+
+    assert ["403"] == statuses(url + "/pipe")
+
+
+# A page that never comes; it says so once it was asked for.
+SERVE_A_PAGE_THAT_HANGS = """
+import sys, threading
+from urlrequest._cli import serve
+from urlrequest._cli.main import main
+
+def hang(request):
+    print("hangs", file=sys.stderr, flush=True)
+    threading.Event().wait()
+
+serve._PAGES["/hang"] = hang
+sys.exit(main(["serve", "--port", "0"]))
+"""
+
+
+@needs_posix
+def test_serve_ends_beside_a_reply_that_hangs() -> None:
+    """Ctrl-C waits for two seconds at the most, says for what, and another Ctrl-C meanwhile changes nothing."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVE_A_PAGE_THAT_HANGS], env=environment(), stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr is not None
+        found = re.search(rb"127\.0\.0\.1:([0-9]+)/", process.stderr.readline())
+        assert found is not None
+        with socket.create_connection(("127.0.0.1", int(found[1]))) as client:
+            client.sendall(b"GET /hang HTTP/1.1\r\n\r\n")
+            assert b"hangs\n" == process.stderr.readline()
+            process.send_signal(signals.SIGINT)
+            assert b"\n" == process.stderr.readline()
+            process.send_signal(signals.SIGINT)
+            _, told = process.communicate(timeout=PATIENCE)
+
+    assert 0 == process.returncode
+    assert re.fullmatch(rb"urlrequest: some requests failed: .* did not return within 2 s after close\(\).*\n", told)
 
 
 @needs_posix

@@ -100,6 +100,7 @@ def test_interrupt_ends_requests_before_their_folder(monkeypatch: pytest.MonkeyP
         was_alive.append(requests[0].is_alive())
         clean_up(folder)
 
+    monkeypatch.setattr(demo, "MAX_ENDING", PATIENCE)
     monkeypatch.setattr(tempfile.TemporaryDirectory, "cleanup", watch)
     monkeypatch.setattr(demo, "SCENES", [("One", "", interrupt)])
 

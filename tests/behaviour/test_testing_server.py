@@ -811,9 +811,8 @@ def test_route_that_waits_is_woken(server: Server) -> None:
         server.close()
 
 
-def test_route_that_does_not_return_fails_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_route_that_does_not_return_fails_the_test() -> None:
     """What cannot be woken is reported after a while instead of hanging."""
-    monkeypatch.setattr("urlrequest.testing._server.MAX_CLOSING", 0.1)
     entered, release = threading.Event(), threading.Event()
 
     def block(request: RecordedRequest) -> Reply:
@@ -821,10 +820,12 @@ def test_route_that_does_not_return_fails_the_test(monkeypatch: pytest.MonkeyPat
         release.wait()
         return Reply()
 
-    with broken("did not return") as server:
+    with Server() as server:
         server.route("/", block)
         with connect(server, REQUEST):
             entered.wait(PATIENCE)
+        with pytest.raises(ScriptError, match=r"did not return within 0\.1 s"):
+            server.close(timeout=0.1)
     release.set()
 
 

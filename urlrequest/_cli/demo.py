@@ -45,6 +45,7 @@ PIECE = 32 * 1024  # bytes that the server sends at a time
 PAUSE = 0.02  # seconds between two of them, on a terminal
 DEADLINE = 0.5  # seconds
 PATIENCE = 300.0  # seconds; only what hangs takes them
+MAX_ENDING = 2.0  # seconds for all requests to end, after Ctrl-C
 
 
 class Promise(NamedTuple):
@@ -293,14 +294,15 @@ def _add_routes(server: testing.Server, pause: float) -> None:
 
 @contextmanager
 def _all_ended() -> Iterator[None]:
-    """End the requests that an interrupt leaves running: no worker may use the folder when it is removed."""
+    """End the requests that an interrupt leaves running: no worker should use the folder when it is removed."""
     try:
         yield
     finally:
+        until = time.monotonic() + MAX_ENDING
         for request in list(g_requests):
             if isinstance(request, WatchedRequest):
                 request.cancel()
-                request.join(PATIENCE)
+                request.join(max(0.0, until - time.monotonic()))
 
 
 def run_demo(stream: TextIO) -> bool:
@@ -314,7 +316,8 @@ def run_demo(stream: TextIO) -> bool:
     screen.line(f"urlrequest {__version__} on Python {platform.python_version()}", "1")
     for line in INTRODUCTION:
         screen.line(line)
-    with tempfile.TemporaryDirectory(prefix="urlrequest-demo-") as folder, testing.Server() as server, _all_ended():
+    folders = tempfile.TemporaryDirectory(prefix="urlrequest-demo-", ignore_cleanup_errors=True)
+    with folders as folder, testing.Server() as server, _all_ended():
         _add_routes(server, PAUSE if screen.is_terminal else 0.0)
         stage = Stage(screen, server, folder)
         for number, (title, explanation, scene) in enumerate(SCENES, 1):

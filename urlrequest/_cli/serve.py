@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import mimetypes
 import re
-import threading
 import time
 from email.utils import formatdate
 from html import escape
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Site", "serve_folder", "start_server"]
 
 PORT = 8000  # another one if it is in use
+MAX_ENDING = 2  # seconds; only a file that cannot be read on takes them all
 BAD_USAGE, ERROR = 2, 3  # exit codes
 PIECE = 64 * 1024  # bytes
 PAUSE = 0.1  # seconds between two pieces of /slow.bin
@@ -69,12 +69,13 @@ def serve_folder(path: str | None = None, *, port: int | None = None) -> int:
     try:
         shown = "pages for trying out" if folder is None else folder
         print_line(f"Serving {shown} at http://127.0.0.1:{server.port}/ (Ctrl-C ends it)")
-        threading.Event().wait()
+        while True:
+            time.sleep(3600)  # which Ctrl-C ends; on Windows it ends no wait for a lock
     except KeyboardInterrupt:
         print_line("")
     finally:
         try:
-            server.close()
+            server.close(MAX_ENDING)
         except testing.ScriptError as error:
             print_error(f"some requests failed: {error}")
     return 0
@@ -132,6 +133,8 @@ class Site:
             return testing.Reply(404, f"There is no {request.path}.\n", TEXT)
         if request.method not in {"GET", "HEAD"}:
             return testing.Reply(405, "Files can be read only.\n", {**TEXT, "Allow": "GET, HEAD"})
+        if not (path.is_dir() or path.is_file()):  # a named pipe would keep its reader waiting
+            return testing.Reply(403, "This is no file.\n", TEXT)
         if path.is_dir():
             if not request.path.endswith("/"):
                 return testing.Reply(301, "", {"Location": f"{request.path}/"})

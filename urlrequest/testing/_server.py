@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 __all__ = ["ScriptError", "Server", "close_after", "serve"]
 
 BACKLOG = 1024  # connections that wait to be accepted
-MAX_CLOSING = 10.0  # seconds; only a route that hangs takes them all
 MAX_ERRORS = 100  # of each kind that a server keeps
 NO_DESCRIPTOR_PAUSE = 0.05  # seconds
 
@@ -152,16 +151,18 @@ class Server:
         self._acceptor.start()
         return self
 
-    def close(self) -> None:
+    def close(self, timeout: float = 10) -> None:
         """End all threads and sockets, at once; may be called again.
 
+        Args:
+            timeout: The longest wait, in seconds; only a route that hangs takes it all.
         Raises:
-            ScriptError: A script or a route failed, or has not ended ten seconds later.
+            ScriptError: A script or a route failed, or has not ended within `timeout` seconds.
         """
         self._signals.close()
-        limit = monotonic() + MAX_CLOSING
+        limit = monotonic() + timeout
         if self._acceptor is not None:
-            self._acceptor.join(MAX_CLOSING)
+            self._acceptor.join(timeout)
             self._threads.append(self._acceptor)
             self._acceptor = None
         with self._changed:  # after which no thread is started any more
@@ -170,7 +171,7 @@ class Server:
             thread.join(max(0.0, limit - monotonic()))
         stuck = [thread.name for thread in threads if thread.is_alive()]
         if stuck:
-            self._fail(RuntimeError(f"a route did not return within {MAX_CLOSING} s after close(): {stuck}"))
+            self._fail(RuntimeError(f"a route did not return within {timeout} s after close(): {stuck}"))
         self._signals.release()
         if self.errors:
             errors, self.errors = self.errors, _FirstErrors()
