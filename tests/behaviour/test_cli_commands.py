@@ -202,6 +202,28 @@ def test_serve_keeps_nothing_of_its_requests() -> None:
     assert ["100", "0 100", "0"] == [line for line in told.splitlines() if "HTTP" not in line]
 
 
+def test_serve_keeps_little_of_a_large_body() -> None:
+    """However large a body is, the server's memory is not; the body is received to its end, and the reply is a 413."""
+    told = output_of("""
+        import socket, tracemalloc
+        from urlrequest._cli.serve import MAX_BODY, Site, start_server
+
+        server = start_server(Site(None), 0)
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            piece = bytes(1 << 20)
+            client.sendall(b"PUT /echo HTTP/1.1\\r\\nContent-Length: %d\\r\\n\\r\\n" % (10 * MAX_BODY))
+            tracemalloc.start()
+            for _ in range(10 * MAX_BODY // len(piece)):
+                client.sendall(piece)
+            client.sendall(b"GET /hello.json HTTP/1.1\\r\\nConnection: close\\r\\n\\r\\n")
+            got = b"".join(iter(lambda: client.recv(65536), b""))
+        print(got.count(b"HTTP/1.1 413"), got.count(b"Hello"), tracemalloc.get_traced_memory()[1] < 5 * MAX_BODY)
+        server.close()
+    """)
+
+    assert "1 1 True" in told.splitlines()
+
+
 def test_serve_needs_a_folder(tmp_path: Path) -> None:
     """What is no folder is bad usage."""
     assert 2 == run("serve", str(tmp_path / "nowhere")).returncode

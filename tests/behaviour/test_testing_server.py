@@ -147,6 +147,27 @@ def test_chunked_request_with_trailers(server: Server) -> None:
     assert head + body == server.requests[0].raw
 
 
+@pytest.mark.parametrize(
+    ("framing", "body", "kept"),
+    [
+        (b"Content-Length: 13", b"abc0123456789", b"abc01"),
+        (b"Transfer-Encoding: chunked", b"3\r\nabc\r\nA\r\n0123456789\r\n1\r\nx\r\n0\r\nX: 1\r\n\r\n", b"3\r\nabc\r\n"),
+    ],
+)
+def test_body_beyond_the_limit_is_forgotten(framing: bytes, body: bytes, kept: bytes) -> None:
+    """With `max_body` a longer body is received to its end, and its beginning is kept; so is one of just that size."""
+    fitting = b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nabcde"
+    with Server(max_body=5) as server:
+        server.respond("/", "done", headers={"Connection": "close"})
+        server.play(receive(), routes())
+        exchange(server, b"POST / HTTP/1.1\r\n" + framing + b"\r\n\r\n" + body + fitting + REQUEST)
+        cut, whole, _ = server.requests
+
+    assert (b"abc01", True) == (cut.body, cut.is_cut)
+    assert b"POST / HTTP/1.1\r\n" + framing + b"\r\n\r\n" + kept == cut.raw
+    assert (b"abcde", fitting, False) == (whole.body, whole.raw, whole.is_cut)
+
+
 def test_expectation_is_met_before_the_body(server: Server) -> None:
     """A client that waits for 100 gets it and is then read."""
     server.respond("/", "done", headers={"Connection": "close"})

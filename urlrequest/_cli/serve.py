@@ -4,7 +4,8 @@ The functions that make replies run on the threads of the connections; they shar
 
 Invariants:
     SERVE-1  No file outside of the folder is sent, whatever a path or a link says.
-    SERVE-2  Nothing is kept of a request that has ended, however long the server runs.
+    SERVE-2  Nothing is kept of a request that has ended, however long the server runs; and while it comes, no more of
+              its body than MAX_BODY.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Site", "serve_folder", "start_server"]
 
 PORT = 8000  # another one if it is in use
+MAX_BODY = 16 * 1024 * 1024  # bytes of a request's body that a page gets
 MAX_ENDING = 2  # seconds; only a file that cannot be read on takes them all
 BAD_USAGE, ERROR = 2, 3  # exit codes
 PIECE = 64 * 1024  # bytes
@@ -88,7 +90,7 @@ def start_server(site: Site, port: int | None) -> testing.Server:
         OSError: The port cannot be had.
     """
     for wanted in (PORT, 0) if port is None else (port,):
-        server = testing.Server(port=wanted, handler=site.reply, is_recording=False)
+        server = testing.Server(port=wanted, handler=site.reply, is_recording=False, max_body=MAX_BODY)
         try:
             return server.start()
         except OSError:
@@ -109,7 +111,10 @@ class Site:
 
     def reply(self, request: RecordedRequest) -> Reply:
         """Make a reply, and print a line about it."""
-        reply = self._page(request) if self._folder is None else self._file(self._folder, request)
+        if request.is_cut:
+            reply = testing.Reply(413, f"The body has more than {MAX_BODY:,} bytes; it was not kept.\n", TEXT)
+        else:
+            reply = self._page(request) if self._folder is None else self._file(self._folder, request)
         print_line(f"{request.method} {printable(without_secrets(request.target))} {reply.status}")
         return reply
 

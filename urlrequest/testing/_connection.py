@@ -90,6 +90,11 @@ class ServerConnection:
         del self._received[:size]
         return taken
 
+    def skip(self, size: int) -> None:
+        """Receive exactly `size` bytes, and keep none of them."""
+        while size > 0:
+            size -= len(self.take(min(size, MAX_PIECE)))
+
     def take_until(self, mark: bytes, limit: int) -> bytes | None:
         """Receive up to and including `mark`; None when it is not within `limit` bytes."""
         searched = 0

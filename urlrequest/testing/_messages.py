@@ -8,8 +8,9 @@ which.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -56,6 +57,7 @@ class RecordedRequest:
         body: The body, without the framing of chunks.
         raw: The exact bytes of head and body.
         connection: The number of the connection that it came on, from 0.
+        is_cut: Whether the body was longer than the server's `max_body`: `body` and `raw` have its beginning.
     """
 
     method: str
@@ -65,6 +67,7 @@ class RecordedRequest:
     body: bytes
     raw: bytes
     connection: int
+    is_cut: bool = False
 
     def header(self, name: str) -> str | None:
         """Return the first value of a header, whatever the case of its name, or None."""
@@ -116,9 +119,11 @@ class Reply:
     reason: str | None = None
 
 
-def read_request(connection: ServerConnection) -> RecordedRequest | None:
+def read_request(connection: ServerConnection, max_body: int = sys.maxsize) -> RecordedRequest | None:
     """Receive one whole request; None when the client closed instead. 100 Continue is sent if the client expects it.
 
+    Args:
+        max_body: How many bytes of the body to keep.
     Raises:
         MalformedRequest: It is not a valid request.
         ClientGone: The client closed in its middle.
@@ -136,12 +141,13 @@ def read_request(connection: ServerConnection) -> RecordedRequest | None:
     if not codings:
         if len(lengths) > 1 or not _LENGTH.fullmatch(lengths[0]):
             raise MalformedRequest(f"Content-Length {lengths}")
-        body = raw = connection.take(int(lengths[0]))
+        body, is_cut = _take(connection, int(lengths[0]), max_body)
+        raw = body
     elif [coding.lower() for coding in codings] == ["chunked"]:
-        body, raw = _read_chunks(connection)
+        body, raw, is_cut = _read_chunks(connection, max_body)
     else:
         raise MalformedRequest(f"Transfer-Encoding {codings}")
-    return RecordedRequest(head.method, head.target, head.version, head.headers, body, head.raw + raw, head.connection)
+    return replace(head, body=body, raw=head.raw + raw, is_cut=is_cut)
 
 
 def read_head(connection: ServerConnection) -> RecordedRequest | None:
@@ -169,28 +175,39 @@ def _parse_field(line: str) -> tuple[str, str]:
     return field[1], field[2].rstrip(" \t")
 
 
-def _read_chunks(connection: ServerConnection) -> tuple[bytes, bytes]:
+def _take(connection: ServerConnection, size: int, limit: int) -> tuple[bytes, bool]:
+    """Receive exactly `size` bytes; those up to the limit, and whether there were more."""
+    kept = connection.take(min(size, limit))
+    connection.skip(size - len(kept))
+    return kept, len(kept) < size
+
+
+def _read_chunks(connection: ServerConnection, max_body: int) -> tuple[bytes, bytes, bool]:
     body, raw = bytearray(), bytearray()
+    is_cut = False
     while True:
         line = _read_line(connection)
-        raw += line
         size = _CHUNK_SIZE.fullmatch(line)
         if size is None:
             raise MalformedRequest(f"chunk size {line[:200]!r}")
         if int(size[1], 16) == 0:
             break
-        chunk = connection.take(int(size[1], 16) + 2)
-        if not chunk.endswith(b"\r\n"):
+        kept, is_longer = _take(connection, int(size[1], 16), max_body - len(body))
+        if connection.take(2) != b"\r\n":
             raise MalformedRequest(f"a chunk of {int(size[1], 16)} bytes does not end with CR LF")
-        raw += chunk
-        body += chunk[:-2]
-    line = b""
-    while line != b"\r\n":  # the trailer fields are received but not kept apart from `raw`
+        is_cut = is_cut or is_longer
+        body += kept
+        if not is_cut:
+            raw += line + kept + b"\r\n"
+    trailer = line  # whose fields are received but not kept apart from `raw`
+    while line != b"\r\n":
         line = _read_line(connection)
         if line != b"\r\n":
             _parse_field(line[:-2].decode("latin-1"))
-        raw += line
-    return bytes(body), bytes(raw)
+        trailer += line
+    if not is_cut:
+        raw += trailer
+    return bytes(body), bytes(raw), is_cut
 
 
 def _read_line(connection: ServerConnection) -> bytes:

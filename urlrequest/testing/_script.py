@@ -56,6 +56,7 @@ class ScriptPlayer:
         record: Keeps a received request.
         fail: Keeps an error on the server's side.
         tls_errors: Errors of TLS on the client's side.
+        max_body: How many bytes of a request's body are kept.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class ScriptPlayer:
         record: Callable[[RecordedRequest], None],
         fail: Callable[[Exception], None],
         tls_errors: list[Exception],
+        max_body: int,
     ) -> None:
         self.connection = connection
         self.signals = signals
@@ -73,6 +75,7 @@ class ScriptPlayer:
         self.record = record
         self.fail = fail
         self.tls_errors = tls_errors
+        self.max_body = max_body
 
     def run(self, script: Sequence[Step] | None, tls: ssl.SSLContext | None) -> None:
         """Perform a TLS handshake if `tls` is given, then play the script, or serve the routes if there is none."""
@@ -96,7 +99,7 @@ class ScriptPlayer:
     def serve_routes(self) -> None:
         """Respond to requests by the routes until one side closes the connection."""
         while True:
-            request = read_request(self.connection)
+            request = read_request(self.connection, self.max_body)
             if request is None:
                 return
             self.record(request)

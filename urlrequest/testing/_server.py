@@ -98,6 +98,7 @@ class Server:
         port: The port to listen on; 0: a free one.
         handler: Makes the replies to requests that have no route; None: they get a 404.
         is_recording: Keep the received requests; False for a server that runs for long.
+        max_body: How many bytes of a request's body to keep; the rest is received and forgotten. None: all of it.
 
     Attributes:
         requests: The received requests, in order of completion.
@@ -113,11 +114,13 @@ class Server:
         port: int = 0,
         handler: Route | None = None,
         is_recording: bool = True,
+        max_body: int | None = None,
     ) -> None:
         self.host = host
         self._wanted_port = port
         self.requests: list[RecordedRequest] = []
         self._is_recording = is_recording
+        self._max_body = sys.maxsize if max_body is None else max_body
         self.errors: list[Exception] = _FirstErrors()
         self.tls_errors: list[Exception] = _FirstErrors()
         self._tls = tls
@@ -348,7 +351,9 @@ class Server:
 
     def _serve(self, connection: ServerConnection, script: tuple[Step, ...] | None) -> None:
         with closing(connection), suppress(ClientGone, ServerClosed):
-            player = ScriptPlayer(connection, self._signals, self._routes, self._record, self._fail, self.tls_errors)
+            player = ScriptPlayer(
+                connection, self._signals, self._routes, self._record, self._fail, self.tls_errors, self._max_body
+            )
             player.run(script, self._tls)
             self._end_script(connection.number)
             connection.end()

@@ -87,7 +87,7 @@ def receive() -> Step:
     """
 
     def run(player: ScriptPlayer) -> None:
-        request = read_request(player.connection)
+        request = read_request(player.connection, player.max_body)
         if request is None:
             raise ClientGone("the client closed the connection instead of sending a request")
         player.record(request)
@@ -118,7 +118,7 @@ def receive_some(size: int) -> Step:
     """
 
     def run(player: ScriptPlayer) -> None:
-        player.connection.take(size)
+        player.connection.skip(size)
 
     return Step(f"receive_some({size})", run)
 
