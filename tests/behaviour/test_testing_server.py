@@ -147,6 +147,17 @@ def test_chunked_request_with_trailers(server: Server) -> None:
     assert head + body == server.requests[0].raw
 
 
+def test_json_of_a_request(server: Server) -> None:
+    """The body parsed, whatever its type is said to be; a ValueError where it is not JSON."""
+    server.play(receive())
+    exchange(server, b'POST / HTTP/1.1\r\nContent-Length: 8\r\n\r\n{"a": 1}' + REQUEST)
+    sent, empty = server.requests
+
+    assert {"a": 1} == sent.json()
+    with pytest.raises(ValueError, match="Expecting value"):
+        empty.json()
+
+
 @pytest.mark.parametrize(
     ("framing", "body", "kept"),
     [

@@ -7,12 +7,13 @@ which.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from ._connection import ServerConnection
@@ -76,6 +77,14 @@ class RecordedRequest:
     def header_values(self, name: str) -> list[str]:
         """Return all values of a header, in order."""
         return [value for field, value in self.headers if field.lower() == name.lower()]
+
+    def json(self) -> Any:
+        """The body, parsed as JSON.
+
+        Raises:
+            ValueError: It is not JSON.
+        """
+        return json.loads(self.body)
 
     @property
     def path(self) -> str:

@@ -54,14 +54,6 @@ class MockedRequest(RecordedRequest):
 
     url: str = ""
 
-    def json(self) -> Any:
-        """The body, parsed as JSON.
-
-        Raises:
-            ValueError: It is not JSON.
-        """
-        return json_module.loads(self.body)
-
 
 @dataclass(frozen=True)
 class _Planned:
