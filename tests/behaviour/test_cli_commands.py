@@ -80,7 +80,9 @@ def test_serve_has_pages_for_trying_out(started: Callable[..., str]) -> None:
     assert "a=b" == json.loads(run("-d", "a=b", f"{url}/echo").stdout)["body"]
     assert b"Welcome, Ada.\n" == run("-u", "ada:lovelace", f"{url}/private").stdout
     assert ["401", "503", "404"] == statuses(url + "/private", url + "/status/503", url + "/nothing")
-    event = b"id: 1\ndata: event 1\n\n"
+    words = [line for line in run("--json", '{"question": "?"}', f"{url}/chat").stdout.splitlines() if line]
+    assert [b'data: {"text": "Paris "}', b"data: [DONE]"] == [words[0], words[-1]]
+    event = b'id: 1\ndata: {"temperature": 20.1}\n\n'
     with start(f"{url}/events") as process:
         assert process.stdout is not None
         assert event == process.stdout.read(len(event))

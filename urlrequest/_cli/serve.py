@@ -36,13 +36,14 @@ MAX_BODY = 16 * 1024 * 1024  # bytes of a request's body that a page gets
 MAX_ENDING = 2  # seconds; only a file that cannot be read on takes them all
 BAD_USAGE, ERROR = 2, 3  # exit codes
 PIECE = 64 * 1024  # bytes
-PAUSE = 0.1  # seconds between two pieces of /slow.bin
+PAUSE = 0.1  # seconds between two pieces of /slow.bin, and two words of /chat
 TICK = 1.0  # seconds between two events
 SLOW_SIZE = 5 * 1024 * 1024
 
 TEXT = {"Content-Type": "text/plain; charset=utf-8"}
 JSON = {"Content-Type": "application/json"}
 HTML = {"Content-Type": "text/html; charset=utf-8"}
+EVENTS = {"Content-Type": "text/event-stream"}
 
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
 
@@ -53,8 +54,10 @@ PAGE = """What this server has:
   /old          a redirect to /hello.json
   /status/404   any other status likewise
   /private      for the user ada with the password lovelace
-  /events       server-sent events, one a second, without end
+  /events       server-sent events, one a second, without end: a temperature as JSON
+  /chat         server-sent events, as a language model answers a POST: words as JSON
 """
+ANSWER = "Paris is the capital of France."
 
 
 def serve_folder(path: str | None = None, *, port: int | None = None) -> int:
@@ -239,10 +242,20 @@ def _send_events(_: RecordedRequest) -> Reply:
         number = 0
         while True:
             number += 1
-            yield f"id: {number}\ndata: event {number}\n\n".encode()
+            yield f'id: {number}\ndata: {{"temperature": {20 + number % 10 / 10}}}\n\n'.encode()
             time.sleep(TICK)
 
-    return testing.Reply(200, events(), {"Content-Type": "text/event-stream"})
+    return testing.Reply(200, events(), EVENTS)
+
+
+def _send_words(_: RecordedRequest) -> Reply:
+    def events() -> Iterator[bytes]:
+        for word in re.findall(r"\S+ ?", ANSWER):
+            yield f"data: {json.dumps({'text': word})}\n\n".encode()
+            time.sleep(PAUSE)
+        yield b"data: [DONE]\n\n"
+
+    return testing.Reply(200, events(), EVENTS)
 
 
 _PAGES = {
@@ -253,4 +266,5 @@ _PAGES = {
     "/old": lambda _: testing.Reply(301, "It has moved.\n", {**TEXT, "Location": "/hello.json"}),
     "/private": _demand_password,
     "/events": _send_events,
+    "/chat": _send_words,
 }
