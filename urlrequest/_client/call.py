@@ -547,8 +547,8 @@ class Call:
         self.shared.workers.return_slot(self)
         self.announce()
 
-    def end_on_waiting_thread(self, outcome: Outcome) -> bool:
-        """The same on a thread that waits for the request: it runs no code of the user's, and Ctrl-C may come to it.
+    def end_on_users_thread(self, outcome: Outcome) -> bool:
+        """The same on a thread that waits for the request, or a loop's: no code of the user's runs; Ctrl-C may come.
 
         Returns:
             False: `end_flight()` must finish this, as another request waits for the slot.

@@ -1,10 +1,11 @@
 """Flight: a plain request that was launched (see `_engine.launch`), until it is over or a worker has it.
 
 It was sent by the thread that made it; or by a worker, which then has left it, as many others are on their way. Such a
-request has a slot, but no worker. Its response is read by whoever comes first: a thread that waits for the
-request, or the watch (see `_concurrency.watch`). Reading what is common ends the request on the spot. All else the
-watch hands over to a worker, which goes on with `perform()`: an uncommon response, a connection that broke, a time that
-is up. So no error is made here, and no rule of the protocol is kept here.
+request has a slot, but no worker. Its response is read by whoever comes first: a thread that waits for the request,
+that of its event loop (see `_concurrency.interest_list`), or the watch (see `_concurrency.watch`). Reading what is
+common ends the request on the spot. All else the watch hands over to a worker, which goes on with `perform()`: an
+uncommon response, a connection that broke, a time that is up. So no error is made here, and no rule of the protocol is
+kept here.
 
 Thread safety. `_readers` says who has the connection of a flight: to enter a reader is one atomic operation, and one
 reader succeeds. Its thread stands for the worker towards the call (see `call`). A canceller only asks the watch to
@@ -16,11 +17,11 @@ Invariants:
               over. `fileno()` is -1 from then on; who comes later does nothing. A reader is no thread, but one call of
               `read()`: a signal handler may wait for the request that its own thread is reading.
     FLIGHT-2  Until then the watch has it, in one of its lists or at hand. So nothing is lost when a thread stops to
-              wait, or when none ever does; and a wait that a thread ends early costs nothing.
-    FLIGHT-3  A waiting thread only ends what is common, and leaves all else to the watch: also to pass the slot on to
-              a request that waits for one. Ctrl-C may stop it between any two steps; then the watch finishes what it
-              has begun, and where the connection was being read, lets a worker begin the request anew: it is a GET,
-              which may be sent twice.
+              wait, when none ever does, or when a loop stands still; and a wait that a thread ends early costs nothing.
+    FLIGHT-3  A waiting thread, or a loop's, only ends what is common, and leaves all else to the watch: also to pass
+              the slot on to a request that waits for one. Ctrl-C may stop it between any two steps; then the watch
+              finishes what it has begun, and where the connection was being read, lets a worker begin the request
+              anew: it is a GET, which may be sent twice.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ import sys
 from time import monotonic
 
 from urlrequest._concurrency.deadline import earliest
-from urlrequest._concurrency.watch import watch
+from urlrequest._concurrency.watch import GRACE, watch
 from urlrequest._delivery.lifecycle import State
 from urlrequest._engine.launch import launch, send_and_leave
 from urlrequest._net.cancel_scope import Phase, is_ready
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
             """End the request; None: its outcome is decided already. On the watch's thread."""
             ...
 
-        def end_on_waiting_thread(self, outcome: Outcome) -> bool:
+        def end_on_users_thread(self, outcome: Outcome) -> bool:
             """End the request; False: `end_flight()` must finish that. Ctrl-C may come."""
             ...
 
@@ -134,7 +135,7 @@ class Flight:
         if launched is not None:
             launched.close()
 
-    # For a thread that waits for the request
+    # For a thread that waits for the request, or a loop's
 
     def is_silent(self) -> bool:
         """Whether the request has no callback at all, so that its waiting thread has nothing to deliver."""
@@ -148,7 +149,7 @@ class Flight:
             self.read()
 
     def read(self) -> None:
-        """Read what has come, and end the request if that is a common response. On a thread that waits for it."""
+        """Read what has come, and end the request if that is a common response. On a thread that waits, or a loop's."""
         global _is_read_by_waiting
         reader = object()
         try:
@@ -157,7 +158,7 @@ class Flight:
             answer = self._receive()
             if answer is not None and self._call is not None:
                 self._give_back()
-                if not self._call.end_on_waiting_thread(answer):
+                if not self._call.end_on_users_thread(answer):
                     self._is_unfinished = True
                     watch.look_at(self)
                     return
@@ -220,6 +221,9 @@ class Flight:
             self._give_back()
             call.end_flight(answer)
             self._leave()
+            interest_list = call.mailbox.interest_list
+            if interest_list is not None:
+                interest_list.is_prompt = monotonic() - launched.since < GRACE
             _is_read_by_waiting = call.mailbox.has_loop and _is_read_by_waiting
             return
         self.until = self._find_end(call)
@@ -286,13 +290,22 @@ def launch_call(call: Call, options: Options, target: Target) -> bool:
                 launched.close()
     if flight is None:
         return False
-    if _is_read_by_waiting and not call.mailbox.has_loop:
-        watch.add_later(flight)  # a thread is likely to wait for the request in a moment
-    else:
-        watch.add(flight)
+    _let_read(flight, call.mailbox)
     if call.lifecycle.is_cancelled:  # the canceller may have come before there was a flight
         watch.look_at(flight)
     return True
+
+
+def _let_read(flight: Flight, mailbox: Mailbox) -> None:
+    """Let a thread read the response: the loop's, one that is likely to wait for the request, or that of the watch."""
+    interest_list = mailbox.interest_list
+    if interest_list is not None and interest_list.is_prompt:
+        interest_list.add(flight)
+        watch.add_later(flight)
+    elif _is_read_by_waiting and not mailbox.has_loop:
+        watch.add_later(flight)
+    else:
+        watch.add(flight)
 
 
 def leave_worker(call: Call, options: Options) -> Flight | Lease | None:

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
             ...
 
 
-__all__ = ["Watch", "watch"]
+__all__ = ["GRACE", "Watch", "arm", "watch"]
 
 GRACE = 0.005  # seconds that another thread has for what was added by `add_later()`
 RESOLUTION = 0.01  # seconds from one look at all times to the next
@@ -78,10 +78,7 @@ class _EpollPoller:
 
     def arm(self, descriptor: int) -> None:
         """Report a descriptor once. Any thread."""
-        try:
-            self._epoll.modify(descriptor, select.EPOLLIN | select.EPOLLONESHOT)
-        except FileNotFoundError:  # it was not in the set, as the first time
-            self._epoll.register(descriptor, select.EPOLLIN | select.EPOLLONESHOT)
+        arm(self._epoll, descriptor)
 
     def wait(self, _: dict[int, Watched], seconds: float) -> list[int]:
         """Return the descriptors that are readable, once there is one or the time is over."""
@@ -89,6 +86,14 @@ class _EpollPoller:
 
     def close(self) -> None:
         self._epoll.close()
+
+
+def arm(epoll: select.epoll, descriptor: int) -> None:
+    """Let a set of the system report a descriptor once it is readable. Any thread."""
+    try:
+        epoll.modify(descriptor, select.EPOLLIN | select.EPOLLONESHOT)
+    except FileNotFoundError:  # it was not in the set, as the first time
+        epoll.register(descriptor, select.EPOLLIN | select.EPOLLONESHOT)
 
 
 class _PollPoller:

@@ -32,6 +32,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from urlrequest._concurrency.interest_list import InterestList
+
 __all__ = ["MAX_BATCH", "DispatchQueue", "QueueEntry", "Relay", "default_queue", "drain_thread"]
 
 _POP_FIRST = methodcaller("popleft")
@@ -71,6 +73,11 @@ class QueueEntry:
         """Whether a loop drains its queue, as far as is known; else `wait()` and `urlrequest.drain()` do."""
         return self._queue is not default_queue
 
+    @property
+    def interest_list(self) -> InterestList | None:
+        """That of the loop which drains its queue, if it has one."""
+        return self._queue.interest_list
+
     def dequeue(self) -> None:
         """Take the entry out of its queue for good: there is nothing to deliver any more."""
         if self._queued.locked():
@@ -106,9 +113,11 @@ class DispatchQueue:
 
     Attributes:
         thread: Ident of the thread of a loop that was detected, whose `urlrequest.drain()` serves this queue too.
+        interest_list: Sockets that the loop reads itself; None: it does not.
     """
 
     thread: int | None = None
+    interest_list: InterestList | None = None
 
     def __init__(self, wakeup: Callable[[], None]) -> None:
         self._ready: deque[QueueEntry] = deque()
@@ -154,8 +163,21 @@ class DispatchQueue:
         """
         if getpid() != fork_watch.pid:
             fork_watch.enter_child()
+        interest_list = self.interest_list
+        if interest_list is not None:
+            self._read(interest_list)
         self._is_armed.clear()
         return self.serve(budget)
+
+    def _read(self, interest_list: InterestList) -> None:
+        """Read the responses that have come. What that brings is delivered in a moment, and needs no wake-up."""
+        self._is_armed.test_and_set()
+        try:
+            interest_list.read()
+        except BaseException:  # Ctrl-C
+            self._is_armed.clear()
+            self._arm()
+            raise
 
     def serve(self, budget: float | None = None) -> bool:
         """Do what `drain()` does, but not instead of the loop that was woken: its wake-up is still on its way.

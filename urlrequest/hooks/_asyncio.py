@@ -66,6 +66,9 @@ class AsyncioHook(ThreadHook):
             raise HookError("it is closed")
         loop.call_soon_threadsafe(_WakeUp(self, self._on_wakeup))
 
+    def _begin_to_read(self) -> None:
+        self._read_with(self._loop.add_reader)
+
     def _pause(self) -> None:
         self._loop.call_later(PAUSE_MS / 1000, _WakeUp(self, self._resume))
 

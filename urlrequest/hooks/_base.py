@@ -28,6 +28,7 @@ from abc import ABC, abstractmethod
 from importlib import import_module
 from weakref import WeakKeyDictionary, WeakMethod, WeakSet, ref
 
+from urlrequest._concurrency.interest_list import new_interest_list
 from urlrequest._concurrency.sync import AtomicFlag, snapshot
 from urlrequest._delivery.queue import DispatchQueue, Relay, default_queue
 from urlrequest._log import log
@@ -189,6 +190,7 @@ class Hook(ABC):
     def _leave(self, heir: DispatchQueue, *_: DispatchQueue) -> None:
         for relay in self._relays:
             relay.leave()
+        self.queue.interest_list = None
         self.queue.forward_to(heir)
 
     def _home(self) -> int:
@@ -198,6 +200,7 @@ class Hook(ABC):
     def leave_behind(self) -> None:
         """Have nothing to do with the loop. In a forked child, to which the parent's loop does not belong (HOOK-5)."""
         self._is_lost = self._is_left_behind = True
+        self.queue.interest_list = None
         self.queue.reset_after_fork()
         self.queue.forward_to(default_queue)
 
@@ -304,17 +307,39 @@ class YieldingHook(Hook):
     """
 
     _is_pausing = False  # the loop will call `_resume()`; belongs to the loop's thread
+    _is_new = True  # the loop has called nothing yet; likewise
 
     def _on_wakeup(self) -> None:
-        """Run, unless it is pausing; for the loop to call after a wake-up."""
+        """Run, unless it is pausing; for the loop to call after a wake-up, or when responses have come."""
         if self._is_pausing:
             return
+        if self._is_new:
+            self._is_new = False
+            self._begin_to_read()
         try:
             self.run()
         finally:
             if self.queue.has_pending and not self._is_pausing:  # a loop inside a callback may have begun a pause
                 self._is_pausing = True
                 self._pause()
+
+    def _begin_to_read(self) -> None:
+        """Let the loop read responses itself, by `_read_with()`, if it can watch a descriptor. On its thread, once."""
+
+    def _read_with(self, watch: Callable[[int, Callable[..., None]], object]) -> None:
+        """Let the loop read responses itself.
+
+        Args:
+            watch: Makes the loop call something whenever a descriptor is readable.
+        """
+        interest_list = new_interest_list(weak_callback(self._on_wakeup))
+        if interest_list is None:
+            return
+        try:
+            watch(interest_list.fileno(), interest_list.notify)
+        except Exception:  # noqa: BLE001 - whatever keeps a loop from it, another thread reads
+            return
+        self.queue.interest_list = interest_list
 
     @abstractmethod
     def _pause(self) -> None:

@@ -84,6 +84,9 @@ class QtHook(YieldingHook):
             raise HookError("the QApplication was destroyed")
         self._invoke(self._bridge, "on_wakeup", self._queued)
 
+    def _begin_to_read(self) -> None:
+        self._read_with(self._bridge.watch)
+
     def _pause(self) -> None:
         self._invoke(self._bridge.pause, "start", self._direct)
 
@@ -115,9 +118,19 @@ def _bridge_class(core: Any) -> Any:
             self.pause.setInterval(PAUSE_MS)
             self.pause.timeout.connect(self.on_resume)
 
+        def watch(self, descriptor: int, call: Any) -> None:
+            """Call something whenever a descriptor is readable. On the application's thread, once."""
+            self._call = call
+            notifier = core.QSocketNotifier(descriptor, core.QSocketNotifier.Type.Read, self)
+            notifier.activated.connect(self.on_readable)
+
         @slot()  # type: ignore[untyped-decorator]  # likewise
         def on_wakeup(self) -> None:
             self._wakeup()
+
+        @slot()  # type: ignore[untyped-decorator]  # likewise
+        def on_readable(self) -> None:
+            self._call()
 
         @slot()  # type: ignore[untyped-decorator]  # likewise
         def on_resume(self) -> None:

@@ -11,6 +11,7 @@ import select
 import signal as signals
 import socket
 import threading
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +21,7 @@ from support.waiting import wait_until
 from urlrequest import HTTPConnection, Session, UrlRequest, hooks
 from urlrequest._client import flight as flight_module
 from urlrequest._concurrency import worker_pool
+from urlrequest._concurrency.interest_list import InterestList
 from urlrequest._concurrency.worker_pool import WorkerPool
 from urlrequest._engine import launch as launch_module
 from urlrequest._engine import places
@@ -161,6 +163,76 @@ def test_8_1_events_go_to_the_hook(server: Server, session: Session, watch: Held
     assert ([], False) == (results, request.is_alive())
     hook.drain()
     assert ["ok"] == results
+
+
+class ReadingHook(hooks.ManualHook):
+    """A loop that reads responses itself, when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queue.interest_list = InterestList(lambda: None)
+
+
+@pytest.fixture
+def reading() -> ReadingHook:
+    if not hasattr(select, "epoll"):
+        pytest.skip("this system has no epoll")
+    return ReadingHook()
+
+
+def test_4_5_the_loop_reads(
+    server: Server, session: Session, watch: HeldWatch, reading: ReadingHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 4.5, 8.4: the loop's thread reads the response and runs its callback; no other thread is needed."""
+    later: list[Flight] = []
+    monkeypatch.setattr(watch, "add_later", later.append)
+    connect(server, session, send(OK))
+    results: list[Any] = []
+    request = launch(server, session, hook=reading, on_success=lambda _, result: results.append(result))
+    await_bytes(request)
+    reading.drain()
+
+    assert (["ok"], True, None, []) == (results, request.is_finished, request.ident, watch.items)
+    assert ((0, 0), 1) == (slots(session), len(later)), "the watch would have had it as well"
+    later[0].look()
+    assert ["ok"] == results
+
+
+def test_4_5_the_loop_finds_something_uncommon(
+    server: Server, session: Session, watch: HeldWatch, reading: ReadingHook, recorder: Any
+) -> None:
+    """Contract 4.5: the loop's thread leaves it to the watch, and so to a worker; it reports no error itself."""
+    connect(server, session, send(b"HTTP/1.1 404 Gone\r\nContent-Length: 2\r\n\r\nno"))
+    request = recorder.get(server.url, session=session, hook=reading)
+    await_bytes(request)
+    reading.drain()
+    assert not request.is_finished
+    watch.look()
+    request.join(20)
+    wait_until(lambda: reading.drain() or request.is_finished)
+
+    assert ("failure", 404) == (recorder.terminal, request.resp_status)
+
+
+def test_4_5_a_slow_server_is_left_to_the_watch(
+    server: Server, session: Session, watch: HeldWatch, reading: ReadingHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 4.5: after a response that took long, the watch alone reads the next one; then the loop may again."""
+    interest_list = reading.queue.interest_list
+    assert interest_list is not None
+    added: list[Any] = []
+    monkeypatch.setattr(interest_list, "add", added.append)
+    connect(server, session, send(OK), receive(), send(OK), receive(), send(OK))
+    counts = []
+    for grace in (0, inf, inf):
+        monkeypatch.setattr(flight_module, "GRACE", grace)
+        request = launch(server, session, hook=reading)
+        await_bytes(request)
+        watch.look()
+        assert "ok" == request.result
+        counts.append((len(added), interest_list.is_prompt))
+
+    assert [(1, False), (1, True), (2, True)] == counts
 
 
 def test_two_threads_wait(server: Server, session: Session, watch: HeldWatch) -> None:
@@ -471,7 +543,7 @@ class Readers(dict[Any, Any]):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("where", ["receive", "give_back", "end_on_waiting_thread"])
+@pytest.mark.parametrize("where", ["receive", "give_back", "end_on_users_thread"])
 @pytest.mark.parametrize("is_late", [False, True])
 def test_fault_126_ctrl_c(
     server: Server, session: Session, watch: HeldWatch, monkeypatch: pytest.MonkeyPatch, where: str, is_late: bool
@@ -502,7 +574,7 @@ def test_fault_126_ctrl_c(
 def flight_module_owner(where: str) -> type:
     from urlrequest._client.call import Call
 
-    return Call if where == "end_on_waiting_thread" else Launched
+    return Call if where == "end_on_users_thread" else Launched
 
 
 def test_an_error_of_the_watch_is_left_to_a_worker(

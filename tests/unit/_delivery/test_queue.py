@@ -13,7 +13,7 @@ from urlrequest._concurrency.sync import AtomicFlag
 from urlrequest._delivery.queue import MAX_BATCH, DefaultQueue, DispatchQueue, _detected, drain_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture
@@ -309,6 +309,44 @@ def test_8_3_wake_ups_do_not_pile_up(loop: Loop) -> None:
     loop.queue.drain()  # the loop goes on
     request.progress(1)
     assert 2 == loop.wakeups
+
+
+class Interest:
+    """An interest list that, when it is read, does something else."""
+
+    def __init__(self, read: Callable[[], object]) -> None:
+        self.read = read
+
+
+def test_queue_2_what_a_drain_reads_needs_no_wake_up(loop: Loop) -> None:
+    """QUEUE-2: it is delivered at once, by the thread that has read it; the next event sends a wake-up again."""
+    request, another = loop.request("a"), loop.request("b")
+    loop.queue.interest_list = Interest(request.settle)  # type: ignore[assignment]  # as much of one as is needed
+    loop.queue.drain()
+    assert (0, [("a", "end")]) == (loop.wakeups, loop.log)
+    loop.queue.interest_list = None
+    another.settle()
+
+    assert 1 == loop.wakeups
+
+
+def test_queue_2_ctrl_c_while_a_drain_reads(loop: Loop) -> None:
+    """QUEUE-2: what was read before Ctrl-C is delivered by the next drain, for which a wake-up has been sent."""
+    request, another = loop.request("a"), loop.request("b")
+
+    def read() -> None:
+        request.settle()
+        raise KeyboardInterrupt
+
+    loop.queue.interest_list = Interest(read)  # type: ignore[assignment]  # as above
+    with pytest.raises(KeyboardInterrupt):
+        loop.queue.drain()
+    assert (1, []) == (loop.wakeups, loop.log)
+    loop.queue.interest_list = None
+    loop.queue.drain()
+    another.settle()
+
+    assert (2, [("a", "end")]) == (loop.wakeups, loop.log)
 
 
 def test_8_3_a_served_queue_is_not_kept() -> None:
