@@ -13,7 +13,7 @@ import pytest
 import urlrequest
 from support.messages import reply
 from support.waiting import wait_until
-from urlrequest import Session, UrlRequest, hooks
+from urlrequest import NetrcAuth, Session, UrlRequest, hooks
 from urlrequest._net import tls_contexts
 from urlrequest.errors import InsecureRequestWarning
 from urlrequest.testing import Server, send, wait_for
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
         ),
         ({"files": {"a": [1, 2]}}, TypeError, "files['a'] is int; "),
         ({"files": {"a": ("name", [1])}}, TypeError, "files['a'] holds int; bytes are needed"),
+        ({"files": {"a": "/no/such"}}, FileNotFoundError, "files has a path that cannot be opened: "),
+        ({"files": {"a": ("name", "/no/such")}}, FileNotFoundError, "files has a path that cannot be opened: "),
         ({"req_body": [1, 2]}, TypeError, "req_body holds int; bytes are needed (json= sends a list as JSON)"),
         ({"req_body": 5}, TypeError, "req_body is int; bytes, str, dict, a file or an iterable of bytes is needed"),
         ({"checksum": "abc123"}, ValueError, "checksum is 'abc123', without an algorithm; text such as 'sha256:<hex>'"),
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
         ({"verify": "", "url": "https://a.test/"}, TypeError, "verify is str; True or False is needed (ca_file"),
         ({"ca_file": "/no/such.pem", "url": "https://a.test/"}, OSError, "ca_file cannot be opened: "),
         ({"client_cert": "/no/such.pem", "url": "https://a.test/"}, OSError, "client_cert cannot be opened: "),
+        ({"auth": NetrcAuth("/no/such")}, FileNotFoundError, "the netrc file cannot be opened: "),
         ({"auth": ("user", None)}, TypeError, "auth has a NoneType; the user and the password must be text"),
         ({"cookies": ["a=b"]}, TypeError, "cookies is list; text or a dict is needed"),
         ({"json": 1, "req_body": b"1"}, ValueError, "json cannot be combined with req_body or files"),

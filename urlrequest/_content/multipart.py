@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from urlrequest._http.fields import read_pairs
 
@@ -113,25 +113,28 @@ def _guess_type(file_name: str) -> str:
     return mimetypes.guess_type(file_name)[0] or "application/octet-stream"
 
 
-def _check_regular(path: str) -> None:
-    """Refuse what has no size and may block when it is opened: pipes, devices.
+def _open_regular(path: str) -> BinaryIO:
+    """Open a file, but none that has no size and may block when it is opened: pipes, devices.
 
     Raises:
-        OSError: It is such a file, or not there.
+        OSError: It is such a file, is not there, or cannot be read.
     """
-    mode = os.stat(path).st_mode
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # to open a folder fails anyway
-        raise OSError(errno.EINVAL, "files has a path that is not a regular file", path)
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # to open a folder fails anyway
+            return open(path, "rb")
+    except OSError as error:
+        raise OSError(error.errno, f"files has a path that cannot be opened: {error.strerror}", path) from error
+    raise OSError(errno.EINVAL, "files has a path that is not a regular file", path)
 
 
 def _path_body(path: str) -> Body:
     """A file that is opened when it is sent, as often as it is sent."""
-    _check_regular(path)
-    with open(path, "rb") as file:  # so that an unreadable file is known before anything is sent
+    with _open_regular(path) as file:  # so that an unreadable file is known before anything is sent
         length = os.fstat(file.fileno()).st_size
 
     def pieces() -> Iterator[bytes | memoryview]:
-        with open(path, "rb") as file:
+        with _open_regular(path) as file:
             body = make_body(file, None)
             yield from body.pieces()
 

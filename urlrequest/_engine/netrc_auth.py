@@ -44,10 +44,11 @@ class NetrcAuth:
         """
         try:
             entries = netrc.netrc(None if self._path is None else os.fspath(self._path)).hosts
-        except FileNotFoundError:
-            if self._path is not None:
-                raise
-            return None
+        except OSError as error:
+            if self._path is None and isinstance(error, FileNotFoundError):
+                return None
+            text = f"the netrc file cannot be opened: {error.strerror}"
+            raise OSError(error.errno, text, error.filename) from error
         except netrc.NetrcParseError as error:
             raise ValueError(f"the netrc file cannot be used: {_describe(error)}") from None
         name = host.removesuffix(".")
