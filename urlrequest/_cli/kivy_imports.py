@@ -18,7 +18,7 @@ import urlrequest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Change", "Remark", "changed", "changes_of", "changes_of_kv"]
+__all__ = ["Change", "Remark", "changed", "changes_of", "changes_of_kv", "line_after"]
 
 MODULE = "kivy.network.urlrequest"
 OURS = "urlrequest"
@@ -85,6 +85,16 @@ def changed(text: str, changes: list[Change]) -> str:
     for change in sorted(changes, key=lambda change: change.start, reverse=True):
         text = text[: change.start] + change.text + text[change.end :]
     return text
+
+
+def line_after(text: str, changes: list[Change], line: int) -> int:
+    """Return the number that a line has when all changes are made: an import over several lines becomes one line."""
+    lost = (_count_lines(text[each.start : each.end]) - _count_lines(each.text) for each in changes if each.line < line)
+    return line - sum(lost)
+
+
+def _count_lines(text: str) -> int:
+    return len(_LINE.findall(text))
 
 
 def changes_of_kv(text: str) -> tuple[list[Change], list[Remark]]:

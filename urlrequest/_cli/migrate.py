@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from urlrequest._content.file_sink import FileSink
 
-from .kivy_imports import MODULE, Change, Remark, changed, changes_of, changes_of_kv
+from .kivy_imports import MODULE, Change, Remark, changed, changes_of, changes_of_kv, line_after
 from .kivy_uses import findings_in
 from .verbose import print_error, printable
 
@@ -92,14 +92,12 @@ def _migrate_file(path: Path, *, is_writing: bool) -> Report:
         raise ValueError(f"its bytes in {encoding} could not be kept as they are")
     report = _read(path, text)
     verb = "changed to" if is_writing else "becomes"
-    for change in report.changes:
-        _print(
-            path,
-            change.line,
-            f"the import {verb}: {change.text}" if " " in change.text else f"{MODULE} {verb} {change.text}",
-        )
-    for remark in report.remarks:
-        _print(path, remark.line, remark.text)
+    told = [
+        (each.line, f"the import {verb}: {each.text}" if " " in each.text else f"{MODULE} {verb} {each.text}")
+        for each in report.changes
+    ]
+    for line, what in [*told, *report.remarks]:
+        _print(path, line_after(text, report.changes, line) if is_writing else line, what)
     if is_writing and report.changes:
         _write(path, mark + report.text.encode(encoding))
     return report

@@ -250,3 +250,19 @@ def test_settings_of_buildozer(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
     assert 0 == migrate([str(tmp_path)], is_writing=True)
     assert "Nothing here uses Kivy's UrlRequest.\n" == capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("is_writing", "lines"), [(False, [1, 5, 7]), (True, [1, 3, 5])])
+def test_lines_are_those_of_the_file_as_it_is_left(
+    is_writing: bool, lines: list[int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An import over several lines becomes one line; where the file is written, what is below has moved up."""
+    path = tmp_path / "main.py"
+    path.write_text(
+        "from kivy.network import (\n    urlrequest as ur,\n)\n\nfrom kivy.network.urlrequest import UrlRequest\n\n"
+        "request = ur.UrlRequest(url, file_path='x')\n"
+    )
+    migrate([str(path)], is_writing=is_writing)
+    told = re.findall(rf"^{re.escape(str(path))}:(\d+): ", capsys.readouterr().out, re.MULTILINE)
+
+    assert lines == [int(line) for line in told]
