@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import email
 import importlib.metadata
 import inspect
@@ -211,6 +212,33 @@ def test_readme_python_is_python() -> None:
         for node in ast.walk(ast.parse(block)):
             if isinstance(node, ast.ImportFrom) and node.module == "urlrequest":
                 assert [] == [alias.name for alias in node.names if alias.name not in urlrequest.__all__]
+
+
+def unknown_names(code: str) -> set[str]:
+    """The names that a program uses, and neither it nor Python gives to anything."""
+    used, given = set(), set(dir(builtins))
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Name):
+            (used if isinstance(node.ctx, ast.Load) else given).add(node.id)
+        elif isinstance(node, ast.alias):
+            given.add(node.asname or node.name.partition(".")[0])
+        elif isinstance(node, ast.arg):
+            given.add(node.arg)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.ExceptHandler):
+            given.add(str(node.name))
+    return used - given
+
+
+def test_pages_import_what_they_use() -> None:
+    """The programs of a page need no name that only a hidden block has; those of toolkits are parts of programs."""
+    missing = {}
+    for name, text in texts().items():
+        if re.match(r"(README|docs/(?!development/|how-to/toolkits/).*)\.md$", name):
+            blocks = re.findall(r"^```py(?:thon)?\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+            code = "\n".join(block for block in blocks if not block.startswith(">>>"))
+            missing[name] = unknown_names(code)
+
+    assert {} == {name: names for name, names in missing.items() if names}
 
 
 def test_readme_names_every_loop() -> None:
