@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from urlrequest._client.callbacks import Callbacks, run_progress
+from urlrequest._concurrency.interest_list import InterestList
 from urlrequest._delivery.events import ProgressRun
 from urlrequest._delivery.lifecycle import Lifecycle
 from urlrequest._delivery.mailbox import Mailbox
 from urlrequest._delivery.queue import DispatchQueue
+from urlrequest.hooks import ManualHook
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Loop", "Request"]
+__all__ = ["Loop", "ReadingHook", "Request"]
 
 
 class Request(Callbacks):
@@ -69,3 +71,11 @@ class Loop:
 
     def request(self, name: str = "a", **options: Any) -> Request:
         return Request(name, self.queue, self.log, **options)
+
+
+class ReadingHook(ManualHook):
+    """A loop that reads responses itself, when it is drained. For systems with epoll."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queue.interest_list = InterestList(lambda: None)

@@ -6,11 +6,13 @@ works.
 
 from __future__ import annotations
 
+import select
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import urlrequest
+from support.deliveries import ReadingHook
 from support.moments import Moments
 from urlrequest import Session, UrlRequest, cancel_all, wait_all
 from urlrequest._client.call import active_calls
@@ -35,11 +37,11 @@ class World:
         self.log: list[Any] = []
         self.request: Any = None
 
-    def make(self, path: str = "/", url: str | None = None) -> UrlRequest:
+    def make(self, path: str = "/", url: str | None = None, **options: Any) -> UrlRequest:
         return self.session.request(
             (url or self.url) + path, on_success=lambda *_: self.log.append("success"),
             on_failure=lambda *_: self.log.append("failure"), on_cancel=self.log.append,
-            on_finish=lambda _: self.log.append("finish"),
+            on_finish=lambda _: self.log.append("finish"), **options,
         )  # fmt: skip
 
 
@@ -160,6 +162,13 @@ def launched_join(world: World) -> Callable[[], object]:
     return world.request.join
 
 
+def drain_of_a_loop_that_reads(world: World) -> Callable[[], object]:
+    hook = ReadingHook()
+    world.request = connected(world).make(hook=hook)
+    select.select([world.request._urlrequest_call.mailbox.flight], [], [], 0.01)
+    return hook.drain
+
+
 def wait_for_uncommon(world: World) -> Callable[[], object]:
     connected(world)
     _shared.cache_clear()  # or it would be left to a worker from the second time on
@@ -185,6 +194,7 @@ PLACES = [
     launched_wait_with_a_queue,
     launched_wait_for_all,
     launched_join,
+    *([drain_of_a_loop_that_reads] if hasattr(select, "epoll") else []),
     wait_for_uncommon,
     cancel_launched,
     close_launched,

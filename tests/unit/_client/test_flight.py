@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.deliveries import ReadingHook
 from support.messages import head
 from support.waiting import wait_until
 from urlrequest import HTTPConnection, Session, UrlRequest, hooks
 from urlrequest._client import flight as flight_module
 from urlrequest._concurrency import worker_pool
-from urlrequest._concurrency.interest_list import InterestList
 from urlrequest._concurrency.worker_pool import WorkerPool
 from urlrequest._engine import launch as launch_module
 from urlrequest._engine import places
@@ -165,14 +165,6 @@ def test_8_1_events_go_to_the_hook(server: Server, session: Session, watch: Held
     assert ["ok"] == results
 
 
-class ReadingHook(hooks.ManualHook):
-    """A loop that reads responses itself, when the test says so."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.queue.interest_list = InterestList(lambda: None)
-
-
 @pytest.fixture
 def reading() -> ReadingHook:
     if not hasattr(select, "epoll"):
@@ -212,6 +204,19 @@ def test_4_5_the_loop_finds_something_uncommon(
     wait_until(lambda: reading.drain() or request.is_finished)
 
     assert ("failure", 404) == (recorder.terminal, request.resp_status)
+
+
+@pytest.mark.parametrize("leave", [hooks.Hook.close, hooks.Hook.leave_behind])
+def test_8_4_a_hook_that_is_left_reads_no_more(
+    server: Server, session: Session, watch: HeldWatch, reading: ReadingHook, leave: Callable[[hooks.Hook], None]
+) -> None:
+    """Contract 8.4, 2.6: a loop that was left, also that of the parent of a forked child, gets nothing more to read."""
+    connect(server, session, send(OK))
+    leave(reading)
+    request = launch(server, session, hook=reading)
+    assert (None, 1) == (reading.queue.interest_list, len(watch.items))
+
+    assert request.wait(timeout=20)
 
 
 def test_4_5_a_slow_server_is_left_to_the_watch(
