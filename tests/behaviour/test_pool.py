@@ -733,3 +733,24 @@ def test_17_10_a_tls_connection_that_was_closed(session: Session, tls_server: Se
 
     assert "hello" == get(session, tls_server.url, ca_file=ca_file).result
     assert [0, 0, 1] == connections(tls_server)
+
+
+@pytest.mark.usefixtures("without_keep_alive")
+def test_17_10_new_connections_start_no_timer_thread(
+    server: Server, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 17.10: where no connection is idle, none has to make room for a request, and nothing is to be timed."""
+    started: list[str] = []
+    start = threading.Thread.start
+
+    def start_and_note(thread: threading.Thread) -> None:
+        started.append(thread.name)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_and_note)
+    server.respond("/", "x")
+    for _ in range(3):
+        assert "x" == get(session, server.url).result
+
+    assert 3 == server.connection_count
+    assert "urlrequest-timer" not in started

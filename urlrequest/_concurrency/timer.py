@@ -1,8 +1,8 @@
 """TimerThread: runs a callback at a time, for what has no thread.
 
 A request that is queued has none, and its deadline must be kept, too (contract 15.2); nor has an idle connection, which
-must be closed when its time is up (contract 17.10). One daemon thread sleeps until the earliest of these times, and
-ends when there is none left.
+must be closed when its time is up (contract 17.10). One daemon thread sleeps until the earliest of these times. When
+there is none left it goes on for a moment, as starting it anew costs more than a small request, and then it ends.
 
 Thread safety. `_lock` guards `_is_running` and the thread's decision to end. `cancel()` takes no lock, since a
 canceller may have interrupted the thread that holds it (in a signal handler): taking a key out of `_calls` is atomic,
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TimerThread", "timer"]
 
+REST_TIME = 1.0  # seconds for which the thread goes on without a call
+
 
 class TimerThread:
     """Calls functions at given times, on a thread of its own."""
@@ -40,6 +42,7 @@ class TimerThread:
         self._next = inf  # when the thread will look again
         self._changed = Signal()  # the thread must look again
         self._is_running = False
+        self._has_ended = False
 
     def call_at(self, when: float, key: Hashable, call: Callable[[], object]) -> None:
         """Call a function once, at a time, on the timer's thread.
@@ -67,24 +70,27 @@ class TimerThread:
 
     def cancel(self, key: Hashable) -> None:
         """Do not make a call, if it was not made yet. Any thread; never blocks."""
-        if self._calls.pop(key, None) is not None and not self._calls:
-            self._changed.notify()  # the thread has nothing left to wait for
+        is_last = self._calls.pop(key, None) is not None and not self._calls
+        if is_last and self._next > monotonic() + REST_TIME:
+            self._changed.notify()  # the thread has nothing left to wait for so long
 
     def end(self) -> None:
         """Make no call any more, so that the thread ends. At the end of the process."""
+        self._has_ended = True
         self._calls.clear()
         self._changed.notify()
 
     def _run(self) -> None:
-        while self._is_needed():
+        has_rested = False  # since the last call
+        while self._is_needed(has_rested=has_rested):
             self._next = inf
             end = self._make_due_calls()
-            if end is not None:
-                self._next = end
-                self._changed.wait(end - monotonic())
+            has_rested = end is None
+            self._next = until = monotonic() + REST_TIME if end is None else end
+            self._changed.wait(until - monotonic())
 
     def _make_due_calls(self) -> float | None:
-        """Make the calls whose time has come; without any, return when the next one is due.
+        """Make the calls whose time has come, and return when the next one may be due; None: there is none.
 
         A thread that sleeps refers to no call, so that one which is cancelled keeps nothing alive.
         """
@@ -95,11 +101,13 @@ class TimerThread:
             found = self._calls.pop(key, None)
             if found is not None:
                 found[1]()
-        return min(when for _, (when, _) in calls) if calls and not due else None
+        if due:
+            return now  # what they did may have taken a while
+        return min((when for _, (when, _) in calls), default=None)
 
-    def _is_needed(self) -> bool:
+    def _is_needed(self, *, has_rested: bool) -> bool:
         with self._lock:
-            self._is_running = bool(self._calls)
+            self._is_running = bool(self._calls) or not (has_rested or self._has_ended)
             return self._is_running
 
     def reset_after_fork(self) -> None:

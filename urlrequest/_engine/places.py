@@ -9,6 +9,10 @@ whatever pool they are in, and those that become idle then, too, unless another 
 A response may also take long because it takes long. How many connections a server has answered while they were open
 together shows how many places it has at least; as long as no more are needed, nothing is closed.
 
+Where nothing is idle there is nothing to close, and the timer has no call for a request: most programs make their first
+request so, and some all of them. The call is made when a connection becomes idle. The request is noted first and looks
+for idle connections then; a connection becomes idle first and looks for requests then. So one of them sees the other.
+
 Thread safety. `_lock` guards everything here; while it is held there are only assignments. Workers begin and end waits,
 the timer thread looks after them.
 
@@ -37,12 +41,16 @@ if TYPE_CHECKING:
     class IdleConnections(Protocol):
         """As much of a pool as is needed here."""
 
+        def __len__(self) -> int:
+            """How many there are."""
+            ...
+
         def close_at(self, place: Place, idle_time: float = 0.0) -> int:
             """Close the connections to a host and port that have been idle for so long; return how many they were."""
             ...
 
 
-__all__ = ["Wait", "close_idle", "is_narrow", "is_needed", "narrow", "pools", "reset_after_fork", "waits"]
+__all__ = ["Wait", "close_idle", "is_narrow", "is_needed", "narrow", "note_idle", "pools", "reset_after_fork", "waits"]
 
 GRACE = 0.5  # seconds that a request waits on a new connection before others make room for it
 REST_TIME = 0.1  # seconds that a connection may be idle while a request waits for its place
@@ -93,17 +101,25 @@ class Wait:
     Call `begin()` and `end()`, which also is for a wait that has ended, and `was_answered()` before the end if it was.
     """
 
-    __slots__ = ("_period", "_place", "since")
+    __slots__ = ("_is_timed", "_period", "_place", "since")
 
     def __init__(self, place: Place) -> None:
         self._place = place
         self._period = GRACE
+        self._is_timed = False
         self.since = monotonic()
 
     def begin(self) -> None:
         with _lock:
             waits.setdefault(self._place, []).append(self)
-        _call_at(self.since + self._period, self, self._look)
+        if any(map(len, snapshot(pools))):
+            self.be_timed()
+
+    def be_timed(self) -> None:
+        """See to it that room is made once this has taken too long. Any thread."""
+        if not self._is_timed:
+            self._is_timed = True
+            _call_at(self.since + self._period, self, self._look)
 
     def end(self) -> None:
         with _lock:
@@ -191,7 +207,7 @@ def _make_room(place: Place) -> None:
 def is_needed(place: Place) -> bool:
     """Whether a request needs the place of a connection that becomes idle now, so that it is not to be kept.
 
-    Else the connection is kept, but soon looked at, if a request waits: another one may take it before.
+    Else the connection is kept, and `note_idle()` must follow.
     """
     now = monotonic()
     with _lock:
@@ -200,9 +216,17 @@ def is_needed(place: Place) -> bool:
         is_starving = _lacks_places(place, STARVING_TIME) and now - _server(place).relieved_at >= STARVING_TIME
         if is_starving:
             _server(place).relieved_at = now
-            return True
-    _call_at(now + REST_TIME, place, partial(_make_room, place))
-    return False
+    return is_starving
+
+
+def note_idle(place: Place) -> None:
+    """Have a connection that has become idle looked at soon if a request waits: another one may take it before."""
+    with _lock:
+        waiting = tuple(waits.get(place, ()))
+    if waiting:
+        _call_at(monotonic() + REST_TIME, place, partial(_make_room, place))
+        for wait in waiting:
+            wait.be_timed()
 
 
 def is_narrow(place: Place) -> bool:

@@ -326,6 +326,8 @@ class Pool:
                     surplus += self._pop_surplus()
         if surplus:
             _close(surplus)
+        if places.waits:
+            places.note_idle((connection.host, connection.port))
         if self._next_end < self._timer_at and self._count:
             self._set_timer(now)
 

@@ -53,6 +53,13 @@ class World:
             call()
         self.now = end
 
+    def become_idle(self) -> None:
+        self.idle, self.idle_since = self.idle + 1, self.now
+        places.note_idle(PLACE)
+
+    def __len__(self) -> int:
+        return self.idle
+
     def close_at(self, place: Any, idle_time: float = 0.0) -> int:
         assert PLACE == place
         if self.now - self.idle_since < idle_time:
@@ -106,7 +113,7 @@ def test_place_1_what_becomes_idle_later(world: World) -> None:
     with waiting(PLACE):
         world.go_on(GRACE)
         assert not is_needed(PLACE)
-        world.idle = 1
+        world.become_idle()
         world.go_on(REST_TIME)
 
     assert 0 == world.idle
@@ -116,8 +123,8 @@ def test_place_1_what_became_idle_just_now(world: World) -> None:
     """PLACE-1: a connection put back a moment ago is closed once it has rested: others may be about to take it."""
     with waiting(PLACE):
         world.go_on(GRACE - 0.01)
-        world.idle, world.idle_since = 1, world.now
         assert not is_needed(PLACE)
+        world.become_idle()
         world.go_on(0.01)
         assert 1 == world.idle
         world.go_on(REST_TIME)
@@ -185,10 +192,24 @@ def test_narrow_servers(world: World, closed: int, after: float, expected: bool)
     assert not places.is_narrow(PLACE)
 
 
+def test_no_timer_where_nothing_is_idle(world: World) -> None:
+    """Most first requests need no timer: there is nothing to close, unless a connection becomes idle meanwhile."""
+    with waiting(PLACE):
+        assert {} == world.calls
+        world.go_on(GRACE)
+        world.become_idle()
+        assert 2 == len(world.calls)
+        world.go_on(STARVING_TIME)
+        assert 0 == world.idle
+
+    assert {} == world.calls
+
+
 def test_no_thread_for_the_timer(world: World) -> None:
     """Where the system gives no thread, requests go on without."""
     world.has_threads = False
     with waiting(PLACE):
+        world.become_idle()
         assert not is_needed(PLACE)
 
 
