@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from urlrequest._client.callbacks import Callbacks, run_progress
-from urlrequest._concurrency.interest_list import InterestList
+from urlrequest._concurrency.interest_list import new_interest_list
 from urlrequest._delivery.events import ProgressRun
 from urlrequest._delivery.lifecycle import Lifecycle
 from urlrequest._delivery.mailbox import Mailbox
@@ -74,8 +74,8 @@ class Loop:
 
 
 class ReadingHook(ManualHook):
-    """A loop that reads responses itself, when it is drained. For systems with epoll."""
+    """A loop that reads responses itself, when it is drained, where the system has epoll."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.queue.interest_list = InterestList(lambda: None)
+        self.queue.interest_list = new_interest_list(lambda: None)
