@@ -18,9 +18,14 @@ from support.messages import head
 from support.moments import kill_starts
 from support.waiting import wait_until
 from urlrequest import Session, UrlRequest, cancel_all, g_requests, hooks, wait_all
+from urlrequest._client import call as call_module
+from urlrequest._client import flight as flight_module
 from urlrequest._client.call import Call
-from urlrequest._concurrency.timer import timer
+from urlrequest._concurrency.timer import TimerThread, timer
+from urlrequest._concurrency.watch import Watch
 from urlrequest._concurrency.worker_pool import _Worker
+from urlrequest._engine import pool as pool_module
+from urlrequest._net import tls_contexts
 from urlrequest.errors import DeadlineExceeded
 from urlrequest.testing import Reply, Server, hold, send, signal, wait_for
 
@@ -109,11 +114,11 @@ def test_15_2_cancel_while_the_deadline_is_set(busy: Session, monkeypatch: pytes
         go.wait(30)
         end(call)
 
-    def call_late(when: float, key: Any, call: Callable[[], object]) -> None:
+    def call_late(when: float, key: Any, call: Callable[[], object], *, until: float | None = None) -> None:
         cancellers.append(threading.Thread(target=key.cancel))
         cancellers[0].start()
         looked.wait(30)
-        call_at(when, key, call)
+        call_at(when, key, call, until=until)
 
     monkeypatch.setattr(Call, "_end", end_late)
     monkeypatch.setattr(timer, "call_at", call_late)
@@ -560,6 +565,60 @@ def test_2_10_a_look_up_whose_thread_dies(
     again = recorder.get(by_name, session=session)
     assert again.wait(timeout=20)
     assert "x" == again.result
+
+
+@pytest.mark.parametrize("kind", ["watch", "resolver", "timer"])
+def test_2_10_a_start_does_not_outlast_the_deadline(
+    monkeypatch: pytest.MonkeyPatch, server: Server, session: Session, recorder: Any, kind: str
+) -> None:
+    """Contract 2.10: whichever thread dies in its start, nobody waits for it beyond the deadline of the request."""
+    server.respond("/", "x")
+    new_timer = TimerThread()
+    monkeypatch.setattr(flight_module, "watch", Watch())
+    monkeypatch.setattr(pool_module, "timer", new_timer)
+    monkeypatch.setattr(call_module, "timer", new_timer)
+    url = server.url.replace("127.0.0.1", "localhost") if kind == "resolver" else server.url
+    with monkeypatch.context() as patch:
+        kill_starts(patch, f"urlrequest-{kind}", seconds=1e6)
+        request = recorder.get(url, session=session, deadline=0.05)
+        assert request.wait(timeout=20)
+    flight_module.watch.end()
+
+    assert request.error is None or isinstance(request.error, DeadlineExceeded)
+
+
+def test_2_10_a_queued_request_whose_timer_dies(
+    monkeypatch: pytest.MonkeyPatch, server: Server, session: Session, recorder: Any
+) -> None:
+    """Contract 2.10, 15.2: the constructor returns at the deadline of a request that waits for its turn."""
+    session.max_requests = 1
+    release = threading.Event()
+    server.route("/held", lambda _: (release.wait(100), Reply(200))[1])
+    held = recorder.get(server.url + "/held", session=session)
+    monkeypatch.setattr(call_module, "timer", TimerThread())
+    with monkeypatch.context() as patch:
+        kill_starts(patch, "urlrequest-timer", seconds=1e6)
+        queued = recorder.get(server.url, session=session, deadline=0.05)
+    assert queued.wait(timeout=20)
+    release.set()
+    assert held.wait(timeout=20)
+
+    assert isinstance(queued.error, DeadlineExceeded)
+    assert "no worker thread was free" in str(queued.error)
+
+
+def test_2_10_certificates_whose_thread_dies(
+    monkeypatch: pytest.MonkeyPatch, tls_server: Server, ca_file: str, recorder: Any
+) -> None:
+    """Contract 2.10: nobody waits for a thread that was to read certificates ahead; the worker reads them."""
+    tls_server.respond("/", "x")
+    monkeypatch.setattr(tls_contexts, "_contexts", {})
+    monkeypatch.setattr(tls_contexts, "_prefetched", set())
+    kill_starts(monkeypatch, "urlrequest-tls", seconds=1e6)
+    request = recorder.get(tls_server.url, ca_file=ca_file)
+
+    assert request.wait(timeout=20)
+    assert "x" == request.result
 
 
 @pytest.mark.parametrize("moment", ["the first step of the request", "after the task was taken"])

@@ -112,16 +112,21 @@ class FailingCalls:
             raise self._errors.pop()
 
 
-def kill_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let new threads of the library die in their first steps, as where there is no memory."""
-    monkeypatch.setattr(sync, "START_TIME", 0.01)
+def kill_starts(monkeypatch: pytest.MonkeyPatch, name: str = "urlrequest-", seconds: float = 0.01) -> None:
+    """Let new threads of the library die in their first steps, as where there is no memory.
+
+    Args:
+        name: What the names of these threads begin with.
+        seconds: The time that a thread has for its start, where nothing shortens it.
+    """
+    monkeypatch.setattr(sync, "START_TIME", seconds)
     monkeypatch.setattr(sync, "MIN_START_TIME", 0.01)
     monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
 
     bootstrap = threading.Thread._bootstrap_inner  # type: ignore[attr-defined]  # what a new thread does first
 
     def die(thread: threading.Thread) -> None:
-        if not thread.name.startswith("urlrequest-"):
+        if not thread.name.startswith(name):
             bootstrap(thread)
             return
         threading._limbo.pop(thread, None)  # type: ignore[attr-defined]  # Python leaves it in its list for ever

@@ -270,10 +270,7 @@ class Call:
         try:
             has_worker = submit(self)
         except NoThreadError as error:
-            if self.scope.deadline.has_passed():
-                self._fail(self._no_worker_in_time())
-            else:
-                self._fail(RuntimeError(_NO_THREADS) if sys.platform in _PLATFORMS_WITHOUT_THREADS else error)
+            self._fail_without_thread(error)
             return
         if not has_worker:
             self._end_if_cancelled()
@@ -288,10 +285,10 @@ class Call:
     def _start_timer(self, deadline: float) -> None:
         """Keep the deadline of a queued request, which has no thread that could."""
         try:
-            timer.call_at(deadline, self, self._expire)
+            timer.call_at(deadline, self, self._expire, until=deadline)
         except NoThreadError as error:
             if self.shared.workers.remove(self):
-                self._fail(error)
+                self._fail_without_thread(error)
         if self.options is None:  # it ended before the timer was set, and so could not cancel it
             timer.cancel(self)
 
@@ -299,6 +296,12 @@ class Call:
         """End the request at its deadline if it still has no worker. On the timer's thread."""
         if self.shared.workers.remove(self):
             self._fail(self._no_worker_in_time())
+
+    def _fail_without_thread(self, error: NoThreadError) -> None:
+        if self.scope.deadline.has_passed():
+            self._fail(self._no_worker_in_time())
+        else:
+            self._fail(RuntimeError(_NO_THREADS) if sys.platform in _PLATFORMS_WITHOUT_THREADS else error)
 
     def _no_worker_in_time(self) -> DeadlineExceeded:
         seconds = self.scope.deadline.seconds

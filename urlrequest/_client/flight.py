@@ -274,7 +274,7 @@ def launch_call(call: Call, options: Options, target: Target) -> bool:
         return False
     launched = flight = None
     try:
-        if not watch.start() or not shared.workers.take_slot(call):
+        if not watch.start(call.until) or not shared.workers.take_slot(call):
             return False
         call.scope.timings[Phase.QUEUE] = monotonic() - call.made_at
         launched = launch(options, shared, call.scope, call)
@@ -320,7 +320,7 @@ def leave_worker(call: Call, options: Options) -> Flight | Lease | None:
     if not is_plain(call, options):
         return None
     try:
-        if not watch.start():
+        if not watch.start(call.until):
             return None
     except (RuntimeError, OSError):  # the system gives no thread, or no descriptor
         return None

@@ -117,20 +117,14 @@ _threads: WeakSet[threading.Thread] = WeakSet()  # those that `join_threads()` w
 
 
 class _Started(threading.Event):
-    """What `Thread.start()` waits for: here, that the thread's function has begun, and not for ever.
+    """What `Thread.start()` waits for: here, for nothing, as `start_thread()` waits itself.
 
-    Python waits for the thread alone, without a limit: one that dies in its first steps, for want of memory, would
-    never let its starter go on.
+    Python waits for the thread without a limit: one that dies in its first steps, for want of memory, would never let
+    its starter go on. (All versions up to 3.14 wait for this attribute. One that would not look at it loses nothing.)
     """
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__()
-        self._seconds = seconds
-        self.begun = Lock()  # free once the function has begun
-        self.begun.acquire()
-
     def wait(self, timeout: float | None = None) -> bool:  # noqa: ARG002 - nobody gives one
-        return self.begun.acquire(timeout=self._seconds)
+        return True
 
 
 def start_thread(run: Callable[[], object], name: str, *, is_joined: bool = True, until: float | None = None) -> None:
@@ -145,18 +139,20 @@ def start_thread(run: Callable[[], object], name: str, *, is_joined: bool = True
     """
     handled = sys.exc_info()[1]  # what the caller's `except` handles is the context of each error from here on
     seconds = START_TIME if until is None else min(max(MIN_START_TIME, until - monotonic()), START_TIME)
-    started = _Started(seconds)
+    begun = Lock()  # free once the thread's function has begun
+    begun.acquire()
     claims = [True]  # who takes the one item decides whether the thread does its work
 
     def begin() -> None:
         if _take(claims):
-            started.begun.release()
+            begun.release()
             run()
 
     thread = threading.Thread(target=begin, name=name, daemon=True)
-    thread._started = started  # type: ignore[attr-defined]  # noqa: SLF001 - there is no other way
+    thread._started = _Started()  # type: ignore[attr-defined]  # noqa: SLF001 - there is no other way
     try:
         thread.start()
+        begun.acquire(timeout=seconds)
     except NoThreadError as error:
         # Ctrl-C while `start()` waits for the new thread: releasing a lock that is free then raises RuntimeError.
         interrupt = error.__context__

@@ -44,13 +44,14 @@ class TimerThread:
         self._is_running = False
         self._has_ended = False
 
-    def call_at(self, when: float, key: Hashable, call: Callable[[], object]) -> None:
+    def call_at(self, when: float, key: Hashable, call: Callable[[], object], *, until: float | None = None) -> None:
         """Call a function once, at a time, on the timer's thread.
 
         Args:
             when: On `time.monotonic()`.
             key: For `cancel()`.
             call: Quick, and must not raise.
+            until: When to give up a thread that does not begin, as of `start_thread()`.
         Raises:
             NoThreadError: There is no thread for it.
         """
@@ -59,7 +60,7 @@ class TimerThread:
                 self._calls[key] = (when, call)
                 must_start, self._is_running = not self._is_running, True
             if must_start:
-                start_thread(self._run, "urlrequest-timer")
+                start_thread(self._run, "urlrequest-timer", until=until)
             elif when < self._next:
                 self._changed.notify()
         except BaseException as error:  # or Ctrl-C: if a thread runs nevertheless, there are two, which does no harm

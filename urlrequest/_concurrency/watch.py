@@ -11,7 +11,8 @@ itself if it is still to be read after `GRACE`.
 Thread safety. Any thread may call the methods, and a signal handler `look_at()`. What they add goes into deques, whose
 single operations are atomic; then they wake the thread if it may not see that by itself. Before it sleeps, the thread
 first says so (`_is_asleep`, `_next_end`) and then looks at the deques once more; so at least one side sees the other.
-`_lock` guards the start of the thread alone, which goes on for as long as the process.
+`_lock` guards the start of the thread alone, which goes on for as long as the process. Nobody waits for it, since that
+may take seconds where there is no memory.
 
 `_watched` belongs to the thread. A descriptor goes from one item to the next as quickly as a connection is used again:
 a thread that adds the first one late must not put it in the place of the second. The thread takes over what was added
@@ -31,7 +32,7 @@ from functools import partial
 from math import inf
 from time import monotonic
 
-from .sync import AtomicFlag, start_thread
+from .sync import AT_ONCE, AtomicFlag, start_thread
 from .wakeup import new_waker, sleep_time
 
 TYPE_CHECKING = False
@@ -167,32 +168,43 @@ class Watch:
         self._is_asleep = False  # the thread does not look at `_later` before it is woken
         self._next_end = inf  # what has an earlier time than this wakes the thread
 
-    def start(self) -> bool:
-        """Start the thread, unless it runs; whether there is room for one more to be watched. After `end()`: none.
+    def start(self, until: float | None = None) -> bool:
+        """Start the thread, unless it runs; whether there is room for one more to be watched.
 
+        There is none after `end()`, nor while another thread starts it.
+
+        Args:
+            until: When to give up a thread that does not begin, as of `start_thread()`.
         Raises:
             RuntimeError: The system gives no thread. OSError: The process has no descriptor left.
         """
         if not self._is_running:
             if self._has_ended:
                 return False
-            self._start_thread()
+            [is_first] = map(self._lock.acquire, AT_ONCE)
+            if is_first:
+                try:
+                    self._start_thread(until)
+                finally:
+                    self._lock.release()
+            else:
+                return False
         most = self._poller.most
         return most is None or len(self._watched) + len(self._added) + len(self._later) < most
 
-    def _start_thread(self) -> None:
-        with self._lock:
-            if self._is_running:  # another thread has just started it
-                return
-            self._waker = new_waker()
-            self._poller = new_poller(self._waker.descriptor)
-            has_begun = AtomicFlag()
-            try:
-                start_thread(partial(self._run, has_begun), "urlrequest-watch")
-            except BaseException:  # Ctrl-C: a thread that has not begun yet is to end at once
-                self._is_running = has_begun.test_and_set()
-                raise
-            self._is_running = True
+    def _start_thread(self, until: float | None) -> None:
+        assert self._lock.locked()
+        if self._is_running:  # another thread has just started it
+            return
+        self._waker = new_waker()
+        self._poller = new_poller(self._waker.descriptor)
+        has_begun = AtomicFlag()
+        try:
+            start_thread(partial(self._run, has_begun), "urlrequest-watch", until=until)
+        except BaseException:  # Ctrl-C: a thread that has not begun yet is to end at once
+            self._is_running = has_begun.test_and_set()
+            raise
+        self._is_running = True
 
     # For any thread, once `start()` was called
 

@@ -184,7 +184,7 @@ class Lease:
                 after = AFTER_HEAD
             elif head.status in {204, 304}:
                 after = AFTER_STATUS
-            self._pool.put(self.key, connection, kept_time(head), after)
+            self._pool.put(self.key, connection, kept_time(head), after, self._scope.deadline.at)
         else:
             connection.close()
 
@@ -207,7 +207,7 @@ class Lease:
     def begin_wait(self) -> None:
         """Note that a new connection waits for its response: idle ones make room for it meanwhile (see `places`)."""
         self._wait = Wait(self._route.first_stop)
-        self._wait.begin()
+        self._wait.begin(self._scope.deadline.at)
 
     def end_wait(self, *, is_answered: bool) -> None:
         """Note that the response has come, or that nothing waits for it any more."""

@@ -163,7 +163,7 @@ class Launched:
             self._connection.was_answered()
             self._lease.end_wait(is_answered=True)
         if defaults.keep_alive:
-            self._shared.pool.put(self._key, self._connection, self._idle_time)
+            self._shared.pool.put(self._key, self._connection, self._idle_time, until=self._scope.deadline.at)
         else:
             self._connection.close()
 

@@ -109,17 +109,18 @@ class Wait:
         self._is_timed = False
         self.since = monotonic()
 
-    def begin(self) -> None:
+    def begin(self, until: float | None = None) -> None:
+        """Begin; `until`: the deadline of the request."""
         with _lock:
             waits.setdefault(self._place, []).append(self)
         if any(map(len, snapshot(pools))):
-            self.be_timed()
+            self.be_timed(until)
 
-    def be_timed(self) -> None:
-        """See to it that room is made once this has taken too long. Any thread."""
+    def be_timed(self, until: float | None) -> None:
+        """See to it that room is made once this has taken too long. Any thread; `until`: its request's deadline."""
         if not self._is_timed:
             self._is_timed = True
-            _call_at(self.since + self._period, self, self._look)
+            _call_at(self.since + self._period, self, self._look, until)
 
     def end(self) -> None:
         with _lock:
@@ -174,9 +175,9 @@ def _server(place: Place) -> _Server:
     return server
 
 
-def _call_at(when: float, key: Hashable, call: Callable[[], object]) -> None:
+def _call_at(when: float, key: Hashable, call: Callable[[], object], until: float | None = None) -> None:
     try:
-        timer.call_at(when, key, call)
+        timer.call_at(when, key, call, until=until)
     except NoThreadError:
         pass  # idle connections are closed when their time is up
 
@@ -219,14 +220,18 @@ def is_needed(place: Place) -> bool:
     return is_starving
 
 
-def note_idle(place: Place) -> None:
-    """Have a connection that has become idle looked at soon if a request waits: another one may take it before."""
+def note_idle(place: Place, until: float | None = None) -> None:
+    """Have a connection that has become idle looked at soon if a request waits: another one may take it before.
+
+    Args:
+        until: The deadline of the request that had it.
+    """
     with _lock:
         waiting = tuple(waits.get(place, ()))
     if waiting:
-        _call_at(monotonic() + REST_TIME, place, partial(_make_room, place))
+        _call_at(monotonic() + REST_TIME, place, partial(_make_room, place), until)
         for wait in waiting:
-            wait.be_timed()
+            wait.be_timed(until)
 
 
 def is_narrow(place: Place) -> bool:

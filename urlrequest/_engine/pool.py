@@ -296,12 +296,15 @@ class Pool:
                 history = self._histories[key] = _History()
             return history
 
-    def put(self, key: Hashable, connection: Connection, idle_time: float, after: str = "") -> None:
+    def put(
+        self, key: Hashable, connection: Connection, idle_time: float, after: str = "", until: float | None = None
+    ) -> None:
         """Keep a connection for the next request with the same key.
 
         Args:
             idle_time: For how long, in seconds.
             after: `AFTER_HEAD` or `AFTER_STATUS` if the response on it had no body for that reason.
+            until: The deadline of the request that returns it.
         """
         now = suspend_clock()
         connection.after = after
@@ -327,17 +330,18 @@ class Pool:
         if surplus:
             _close(surplus)
         if places.waits:
-            places.note_idle((connection.host, connection.port))
+            places.note_idle((connection.host, connection.port), until)
         if self._next_end < self._timer_at and self._count:
-            self._set_timer(now)
+            self._set_timer(now, until)
 
-    def _set_timer(self, now: float) -> None:
+    def _set_timer(self, now: float, until: float | None = None) -> None:
         """Make the timer look when the first connection's time is up."""
         try:
             with self._lock:
                 self._timer_at = self._next_end
                 delay = max(0.0, self._next_end - now)
-            timer.call_at(monotonic() + delay, self._timer_key, partial(_close_stale, weakref.ref(self)))
+            when = monotonic() + delay
+            timer.call_at(when, self._timer_key, partial(_close_stale, weakref.ref(self)), until=until)
         except BaseException as error:  # the next use of the pool closes them
             self._timer_at = inf
             if not isinstance(error, NoThreadError):

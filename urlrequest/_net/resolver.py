@@ -42,6 +42,10 @@ FAMILY_NAMES: dict[int, str] = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6"}
 PATIENCE = 1.0  # seconds that a request shares an attempt of another one that does not end
 
 
+class _GivenUpError(RuntimeError):
+    """The thread for a look-up had not begun at the deadline of the request that started it."""
+
+
 class _Lookup:
     """One host and port being looked up, for one address family or any; shared by all requests that need it meanwhile.
 
@@ -109,7 +113,7 @@ def resolve(host: str, port: int, scope: CancelScope, family: int = 0) -> Sequen
             is_sooner = again is not None and (until is None or again < until)
             scope.wait({}, again if is_sooner else until, f"resolving {host}", is_pause=is_sooner)
             if again is not None and monotonic() >= again:
-                has_asked = _ask_again(lookup)
+                has_asked = _ask_again(lookup, scope)
     finally:
         with _lock:
             lookup.scopes.remove(scope)
@@ -119,6 +123,9 @@ def resolve(host: str, port: int, scope: CancelScope, family: int = 0) -> Sequen
                 if not lookup.attempts and not lookup.is_done:
                     del _lookups[host, port, family]
     scope.timings[Phase.DNS] = monotonic() - began
+    if isinstance(lookup.error, _GivenUpError):
+        scope.check()  # the deadline may have been another request's
+        return resolve(host, port, scope, family)
     if lookup.error is not None:
         raise _with_host(lookup.error, host, family) from lookup.error
     return lookup.addresses
@@ -173,18 +180,18 @@ def _join_lookup(host: str, port: int, family: int, scope: CancelScope) -> tuple
         lookup.scopes.append(scope)
         needs_thread = must_ask and _add_attempt(lookup)
     if needs_thread:
-        _start_thread(lookup)
+        _start_thread(lookup, scope.deadline.at)
     return lookup, must_ask
 
 
-def _ask_again(lookup: _Lookup) -> bool:
+def _ask_again(lookup: _Lookup, scope: CancelScope) -> bool:
     """Ask the system once more if the last attempt is old; return whether that is the end of the matter."""
     with _lock:
         must_ask = not lookup.is_done and lookup.is_overdue()
         needs_thread = must_ask and _add_attempt(lookup)
         is_end = must_ask or lookup.attempts >= MAX_ATTEMPTS
     if needs_thread:
-        _start_thread(lookup)
+        _start_thread(lookup, scope.deadline.at)
     return is_end
 
 
@@ -201,14 +208,19 @@ def _add_attempt(lookup: _Lookup) -> bool:
     return False
 
 
-def _start_thread(lookup: _Lookup | None) -> None:
-    """Start a resolver thread, which `_thread_count` includes already; without one, the attempt fails."""
+def _start_thread(lookup: _Lookup | None, until: float | None) -> None:
+    """Start a resolver thread, which `_thread_count` includes already; without one, the attempt fails.
+
+    Args:
+        until: The deadline of the request that asks.
+    """
     global _thread_count
     while lookup is not None:
         try:
-            start_thread(partial(_run_lookups, lookup), "urlrequest-resolver", is_joined=False)
+            start_thread(partial(_run_lookups, lookup), "urlrequest-resolver", is_joined=False, until=until)
         except NoThreadError as error:
-            _complete(lookup, [], error)
+            is_given_up = until is not None and monotonic() >= until
+            _complete(lookup, [], _GivenUpError() if is_given_up else error)
         else:
             return
         with _lock:

@@ -18,6 +18,7 @@ import sys
 import threading
 import warnings
 from contextlib import contextmanager, suppress
+from time import monotonic
 
 from urlrequest._concurrency.sync import NoThreadError, snapshot, start_thread
 from urlrequest.errors import InsecureRequestWarning
@@ -76,7 +77,7 @@ class LazyContext:
         """
         if self.context is None and not self._loading.locked():
             try:
-                start_thread(self._load_ahead, "urlrequest-tls")
+                start_thread(self._load_ahead, "urlrequest-tls", until=monotonic())  # nobody is to wait for it
             except NoThreadError:
                 pass  # the worker that needs the context loads it
 

@@ -306,7 +306,7 @@ class Timer:
         self.calls: dict[Any, Any] = {}
         self.on_call: Callable[[], object] = lambda: None
 
-    def call_at(self, when: float, key: Any, call: Any) -> None:
+    def call_at(self, when: float, key: Any, call: Any, *, until: float | None = None) -> None:
         self.on_call()
         self.calls[key] = call
 

@@ -48,7 +48,7 @@ class HeldWatch:
         self.items: list[Flight] = []
         self.has_room = True
 
-    def start(self) -> bool:
+    def start(self, until: float | None = None) -> bool:
         return self.has_room
 
     def add(self, item: Flight) -> None:

@@ -115,10 +115,37 @@ def test_2_10_a_thread_that_begins_too_late(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(NoThreadError):
         start_thread(lambda: ran.append(True), "")
     may_begin.set()
-    wait_until(lambda: bool(threads) and threads[0].ident is not None)
+    wait_until(lambda: bool(threads) and threads[0]._started.is_set())  # type: ignore[attr-defined]  # for `join()`
     threads[0].join(30)
 
     assert [] == ran
+
+
+def test_2_10_a_python_whose_start_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 2.10: a thread that begins after `Thread.start()` has returned does its work."""
+    pending, done = list[threading.Thread](), threading.Event()
+    start, new_lock = threading.Thread.start, threading.Lock
+
+    class LateLock:
+        """A lock, the second use of which lets the thread begin."""
+
+        def __init__(self) -> None:
+            self._lock = new_lock()
+            self.release = self._lock.release
+
+        def acquire(self, **options: float) -> bool:
+            while pending:
+                start(pending.pop())
+            return self._lock.acquire(**options)
+
+    def start_later(thread: threading.Thread) -> None:
+        pending.append(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_later)
+    monkeypatch.setattr(sync, "Lock", LateLock)
+    start_thread(done.set, "")
+
+    assert done.wait(30)
 
 
 class Kept:

@@ -9,7 +9,8 @@ import time
 import pytest
 
 from support.leaks import library_threads
-from support.moments import Moments
+from support.moments import Moments, kill_starts
+from urlrequest._concurrency.sync import NoThreadError
 from urlrequest._concurrency.timer import TimerThread
 
 PATIENCE = 30.0  # seconds; only a failing test waits that long
@@ -59,6 +60,19 @@ def test_15_2_no_thread_for_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
         patch.setattr(threading.Thread, "start", refuse)
         with pytest.raises(RuntimeError, match="new thread"):
             timer.call_at(time.monotonic(), "lost", done.set)
+    assert {} == timer._calls
+    timer.call_at(time.monotonic(), "kept", done.set)
+
+    assert done.wait(PATIENCE)
+
+
+def test_2_10_a_timer_that_dies_in_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 2.10: a caller waits for the thread until its own time at most, and the next call has a thread."""
+    timer, done = TimerThread(), threading.Event()
+    with monkeypatch.context() as patch:
+        kill_starts(patch, seconds=1e6)
+        with pytest.raises(NoThreadError, match="not begun"):
+            timer.call_at(time.monotonic() + 1e6, "lost", done.set, until=-1.0)
     assert {} == timer._calls
     timer.call_at(time.monotonic(), "kept", done.set)
 

@@ -8,13 +8,15 @@ import select
 import socket
 import threading
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.moments import interrupt_starts
+from support.moments import interrupt_starts, kill_starts
 from support.waiting import PATIENCE, becomes
+from urlrequest._concurrency import sync
 from urlrequest._concurrency import watch as watch_module
+from urlrequest._concurrency.sync import NoThreadError
 from urlrequest._concurrency.watch import Watch
 
 if TYPE_CHECKING:
@@ -241,6 +243,25 @@ def test_a_watch_that_cannot_start(
             watch.start()
 
     assert watch.start()
+
+
+def test_2_10_a_watch_that_dies_in_its_start(monkeypatch: pytest.MonkeyPatch, new_watch: Callable[[], Watch]) -> None:
+    """Contract 2.10: a caller waits for the thread until its own time at most; meanwhile others do without."""
+    watch, rooms = new_watch(), list[bool]()
+    with monkeypatch.context() as patch:
+        kill_starts(patch, seconds=1e6)
+        killed = sync.start_thread
+
+        def while_it_starts(*arguments: Any, **options: Any) -> None:
+            rooms.append(watch.start())  # as by another thread
+            killed(*arguments, **options)
+
+        patch.setattr(watch_module, "start_thread", while_it_starts)
+        with pytest.raises(NoThreadError, match="not begun"):
+            watch.start(until=-1.0)
+    rooms.append(watch.start())
+
+    assert [False, True] == rooms
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")

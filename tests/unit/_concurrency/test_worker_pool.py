@@ -688,6 +688,7 @@ def test_fault_119_ctrl_c_while_a_waiting_job_starts(log: list[str], monkeypatch
         with pytest.raises(KeyboardInterrupt):
             workers.change_limits(2, None)
     threads[0].start()  # it had started, and begins only now
+    wait_until(threads[0]._started.is_set)  # type: ignore[attr-defined]  # for `join()`
     threads[0].join(PATIENCE)
     assert not second.begun.is_set()
     let_go(first)

@@ -35,7 +35,7 @@ class World:
         self.idle_since = 0.0
         self.has_threads = True
 
-    def call_at(self, when: float, key: Any, call: Callable[[], object]) -> None:
+    def call_at(self, when: float, key: Any, call: Callable[[], object], *, until: float | None = None) -> None:
         if not self.has_threads:
             raise RuntimeError("can't start new thread")
         self.calls[key] = (when, call)

@@ -468,7 +468,7 @@ class Timer:
     def __init__(self) -> None:
         self.keys: list[object] = []
 
-    def call_at(self, when: float, key: object, call: object) -> None:
+    def call_at(self, when: float, key: object, call: object, *, until: float | None = None) -> None:
         self.keys.append(key)
 
     def cancel(self, key: object) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from support.waiting import wait_until
 from urlrequest._concurrency.deadline import Deadline
+from urlrequest._concurrency.sync import NoThreadError
 from urlrequest._net import resolver
 from urlrequest._net.cancel_scope import CancelScope, Phase
 from urlrequest._net.resolver import MAX_ATTEMPTS, MAX_THREADS, resolve
@@ -371,6 +372,29 @@ def test_no_thread_to_be_had(system: System, monkeypatch: pytest.MonkeyPatch) ->
 
     assert isinstance(error, RuntimeError)
     assert 0 == resolver._thread_count
+
+
+def test_2_10_a_thread_given_up_at_the_deadline_of_another(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 2.10: the request whose deadline it was ends; one that shares its look-up begins another."""
+    start, starts = resolver.start_thread, list[float | None]()
+
+    def start_in_time(run: Callable[[], object], name: str, *, is_joined: bool, until: float | None) -> None:
+        starts.append(until)
+        if until is None:
+            start(run, name, is_joined=is_joined)
+        else:
+            wait_until(lambda: waiting("h.test") == 2)
+            raise NoThreadError("it has not begun")
+
+    monkeypatch.setattr(resolver, "start_thread", start_in_time)
+    system.go.set()
+    hurried = Asker("h.test", CancelScope(deadline=Deadline(0)))
+    wait_until(lambda: bool(starts))
+    patient = Asker("h.test")
+
+    assert isinstance(hurried.result(), DeadlineExceeded)
+    assert [(*ADDRESS[:4], ("address of h.test", 80))] == patient.result()
+    assert [hurried.scope.deadline.at, None] == starts
 
 
 def test_forget(system: System) -> None:
