@@ -131,7 +131,7 @@ class World:
         limit = time.monotonic() + PATIENCE
         while workers._running and time.monotonic() < limit:
             time.sleep(0.001)
-        if workers._running or workers._unmanned or workers._waiting or workers._running_at:
+        if workers._running or workers._unmanned or workers._unmanned_at or workers._waiting or workers._running_at:
             yield f"slots are lost: {workers._running} {workers._unmanned} {workers._waiting} {workers._running_at}"
 
 

@@ -139,6 +139,7 @@ def test_fault_114_flights_of_many_threads(
         workers = session._urlrequest_shared.workers
         wait_until(lambda: not workers._running)  # noqa: B023 - it is called at once
         assert ({}, {}, {}) == (workers._unmanned, workers._running_at, workers._waiting)
+        assert {} == workers._unmanned_at
     assert {} == active_calls
     wait_until(lambda: not flight._readers)
     if DESCRIPTORS.is_dir():

@@ -110,6 +110,28 @@ def return_a_slot_of_a_full_host() -> Scene:
     return scene
 
 
+def take_and_return_a_slot() -> Scene:
+    scene = Scene(2, 1)
+    scene.act = lambda: (scene.workers.take_slot(scene.unmanned), scene.return_slot())
+    scene.undo = scene.return_slot
+    return scene
+
+
+def take_and_drop_a_slot() -> Scene:
+    scene = Scene(2, 1)
+    scene.act = lambda: scene.workers.take_slot(scene.unmanned) and scene.workers.drop_slot(scene.unmanned)
+    scene.undo = scene.return_slot
+    return scene
+
+
+def change_the_limits_over_a_slot() -> Scene:
+    scene = Scene(3, 2)
+    assert scene.workers.take_slot(scene.unmanned)
+    scene.act = lambda: (scene.workers.change_limits(3, 1), scene.return_slot())
+    scene.undo = scene.return_slot
+    return scene
+
+
 def raise_the_limits() -> Scene:
     scene = Scene(3, 1)
     scene.make_idle(1)
@@ -129,7 +151,8 @@ def shut_down() -> Scene:
     "make",
     [
         submit_to_a_new_worker, submit_to_an_idle_worker, submit_behind_others, submit_and_compact, return_a_slot,
-        return_a_slot_to_an_idle_worker, return_a_slot_of_a_full_host, raise_the_limits, shut_down,
+        return_a_slot_to_an_idle_worker, return_a_slot_of_a_full_host, take_and_return_a_slot, take_and_drop_a_slot,
+        change_the_limits_over_a_slot, raise_the_limits, shut_down,
     ],
 )  # fmt: skip
 def test_fault_119_ctrl_c_at_each_moment(monkeypatch: pytest.MonkeyPatch, make: Callable[[], Scene]) -> None:
@@ -168,8 +191,9 @@ def find_lost(scene: Scene) -> Iterator[str]:
         yield "the following job"
     if not becomes(lambda: not workers._running):
         yield "a slot"
-    if workers._running_at or workers._unmanned or workers._waiting:
-        yield f"{workers._running_at} {workers._unmanned} {workers._waiting}"
+    left = workers._running_at, workers._unmanned, workers._unmanned_at, workers._waiting
+    if any(left):
+        yield f"{left}"
     if len(set(scene.log)) < len(scene.log):
         yield f"a job runs twice, {scene.log}"
     workers.shut_down()

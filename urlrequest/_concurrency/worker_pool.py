@@ -15,9 +15,10 @@ which is no call; and a caller that is interrupted puts back what it has noted, 
 Invariants:
     WORKER-1  A job is either run once or removed; never both.
     WORKER-2  `_running` counts jobs that have a slot and a worker, `_running_at` the same by host; `_unmanned` holds
-              those that have a slot alone. A slot is taken by `submit()`, by `take_slot()`, or by a worker that goes on
-              to the next job, and given back when the job is done, before that is announced. A job that leaves its
-              worker has its slot throughout.
+              those that have a slot alone, and `_unmanned_at` the same by host while there is a limit per host. A job
+              leaves `_unmanned` last, so that who was interrupted may take it out again. A slot is taken by `submit()`,
+              by `take_slot()`, or by a worker that goes on to the next job, and given back when the job is done, before
+              that is announced. A job that leaves its worker has its slot throughout.
     WORKER-3  A host with jobs in `_held_by_host` has no more free slots than it has entries in `_queue`: when a slot
               comes free, or a queued entry proves empty, one held job moves back to the queue. So jobs start in the
               order of their arrival.
@@ -172,6 +173,7 @@ class WorkerPool:
         self._running = 0
         self._running_at: dict[str, int] = {}
         self._unmanned: dict[Job, str] = {}  # jobs that have a slot and need no worker so far, and their hosts
+        self._unmanned_at: dict[str, dict[Job, bool]] = {}  # by host; kept for a limit per host only
         self._idle: list[_Worker] = []
         self._is_shut_down = False
         self._waiting: dict[Job, _Task] = {}  # jobs without a slot that were not removed
@@ -221,9 +223,12 @@ class WorkerPool:
     def take_slot(self, job: Job) -> bool:
         """Give a job a slot without a worker, for `return_slot()` or `run()`; False: none is free."""
         with self._lock:
-            if not self._has_slot(job.host):
+            host = job.host
+            if not self._has_slot(host):
                 return False
-            self._unmanned[job] = job.host
+            self._unmanned[job] = host
+            if self._limit_per_host is not None:
+                self._count_unmanned(job, host)
             return True
 
     def drop_slot(self, job: Job) -> bool:
@@ -231,6 +236,8 @@ class WorkerPool:
         with self._lock:
             if self._waiting:
                 return False
+            if self._limit_per_host is not None:
+                self._uncount_unmanned(job)
             self._unmanned.pop(job, None)
             return True
 
@@ -239,7 +246,9 @@ class WorkerPool:
         try:
             self._start_waiting(job)
         except BaseException:  # Ctrl-C
-            self._unmanned.pop(job, None)
+            with self._lock:
+                self._uncount_unmanned(job)
+                self._unmanned.pop(job, None)
             self._recover()
             raise
 
@@ -252,6 +261,8 @@ class WorkerPool:
             NoThreadError: As of `submit()`; the job has no slot any more.
         """
         with self._lock:
+            if self._limit_per_host is not None:
+                self._uncount_unmanned(job)
             del self._unmanned[job]
             task = _Task(job, next(self._arrivals))
             self._take_slot(task)
@@ -268,8 +279,20 @@ class WorkerPool:
             return False
         if self._limit_per_host is None:
             return True
-        unmanned = sum(each == host for each in self._unmanned.values())
-        return self._running_at.get(host, 0) + unmanned < self._limit_per_host
+        return self._running_at.get(host, 0) + len(self._unmanned_at.get(host, ())) < self._limit_per_host
+
+    def _count_unmanned(self, job: Job, host: str) -> None:
+        assert self._lock.locked()
+        self._unmanned_at.setdefault(host, {})[job] = True
+
+    def _uncount_unmanned(self, job: Job) -> None:
+        assert self._lock.locked()
+        host = self._unmanned.get(job)
+        here = None if host is None else self._unmanned_at.get(host)
+        if host is not None and here is not None:
+            here.pop(job, None)
+            if not here:
+                del self._unmanned_at[host]
 
     def _take_slot(self, task: _Task) -> None:
         running_here = self._running_at.get(task.host, 0) + 1
@@ -346,6 +369,8 @@ class WorkerPool:
         with self._lock:
             if has_left and done.job is not None:
                 self._unmanned[done.job] = done.host
+                if self._limit_per_host is not None:
+                    self._count_unmanned(done.job, done.host)
             self._return_slot(done)
             task = worker.task = self._pop_runnable([]) if self._queue else None
             if task is not None:
@@ -373,6 +398,7 @@ class WorkerPool:
         jobs = [worker.job]
         with self._lock:
             if worker.job is not None:
+                self._uncount_unmanned(worker.job)
                 self._unmanned.pop(worker.job, None)  # it was about to leave
             task, worker.task = worker.task, None
             if task is not None and task.has_slot:  # else Ctrl-C has taken it back, or its slot was returned
@@ -431,9 +457,13 @@ class WorkerPool:
             raise
 
     def _recover(self) -> None:
-        """Bring the queue in order, which Ctrl-C or new limits have disturbed, and start what can start."""
+        """Bring the queue and counts in order, which Ctrl-C or new limits have disturbed, and start what can start."""
         with self._lock:
             self._compact()
+            self._unmanned_at.clear()
+            if self._limit_per_host is not None:
+                for job, host in self._unmanned.items():
+                    self._count_unmanned(job, host)
         self._start_waiting()
 
     def _start_waiting(self, done: Job | None = None) -> None:
@@ -447,6 +477,8 @@ class WorkerPool:
             popped: list[_Task] = []
             try:
                 with self._lock:
+                    if done is not None and self._limit_per_host is not None:
+                        self._uncount_unmanned(done)
                     host = None if done is None else self._unmanned.pop(done, None)
                     if host is not None and self._held_by_host:
                         self._requeue_held(host)

@@ -325,6 +325,55 @@ def test_17_9_limit_per_host() -> None:
     assert {} == workers._running_at
 
 
+def test_17_9_slots_without_a_worker_count_for_their_host(log: list[str]) -> None:
+    """Contract 17.9, invariant WORKER-2: whoever has a slot alone counts for its host, also after the limit changes."""
+    workers, jobs = WorkerPool(9), [Job(name, log, host=name[0]) for name in ("a1", "a2", "a3", "a4", "b1")]
+    assert workers.take_slot(jobs[0])
+    workers.change_limits(9, 2)
+    assert workers.take_slot(jobs[1])
+    assert not workers.take_slot(jobs[2])
+    assert not workers.submit(jobs[2])
+    assert workers.submit(jobs[4])
+    finished(jobs[4])
+    assert not jobs[2].begun.is_set()
+
+    workers.return_slot(jobs[0])
+    finished(jobs[2])
+    settled(workers)
+    workers.change_limits(9, None)
+    assert workers.drop_slot(jobs[1])
+    assert workers.take_slot(jobs[0])
+    workers.change_limits(9, 1)
+    assert not workers.take_slot(jobs[3])
+    assert workers.run(jobs[0])
+    finished(jobs[0])
+    settled(workers)
+
+    assert ["b1", "a3", "a1"] == log
+    assert ({}, {}) == (workers._unmanned, workers._unmanned_at)
+
+
+def test_17_9_a_limit_per_host_looks_at_no_other_job() -> None:
+    """Contract 17.9: however many have a slot without a worker, the next one is compared with few of them."""
+
+    class Host(str):
+        compared = 0
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            Host.compared += 1
+            return str.__eq__(self, other)
+
+    workers = WorkerPool(2000, 1500)
+    for _ in range(1000):
+        assert workers.take_slot(Job(host=Host("h")))
+    Host.compared = 0
+    assert workers.take_slot(Job(host=Host("h")))
+
+    assert 0 < Host.compared < 10
+
+
 def test_17_9_first_come_first_served_among_hosts() -> None:
     """Contract 17.9: of the jobs that may run the one that came first is next, whatever its host."""
     workers, log = WorkerPool(1), []
@@ -621,7 +670,7 @@ def test_17_9_a_free_slot_goes_to_who_waits(log: list[str]) -> None:
 
 def test_a_slot_that_another_job_waits_for() -> None:
     """A thread that must not start workers learns that the slot is waited for, and keeps it."""
-    workers, first, second = WorkerPool(1), Job(), Job()
+    workers, first, second = WorkerPool(1, 1), Job(), Job()
     assert workers.take_slot(first)
     workers.submit(second)
     assert not workers.drop_slot(first)
@@ -632,7 +681,7 @@ def test_a_slot_that_another_job_waits_for() -> None:
 
     assert workers.take_slot(first)
     assert workers.drop_slot(first)
-    assert {} == workers._unmanned
+    assert ({}, {}) == (workers._unmanned, workers._unmanned_at)
 
 
 @pytest.mark.parametrize("is_held", [False, True])
