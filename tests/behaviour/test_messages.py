@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from urlrequest import UrlRequest, errors
-from urlrequest.testing import Server, close, close_without_notify, receive_some, reset, send
+from urlrequest.testing import Server, close, close_without_notify, receive, receive_some, reset, send, start_tls
 
 if TYPE_CHECKING:
     from urlrequest.testing._steps import Step
@@ -106,6 +107,58 @@ def test_16_3_an_upload_that_breaks_over_tls(tls_server: Server, ca_file: str) -
 
     assert isinstance(error, OSError)
     assert f"sending to {peer(tls_server)}, after " in str(error)
+
+
+# Proxies
+
+
+def through(proxy: str, url: str, **options: Any) -> str:
+    """What the error of a request through a proxy says."""
+    request = UrlRequest(url, proxy_host=proxy, timeout=PATIENCE, **options)
+    assert request.wait(timeout=PATIENCE)
+    return str(request.error)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https", "socks5"])
+@pytest.mark.parametrize("url", ["http://a.test/", "https://a.test/"])
+def test_16_3_a_proxy_that_cannot_be_reached(scheme: str, url: str) -> None:
+    """Contract 16.3: the host that is named is not the one of the URL, so the message says whose it is."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # a port that is in use, but does not listen
+        place = f"127.0.0.1:{unused.getsockname()[1]}"
+        told = through(f"{scheme}://{place}", url)
+
+    assert told.endswith(f"connecting to {place}: Connection refused; {place} is the proxy")
+
+
+@pytest.mark.parametrize(
+    ("url", "hint"),
+    [("http://a.test/", "; if the proxy {} speaks TLS, its URL must begin with https://"), ("https://a.test/", "")],
+)
+def test_16_3_a_proxy_that_breaks_off(server: Server, url: str, hint: str) -> None:
+    """Contract 16.3: the same where it has taken the connection; a hint at TLS is about the proxy."""
+    server.play(close())
+    proxy = peer(server)
+
+    assert f"Remote end closed connection without response (the proxy {proxy}){hint.format(proxy)}" == through(
+        server.url, url
+    )
+
+
+def test_16_3_a_proxy_that_speaks_no_tls(server: Server) -> None:
+    """Contract 16.3: a handshake with a proxy that fails is not taken for one with the server."""
+    server.play(send(b"HTTP/1.1 400 Bad Request\r\n\r\n"), read_request=False)
+    told = through(server.url.replace("http:", "https:"), "https://a.test/")
+
+    assert told.endswith(f"does not speak TLS: perhaps its URL must begin with http://; {peer(server)} is the proxy")
+
+
+def test_16_3_a_server_behind_a_proxy(server: Server, server_context: ssl.SSLContext, ca_file: str) -> None:
+    """Contract 16.3: within a tunnel it is the server that breaks off."""
+    server.play(send(b"HTTP/1.1 200 OK\r\n\r\n"), start_tls(server_context), receive(), close())
+    told = through(server.url, "https://localhost/", ca_file=ca_file)
+
+    assert f"Remote end closed connection without response (localhost:443 through the proxy {peer(server)})" in told
 
 
 class Foreign(UrlRequest):

@@ -188,7 +188,7 @@ def test_fault_19_broken_handshake(
             "port {} does not speak TLS: perhaps",
         ),
         ((send(b"SSH-2.0-OpenSSH_9.2\r\n"),), ssl.SSLError, "port {} does not speak TLS: perhaps"),
-        ((close(),), (ssl.SSLError, ConnectionError), "if port {} does not speak TLS, the URL must begin with http://"),
+        ((close(),), (ssl.SSLError, ConnectionError), "if port {} does not speak TLS, its URL must begin with http://"),
     ],
     ids=["plain-http", "another-protocol", "close"],
 )
@@ -210,7 +210,7 @@ def test_fault_20_an_alert_of_tls_for_plain_http(server: Server, recorder: Any) 
 
     assert isinstance(request.error, ProtocolError)
     assert f"127.0.0.1:{server.port} does not speak HTTP/1" in str(request.error)
-    assert "it speaks TLS: the URL must begin with https://" in str(request.error)
+    assert "it speaks TLS: its URL must begin with https://" in str(request.error)
 
 
 def test_16_3_no_hint_after_a_response(server: Server) -> None:
@@ -252,7 +252,7 @@ def test_fault_20_http_to_a_tls_port(tls_server: Server, recorder: Any) -> None:
     assert "error" == recorder.terminal
     assert isinstance(request.error, (ConnectionError, ssl.SSLError)) or "HTTP/1" in str(request.error)
     assert f"127.0.0.1:{tls_server.port}" in str(request.error)
-    assert "the URL must begin with https://" in str(request.error)
+    assert "its URL must begin with https://" in str(request.error)
     assert [] == tls_server.requests
 
 

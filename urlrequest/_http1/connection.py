@@ -118,7 +118,10 @@ class Connection:
 
     def _try_connect(self, dialogue: Dialogue | None) -> bool:
         """Open the connection; False: the proxy has asked for credentials, and closes this one."""
-        sock = self.open_socket()
+        try:
+            sock = self.open_socket()
+        except OSError as error:
+            raise self._name_proxy(error)  # noqa: B904 - it is the same exception
         try:
             if sock.gettimeout() != 0:  # a user's open_socket() has made it
                 sock.setblocking(False)
@@ -133,7 +136,7 @@ class Connection:
         except BaseException:
             sock.close()
             raise
-        self.sock = NetworkStream(sock, self.scope, self.peer)
+        self.sock = NetworkStream(sock, self.scope, self._place)
         return True
 
     def _open_proxy_dialogue(self) -> Dialogue | None:
@@ -154,11 +157,14 @@ class Connection:
         from urlrequest._net.tls_handshake import secure
 
         warn_if_insecure(settings, self.host)
-        return secure(sock, self.host, self.port, lazy_context(settings), self.scope)
+        try:
+            return secure(sock, self.host, self.port, lazy_context(settings), self.scope)
+        except OSError as error:
+            raise self._name_proxy(error)  # noqa: B904 - it is the same exception
 
     def _open_tunnel(self, sock: socket.socket, host: str, port: int, headers: Any, dialogue: Dialogue | None) -> bool:
         """Make the proxy connect to the origin; False: the proxy has asked for credentials, and closes."""
-        stream = NetworkStream(sock, self.scope, self.peer)
+        stream = NetworkStream(sock, self.scope, f"the proxy {self.peer}")
         if self._proxy is not None and self._proxy.is_socks:
             from urlrequest._net.socks import open_socks_tunnel  # few requests go through such a proxy
 
@@ -190,6 +196,21 @@ class Connection:
     def peer(self) -> str:
         """Host and port of the server or proxy that the socket is connected to, for messages."""
         return f"{bracketed(self.host)}:{self.port}"
+
+    @property
+    def _place(self) -> str:
+        """Whom the requests of this connection are sent to, for messages."""
+        if self._tunnel is not None:
+            return f"{bracketed(self._tunnel[0])}:{self._tunnel[1]} through the proxy {self.peer}"
+        return self.peer if self._proxy is None else f"the proxy {self.peer}"
+
+    def _name_proxy(self, error: OSError) -> OSError:
+        """Return an error of connecting; it says that the host which it names is the proxy, if there is one."""
+        if (self._proxy is None and self._tunnel is None) or isinstance(error, errors.DeadlineExceeded):
+            return error
+        from urlrequest._net.tls_errors import add_text  # few connections fail
+
+        return add_text(error, f"; {self.peer} is the proxy")
 
     # One exchange
 
@@ -290,7 +311,7 @@ class Connection:
         if isinstance(error, ConnectionError) and is_tcp and not self._speaks_http and not self.has_received:
             from urlrequest._net.tls_errors import add_text  # few exchanges fail
 
-            add_text(error, f"; if {self.peer} speaks TLS, the URL must begin with https://")
+            add_text(error, f"; if {self._place} speaks TLS, its URL must begin with https://")
         return error
 
     def _begin_exchange(self, method: str) -> None:

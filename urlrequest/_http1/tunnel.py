@@ -54,16 +54,14 @@ def open_http_tunnel(
     if not 200 <= response.status < 300:
         hint = _WEB_SERVER_HINT if response.status in _WEB_SERVER_STATUSES else ""
         raise ProxyError(
-            f"the proxy {stream.peer} refused CONNECT {authority}: {response.head.describe_status()}{hint}",
+            f"{stream.peer} refused CONNECT {authority}: {response.head.describe_status()}{hint}",
             status=response.status,
             headers=response.headers,
         )
     if response.has_leftover:
         # Bytes that came before the handshake would be taken for the origin's (CVE-2023-40217 is of that kind).
         # Web servers that serve any method send a page, too.
-        raise ProxyError(
-            f"the proxy {stream.peer} sent bytes behind its response to CONNECT {authority}{_WEB_SERVER_HINT}"
-        )
+        raise ProxyError(f"{stream.peer} sent bytes behind its response to CONNECT {authority}{_WEB_SERVER_HINT}")
     return True
 
 
@@ -72,7 +70,7 @@ def _connect(stream: NetworkStream, authority: str, fields: Iterable[tuple[str, 
     try:
         return Response(stream, "CONNECT")
     except errors.BaseProtocolError as error:
-        raise ProxyError(f"the proxy {stream.peer} did not respond to CONNECT {authority}: {error}") from error
+        raise ProxyError(f"{stream.peer} did not respond to CONNECT {authority}: {error}") from error
 
 
 def _drain(response: Response) -> bool:

@@ -73,9 +73,7 @@ def _open_socks5_tunnel(stream: NetworkStream, host: str, port: int, userinfo: t
         _authenticate(stream, *userinfo)
     elif method != _ANONYMOUS:
         hint = "; it may want a user and a password" if userinfo is None else ""
-        raise ProxyError(
-            f"the proxy {stream.peer} accepts none of the authentication methods that it was offered{hint}"
-        )
+        raise ProxyError(f"{stream.peer} accepts none of the authentication methods that it was offered{hint}")
     stream.send_all(bytes([_VERSION, _CONNECT, _RESERVED]) + _address(host) + port.to_bytes(2, "big"))
     _, status, _, kind = _receive_exactly(stream, 4, f", when it was to connect to {host}:{port}")
     if status:
@@ -87,10 +85,10 @@ def _open_socks5_tunnel(stream: NetworkStream, host: str, port: int, userinfo: t
 def _authenticate(stream: NetworkStream, user: str, password: str) -> None:
     name, secret = user.encode(), password.encode()
     if not 0 < len(name) < 256 or len(secret) > 255:
-        raise ProxyError(f"the user or the password for the proxy {stream.peer} is empty or longer than 255 bytes")
+        raise ProxyError(f"the user or the password for {stream.peer} is empty or longer than 255 bytes")
     stream.send_all(bytes([1, len(name)]) + name + bytes([len(secret)]) + secret)
     if _receive_exactly(stream, 2)[1]:
-        raise ProxyError(f"the proxy {stream.peer} refused the user and the password")
+        raise ProxyError(f"{stream.peer} refused the user and the password")
 
 
 def _address(host: str) -> bytes:
@@ -128,8 +126,7 @@ def _resolve_ipv4(stream: NetworkStream, host: str, port: int) -> bytes:
         if family == socket.AF_INET:
             return socket.inet_aton(address[0])
     raise ProxyError(
-        f"the proxy {stream.peer} cannot connect to {host}:{port}: SOCKS4 needs an IPv4 address; "
-        "socks4a and socks5 need none"
+        f"{stream.peer} cannot connect to {host}:{port}: SOCKS4 needs an IPv4 address; socks4a and socks5 need none"
     )
 
 
@@ -139,12 +136,12 @@ def _resolve_ipv4(stream: NetworkStream, host: str, port: int) -> bytes:
 def _wrong_protocol(stream: NetworkStream, protocol: str, first: int) -> ProxyError:
     # The first byte of "HTTP/1.1 400 ..."
     hint = "; it seems to be an HTTP server" if first == ord("H") else ""
-    return ProxyError(f"the proxy {stream.peer} does not speak {protocol}{hint}")
+    return ProxyError(f"{stream.peer} does not speak {protocol}{hint}")
 
 
 def _refusal(stream: NetworkStream, host: str, port: int, status: int, reasons: dict[int, str]) -> ProxyError:
     reason = reasons.get(status, f"unknown failure (reply {status})")
-    return ProxyError(f"the proxy {stream.peer} cannot connect to {host}:{port}: {reason}", status=status)
+    return ProxyError(f"{stream.peer} cannot connect to {host}:{port}: {reason}", status=status)
 
 
 def _receive_exactly(stream: NetworkStream, count: int, moment: str = "") -> bytes:
@@ -157,6 +154,6 @@ def _receive_exactly(stream: NetworkStream, count: int, moment: str = "") -> byt
     while len(octets) < count:
         piece = stream.receive(count - len(octets))
         if not piece:
-            raise ProxyError(f"the proxy {stream.peer} closed the connection within the SOCKS handshake{moment}")
+            raise ProxyError(f"{stream.peer} closed the connection within the SOCKS handshake{moment}")
         octets += piece
     return octets

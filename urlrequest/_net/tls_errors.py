@@ -99,7 +99,7 @@ def handshake_error(error: OSError, host: str, port: int | None, trusted: str) -
     text = f"the TLS handshake with {host} failed: {error.strerror or error}"
     place = host if port is None else f"port {port}"
     if is_cut(error):
-        text += f"; if {place} does not speak TLS, the URL must begin with http://"
+        text += f"; if {place} does not speak TLS, its URL must begin with http://"
         if isinstance(error, ConnectionError | ssl.SSLEOFError):
             return _amend(error, text)
         return ssl.SSLEOFError(ssl.SSL_ERROR_EOF, text)
@@ -107,7 +107,7 @@ def handshake_error(error: OSError, host: str, port: int | None, trusted: str) -
         if error.verify_code in _UNKNOWN_ISSUER:
             text += f"; trusted are {trusted}"
     elif getattr(error, "reason", None) in _NOT_TLS:
-        text += f"; {place} does not speak TLS: perhaps the URL must begin with http://"
+        text += f"; {place} does not speak TLS: perhaps its URL must begin with http://"
     return _amend(error, text)
 
 

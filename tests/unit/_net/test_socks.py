@@ -16,7 +16,7 @@ CONNECTED = b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50"
 class Stream:
     """Stands for a NetworkStream: gives the proxy's bytes one by one, and keeps what is sent."""
 
-    peer = "proxy:1080"
+    peer = "the proxy proxy:1080"
 
     def __init__(self, octets: bytes) -> None:
         self.left = octets

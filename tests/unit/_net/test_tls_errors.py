@@ -68,7 +68,7 @@ def test_17_5_a_handshake_that_is_cut(error: ssl.SSLError) -> None:
 
     assert ssl.SSLEOFError is type(explained)
     assert "the TLS handshake with a.test failed: " in str(explained)
-    assert str(explained).endswith("; if port 8080 does not speak TLS, the URL must begin with http://")
+    assert str(explained).endswith("; if port 8080 does not speak TLS, its URL must begin with http://")
 
 
 def test_16_1_a_reset_stays_a_reset() -> None:
@@ -89,7 +89,7 @@ def test_16_3_what_is_no_tls(reason: str) -> None:
 
     assert error is handshake_error(error, "a.test", 80, "nothing")
     assert f"[SSL: {reason}]" in str(error)
-    assert "; port 80 does not speak TLS: perhaps the URL must begin with http://" in str(error)
+    assert "; port 80 does not speak TLS: perhaps its URL must begin with http://" in str(error)
     assert str(error) == error.args[1] == error.strerror
 
 
