@@ -11,6 +11,7 @@ from support.messages import CONTINUE, reply
 from support.programs import free_port, program, running
 from urlrequest import Session, UrlRequest
 from urlrequest._http1 import interim
+from urlrequest._net.stream import NetworkStream
 from urlrequest.errors import ContentTooLarge, IncompleteContent
 from urlrequest.testing import (
     Server,
@@ -171,12 +172,30 @@ REFUSALS = {
 }
 
 
+def signal_stop(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the server the signal `stopped` when the client has stopped sending.
+
+    The client looks for a response where it cannot send at once. A server that reads as quickly would get all.
+    """
+    stop = NetworkStream.give_up_sending
+
+    def stop_and_tell(stream: NetworkStream) -> None:
+        stop(stream)
+        server.signal("stopped")
+
+    monkeypatch.setattr(NetworkStream, "give_up_sending", stop_and_tell)
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", REFUSALS)
-def test_10_5_a_server_that_drains_before_it_closes(server: Server, kind: str, way: str) -> None:
+def test_10_5_a_server_that_drains_before_it_closes(
+    server: Server, monkeypatch: pytest.MonkeyPatch, kind: str, way: str
+) -> None:
     """Contract 10.5 (RFC 9112, section 9.5): it reads the request to its end, which is that of our side, and closes."""
     make, headers = WAYS[way]
-    server.play(receive_head(), send(REFUSALS[kind]), wait_closed("drained"), read_request=False)
+    signal_stop(server, monkeypatch)
+    steps = [receive_head(), send(REFUSALS[kind]), wait_for("stopped"), wait_closed("drained")]
+    server.play(*steps, read_request=False)
     request = UrlRequest(server.url, req_body=make(bytes(8 * SIZE)), req_headers=headers)
     assert request.wait(timeout=20)
     server.wait("drained")
@@ -185,10 +204,12 @@ def test_10_5_a_server_that_drains_before_it_closes(server: Server, kind: str, w
     assert request.resp_status in {307, 413, 500}
 
 
-def test_10_5_a_server_that_drains_over_tls(tls_server: Server, ca_file: str) -> None:
+def test_10_5_a_server_that_drains_over_tls(tls_server: Server, ca_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Contract 10.5: over TLS as well; the end of the response comes with close_notify."""
     server = tls_server
-    server.play(receive_head(), send(REFUSALS["until the end"]), wait_closed("drained"), read_request=False)
+    signal_stop(server, monkeypatch)
+    steps = [receive_head(), send(REFUSALS["until the end"]), wait_for("stopped"), wait_closed("drained")]
+    server.play(*steps, read_request=False)
     request = UrlRequest(server.url, req_body=bytes(8 * SIZE), ca_file=ca_file)
     assert request.wait(timeout=20)
     server.wait("drained")
@@ -196,10 +217,12 @@ def test_10_5_a_server_that_drains_over_tls(tls_server: Server, ca_file: str) ->
     assert 413 == request.resp_status
 
 
-def test_10_5_a_server_that_drains_before_it_goes_on(server: Server) -> None:
+def test_10_5_a_server_that_drains_before_it_goes_on(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Contract 10.5: a refusal of which nothing comes for a second is not waited for with our side open."""
     head = b"HTTP/1.1 413 No\r\nContent-Length: 7\r\nConnection: close\r\n\r\nref"
-    server.play(receive_head(), send(head), wait_closed("drained"), read_request=False)
+    signal_stop(server, monkeypatch)
+    steps = [receive_head(), send(head), wait_for("stopped"), wait_closed("drained")]
+    server.play(*steps, read_request=False)
     request = UrlRequest(server.url, req_body=bytes(8 * SIZE))
     server.wait("drained", 20)
     assert request.wait(timeout=20)
