@@ -19,7 +19,7 @@ import threading
 from math import inf
 from time import monotonic
 
-from .sync import NoThreadError, Signal, start_thread
+from .sync import NoThreadError, Signal, snapshot, start_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class TimerThread:
 
         A thread that sleeps refers to no call, so that one which is cancelled keeps nothing alive.
         """
-        calls = list(self._calls.items())
+        calls = snapshot(self._calls.items())
         now = monotonic()
         due = [key for key, (when, _) in calls if when <= now]
         for key in due:

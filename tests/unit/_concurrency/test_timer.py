@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -64,6 +65,30 @@ def test_15_2_no_thread_for_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
     timer.call_at(time.monotonic(), "kept", done.set)
 
     assert done.wait(PATIENCE)
+
+
+class Growing(dict[Any, Any]):
+    """Calls to which another thread adds one while they are looked through for the first time."""
+
+    late: tuple[Any, Any] | None = None
+
+    def items(self) -> Any:
+        for each in super().items():
+            if self.late is not None:
+                (key, call), self.late = self.late, None
+                self[key] = call
+            yield each
+
+
+def test_timer_1_calls_that_come_while_the_thread_looks() -> None:
+    """TIMER-1: whatever is added while the thread looks at the calls, it goes on, and makes them all."""
+    timer, first, second = TimerThread(), threading.Event(), threading.Event()
+    calls = timer._calls = Growing()
+    calls.late = ("second", (time.monotonic(), second.set))
+    timer.call_at(time.monotonic(), "first", first.set)
+
+    assert first.wait(PATIENCE)
+    assert second.wait(PATIENCE)
 
 
 def test_2_10_a_timer_that_dies_in_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
