@@ -11,6 +11,7 @@ from support.messages import CONTINUE, reply
 from support.programs import free_port, program, running
 from urlrequest import Session, UrlRequest
 from urlrequest._http1 import interim
+from urlrequest._net import stream
 from urlrequest._net.stream import NetworkStream
 from urlrequest.errors import ContentTooLarge, IncompleteContent
 from urlrequest.testing import (
@@ -172,15 +173,40 @@ REFUSALS = {
 }
 
 
+@pytest.mark.parametrize("is_tls", [False, True])
+def test_10_5_a_refusal_by_a_server_that_reads_on(
+    server: Server, tls_server: Server, ca_file: str, monkeypatch: pytest.MonkeyPatch, *, is_tls: bool
+) -> None:
+    """Contract 10.5: it stops the sending also where each piece can be sent at once."""
+    monkeypatch.setattr(stream, "LOOK_INTERVAL", 0.0)
+    each = tls_server if is_tls else server
+    each.play(receive_head(), send(REFUSALS["until the end"]), signal("refused"), wait_closed(), read_request=False)
+
+    ends = list[bool]()
+
+    def pieces() -> Iterator[bytes]:
+        yield b"x"
+        each.wait("refused")
+        for _ in range(1000):
+            yield b"x"
+        ends.append(True)
+
+    request = UrlRequest(each.url, req_body=pieces(), req_headers={"Expect": None}, ca_file=ca_file)
+    assert request.wait(timeout=20)
+
+    assert 413 == request.resp_status, request.error
+    assert [] == ends
+
+
 def signal_stop(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the server the signal `stopped` when the client has stopped sending.
 
-    The client looks for a response where it cannot send at once. A server that reads as quickly would get all.
+    The client looks for a response now and then. A server that reads as quickly as it sends could get all before.
     """
     stop = NetworkStream.give_up_sending
 
-    def stop_and_tell(stream: NetworkStream) -> None:
-        stop(stream)
+    def stop_and_tell(stopped: NetworkStream) -> None:
+        stop(stopped)
         server.signal("stopped")
 
     monkeypatch.setattr(NetworkStream, "give_up_sending", stop_and_tell)

@@ -33,6 +33,7 @@ SEND_SIZE = 256 * 1024  # bytes passed to the system at a time
 RECEIVE_SIZE = 64 * 1024  # bytes asked for when the caller does not say how many
 QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux
 GATHER_SIZE = 512 * 1024  # bytes; `receive_into()` gathers no more
+LOOK_INTERVAL = 0.1  # seconds of sending, after which it is looked whether something has come
 REFUSED_TIME = 1.0  # seconds without a byte, after which a request that was refused is given up
 GATHER_TIME = 0.001  # seconds since `receive_into()` returned last; it waits for more until then
 
@@ -66,6 +67,7 @@ class NetworkStream:
         self._socket = sock
         self._is_tls = hasattr(sock, "pending")  # such a socket may hold bytes that the system does not know of
         self._expects_silence = False  # a request has just been sent: the response cannot be here yet
+        self._looks_at: float | None = None  # when `send_all()` looks next for what has come; None: not known yet
         self._late_error: OSError | None = None  # came after bytes that had to be returned first
         self._gives_up_at: float | None = None  # when to end the sending side, on `time.monotonic()`
         self._returned_at = 0.0  # when `receive_into()` returned last
@@ -89,18 +91,21 @@ class NetworkStream:
         """Send bytes.
 
         Args:
-            on_received: Is called with what the peer sends meanwhile, b"" at the end of the stream, and returns whether
-                to stop sending (contract 10.5). None: nothing is received meanwhile.
+            on_received: Is called now and then with what the peer sends meanwhile, b"" at the end of the stream, and
+                returns whether to stop sending (contract 10.5). None: nothing is received meanwhile.
         Returns:
             Whether all was sent; False: `on_received` said stop.
         Raises:
             OSError: The connection broke. RequestCancelled, DeadlineExceeded, TimeoutError: From the scope.
         """
+        self._looks_at = self._looks_at if self._expects_silence else None  # else a request begins
         self._expects_silence = True
         sock = self._socket
         self.scope.check()
         rest: bytes | bytearray | memoryview = octets if len(octets) <= SEND_SIZE else memoryview(octets)
         while rest:
+            if on_received is not None and self._is_time_to_look() and self._is_stopped(on_received):
+                return False
             try:
                 sent = sock.send(rest if len(rest) <= SEND_SIZE else rest[:SEND_SIZE])
             except (BlockingIOError, ssl.SSLWantWriteError):
@@ -121,18 +126,28 @@ class NetworkStream:
             # At its end the stream stays readable for ever, so waiting for that again would be a busy loop.
             interest = wanted | READ if on_received is not None and not self._has_peer_finished else wanted
             ready = self._wait(interest, "sending to")
-            if on_received is not None and interest != wanted and ready & READ:
-                received = self._receive_meanwhile()
-                if received is not None and on_received(received):
-                    return False
+            if on_received is not None and interest != wanted and ready & READ and self._is_stopped(on_received):
+                return False
         return True
 
     sendall = send_all
+
+    def _is_time_to_look(self) -> bool:
+        """Whether a peer that reads as quickly as we send, so that no send ever waits, may have said something."""
+        now, looks_at = monotonic(), self._looks_at
+        is_time = looks_at is not None and now >= looks_at
+        if is_time or looks_at is None:
+            self._looks_at = now + LOOK_INTERVAL
+        return is_time and not self._has_peer_finished
 
     def _send_error(self, error: OSError) -> OSError:
         from .tls_errors import add_place  # few connections break
 
         return add_place(error, f"sending to {self.peer}, after {self.sent_size} bytes of the request")
+
+    def _is_stopped(self, on_received: Callable[[bytes], bool]) -> bool:
+        received = self._receive_meanwhile()
+        return received is not None and on_received(received)
 
     def _receive_meanwhile(self) -> bytes | None:
         """Return what has come, b"" at the end of the stream; None: nothing but messages of TLS itself."""
