@@ -85,7 +85,10 @@ class TimerThread:
         has_rested = False  # since the last call
         while self._is_needed(has_rested=has_rested):
             self._next = inf
-            end = self._make_due_calls()
+            try:
+                end = self._make_due_calls()
+            except MemoryError:  # there may be more of it in a moment
+                end = monotonic() + REST_TIME
             has_rested = end is None
             self._next = until = monotonic() + REST_TIME if end is None else end
             self._changed.wait(until - monotonic())

@@ -11,7 +11,8 @@ import pytest
 
 from support.leaks import library_threads
 from support.moments import Moments, kill_starts
-from urlrequest._concurrency.sync import NoThreadError
+from urlrequest._concurrency import timer as timer_module
+from urlrequest._concurrency.sync import NoThreadError, snapshot
 from urlrequest._concurrency.timer import TimerThread
 
 PATIENCE = 30.0  # seconds; only a failing test waits that long
@@ -89,6 +90,24 @@ def test_timer_1_calls_that_come_while_the_thread_looks() -> None:
 
     assert first.wait(PATIENCE)
     assert second.wait(PATIENCE)
+
+
+def test_2_10_no_memory_to_look_at_the_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 2.10: the thread goes on, and makes the calls once there is memory."""
+    timer, done, looks = TimerThread(), threading.Event(), list[bool]()
+
+    def fail_once(calls: Any) -> Any:
+        looks.append(True)
+        if len(looks) == 1:
+            raise MemoryError("made to fail")
+        return snapshot(calls)
+
+    monkeypatch.setattr(timer_module, "REST_TIME", 0.01)
+    monkeypatch.setattr(timer_module, "snapshot", fail_once)
+    timer.call_at(time.monotonic(), "kept", done.set)
+
+    assert done.wait(PATIENCE)
+    assert len(looks) > 1
 
 
 def test_2_10_a_timer_that_dies_in_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
