@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import weakref
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,8 @@ def threads_left(known: set[threading.Thread]) -> list[threading.Thread]:
                 time.sleep(LOOK_INTERVAL)
         elif thread not in known and (not thread.daemon or thread.name.startswith("urlrequest")):
             # As the base class does it: requests are threads that join in their own way.
-            threading.Thread.join(thread, max(0.0, limit - time.monotonic()))
+            with suppress(RuntimeError):  # it has died in its start
+                threading.Thread.join(thread, max(0.0, limit - time.monotonic()))
             if threading.Thread.is_alive(thread):
                 left.append(thread)
     _blamed.update(left)

@@ -257,11 +257,11 @@ class Flight:
             call.resume(None)
 
 
-def is_plain(call: Call, options: Options) -> bool:
+def is_simple(call: Call, options: Options) -> bool:
     """Whether the watch may read the response of a request, since nobody is to hear of it before its end."""
     request = call.request
     is_followed = request.on_progress or request.on_chunk or request.debug
-    return options.is_plain and call.argument_error is None and not is_followed
+    return options.is_launchable and call.argument_error is None and not is_followed
 
 
 def launch_call(call: Call, options: Options, target: Target) -> bool:
@@ -270,7 +270,7 @@ def launch_call(call: Call, options: Options, target: Target) -> bool:
     It is called by the constructor, and never waits. Whatever is wrong with the request, the worker will find.
     """
     shared = call.shared
-    if not is_plain(call, options) or (target.scheme != "http" and TLS not in sys.modules):
+    if not is_simple(call, options) or (target.scheme != "http" and TLS not in sys.modules):
         return False
     launched = flight = None
     try:
@@ -317,7 +317,7 @@ def leave_worker(call: Call, options: Options) -> Flight | Lease | None:
     Raises:
         Exception: What kept the request from being sent, as of `perform()`.
     """
-    if not is_plain(call, options):
+    if not is_simple(call, options):
         return None
     try:
         if not watch.start(call.until):

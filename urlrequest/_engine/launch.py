@@ -1,4 +1,4 @@
-"""Launch: the way of a plain request that needs no worker as long as nothing uncommon happens.
+"""Launch: the way of a simple request that needs no worker as long as nothing uncommon happens.
 
 `perform()` owns the rules of a request, and waits for each of its steps. A launch is what `perform()` does for a plain
 request whose connection is idle and open, without a wait: `launch()` takes the connection and sends the request by one
@@ -26,7 +26,7 @@ from urlrequest import errors
 from urlrequest._content.text import decode_json, decode_text, load_json
 from urlrequest._defaults import defaults
 from urlrequest._delivery.events import Success
-from urlrequest._http.framing import body_framing
+from urlrequest._http.framing import body_framing, says_close
 from urlrequest._http.request_head import encode_head
 from urlrequest._http.response_head import END_OF_HEAD, ResponseHead, parse_head
 from urlrequest._http1.connection import CLASSES, Connection
@@ -138,7 +138,7 @@ class Launched:
         is_cached = start <= MAX_CACHED_HEAD and b"ookie" not in block
         found = _cached_head(block) if is_cached else _common_head(block)
         if found is None or (self._shared.cookie_store is not None and "Set-Cookie" in found[0].headers):
-            self.is_common, self._plan.declined = False, MAX_DECLINED
+            self.is_common, self._plan.habit.declined = False, MAX_DECLINED
             return False
         self._head, length, self._idle_time = found
         self._start, self._end = start, start + length
@@ -209,43 +209,66 @@ _cached_head = lru_cache(maxsize=64)(_common_head)  # servers send the same head
 
 
 class _Plan:
-    """A plain request, prepared.
+    """A simple request, prepared.
 
     Attributes:
         head: What is sent if there are no cookies.
-        declined: How many of the next requests are not launched. A hint: threads may overwrite each other's.
+        habit: Of those who answer such requests.
     """
 
-    __slots__ = ("declined", "head", "prepared")
+    __slots__ = ("habit", "head", "prepared")
 
-    def __init__(self, options: PlainOptions) -> None:
+    def __init__(self, options: Options) -> None:
         """Prepare a request. Raises: What is wrong with it."""
         load_json()  # whoever reads the response must not need a file for that
         self.prepared = prepare_request(options, has_progress=False, connection_class_for=CLASSES.__getitem__)
         self.head = encode_head(self.prepared.method, *request_line_and_fields(self.prepared, None))
+        # Others may have another URL each time; they have the server in common.
+        is_made_again = isinstance(options, PlainOptions)
+        self.habit = _Habit() if is_made_again else _habit_of(pool_key(self.prepared.route))
+
+
+class _Habit:
+    """Whether responses are common.
+
+    Attributes:
+        declined: How many of the next requests are not launched. A hint: threads may overwrite each other's.
+    """
+
+    __slots__ = ("declined",)
+
+    def __init__(self) -> None:
         self.declined = 0
 
 
+@lru_cache(maxsize=256)
+def _habit_of(key: Hashable) -> _Habit:  # noqa: ARG001 - the cache finds it by the key
+    return _Habit()
+
+
 def _find_plan(options: Options, shared: Shared) -> _Plan | None:
-    """The plan of a plain request, which needs no worker by itself; None: it is none.
+    """The plan of a simple request, which needs no worker by itself; None: it is none.
 
     Raises:
         Exception: What is wrong with the request.
     """
     store = shared.cookie_store
-    if not isinstance(options, PlainOptions) or not defaults.keep_alive or (store is not None and not store.is_prompt):
+    if not options.is_launchable or not defaults.keep_alive or (store is not None and not store.is_prompt):
         return None
-    plan: _Plan | None = options.plan
-    if plan is None:
-        plan = options.plan = _Plan(options)
-    return plan
+    if isinstance(options, PlainOptions):
+        plan: _Plan | None = options.plan
+        if plan is None:
+            plan = options.plan = _Plan(options)
+        return plan
+    plan = _Plan(options)
+    return None if says_close(plan.prepared.fields) else plan
 
 
 def launch(options: Options, shared: Shared, scope: CancelScope, observer: Observer) -> Launched | None:
-    """Send a plain request at once, if an idle connection is there for it and the system takes the bytes; else None.
+    """Send a simple request at once, if an idle connection is there for it and the system takes the bytes; else None.
 
     Args:
-        options: Those that are not `PlainOptions` are for a worker.
+        options: Those that are not `is_launchable` are for a worker.
         observer: Lets the classes of the library serve http and https.
     Raises:
         Exception: What is wrong with the request, or with the connection. `perform()` will find it, too.
@@ -253,8 +276,8 @@ def launch(options: Options, shared: Shared, scope: CancelScope, observer: Obser
     plan = _find_plan(options, shared)
     if plan is None:
         return None
-    if plan.declined:
-        plan.declined -= 1
+    if plan.habit.declined:
+        plan.habit.declined -= 1
         return None
     prepared, head = plan.prepared, plan.head
     route = prepared.route
@@ -280,7 +303,7 @@ def launch(options: Options, shared: Shared, scope: CancelScope, observer: Obser
 
 
 def send_and_leave(options: Options, shared: Shared, scope: CancelScope, observer: Observer) -> Launched | None:
-    """Send a plain request on a worker, so that it need not wait for the response; None: it performs the request.
+    """Send a simple request on a worker, so that it need not wait for the response; None: it performs the request.
 
     Args:
         options: As of `launch()`.

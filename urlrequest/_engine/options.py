@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from functools import lru_cache
-from operator import is_
+from operator import is_, itemgetter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +14,13 @@ __all__ = ["PLAIN", "Options", "PlainOptions", "plain_options"]
 
 MAX_SHARED_URL = 2048  # characters; the options of a longer URL are not kept for the next request
 
+# What a launch prepares as `perform()` does, or leaves to it with a response that is not common.
+_LAUNCHED = (
+    "url", "decode", "ca_file", "verify", "chunk_size", "req_headers", "user_agent", "cookies", "auth", "params",
+    "follow_redirects", "retries", "base_url", "session_headers", "session_cookies",
+)  # fmt: skip
+# Whatever has one of these types can be read twice, and reading it runs no code of the user's.
+_DATA = frozenset({type(None), bool, int, str, bytes, tuple, list, dict})
 _CONTAINERS = (
     "req_body", "req_headers", "proxy_headers", "cookies", "params", "json", "files", "expect_type", "retry_statuses",
     "retry_methods", "session_headers", "session_cookies",
@@ -50,6 +57,11 @@ class Options(
         # By identity: what the user passed may be equal to anything, or refuse to be compared, as arrays of numpy do.
         return self.chunk_size == PLAIN.chunk_size and all(map(is_, self[_AFTER_CHUNK_SIZE:], _DEFAULTS))
 
+    @property
+    def is_launchable(self) -> bool:
+        """Whether nothing is asked for but a GET of a common response: with header fields, parameters, a password."""
+        return all(map(is_, _declined(self), _THEIR_DEFAULTS)) and _DATA.issuperset(map(type, _given(self)))
+
     def detached(self) -> Options:
         """The same with containers of our own: the user may change theirs while the request runs."""
         if self.is_plain:
@@ -67,6 +79,9 @@ class Options(
 
 
 PLAIN = Options(*[None] * len(Options._fields))._replace(decode=True, verify=True, chunk_size=8192, resume=False)
+_declined = itemgetter(*[index for index, name in enumerate(Options._fields) if name not in _LAUNCHED])
+_THEIR_DEFAULTS = _declined(PLAIN)
+_given = itemgetter(*map(Options._fields.index, _LAUNCHED[5:]))
 _AFTER_CHUNK_SIZE = 1 + Options._fields.index("chunk_size")
 _DEFAULTS = PLAIN[_AFTER_CHUNK_SIZE:]
 
@@ -80,8 +95,9 @@ class PlainOptions(Options):
         plan: What `launch` makes of them; it is set by any thread.
     """
 
-    # Not a property again: asking it would be one more call in each request.
+    # No properties again: asking them would be two more calls in each request.
     is_plain = True  # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType]  # see above
+    is_launchable = True  # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType]  # see above
     plan: Any = None
 
     def _replace(self, **changes: Any) -> Options:  # type: ignore[override]  # mypy wants each field named

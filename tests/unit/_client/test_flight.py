@@ -682,14 +682,15 @@ class Subclass(UrlRequest):
         ({"debug": True}, False),
         ({"on_progress": print}, False),
         ({"on_chunk": print}, False),
-        ({"req_headers": {"A": "b"}}, False),
+        ({"req_headers": {"A": "b"}, "user_agent": "me", "cookies": {"a": "b"}, "params": {"a": 1}}, True),
+        ({"auth": ("ada", "pw")}, True),
+        ({"retries": 1, "follow_redirects": True}, True),
         ({"method": "HEAD"}, False),
-        ({"retries": 1}, False),
         ({"max_size": 10}, False),
     ],
 )
 def test_what_is_plain(server: Server, session: Session, options: dict[str, Any], has_flight: bool) -> None:
-    """A request that asks for anything but a URL and times is performed by a worker."""
+    """A request that asks for more than a URL, header fields and times is performed by a worker."""
     connect(server, session, send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
     request = UrlRequest(server.url, session=session, **options)
     assert has_flight is request._urlrequest_call.is_launched
@@ -722,6 +723,47 @@ def test_a_url_with_uncommon_responses_is_left_to_workers(server: Server, sessio
         assert "chunk" == request.result
 
     assert [False, True, False, False] == launched
+
+
+def test_a_server_with_uncommon_responses_is_left_to_workers(server: Server, session: Session) -> None:
+    """The same for requests with header fields, whatever their URLs: they have the server in common."""
+    server.respond("/1", [b"chunk"])
+    server.respond("/2", [b"chunk"])
+    launched = []
+    for path in ("/1", "/2", "/1", "/2"):
+        request = UrlRequest(server.url + path, req_headers={"A": "b"}, session=session)
+        launched.append(request._urlrequest_call.is_launched)
+        assert request.wait(timeout=20)
+        assert "chunk" == request.result
+
+    assert [False, True, False, False] == launched
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"req_headers": {"A": "b", "Accept": b"x", "user-agent": None}},
+        {"req_headers": [("A", "b"), ("A", "c")], "user_agent": "me"},
+        {"cookies": {"a": "b"}, "params": {"a": [1, 2], "b": None}},
+        {"auth": ("ada", "pw"), "params": "a=b"},
+        {"follow_redirects": 3, "retries": 2},
+    ],
+)
+def test_launch_1_the_same_is_sent(server: Server, options: dict[str, Any]) -> None:
+    """Invariant LAUNCH-1: what a launch sends is what a worker sends, also of what the session adds."""
+    server.respond("/api/items", "ok")
+    with Session(server.url + "/api/", headers={"B": "c"}, cookies={"d": "e"}, retries=1) as session:
+        launched = []
+        for _ in range(2):
+            request = session.request("items", **options)
+            launched.append(request._urlrequest_call.is_launched)
+            assert request.wait(timeout=20)
+            request.join(20)
+            assert "ok" == request.result
+    by_worker, by_launch = server.requests
+
+    assert [False, True] == launched
+    assert (by_worker.target, by_worker.headers) == (by_launch.target, by_launch.headers)
 
 
 def test_the_watch_itself(server: Server, session: Session) -> None:
@@ -959,9 +1001,9 @@ def test_a_worker_stays_without_a_watch(server: Server, fresh: Session, watch: H
 
 @pytest.mark.usefixtures("_crowd")
 def test_what_is_followed_keeps_its_worker(server: Server, fresh: Session, watch: HeldWatch) -> None:
-    """A request with on_progress is no plain one, nor is one with a header."""
+    """A request with on_progress is no simple one, nor is one with a method."""
     server.play(send(OK))
-    for options in ({"on_progress": print}, {"req_headers": {"A": "b"}}):
+    for options in ({"on_progress": print}, {"method": "GET"}):
         server.play(send(OK))
         request = UrlRequest(server.url, session=fresh, **options)
         assert request.wait(timeout=20)

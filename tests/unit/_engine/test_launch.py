@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.messages import head
+from urlrequest import DigestAuth
 from urlrequest._client.cookie_store import CookieStore
 from urlrequest._content.text import decode_json
 from urlrequest._engine.exchange import pool_key
 from urlrequest._engine.launch import MAX_CACHED_HEAD, MAX_PIECES, MAX_SIZE, launch
-from urlrequest._engine.options import plain_options
+from urlrequest._engine.options import PLAIN, plain_options
 from urlrequest._engine.perform import perform
 from urlrequest._engine.pool import MAX_IDLE_TIME, Pool
 from urlrequest._engine.prepare import prepare_request
@@ -301,15 +302,52 @@ def test_17_15_a_jar_of_the_program(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "sent"),
     [
-        {"url": b"http://127.0.0.1:1/path"},
-        {"url": "http://127.0.0.1:1/" + "x" * 5000},
-        {"ca_file": 1},
-        {"url": "http://a@127.0.0.1:1/"},
+        ({"url": "http://127.0.0.1:1/" + "x" * 5000}, b"xxx HTTP/1.1"),
+        ({"url": "http://ada:pw@127.0.0.1:1/"}, b"Authorization: Basic YWRhOnB3"),
+        ({"req_headers": {"A": "b"}}, b"A: b"),
+        ({"auth": ("ada", "pw")}, b"Authorization: Basic YWRhOnB3"),
     ],
 )
-def test_what_is_not_looked_up(peer: Peer, options: dict[str, Any]) -> None:
-    """What may hold a secret, is long, or is of no type that can be compared safely is left to a worker."""
-    assert peer.launch(**options) is None
+def test_what_is_kept_by_its_request_alone(peer: Peer, options: dict[str, Any], sent: bytes) -> None:
+    """What may hold a secret, or is long, is prepared each time, and nothing of it is kept."""
+    asked = PLAIN._replace(**({"url": OPTIONS.url} | options)).detached()
+    assert launch(asked, peer.shared, peer.scope, peer.observer) is not None
+    assert sent in peer.socket.recv(10_000)
+    assert not hasattr(asked, "plan")
+
+
+def test_what_is_wrong_is_raised(peer: Peer) -> None:
+    """The caller leaves it to a worker; nothing was sent, and the connection stays idle."""
+    wrong = [
+        ({"url": b"http://127.0.0.1:1/"}, "bytes"),
+        ({"req_headers": {"A": "b\n"}}, "req_headers"),
+        ({"retries": -1}, "retries"),
+    ]
+    for options, says in wrong:
+        asked = PLAIN._replace(**({"url": OPTIONS.url} | options))
+        with pytest.raises(ValueError, match=says):
+            launch(asked, peer.shared, peer.scope, peer.observer)
+    assert 1 == len(peer.shared.pool)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"method": "HEAD"},
+        {"req_body": "x"},
+        {"req_headers": {"connection": "Close"}},
+        {"req_headers": iter([("A", "b")])},
+        {"auth": lambda request: None},
+        {"auth": DigestAuth("ada", "pw")},
+        {"trust_env": True},
+        {"max_size": 10},
+        {"retry_statuses": [202]},
+    ],
+)
+def test_what_only_a_worker_can_do(peer: Peer, options: dict[str, Any]) -> None:
+    """A request that sends more than a head, runs code of the user's or looks at a common response is declined."""
+    asked = PLAIN._replace(url=OPTIONS.url, **options)
+    assert launch(asked, peer.shared, peer.scope, peer.observer) is None
     assert 1 == len(peer.shared.pool)

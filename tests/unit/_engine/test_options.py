@@ -20,6 +20,19 @@ def test_what_plain_requests_differ_in(name: str) -> None:
     assert (name in FREE) == options.is_plain
 
 
+SIMPLE = {
+    *FREE, "chunk_size", "req_headers", "user_agent", "cookies", "auth", "params", "follow_redirects", "retries",
+    "base_url", "session_headers", "session_cookies",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", Options._fields)
+def test_what_is_launchable(name: str) -> None:
+    """A launch does what needs no worker, where reading it twice gives the same and runs no code of the user's."""
+    assert (name in SIMPLE) == PLAIN._replace(**{name: "something"}).is_launchable
+    assert (name in {*FREE, "chunk_size"}) == PLAIN._replace(**{name: iter("ab")}).is_launchable
+
+
 def test_plain_is_seen_without_comparing() -> None:
     """What refuses to be compared, as arrays do, is a body like any other."""
 
