@@ -338,8 +338,7 @@ def send_request(prepared: PreparedRequest, shared: Shared, scope: CancelScope, 
     """Send a request and read the head of its response, as often as the user allows and it is worth it.
 
     Args:
-        lease: A connection over which the request, one without retries, has been sent already: that of `send_ahead()`,
-            or of `launch`.
+        lease: A connection over which the first attempt has been sent already: that of `send_ahead()`, or of `launch`.
     Returns:
         The exchange, of which the caller is the owner.
     Raises:
@@ -348,10 +347,11 @@ def send_request(prepared: PreparedRequest, shared: Shared, scope: CancelScope, 
     if not prepared.retries:
         return _attempt(prepared, shared, scope, lease=lease)
     if not may_retry(prepared.method, prepared.body, prepared.retry_rule):
-        return _attempt_once(prepared, shared, scope)
+        return _attempt_once(prepared, shared, scope, lease)
     is_new = False
     for number in range(1, prepared.retries + 1):
-        outcome = _attempt_or_pause(prepared, shared, scope, number, is_new=is_new)
+        outcome = _attempt_or_pause(prepared, shared, scope, number, is_new=is_new, lease=lease)
+        lease = None
         if isinstance(outcome, Exchange):
             return outcome
         pause, is_new = outcome
@@ -359,10 +359,10 @@ def send_request(prepared: PreparedRequest, shared: Shared, scope: CancelScope, 
     return _attempt(prepared, shared, scope, is_new=is_new)
 
 
-def _attempt_once(prepared: PreparedRequest, shared: Shared, scope: CancelScope) -> Exchange:
+def _attempt_once(prepared: PreparedRequest, shared: Shared, scope: CancelScope, lease: Lease | None) -> Exchange:
     """Make the only attempt of a request that cannot be repeated; an error says why there is no other, if it may."""
     try:
-        return _attempt(prepared, shared, scope)
+        return _attempt(prepared, shared, scope, lease=lease)
     except Exception as error:
         if prepared.body is not None and not prepared.body.is_replayable:
             from urlrequest._tracebacks import add_note  # few requests end so
@@ -372,7 +372,13 @@ def _attempt_once(prepared: PreparedRequest, shared: Shared, scope: CancelScope)
 
 
 def _attempt_or_pause(
-    prepared: PreparedRequest, shared: Shared, scope: CancelScope, number: int, *, is_new: bool
+    prepared: PreparedRequest,
+    shared: Shared,
+    scope: CancelScope,
+    number: int,
+    *,
+    is_new: bool,
+    lease: Lease | None,
 ) -> Exchange | tuple[float, bool]:
     """Make an attempt after which another one may follow.
 
@@ -382,7 +388,7 @@ def _attempt_or_pause(
     """
     rule = prepared.retry_rule
     try:
-        exchange = _attempt(prepared, shared, scope, is_new=is_new)
+        exchange = _attempt(prepared, shared, scope, is_new=is_new, lease=lease)
     except Exception as error:
         pause = back_off(number)
         if is_worth_retrying(error, rule) and _has_time_for(pause, scope):
