@@ -1,4 +1,4 @@
-"""Flight: a plain request that was launched (see `_engine.launch`), until it is over or a worker has it.
+"""Flight: a simple request that was launched (see `_engine.launch`), until it is over or a worker has it.
 
 It was sent by the thread that made it; or by a worker, which then has left it, as many others are on their way. Such a
 request has a slot, but no worker. Its response is read by whoever comes first: a thread that waits for the request,
@@ -265,7 +265,7 @@ def is_simple(call: Call, options: Options) -> bool:
 
 
 def launch_call(call: Call, options: Options, target: Target) -> bool:
-    """Launch the request of a call if it is plain and a connection is at hand; False: it needs a worker.
+    """Launch the request of a call if it is simple and a connection is at hand; False: it needs a worker.
 
     It is called by the constructor, and never waits. Whatever is wrong with the request, the worker will find.
     """
@@ -309,7 +309,7 @@ def _let_read(flight: Flight, mailbox: Mailbox) -> None:
 
 
 def leave_worker(call: Call, options: Options) -> Flight | Lease | None:
-    """Send a plain request on its worker, which need not wait for the response then.
+    """Send a simple request on its worker, which need not wait for the response then.
 
     Returns:
         The flight; or the connection, if the request was sent and the worker must go on with it all the same. None:

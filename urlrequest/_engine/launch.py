@@ -1,6 +1,6 @@
 """Launch: the way of a simple request that needs no worker as long as nothing uncommon happens.
 
-`perform()` owns the rules of a request, and waits for each of its steps. A launch is what `perform()` does for a plain
+`perform()` owns the rules of a request, and waits for each of its steps. A launch is what `perform()` does for a simple
 request whose connection is idle and open, without a wait: `launch()` takes the connection and sends the request by one
 call that does not block. `Launched.receive()` takes in what has come of the response, and makes the answer of it if
 that is a *common* response. Everything else is declined, and `perform()` does it: with the connection and what was
