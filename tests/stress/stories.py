@@ -49,7 +49,7 @@ class Story:
         self.names: dict[UrlRequest, list[str]] = {}
         self.errors: list[BaseException] = []
         self.hook = ManualHook()
-        self.hook.queue.interest_list = new_interest_list(lambda: None)  # what drains it reads, too
+        self.hook.queue.interest_list = self.interest_list = new_interest_list(lambda: None)  # who drains it reads, too
 
     def note(self, name: str) -> Any:
         def run(request: UrlRequest, *_: object) -> None:

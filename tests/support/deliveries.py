@@ -78,4 +78,4 @@ class ReadingHook(ManualHook):
 
     def __init__(self) -> None:
         super().__init__()
-        self.queue.interest_list = new_interest_list(lambda: None)
+        self.queue.interest_list = self.interest_list = new_interest_list(lambda: None)  # a loop keeps it, no queue

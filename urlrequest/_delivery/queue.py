@@ -40,6 +40,10 @@ _POP_FIRST = methodcaller("popleft")
 MAX_BATCH = 64  # events of one request before the next one's turn
 
 
+def _find_none() -> None:
+    """Find no interest list."""
+
+
 class QueueEntry:
     """An entry of one queue; it is in the queue while it has something to deliver.
 
@@ -113,17 +117,28 @@ class DispatchQueue:
 
     Attributes:
         thread: Ident of the thread of a loop that was detected, whose `urlrequest.drain()` serves this queue too.
-        interest_list: Sockets that the loop reads itself; None: it does not.
     """
 
     thread: int | None = None
-    interest_list: InterestList | None = None
 
     def __init__(self, wakeup: Callable[[], None]) -> None:
         self._ready: deque[QueueEntry] = deque()
         self._wakeup = wakeup
         self._is_armed = AtomicFlag()
         self._successor: DispatchQueue | None = None
+        self._find_interest_list: Callable[[], InterestList | None] = _find_none
+
+    @property
+    def interest_list(self) -> InterestList | None:
+        """The sockets that the loop reads itself; None: it does not, or is gone.
+
+        The loop alone keeps the list: a request that the program keeps must not keep a descriptor open.
+        """
+        return self._find_interest_list()
+
+    @interest_list.setter
+    def interest_list(self, interest_list: InterestList | None) -> None:
+        self._find_interest_list = _find_none if interest_list is None else ref(interest_list)
 
     def push(self, entry: QueueEntry) -> None:
         """Add an entry; `QueueEntry.enqueue()` sees to it that it is not there twice."""

@@ -311,6 +311,15 @@ def test_8_3_wake_ups_do_not_pile_up(loop: Loop) -> None:
     assert 2 == loop.wakeups
 
 
+def test_a_queue_keeps_no_interest_list(loop: Loop) -> None:
+    """A request that the program keeps has its queue, and must not keep a descriptor open that the loop has left."""
+    interest = Interest(lambda: None)
+    loop.queue.interest_list = interest  # type: ignore[assignment]  # as much of one as is needed
+    assert loop.queue.interest_list is interest
+    del interest
+    assert loop.queue.interest_list is None
+
+
 class Interest:
     """An interest list that, when it is read, does something else."""
 
@@ -321,7 +330,8 @@ class Interest:
 def test_queue_2_what_a_drain_reads_needs_no_wake_up(loop: Loop) -> None:
     """QUEUE-2: it is delivered at once, by the thread that has read it; the next event sends a wake-up again."""
     request, another = loop.request("a"), loop.request("b")
-    loop.queue.interest_list = Interest(request.settle)  # type: ignore[assignment]  # as much of one as is needed
+    interest = Interest(request.settle)
+    loop.queue.interest_list = interest  # type: ignore[assignment]  # as much of one as is needed
     loop.queue.drain()
     assert (0, [("a", "end")]) == (loop.wakeups, loop.log)
     loop.queue.interest_list = None
@@ -338,7 +348,8 @@ def test_queue_2_ctrl_c_while_a_drain_reads(loop: Loop) -> None:
         request.settle()
         raise KeyboardInterrupt
 
-    loop.queue.interest_list = Interest(read)  # type: ignore[assignment]  # as above
+    interest = Interest(read)
+    loop.queue.interest_list = interest  # type: ignore[assignment]  # as above
     with pytest.raises(KeyboardInterrupt):
         loop.queue.drain()
     assert (1, []) == (loop.wakeups, loop.log)
