@@ -129,7 +129,7 @@ class World:
     def lost_slots(self) -> Iterator[str]:
         workers = self.session._urlrequest_shared.workers
         limit = time.monotonic() + PATIENCE
-        while workers._running and time.monotonic() < limit:
+        while (workers._running or workers._unmanned) and time.monotonic() < limit:
             time.sleep(0.001)
         if workers._running or workers._unmanned or workers._unmanned_at or workers._waiting or workers._running_at:
             yield f"slots are lost: {workers._running} {workers._unmanned} {workers._waiting} {workers._running_at}"

@@ -81,7 +81,7 @@ def look(stories: list[Story], sessions: list[Session]) -> list[str]:
     wrong += [f"{call.request!r} is active" for call in list(active_calls)]
     for session in sessions:
         workers, limit = session._urlrequest_shared.workers, time.monotonic() + PATIENCE
-        while workers._running and time.monotonic() < limit:
+        while (workers._running or workers._unmanned) and time.monotonic() < limit:
             time.sleep(0.01)
         if workers._running or workers._unmanned or workers._unmanned_at or workers._running_at or workers._waiting:
             wrong.append(f"slots are lost: {workers._running} {workers._unmanned} {workers._waiting}")
