@@ -14,8 +14,9 @@ looked before the request was cancelled.
 
 Invariants:
     FLIGHT-1  Only the reader that `_readers` names for a flight touches its connection, and ends the flight or hands it
-              over. `fileno()` is -1 from then on; who comes later does nothing. A reader is no thread, but one call of
-              `read()`: a signal handler may wait for the request that its own thread is reading.
+              over. `fileno()` is -1 from then on, or once it is for the watch alone; who comes later does nothing. A
+              reader is no thread, but one call of `read()`: a signal handler may wait for the request that its own
+              thread is reading.
     FLIGHT-2  Until then the watch has it, in one of its lists or at hand. So nothing is lost when a thread stops to
               wait, when none ever does, or when a loop stands still; and a wait that a thread ends early costs nothing.
     FLIGHT-3  A waiting thread, or a loop's, only ends what is common, and leaves all else to the watch: also to pass
@@ -117,7 +118,7 @@ class Flight:
         self.until = self._find_end(call) if has_limit else None
 
     def fileno(self) -> int:
-        """The descriptor of the connection's socket; -1 when the flight is over."""
+        """The descriptor of the connection's socket; -1 when there is nothing to wait for on it any more."""
         return self._descriptor
 
     def be_watched(self) -> None:
@@ -165,6 +166,8 @@ class Flight:
                 self._leave()
                 _is_read_by_waiting = True
             needs_look = self._launched is not None and not self._launched.is_common
+            if needs_look:
+                self._descriptor = -1  # a connection that has ended stays readable: no thread is to poll it again
             _readers.pop(self, None)
             if needs_look:
                 watch.look_at(self)

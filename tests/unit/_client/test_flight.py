@@ -240,6 +240,24 @@ def test_4_5_a_slow_server_is_left_to_the_watch(
     assert [(1, False), (1, True), (2, True)] == counts
 
 
+@pytest.mark.parametrize("has_callback", [False, True])
+def test_a_connection_that_has_ended_is_not_polled_again(
+    server: Server, session: Session, watch: HeldWatch, has_callback: bool
+) -> None:
+    """A thread that waits asks the watch once, and sleeps: the connection stays readable until the watch comes."""
+    connect(server, session, close())
+    server.play(send(OK))
+    request = launch(server, session, **({"on_success": print} if has_callback else {}))
+    await_bytes(request)
+    for _ in range(2):
+        assert not request.wait(timeout=0.02)
+    assert 2 == len(watch.items), "it was added once, and to be looked at once"
+    watch.look()
+    assert request.wait(timeout=20)
+
+    assert ("ok", 2) == (request.result, server.connection_count)
+
+
 def test_two_threads_wait(server: Server, session: Session, watch: HeldWatch) -> None:
     """Contract 6.3: of several threads that wait each returns, and the callback runs once."""
     connect(server, session, wait_for("go"), send(OK))
