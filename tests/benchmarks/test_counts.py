@@ -25,6 +25,7 @@ from urlrequest._concurrency.watch import Watch
 from urlrequest._concurrency.worker_pool import CROWD
 from urlrequest._delivery import waiting
 from urlrequest._engine.options import PLAIN
+from urlrequest.hooks._detect import DETECTORS
 from urlrequest.testing import Reply, Server
 
 if TYPE_CHECKING:
@@ -151,6 +152,8 @@ def kind(request: pytest.FixtureRequest) -> type[UrlRequest]:
 def calls(origin: Origin, kind: type[UrlRequest], monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
     """What a row of requests calls, on this thread and on the worker; both look no further afterwards."""
     calls = Calls()
+    for module, _ in DETECTORS:  # a toolkit that another test has imported is asked for its loop
+        monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setattr(Watch, "add_later", lambda *_: None)  # it wakes the watch now and then
     monkeypatch.setattr(waiting, "PROMPT", 10.0)  # however slow this machine is
     gc.collect()
