@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
 
-# Of Python functions, of a request that needs no worker: 93 and 104, and 11 of this test; other Pythons call some more.
+# Of Python functions, of a request that needs no worker: 95 and 106, and 11 of this test; other Pythons call some more.
 MOST_CALLS = {"http": 112, "https": 124}
 MOST_CALLS_WITH_HEADERS = 185  # the same with two header fields
 MOST_WORKER_CALLS = 240  # the same on a worker, on both threads together

@@ -301,11 +301,14 @@ def launch_call(call: Call, options: Options, target: Target) -> bool:
 
 def _let_read(flight: Flight, mailbox: Mailbox) -> None:
     """Let a thread read the response: the loop's, one that is likely to wait for the request, or that of the watch."""
-    interest_list = mailbox.interest_list
-    if interest_list is not None and interest_list.is_prompt:
+    if not mailbox.has_loop:
+        is_read_soon = _is_read_by_waiting
+    elif (interest_list := mailbox.interest_list) is not None and interest_list.is_prompt:
         interest_list.add(flight)
-        watch.add_later(flight)
-    elif _is_read_by_waiting and not mailbox.has_loop:
+        is_read_soon = True
+    else:
+        is_read_soon = False
+    if is_read_soon:
         watch.add_later(flight)
     else:
         watch.add(flight)
