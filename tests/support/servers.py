@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from urlrequest._client import unheard
 from urlrequest._concurrency.sync import snapshot
-from urlrequest._engine import options, places
+from urlrequest._engine import launch, options, places
 from urlrequest._engine.pool import Pool
 from urlrequest._net import tls_sessions
 from urlrequest.testing import RecordedRequest, Reply
@@ -63,6 +63,7 @@ class Origin:
 def forget_servers() -> None:
     """Forget all that the library remembers of servers, and close the idle connections to them."""
     options._shared.cache_clear()
+    launch._habit_of.cache_clear()
     unheard._failures.clear()
     tls_sessions._sessions.clear()
     with places._lock:
