@@ -11,10 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from support.waiting import PATIENCE, wait_until
 from urlrequest._concurrency import sync, timer, wakeup, watch, worker_pool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from types import FrameType
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "describe",
     "descriptors_left",
     "is_worker",
+    "join_all",
     "library_threads",
     "open_descriptors",
     "threads_left",
@@ -89,6 +91,14 @@ def open_descriptors() -> dict[str, str]:
 def library_threads() -> set[threading.Thread]:
     """The threads of the library. Others come and go: a `_DummyThread` stays for each that is not of `threading`."""
     return {thread for thread in threading.enumerate() if thread.name.startswith("urlrequest")}
+
+
+def join_all(threads: Iterable[threading.Thread]) -> None:
+    """Wait for threads to end; `join()` refuses one that is in its first steps, as after Ctrl-C in its start."""
+    for thread in threads:
+        wait_until(thread._started.is_set, f"{thread} has not begun")  # type: ignore[attr-defined]
+        thread.join(PATIENCE)
+        assert not thread.is_alive(), thread
 
 
 def is_worker(thread: threading.Thread) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.jobs import Job
-from support.leaks import library_threads
+from support.leaks import join_all, library_threads
 from support.moments import interrupt_starts
 from support.waiting import wait_until
 from urlrequest._concurrency import worker_pool
@@ -35,9 +35,7 @@ def _quick_end(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = library_threads()
     monkeypatch.setattr(worker_pool, "IDLE_TIME", 0.02)
     yield
-    for thread in library_threads() - before:
-        thread.join(PATIENCE)
-        assert not thread.is_alive()
+    join_all(library_threads() - before)
 
 
 def finished(*jobs: Job) -> None:
@@ -598,9 +596,7 @@ def test_workers_of_a_pool_that_was_shut_down_end(log: list[str], monkeypatch: p
     workers.shut_down()
     let_go(busy)
 
-    for thread in threads:
-        thread.join(PATIENCE)
-        assert not thread.is_alive()
+    join_all(threads)
 
 
 def test_no_thread_for_a_raised_limit(log: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -737,8 +733,7 @@ def test_fault_119_ctrl_c_while_a_waiting_job_starts(log: list[str], monkeypatch
         with pytest.raises(KeyboardInterrupt):
             workers.change_limits(2, None)
     threads[0].start()  # it had started, and begins only now
-    wait_until(threads[0]._started.is_set)  # type: ignore[attr-defined]  # for `join()`
-    threads[0].join(PATIENCE)
+    join_all(threads[:1])
     assert not second.begun.is_set()
     let_go(first)
     finished(second)
