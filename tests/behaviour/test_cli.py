@@ -136,6 +136,14 @@ def test_fields(echo: Server) -> None:
     assert "user-agent" not in headers
 
 
+def test_host(echo: Server) -> None:
+    """-H 'Host: name' is sent in the place of ours, first of all."""
+    run("-H", "X-A: 1", "-H", "Host: a.test", echo.url + "/echo")
+
+    assert echo.requests[0].raw.startswith(b"GET /echo HTTP/1.1\r\nHost: a.test\r\n")
+    assert ["a.test"] == echo.requests[0].header_values("host")
+
+
 def test_repeated_field(echo: Server) -> None:
     """The same field twice is sent twice."""
     run("-H", "X-A: 1", "-H", "X-A: 2", echo.url + "/echo")

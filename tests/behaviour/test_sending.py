@@ -353,7 +353,7 @@ def test_10_wire(server: Server, recorder: Any) -> None:
     ours = f"Accept-Encoding: identity\r\nUser-Agent: {AGENT}\r\nConnection: keep-alive\r\n"
     assert f"GET /p?q HTTP/1.1\r\n{host}{ours}\r\n".encode() == server.requests[0].raw
     assert (
-        f"POST /p HTTP/1.1\r\n{ours}Content-Length: 2\r\nX-a: 1\r\nhost: h\r\n\r\nä".encode() == server.requests[1].raw
+        f"POST /p HTTP/1.1\r\nhost: h\r\n{ours}Content-Length: 2\r\nX-a: 1\r\n\r\nä".encode() == server.requests[1].raw
     )
 
 
@@ -615,6 +615,41 @@ def test_10_3_the_callers_win(echo: Server, recorder: Any, name: str) -> None:
     if name != "Host":
         recorder.run(echo.url, req_headers={name.lower(): None})
         assert [] == echo.requests[1].header_values(name)
+
+
+def move_host(headers: Headers) -> None:
+    """Sign a request as some do: they take the headers apart, and put them in again in an order of their own."""
+    fields = sorted(headers.items())
+    headers.clear()
+    headers.update([("A-Signature", "s"), *fields])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"req_headers": {"X": "1", "HOST": "mine"}},
+        {"req_headers": [("X", "1"), ("Host", "mine")], "req_body": b"x"},
+        {"req_headers": {"X": "1", "host": "mine"}, "cookies": "a=b", "auth": ("u", "p")},
+        {"req_headers": {"host": "mine"}, "auth": move_host},
+        {"auth": lambda headers: headers.update({"Host": "mine"})},
+    ],
+    ids=itertools.count(),
+)
+def test_10_3_host_is_first(echo: Server, session: Session, options: dict[str, Any]) -> None:
+    """Contract 10.3: Host is the first header wherever it comes from, over a new connection and over a kept one."""
+    for _ in range(3):
+        session.request(f"{echo.url}/p", on_finish=bool, **options).wait(timeout=30)
+
+    lines = [request.raw.split(b"\r\n")[1] for request in echo.requests]
+    assert [b"host: mine"] * 3 == [line.lower() for line in lines]
+
+
+def test_10_3_host_is_first_to_a_proxy(echo: Server) -> None:
+    """Contract 10.3: likewise in a request that a proxy reads, with headers of a session."""
+    with Session(headers={"X": "1"}, proxy_host=echo.url, proxy_headers={"Proxy-X": "2"}) as session:
+        session.request("http://a.test/p", req_headers={"Host": "mine"}, on_finish=bool).wait(timeout=30)
+
+    assert echo.requests[0].raw.startswith(b"GET http://a.test/p HTTP/1.1\r\nHost: mine\r\n")
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,8 @@ def request_line_and_fields(prepared: PreparedRequest, cookies: str | None) -> t
         The fields in a list of their own: others share the request, and a user's connection class may add to the list.
     """
     fields = [*prepared.fields] if cookies is None else join_cookies(prepared.fields, cookies)
+    if fields[0][0] != "Host":  # as ours is
+        fields = _with_host_first(fields)
     proxy = prepared.route.proxy
     if proxy is None:
         return prepared.target.path, fields
@@ -129,3 +131,8 @@ def request_line_and_fields(prepared: PreparedRequest, cookies: str | None) -> t
     # A proxy of HTTP/1.0 may pass the wish for a lasting connection on, and wait for its end: RFC 9112, section C.2.2.
     dropped = field_names(proxy.fields) | (prepared.own_fields & {"connection"})
     return prepared.target.url, [*without(fields, dropped), *proxy.fields]
+
+
+def _with_host_first(fields: Fields) -> Fields:
+    """The same fields, the caller's Host before the others, as some servers and proxies expect (RFC 9110, 7.2)."""
+    return [*(field for field in fields if field[0].lower() == "host"), *without(fields, {"host"})]
