@@ -36,6 +36,7 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "app.py").write_bytes(APP)
     (tmp_path / "rows.kv").write_text("#:import UrlRequest kivy.network.urlrequest.UrlRequest\n")
     (tmp_path / "old.py").write_text("# UrlRequest\nprint 'Python 2'\n")
+    (tmp_path / "torn.py").write_text("# UrlRequest\n<<<<<<< HEAD\n")
     (tmp_path / "latin.py").write_bytes(b"# coding: latin-1\ns = '\xe9'\nimport kivy.network.urlrequest as ur\n")
     (tmp_path / "other.py").write_bytes(b"\xff\xfe nothing of ours\n")
     for folder in (".git", "__pycache__", "env/lib"):
@@ -69,6 +70,7 @@ def test_report(project: Path) -> None:
     assert 3 == done.returncode
     assert b"old.py: it cannot be read: " in done.stderr
     assert b"(line 2); is it Python 2?\n" in done.stderr
+    assert b"torn.py: it cannot be read: invalid syntax (line 2)\n" in done.stderr
     assert before == {path: path.read_bytes() for path in before}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import socket
 import ssl
@@ -9,11 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from urlrequest import UrlRequest, errors
-from urlrequest.testing import Server, close, close_without_notify, receive, receive_some, reset, send, start_tls
+from urlrequest import DigestAuth, UrlRequest, errors
+from urlrequest._http1 import connection, interim
+from urlrequest.testing import (
+    Server,
+    close,
+    close_without_notify,
+    receive,
+    receive_head,
+    receive_some,
+    reset,
+    send,
+    start_tls,
+)
+from urlrequest.testing._script import Step
 
 if TYPE_CHECKING:
-    from urlrequest.testing._steps import Step
+    from urlrequest.testing._script import ScriptPlayer
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -40,6 +53,12 @@ def run(server: Server, *steps: Step, read_request: bool = True, **options: Any)
 
 def peer(server: Server) -> str:
     return f"127.0.0.1:{server.port}"
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is, what a server does first it does in time for a hint at TLS."""
+    monkeypatch.setattr(connection, "TLS_REFUSAL_TIME", 1000.0)
 
 
 @pytest.mark.parametrize(("octets", "progress"), BODIES)
@@ -98,6 +117,96 @@ def test_16_3_an_upload_that_breaks(server: Server, end: Step) -> None:
     assert isinstance(error, ConnectionError)
     assert f"sending to {peer(server)}, after " in str(error)
     assert " bytes of the request: " in str(error)
+
+
+TLS_HINT = "; if {} speaks TLS, its URL must begin with https://"
+
+
+@pytest.mark.parametrize("end", [reset(), close()])
+@pytest.mark.parametrize("body", [None, b"x" * 30_000])
+def test_16_3_a_hint_at_tls(server: Server, end: Step, body: bytes | None) -> None:
+    """Contract 16.3: a connection that ends at the first bytes may be one to a server that speaks TLS."""
+    error = run(server, receive_some(5), end, read_request=False, req_body=body).error
+
+    assert str(error).endswith(TLS_HINT.format(peer(server)))
+
+
+@pytest.mark.parametrize("size", [2_000_000, 3_000_000], ids=["sending", "sent"])
+@pytest.mark.parametrize("end", [reset(), close()])
+def test_16_3_no_hint_at_tls_after_an_upload(server: Server, end: Step, size: int) -> None:
+    """Contract 16.3: a server that has taken megabytes of plain text does not speak TLS."""
+    options: dict[str, Any] = {"req_body": b"x" * 3_000_000, "req_headers": {"Expect": None}}
+    error = run(server, receive_head(), receive_some(size), end, read_request=False, **options).error
+
+    assert isinstance(error, ConnectionError)
+    assert "TLS" not in str(error)
+
+
+def test_16_3_no_hint_at_tls_after_a_pause(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 16.3: nor does one that thinks about a request before it closes, or waits for the body."""
+    with monkeypatch.context() as patched:
+        patched.setattr(connection, "TLS_REFUSAL_TIME", -1.0)  # the time is always over
+        late = run(server, close()).error
+    monkeypatch.setattr(interim, "CONTINUE_TIME", 0.0)
+    announced: dict[str, Any] = {"req_body": b"x" * 100_000, "req_headers": {"Expect": "100-continue"}}
+    waited = run(server, receive_head(), receive_some(1), reset(), read_request=False, **announced).error
+
+    for error in (late, waited):
+        assert isinstance(error, ConnectionError)
+        assert "TLS" not in str(error)
+
+
+def test_16_3_no_hint_at_tls_after_a_response(server: Server) -> None:
+    """Contract 16.3: nor does one that has asked for credentials, over another connection."""
+    challenge = 'HTTP/1.1 401 X\r\nWWW-Authenticate: Digest realm="r", nonce="n"\r\nConnection: close\r\n\r\n'
+    server.play(send(challenge.encode()))
+    error = run(server, close(), auth=DigestAuth("u", "p")).error
+
+    assert isinstance(error, ConnectionError)
+    assert 2 == len(server.requests)
+    assert "TLS" not in str(error)
+
+
+def test_16_3_no_hint_at_tls_within_tls(tls_server: Server, ca_file: str) -> None:
+    """Contract 16.3: where TLS is spoken, bytes that look like TLS are no reason for https."""
+    error = run(tls_server, send(b"\x15\x03\x01\x00\x02\x02\x46"), ca_file=ca_file).error
+
+    assert isinstance(error, errors.ProtocolError)
+    assert str(error).endswith("does not speak HTTP/1: it sent b'\\x15\\x03\\x01\\x00\\x02\\x02F'")
+
+
+def begin_tls(context: ssl.SSLContext) -> Step:
+    """Answer the first message of a TLS handshake with the server's first one, and no more."""
+
+    def answer(player: ScriptPlayer) -> None:
+        received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(received, sent, server_side=True)
+        while not sent.pending:
+            received.write(player.connection.take(1))
+            with contextlib.suppress(ssl.SSLWantReadError):
+                tls.do_handshake()
+        octets = sent.read()
+        player.connection.send(octets[: 5 + int.from_bytes(octets[3:5], "big")])  # one record
+
+    return Step("begin_tls(...)", answer)
+
+
+@pytest.mark.parametrize("end", [close(), reset(), send(b"HTTP/1.1 400 Bad Request\r\n\r\n")])
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_16_3_no_hint_at_http_within_a_handshake(
+    server: Server, server_context: ssl.SSLContext, end: Step, in_memory: bool
+) -> None:
+    """Contract 16.3: a server that breaks off in the middle of a handshake does speak TLS."""
+    server.play(begin_tls(server_context), end, read_request=False)
+    context = ssl.create_default_context()
+    if in_memory:
+        context.options |= getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0x80)
+    request = UrlRequest(server.url.replace("http:", "https:"), timeout=PATIENCE, ssl_context=context)
+    assert request.wait(timeout=PATIENCE)
+
+    assert isinstance(request.error, OSError)
+    assert "the TLS handshake with 127.0.0.1 failed: " in str(request.error)
+    assert "http://" not in str(request.error)
 
 
 def test_16_3_an_upload_that_breaks_over_tls(tls_server: Server, ca_file: str) -> None:

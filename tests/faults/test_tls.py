@@ -24,6 +24,7 @@ from support.certificates import context_of
 from support.messages import chunked, reply
 from support.programs import program
 from urlrequest import HTTPConnection, Session, UrlRequest, defaults
+from urlrequest._http1 import connection
 from urlrequest._net import tls_contexts, tls_sessions
 from urlrequest._net.stream import NetworkStream
 from urlrequest._net.tls_settings import TlsSettings
@@ -245,8 +246,9 @@ def test_16_3_what_a_bad_certificate_was_checked_against(
         assert "unable to get local issuer certificate" == request.error.verify_message
 
 
-def test_fault_20_http_to_a_tls_port(tls_server: Server, recorder: Any) -> None:
+def test_fault_20_http_to_a_tls_port(tls_server: Server, recorder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fault 20, contract 16.3: plain HTTP to a server that speaks TLS is an error that hints at https."""
+    monkeypatch.setattr(connection, "TLS_REFUSAL_TIME", 1000.0)  # however slow the machine is
     request = recorder.run(tls_server.url.replace("https:", "http:"), timeout=PATIENCE)
 
     assert "error" == recorder.terminal

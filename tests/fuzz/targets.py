@@ -69,7 +69,7 @@ def pieces_of(octets: bytes, size: int) -> Iterator[bytes]:
 class Stream:
     """A connection on which a server has sent something, and then closed; it comes in pieces of a size."""
 
-    peer, cut = "peer:80", None
+    peer, cut, is_tls = "peer:80", None, False
 
     def __init__(self, octets: bytes, size: int) -> None:
         self._pieces = pieces_of(octets, size)

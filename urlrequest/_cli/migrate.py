@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import io
 import os
+import re
 import sys
 import tokenize
 import warnings
@@ -29,6 +30,10 @@ SUCCESS, BAD_USAGE, ERROR = 0, 2, 3  # exit codes
 SUFFIXES = {".py", ".pyw", ".pyi", ".kv", ".spec"}
 SKIPPED = {"__pycache__", "node_modules", "site-packages"}  # folders of other people's files
 SETTINGS = "buildozer.spec"  # is no Python, as the .spec files of PyInstaller are
+# What Python 3 says of what Python 2 alone reads.
+OF_PYTHON_2 = re.compile(
+    "Missing parentheses in call to|leading zeros in decimal|multiple exception types must be parenthesized$"
+)
 MARKS = (b"urlrequest", b"UrlRequest")  # a file that has none of them has nothing to do with it
 
 
@@ -133,7 +138,8 @@ def _write(path: Path, octets: bytes) -> None:
 
 def _describe(error: Exception) -> str:
     if isinstance(error, SyntaxError):
-        return f"{error.msg} (line {error.lineno}); is it Python 2?"
+        hint = "; is it Python 2?" if OF_PYTHON_2.match(error.msg) else ""
+        return f"{error.msg} (line {error.lineno}){hint}"
     return getattr(error, "strerror", None) or str(error)
 
 

@@ -173,7 +173,9 @@ class Lease:
         self._drop_older()
         self.close()
         self.is_used = False
-        self.connection = open_connection(self._route, self._scope, self._tcp_keepalive)
+        former, self.connection = self.connection, open_connection(self._route, self._scope, self._tcp_keepalive)
+        if isinstance(former, Connection) and isinstance(self.connection, Connection):
+            self.connection.speaks_http = former.speaks_http
 
     def give_back(self, head: ResponseHead) -> None:
         """Leave the connection to the pool after a response; one that cannot serve another request is closed."""
@@ -364,7 +366,9 @@ def _attempt_once(prepared: PreparedRequest, shared: Shared, scope: CancelScope,
     try:
         return _attempt(prepared, shared, scope, lease=lease)
     except Exception as error:
-        if prepared.body is not None and not prepared.body.is_replayable:
+        rule = prepared.retry_rule
+        is_body = prepared.method in rule.methods  # else the method is the reason
+        if is_body and is_worth_retrying(error, rule):
             from urlrequest._tracebacks import add_note  # few requests end so
 
             add_note(error, "not tried again: the body can be read only once")

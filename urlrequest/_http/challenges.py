@@ -192,6 +192,11 @@ class Dialogue:
         self.fields = fields
         self.sign()
 
+    @property
+    def has_answered(self) -> bool:
+        """Whether the object has answered a challenge."""
+        return self._count > 0
+
     def sign(self) -> None:
         """Let the object sign the request, if it can: whatever is sent needs a signature of its own."""
         sign = getattr(self._auth, "sign_request", None)

@@ -142,7 +142,13 @@ def redirect_hint(target: Target, head: ResponseHead) -> str:
         location = find_location(target, head)
     except InvalidURL:
         return ""
-    return "" if location is None else f" to {location}; follow_redirects=True would follow"
+    if location is None:
+        return ""
+    return f" to {location}" + ("; follow_redirects=True would follow" if _is_followed(target, location) else "")
+
+
+def _is_followed(target: Target, following: Target) -> bool:
+    return following.scheme in DEFAULT_PORTS and (target.scheme, following.scheme) != ("https", "http")
 
 
 def find_redirect(method: str, target: Target, head: ResponseHead) -> NextRequest | None:
@@ -154,9 +160,9 @@ def find_redirect(method: str, target: Target, head: ResponseHead) -> NextReques
     following = find_location(target, head)
     if following is None:
         return None
-    if following.scheme not in {"http", "https"}:
+    if following.scheme not in DEFAULT_PORTS:
         raise InvalidURL(f"the redirect leads to the scheme {following.scheme}; only http and https are followed")
-    if (target.scheme, following.scheme) == ("https", "http"):
+    if not _is_followed(target, following):
         raise UnsafeRedirect(f"{target} redirects from https to {following}")
     becomes_get = (head.status == 303 and method != "HEAD") or (head.status in {301, 302} and method == "POST")
     return NextRequest(

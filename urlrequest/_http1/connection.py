@@ -39,6 +39,11 @@ if TYPE_CHECKING:
 
 __all__ = ["CLASSES", "Connection", "SecureConnection"]
 
+# A server that speaks TLS ends the connection at the first bytes of plain text: within these seconds, and before more
+# than these bytes have been sent.
+TLS_REFUSAL_TIME = 5.0
+TLS_REFUSAL_SIZE = 1024 * 1024
+
 _IDLE_SCOPE = CancelScope()  # of connections that serve no request
 
 
@@ -58,6 +63,7 @@ class Connection:
     idle_since = idle_until = 0.0  # when it became idle, and until when it is kept, on `suspend_clock()`
     expects_continue: bool = True  # a 100 Continue is waited for; False: the server sent none before
     is_login: bool = False  # a challenge is no reason to stop sending
+    speaks_http: bool = False  # the peer has responded to a request, on this connection or on the one that it replaces
     tcp_keepalive: float = 0.0  # seconds of silence after which the system asks whether the peer is there; 0: never
     address_family: int = 0  # AF_INET or AF_INET6, if only such addresses may be connected to
     after: str = ""  # why the last response had no body, for the pool
@@ -77,7 +83,6 @@ class Connection:
         self.sent_at = 0.0  # when the present request was sent, on `time.monotonic()`; 0: it was sent step by step
         self._interim: InterimResponses | None = None  # to the present request, if it has a body
         self._send_error: OSError | None = None
-        self._speaks_http = False  # whether the peer has responded on this connection
 
     # Opening
 
@@ -292,7 +297,7 @@ class Connection:
             raise
         if speed is not None:
             speed.begin()
-        self._speaks_http = True
+        self.speaks_http = True
         self.scope.timings[Phase.FIRST_BYTE] = monotonic() - began
         if not self.is_intact and response.ends_with_connection:
             self.sock.end_sending()  # the server may read all of the request before it closes
@@ -300,19 +305,24 @@ class Connection:
 
     def was_answered(self) -> None:
         """Note that a response has come, which was read without `getresponse()`."""
-        self._speaks_http = True
+        self.speaks_http = True
 
     def _explain(self, error: Exception) -> Exception:
-        """Return an error of the exchange, with a hint if it may mean that the server speaks TLS.
-
-        Most servers that do so close or reset a connection on which something else comes first.
-        """
-        is_tcp = type(self).open_socket is Connection.open_socket
-        if isinstance(error, ConnectionError) and is_tcp and not self._speaks_http and not self.has_received:
+        """Return an error of the exchange, with a hint if it may mean that the server speaks TLS."""
+        if isinstance(error, ConnectionError) and self._may_speak_tls():
             from urlrequest._net.tls_errors import add_text  # few exchanges fail
 
             add_text(error, f"; if {self._place} speaks TLS, its URL must begin with https://")
         return error
+
+    def _may_speak_tls(self) -> bool:
+        """Whether nothing that is known of a connection that broke speaks against a server of TLS."""
+        if self.speaks_http or self.has_received or type(self).open_socket is not Connection.open_socket:
+            return False
+        if self.lacked_continue or (self.sock is not None and self.sock.sent_size > TLS_REFUSAL_SIZE):
+            return False  # it has taken more than the first bytes, or waited for more
+        began = self.sent_at - self.scope.timings.get(Phase.SEND, 0.0)
+        return not self.sent_at or monotonic() - began <= TLS_REFUSAL_TIME
 
     def _begin_exchange(self, method: str) -> None:
         """Begin an exchange, whether `request()` sends it or the caller does so step by step."""

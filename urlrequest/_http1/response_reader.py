@@ -168,7 +168,8 @@ class Response:
         searched = 0
         while (end := END_OF_HEAD.search(octets, searched)) is None:
             if not b"HTTP/1.".startswith(octets[:7]):
-                hint = "; it speaks TLS: its URL must begin with https://" if _TLS_RECORD.match(octets) else ""
+                is_record = _TLS_RECORD.match(octets) and not self._stream.is_tls
+                hint = "; it speaks TLS: its URL must begin with https://" if is_record else ""
                 raise errors.ProtocolError(f"{self._stream.peer} does not speak HTTP/1: it sent {octets[:30]!r}{hint}")
             if len(octets) > limit:
                 raise errors.ProtocolError(f"{self._stream.peer} sent a head of more than {MAX_HEAD_SIZE} bytes")

@@ -6,7 +6,7 @@ from contextlib import suppress
 from http.client import HTTPException
 
 from urlrequest import errors
-from urlrequest._http.fields import without
+from urlrequest._http.fields import field_names, without
 from urlrequest._http.request_head import encode_head
 from urlrequest.errors import ProxyError
 
@@ -24,6 +24,7 @@ __all__ = ["open_http_tunnel"]
 # What web servers respond to CONNECT, which they do not know (measured: nginx and lighttpd 400, Apache 405, http.server
 # 501). A proxy that will not connect says 403 or 407; one that cannot says 500, 502, 503 or 504.
 _WEB_SERVER_STATUSES = frozenset({400, 404, 405, 501})
+_PAGE_FIELDS = frozenset({"content-length", "content-type", "transfer-encoding"})
 MAX_DRAINED = 256 * 1024  # bytes of the body of a refusal
 _WEB_SERVER_HINT = "; it seems to be a web server, not a proxy"
 
@@ -52,7 +53,8 @@ def open_http_tunnel(
     if dialogue is not None:
         dialogue.finish(response.head)
     if not 200 <= response.status < 300:
-        hint = _WEB_SERVER_HINT if response.status in _WEB_SERVER_STATUSES else ""
+        is_proxy = dialogue is not None and dialogue.has_answered  # 407 is a status of proxies alone
+        hint = _WEB_SERVER_HINT if response.status in _WEB_SERVER_STATUSES and not is_proxy else ""
         raise ProxyError(
             f"{stream.peer} refused CONNECT {authority}: {response.head.describe_status()}{hint}",
             status=response.status,
@@ -60,8 +62,9 @@ def open_http_tunnel(
         )
     if response.has_leftover:
         # Bytes that came before the handshake would be taken for the origin's (CVE-2023-40217 is of that kind).
-        # Web servers that serve any method send a page, too.
-        raise ProxyError(f"{stream.peer} sent bytes behind its response to CONNECT {authority}{_WEB_SERVER_HINT}")
+        # Web servers that serve any method send a page, too; without its fields the bytes may be the origin's.
+        hint = "" if _PAGE_FIELDS.isdisjoint(field_names(response.getheaders())) else _WEB_SERVER_HINT
+        raise ProxyError(f"{stream.peer} sent bytes behind its response to CONNECT {authority}{hint}")
     return True
 
 

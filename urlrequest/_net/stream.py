@@ -46,6 +46,7 @@ class NetworkStream:
     Attributes:
         scope: Ends the waits: the cancel scope of the present request, which the connection sets.
         peer: Host and port, for messages.
+        is_tls: Whether the socket speaks TLS.
         has_received: Whether any byte has come since this was set to False, which the connection does for each request.
         has_acknowledged: The system was asked to acknowledge what has come, since this was set to False likewise.
         sent_size: Bytes that were sent since this was set to 0, which the connection does for each request.
@@ -65,7 +66,7 @@ class NetworkStream:
         self.sent_size: int = 0
         self.cut: ssl.SSLEOFError | None = None
         self._socket = sock
-        self._is_tls = hasattr(sock, "pending")  # such a socket may hold bytes that the system does not know of
+        self.is_tls = hasattr(sock, "pending")  # such a socket may hold bytes that the system does not know of
         self._expects_silence = False  # a request has just been sent: the response cannot be here yet
         self._looks_at: float | None = None  # when `send_all()` looks next for what has come; None: not known yet
         self._late_error: OSError | None = None  # came after bytes that had to be returned first
@@ -156,7 +157,7 @@ class NetworkStream:
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return None
         except OSError as error:
-            if not self._is_tls:
+            if not self.is_tls:
                 raise self._send_error(error) from None
             self._end(error)
             octets = b""
@@ -237,7 +238,7 @@ class NetworkStream:
         if self._expects_silence:
             # After a request, sleep at once: a recv() first would find nothing and cost a system call.
             self._expects_silence = False
-            if not (self._is_tls and self._socket.pending()):  # type: ignore[attr-defined]  # an SSLSocket
+            if not (self.is_tls and self._socket.pending()):  # type: ignore[attr-defined]  # an SSLSocket
                 self._wait(READ, "waiting for a response from")
         else:
             self.scope.check()
@@ -320,7 +321,7 @@ class NetworkStream:
                 with room[received:] as rest:  # a view that a traceback holds would keep the memory from being freed
                     count = self._socket.recv_into(rest)
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                if self._is_tls or monotonic() >= until:
+                if self.is_tls or monotonic() >= until:
                     break
                 self._wait_for_more(enough - received, until)
                 continue
@@ -355,7 +356,7 @@ class NetworkStream:
         """Note that TLS was cut, if that is what an error from receiving means; else raise it (STREAM-3)."""
         from .tls_errors import add_place, cut_error, is_cut, receive_error  # few connections break
 
-        if not self._is_tls:
+        if not self.is_tls:
             raise add_place(error, f"receiving from {self.peer}")
         if not is_cut(error):
             raise receive_error(error, self.peer)
@@ -434,10 +435,10 @@ class NetworkStream:
 
     def is_readable(self) -> bool:
         """Whether bytes have come or the peer has closed. A connection that is idle and readable cannot be used."""
-        has_pending = self._is_tls and self._socket.pending() > 0  # type: ignore[attr-defined]  # an SSLSocket
+        has_pending = self.is_tls and self._socket.pending() > 0  # type: ignore[attr-defined]  # an SSLSocket
         if not has_pending and not is_ready(self._socket.fileno()):
             return False
-        if not self._is_tls:
+        if not self.is_tls:
             return True
         try:
             self._socket.recv(1)  # reads a session ticket of TLS 1.3, which is no byte for us

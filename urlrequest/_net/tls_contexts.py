@@ -242,14 +242,14 @@ def _naming(name: str, *paths: str, was_asked: Callable[[], bool] = bool) -> Ite
     """Put the option or variable and the paths into an error about files, which may name neither (contract 16.3).
 
     Args:
-        was_asked: Whether OpenSSL has asked for a pass phrase: then an error means that it was a wrong one.
+        was_asked: Whether OpenSSL has asked for a pass phrase.
     """
     try:
         yield
     except ssl.SSLError as error:
         from .tls_errors import unusable  # few programs have such an error
 
-        raise unusable(name, paths, error, is_pass_phrase_wrong=was_asked()) from None
+        raise unusable(name, paths, error, was_asked=was_asked()) from None
     except OSError as error:
         from .tls_errors import unreadable
 

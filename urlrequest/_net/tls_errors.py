@@ -90,23 +90,25 @@ def receive_error(error: OSError, peer: str) -> OSError:
     return add_place(error, f"receiving from {peer}", hint)
 
 
-def handshake_error(error: OSError, host: str, port: int | None, trusted: str) -> OSError:
+def handshake_error(error: OSError, host: str, port: int | None, trusted: str, *, speaks_tls: bool) -> OSError:
     """The error of a handshake, with the host, and what may be done.
 
     Args:
         trusted: Which certificates are trusted, in words.
+        speaks_tls: The peer has begun a handshake, now or in the session that was to be resumed.
     """
     text = f"the TLS handshake with {host} failed: {error.strerror or error}"
     place = host if port is None else f"port {port}"
     if is_cut(error):
-        text += f"; if {place} does not speak TLS, its URL must begin with http://"
+        if not speaks_tls:
+            text += f"; if {place} does not speak TLS, its URL must begin with http://"
         if isinstance(error, ConnectionError | ssl.SSLEOFError):
             return _amend(error, text)
         return ssl.SSLEOFError(ssl.SSL_ERROR_EOF, text)
     if isinstance(error, ssl.SSLCertVerificationError):
         if error.verify_code in _UNKNOWN_ISSUER:
             text += f"; trusted are {trusted}"
-    elif getattr(error, "reason", None) in _NOT_TLS:
+    elif not speaks_tls and getattr(error, "reason", None) in _NOT_TLS:
         text += f"; {place} does not speak TLS: perhaps its URL must begin with http://"
     return _amend(error, text)
 
@@ -127,15 +129,21 @@ def unreadable(name: str, path: str, error: _E) -> _E:
     return _amend(error, f"{name} cannot be opened: {error.strerror}")
 
 
-def unusable(name: str, paths: tuple[str, ...], error: _E, *, is_pass_phrase_wrong: bool = False) -> _E:
-    """The same error, which says what is wrong with the files that an option or a variable names."""
+def unusable(name: str, paths: tuple[str, ...], error: _E, *, was_asked: bool = False) -> _E:
+    """The same error, which says what is wrong with the files that an option or a variable names.
+
+    Args:
+        was_asked: OpenSSL has asked for a password, and got one.
+    """
     faults = [f"{path} {fault}" for path in dict.fromkeys(paths) if (fault := _fault(path)) is not None]
-    if is_pass_phrase_wrong:
+    if was_asked and getattr(error, "reason", None) != "KEY_VALUES_MISMATCH":
         reason = f"the password does not fit the key ({error.strerror})"
     elif faults:
         reason = ", ".join(faults)
     elif name == "client_cert" and not any(b"PRIVATE KEY-----" in _content(path) for path in paths):
-        reason = "there is no private key in it; client_cert=(certificate, key) names two files"
+        reason = "there is no private key in it"
+        if len(set(paths)) == 1:
+            reason += "; client_cert=(certificate, key) names two files"
     else:
         reason = str(error.strerror)
     return _amend(error, f"{name} {', '.join(dict.fromkeys(paths))} cannot be used: {reason}")

@@ -53,7 +53,8 @@ def secure(sock: socket.socket, host: str, port: int | None, lazy: LazyContext, 
                 drop_session(key)  # some servers cannot resume the sessions that they gave out
                 from .tls_errors import handshake_error  # few handshakes fail
 
-                raise handshake_error(error, host, port, described_trust(settings)) from None
+                is_begun = tls.cipher() is not None  # which comes with the first message of the server, or a session
+                raise handshake_error(error, host, port, described_trust(settings), speaks_tls=is_begun) from None
             scope.wait({tls.fileno(): wanted}, until, f"the TLS handshake with {host}")
         if settings.fingerprint is not None:
             _check_fingerprint(tls.getpeercert(True), settings.fingerprint, host)

@@ -57,6 +57,10 @@ class TlsInMemory:
         """The certificate of the inner layer, as of SSLSocket."""
         return self._inner.getpeercert(binary_form)
 
+    def cipher(self) -> Any:
+        """The cipher of the inner layer, as of SSLSocket: None until the server has chosen one."""
+        return self._inner.cipher()
+
     def fileno(self) -> int:
         return self._outer.fileno()  # type: ignore[no-any-return]  # a socket
 

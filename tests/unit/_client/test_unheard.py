@@ -68,6 +68,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
             ": 302 Found to http://other.test:81/; follow_redirects=True would follow (no on_redirect callback)",
         ),
         (Redirect(), head(302, "Found", "http://:"), ": 302 Found (no on_redirect callback)"),
+        (Redirect(), head(302, "Found", "ftp://f.test/"), ": 302 Found to ftp://f.test/ (no on_redirect callback)"),
     ],
 )
 def test_3_8_text(caplog: pytest.LogCaptureFixture, outcome: Any, response: Any, expected: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import ssl
+import sys
 import weakref
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -245,6 +246,23 @@ def test_17_5_error_that_stays(world: World) -> None:
     """Contract 17.5: what will be wrong the next time too is not tried again."""
     with pytest.raises(ssl.SSLCertVerificationError):
         world.send(ssl.SSLCertVerificationError("not trusted"), Received(), retries=1)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="errors have no notes")
+@pytest.mark.parametrize(
+    ("method", "error", "says"),
+    [
+        ("PUT", ConnectionResetError("closed"), ["not tried again: the body can be read only once"]),
+        ("POST", ConnectionResetError("closed"), []),
+        ("PUT", ssl.SSLCertVerificationError("not trusted"), []),
+    ],
+)
+def test_17_5_why_there_was_no_second_attempt(world: World, method: str, error: Exception, says: list[str]) -> None:
+    """Contract 17.5: the body is named only where it was the reason: not the method, and not the error."""
+    with pytest.raises(type(error)) as caught:
+        world.send(error, Received(), retries=1, method=method, req_body=iter([b"once"]))
+
+    assert says == getattr(caught.value, "__notes__", [])
 
 
 def test_17_5_cookies_of_a_response_are_kept_before_the_next_attempt(world: World) -> None:

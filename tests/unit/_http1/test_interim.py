@@ -19,7 +19,7 @@ FINAL = b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n"
 class Stream:
     """Stands for a NetworkStream: gives pieces one by one, then the end; None: nothing comes in time."""
 
-    peer = "peer:80"
+    peer, is_tls = "peer:80", False
 
     def __init__(self, *pieces: bytes | None) -> None:
         self.pieces = [piece for piece in pieces if piece != b""]

@@ -20,7 +20,7 @@ class Stream:
     """Stands for a NetworkStream: gives pieces one by one, then the end."""
 
     peer = "peer:80"
-    cut = None
+    cut, is_tls = None, False
 
     def __init__(self, *pieces: bytes) -> None:
         self.pieces = list(filter(None, pieces))

@@ -1,20 +1,26 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from urlrequest._http.challenges import Dialogue, Responder, Subject
 from urlrequest._http1.tunnel import open_http_tunnel
 from urlrequest.errors import ProxyError
 
+if TYPE_CHECKING:
+    from urlrequest._http.headers import Headers
+
 OPEN = b"HTTP/1.1 200 Connection established\r\n\r\n"
+PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n"
 
 
 class Stream:
     """Stands for a NetworkStream to a proxy."""
 
     peer = "proxy:8080"
-    cut = None
+    cut = peer_certificate = None
+    is_tls = False
 
     def __init__(self, *pieces: bytes) -> None:
         self.pieces = list(pieces)
@@ -62,7 +68,8 @@ def test_14_1_every_2xx_opens_it(reply: bytes) -> None:
         ((b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n",), "refused CONNECT a.test:443: 302 Found"),
         ((b"SSH-2.0-x\r\n",), "proxy:8080 did not respond to CONNECT a.test:443: .* does not speak HTTP/1"),
         ((OPEN[:20],), "did not respond to CONNECT a.test:443: .* within the head"),
-        ((OPEN + b"<html>",), "sent bytes behind its response to CONNECT a.test:443; it seems to be a web server"),
+        ((OPEN + b"SSH-2.0-x\r\n",), "sent bytes behind its response to CONNECT a.test:443$"),
+        ((PAGE + b"<html>",), "sent bytes behind its response to CONNECT a.test:443; it seems to be a web server"),
     ],
 )
 def test_14_2_failures(pieces: tuple[bytes, ...], message: str) -> None:
@@ -81,6 +88,24 @@ def test_14_2_a_web_server_is_named(status: int, is_named: bool) -> None:
         open_tunnel(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status)
 
     assert is_named == str(caught.value).endswith(f": {status} No; it seems to be a web server, not a proxy")
+
+
+class Answering:
+    """Credentials for a proxy that asks for them."""
+
+    def answer_challenge(self, headers: Headers, challenge: object) -> bool:
+        headers["Proxy-Authorization"] = "x"
+        return True
+
+
+def test_14_2_a_proxy_that_has_asked_for_credentials_is_one() -> None:
+    """Contract 14.2: 407 is a status of proxies, so that what such a one refuses afterwards is its own decision."""
+    subject = Subject(("http", "proxy", 8080), "CONNECT", "a.test:443", "a.test:443", "Proxy-Authorization", iter)
+    stream: Any = Stream(
+        b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 405 No\r\nContent-Length: 0\r\n\r\n"
+    )
+    with pytest.raises(ProxyError, match=r" refused CONNECT a\.test:443: 405 No$"):
+        open_http_tunnel(stream, "a.test:443", (), Dialogue(Responder(Answering()), subject, []))
 
 
 def test_14_2_a_refusal_has_its_head() -> None:

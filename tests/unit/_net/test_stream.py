@@ -79,7 +79,7 @@ def open_stream() -> Iterator[Callable[..., NetworkStream]]:
     def opened(*steps: Any, is_tls: bool = True) -> NetworkStream:
         sock: Any = ScriptedSocket(*steps)
         streams.append(NetworkStream(sock, CancelScope(), "host:80"))
-        streams[-1]._is_tls = is_tls
+        streams[-1].is_tls = is_tls
         return streams[-1]
 
     yield opened

@@ -324,6 +324,16 @@ def test_16_3_a_wrong_pass_phrase(encrypted: tuple[str, str]) -> None:
     assert "guess" not in str(caught.value)
 
 
+def test_16_3_the_key_of_another_certificate(encrypted: tuple[str, str], authority: trustme.CA, tmp_path: Path) -> None:
+    """Contract 16.3: a password that has opened a key is not blamed for what is wrong with the pair."""
+    other = tmp_path / "other.pem"
+    authority.issue_cert("other").cert_chain_pems[0].write_to_path(other)
+    with pytest.raises(ssl.SSLError, match=r"^client_cert .* cannot be used: .*key values mismatch") as caught:
+        context_for(TlsSettings(client_cert=(str(other), encrypted[1], b"secret")))
+
+    assert "password" not in str(caught.value)
+
+
 def test_13_3_pkcs_12(client_cert: tuple[str, str], tmp_path: Path) -> None:
     """Contract 13.3, 16.3: Python cannot read a PKCS#12 file; the error says so, and how to convert it."""
     path = tmp_path / "client.p12"
@@ -353,10 +363,12 @@ def test_16_3_what_is_wrong_with_a_file(tmp_path: Path, option: str, content: by
         context_for(check_tls(**{"ca_file": None, "client_cert": None, option: path}, verify=None, ssl_context=None))
 
 
-def test_16_3_a_certificate_without_its_key(client_cert: tuple[str, str]) -> None:
-    """Contract 16.3: a client certificate without a key says that one is missing."""
+def test_16_3_a_certificate_without_its_key(client_cert: tuple[str, str], ca_file: str) -> None:
+    """Contract 16.3: a client certificate without a key says that one is missing; two paths are two files already."""
     with pytest.raises(ssl.SSLError, match=r"there is no private key in it; client_cert=\(certificate, key\)"):
         context_for(TlsSettings(client_cert=client_cert[0]))
+    with pytest.raises(ssl.SSLError, match=r"there is no private key in it$"):
+        context_for(TlsSettings(client_cert=(client_cert[0], ca_file)))
 
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "ca_file", "client_cert"])

@@ -64,7 +64,7 @@ def test_11_3_a_cut_is_one_type() -> None:
 @pytest.mark.parametrize("error", [openssl("UNEXPECTED_EOF_WHILE_READING"), ssl.SSLEOFError(8, "EOF occurred")])
 def test_17_5_a_handshake_that_is_cut(error: ssl.SSLError) -> None:
     """Contract 16.1, 17.5: it is an SSLEOFError in every version, which is worth another attempt, and hints at http."""
-    explained = handshake_error(error, "a.test", 8080, "nothing")
+    explained = handshake_error(error, "a.test", 8080, "nothing", speaks_tls=False)
 
     assert ssl.SSLEOFError is type(explained)
     assert "the TLS handshake with a.test failed: " in str(explained)
@@ -75,7 +75,7 @@ def test_16_1_a_reset_stays_a_reset() -> None:
     """Contract 16.1: an error of the system keeps its class, number and words."""
     error = ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
 
-    assert error is handshake_error(error, "a.test", None, "nothing")
+    assert error is handshake_error(error, "a.test", None, "nothing", speaks_tls=False)
     assert errno.ECONNRESET == error.errno
     assert "the TLS handshake with a.test failed: Connection reset by peer; if a.test does not" in str(error)
 
@@ -87,15 +87,21 @@ def test_16_3_what_is_no_tls(reason: str) -> None:
     """Contract 16.3: whatever a version of OpenSSL calls it, a peer that speaks no TLS brings a hint at http."""
     error = openssl(reason)
 
-    assert error is handshake_error(error, "a.test", 80, "nothing")
+    assert error is handshake_error(error, "a.test", 80, "nothing", speaks_tls=False)
     assert f"[SSL: {reason}]" in str(error)
     assert "; port 80 does not speak TLS: perhaps its URL must begin with http://" in str(error)
     assert str(error) == error.args[1] == error.strerror
 
 
+@pytest.mark.parametrize("error", [openssl("WRONG_VERSION_NUMBER"), ssl.SSLEOFError(8, "EOF occurred")])
+def test_16_3_what_has_spoken_tls(error: ssl.SSLError) -> None:
+    """Contract 16.3: after the first message of TLS, or in a session of before, nothing hints at http."""
+    assert "http" not in str(handshake_error(error, "a.test", 80, "nothing", speaks_tls=True))
+
+
 def test_16_3_other_failures_bring_no_hint() -> None:
     """Contract 16.3: an alert is TLS, so nothing hints at http."""
-    text = str(handshake_error(openssl("TLSV1_ALERT_PROTOCOL_VERSION"), "a.test", 443, "nothing"))
+    text = str(handshake_error(openssl("TLSV1_ALERT_PROTOCOL_VERSION"), "a.test", 443, "nothing", speaks_tls=False))
 
     assert "the TLS handshake with a.test failed: [SSL: TLSV1_ALERT_PROTOCOL_VERSION] text (_ssl.c:1006)" == text
 
@@ -104,7 +110,7 @@ def test_16_3_other_failures_bring_no_hint() -> None:
 def test_16_3_what_is_trusted_is_told_where_it_matters(code: int, says: bool) -> None:
     """Contract 16.3: an unknown issuer is a matter of what is trusted; an expired certificate is not."""
     error = unverified(code)
-    handshake_error(error, "a.test", 443, "the certificates in ca_file x.pem")
+    handshake_error(error, "a.test", 443, "the certificates in ca_file x.pem", speaks_tls=False)
 
     assert says is ("; trusted are the certificates in ca_file x.pem" in str(error))
     assert (code, "why") == (error.verify_code, error.verify_message)
