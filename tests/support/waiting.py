@@ -38,7 +38,8 @@ def is_collected(dead: weakref.ref[Any]) -> bool:
     """Whether an object is gone, as soon as other threads have returned from the last lines that use it."""
 
     def is_gone() -> bool:
-        gc.collect()
+        if dead() is not None:
+            gc.collect()  # of a circle of references
         return dead() is None
 
     return becomes(is_gone)
