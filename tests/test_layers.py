@@ -34,6 +34,7 @@ TLS = [f"urlrequest._net.{module}" for module in _TLS.split()]
 
 # What takes long to load, and no plain request needs: most of it comes with `http.client`.
 SLOW = {"calendar", "datetime", "email.parser", "http.client", "ipaddress", "random", "string", "urllib.parse"}
+LOCKS = {"Lock", "RLock", "Condition"}  # those of `threading`
 MOST_MODULES = 40  # of the library that are loaded with its first name
 
 # What importing the package must not bring along (contract 1.3).
@@ -319,6 +320,35 @@ def test_asserts_carry_no_behaviour() -> None:
 
     assert {"_lock.locked()"} <= calls, "there are some to look at"
     assert set() == {call for call in calls if not re.fullmatch(r"isinstance\(.*\)|(self\.)?_lock\.locked\(\)", call)}
+
+
+def test_with_statements_take_locks_that_ctrl_c_does_not_leave_taken() -> None:
+    """A `with` statement takes a ScopedLock: CPython 3.14 may be interrupted between a plain lock and its release."""
+    found = {
+        f"{module}: {name}"
+        for module, path in MODULES.items()
+        if not module.startswith("testing")
+        for name in _plain_locks_of_with_statements(ast.parse(path.read_text(encoding="utf-8")))
+    }
+
+    assert set() == found
+
+
+def _plain_locks_of_with_statements(tree: ast.Module) -> set[str]:
+    plain: set[str] = set()
+    taken: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, ast.Call):
+            if _last_name(node.value.func) in LOCKS:
+                plain.update(map(_last_name, node.targets if isinstance(node, ast.Assign) else [node.target]))
+        elif isinstance(node, ast.With):
+            taken.update(_last_name(item.context_expr) for item in node.items)
+    return plain & taken
+
+
+def _last_name(node: ast.expr) -> str:
+    """Of `a.b` it is b; "" for what has no name."""
+    return getattr(node, "attr", "") or getattr(node, "id", "")
 
 
 def test_faces_of_private_wings_hold_a_docstring_only() -> None:

@@ -60,6 +60,8 @@ class Moments:
     def _look(self, frame: FrameType, event: str, argument: Any) -> None:
         if frame.f_code.co_filename in SKIPPED or (event == "c_call" and argument.__name__ not in BLOCKING):
             return
+        if event == "return" and frame.f_code is sync.ReentrantLock.__enter__.__code__:
+            return  # where CPython 3.14, for which it is made, looks for no signals
         self.count += 1
         if self.count == self._number:
             sys.setprofile(None)

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from threading import Lock
 from time import time
 
-from urlrequest._concurrency.sync import fork_watch
+from urlrequest._concurrency.sync import ScopedLock, fork_watch
 from urlrequest._http.cookie import Cookie, check_cookie
 from urlrequest._http.cookies import Cookies, received_cookies
 
@@ -37,7 +36,7 @@ class CookieStore:
     is_prompt = True  # see `urlrequest._engine.observer.CookieStore`
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = ScopedLock()
         self._cookies = Cookies()
 
     def __iter__(self) -> Iterator[Cookie]:
@@ -141,7 +140,7 @@ class CookieStore:
 
     def reset_after_fork(self) -> None:
         """Make a new lock, since a thread that the fork has not copied may hold the old one. In a forked child."""
-        self._lock = Lock()
+        self._lock = ScopedLock()
 
 
 def _write_private(path: str, octets: bytes) -> None:

@@ -1,4 +1,4 @@
-"""An atomic flag, a signal that one thread sleeps on, the start of a thread, and a watch for forks.
+"""Locks, an atomic flag, a signal that one thread sleeps on, the start of a thread, and a watch for forks.
 
 Flag and signal are made of one lock each. The primitives of `threading` would do the same, but `Event` and `Condition`
 take locks in Python code, so that a signal handler which interrupts them could wait for ever; and they cost several
@@ -10,10 +10,11 @@ any thread and from signal handlers: a lock is tried, never waited for.
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
 import threading
-from threading import Lock, RLock
+from threading import Lock
 from time import monotonic
 from weakref import WeakSet
 
@@ -30,6 +31,8 @@ __all__ = [
     "AtomicFlag",
     "ForkWatch",
     "NoThreadError",
+    "ReentrantLock",
+    "ScopedLock",
     "Signal",
     "call_if_loaded",
     "forget_threads",
@@ -55,6 +58,27 @@ The interpreter may raise KeyboardInterrupt after each call, before its result i
 unpacking, nor before the next call. A lock that was taken then would never be released. CPython 3.10 may do so where
 it jumps, too: what follows a lock that was taken stands in `if has_it:`, and not behind `if not has_it: return`.
 """
+
+
+class ReentrantLock(_thread.RLock):  # type: ignore[misc]  # at runtime it is not final
+    """A lock for `with` statements, which may be nested, that Ctrl-C never leaves taken.
+
+    CPython 3.14 may raise KeyboardInterrupt where a `with` statement begins: after the call of `__enter__()`, before it
+    is sure that `__exit__()` will be called (gh-148874). It does so after the call of a function written in C, but not
+    where a Python function returns. So this one takes the lock, and not by a call, for the reason given at `AT_ONCE`.
+    """
+
+    __slots__ = ()
+
+    def __enter__(self) -> bool:  # type: ignore[override]  # it takes what a `with` statement gives
+        [is_taken] = map(self.acquire, _WAITING)
+        return is_taken
+
+
+_WAITING = (True,)
+
+ScopedLock: Callable[[], Lock] = ReentrantLock if sys.version_info[:2] == (3, 14) else Lock  # type: ignore[assignment]
+"""Makes a lock for `with` statements, that Ctrl-C never leaves taken. Nothing relies on whether they may be nested."""
 
 
 class AtomicFlag:
@@ -223,7 +247,8 @@ class ForkWatch:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self._locks: dict[int, RLock] = {}  # by process, as a thread of the parent may have held that of the parent
+        # By process, as a thread of the parent may have held that of the parent.
+        self._locks: dict[int, ReentrantLock] = {}
         self._resetting: int | None = None  # the process that is being reset
         self._reset: Callable[[], object] = int
 
@@ -239,7 +264,7 @@ class ForkWatch:
     def enter_child(self) -> None:
         """Reset the library in a forked child, unless that was done; other threads of the child wait until it is."""
         pid = os.getpid()
-        with self._locks.setdefault(pid, RLock()):
+        with self._locks.setdefault(pid, ReentrantLock()):
             if pid in (self.pid, self._resetting):  # the reset itself may come here
                 return
             self._resetting = pid

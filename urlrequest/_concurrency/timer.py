@@ -15,11 +15,10 @@ Invariant:
 
 from __future__ import annotations
 
-import threading
 from math import inf
 from time import monotonic
 
-from .sync import NoThreadError, Signal, snapshot, start_thread
+from .sync import NoThreadError, ScopedLock, Signal, snapshot, start_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ class TimerThread:
         self._reset()
 
     def _reset(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = ScopedLock()
         self._calls: dict[Hashable, tuple[float, Callable[[], object]]] = {}
         self._next = inf  # when the thread will look again
         self._changed = Signal()  # the thread must look again

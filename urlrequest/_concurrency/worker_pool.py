@@ -26,11 +26,10 @@ Invariants:
 
 from __future__ import annotations
 
-import threading
 from heapq import heapify, heappop, heappush
 from itertools import count
 
-from .sync import NoThreadError, Signal, snapshot, start_thread
+from .sync import NoThreadError, ScopedLock, Signal, snapshot, start_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -169,7 +168,7 @@ class WorkerPool:
         self._reset()
 
     def _reset(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = ScopedLock()
         self._running = 0
         self._running_at: dict[str, int] = {}
         self._unmanned: dict[Job, str] = {}  # jobs that have a slot and need no worker so far, and their hosts

@@ -23,12 +23,11 @@ Invariant:
 
 from __future__ import annotations
 
-import threading
 import weakref
 from functools import partial
 from time import monotonic
 
-from urlrequest._concurrency.sync import NoThreadError, snapshot
+from urlrequest._concurrency.sync import NoThreadError, ScopedLock, snapshot
 from urlrequest._concurrency.timer import timer
 
 TYPE_CHECKING = False
@@ -59,7 +58,7 @@ PROMPT = 0.5  # seconds; a response that comes so soon after an idle connection 
 NARROW_TIME = 600.0  # seconds for which it is remembered that a server has few places
 MAX_SERVERS = 256  # of which something is remembered
 
-_lock = threading.Lock()
+_lock = ScopedLock()
 _servers: dict[Place, _Server] = {}
 
 pools: weakref.WeakSet[IdleConnections] = weakref.WeakSet()
@@ -252,7 +251,7 @@ def close_idle(place: Place, idle_time: float = 0.0) -> int:
 def reset_after_fork() -> None:
     """Start with nothing known, and with a free lock. In a forked child."""
     global _lock
-    _lock = threading.Lock()
+    _lock = ScopedLock()
     waits.clear()
     narrow.clear()
     _servers.clear()

@@ -25,14 +25,13 @@ Invariants:
 
 from __future__ import annotations
 
-import threading
 import weakref
 from functools import partial
 from math import inf
 from time import monotonic
 
 from urlrequest._concurrency.deadline import suspend_clock
-from urlrequest._concurrency.sync import NoThreadError
+from urlrequest._concurrency.sync import NoThreadError, ScopedLock
 from urlrequest._concurrency.timer import timer
 
 from . import places
@@ -106,7 +105,7 @@ class Pool:
         """
         self._limit = limit
         self._is_closed = False
-        self._lock = threading.Lock()
+        self._lock = ScopedLock()
         self._idle: dict[Hashable, list[Connection]] = {}  # by key, the latest last
         self._count = 0  # of all that are idle
         self._next_end = 0.0  # no connection's time is up before this moment
@@ -443,7 +442,7 @@ class Pool:
 
     def reset_after_fork(self) -> None:
         """Start with an empty pool and a free lock: closing the copies of the sockets leaves the parent's alone."""
-        self._lock = threading.Lock()
+        self._lock = ScopedLock()
         was_closed = self._is_closed
         self.close()
         self._is_closed = was_closed

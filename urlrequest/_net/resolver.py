@@ -16,12 +16,11 @@ result of a look-up before `is_done`, and workers read it after `is_done`.
 from __future__ import annotations
 
 import socket
-import threading
 from collections import deque
 from functools import partial
 from time import monotonic
 
-from urlrequest._concurrency.sync import NoThreadError, start_thread
+from urlrequest._concurrency.sync import NoThreadError, ScopedLock, start_thread
 
 from .cancel_scope import Phase
 
@@ -79,7 +78,7 @@ class _Lookup:
             return [], error
 
 
-_lock = threading.Lock()
+_lock = ScopedLock()
 _lookups: dict[tuple[str, int, int], _Lookup] = {}  # all that are not done
 _waiting: deque[_Lookup] = deque()  # attempts that no thread has begun
 _thread_count = 0
@@ -262,7 +261,7 @@ def _complete(lookup: _Lookup, addresses: Sequence[Address], error: Exception | 
 def reset_after_fork() -> None:
     """Start without look-ups and threads, and with a free lock. In a forked child, which has no resolver threads."""
     global _lock, _thread_count
-    _lock = threading.Lock()
+    _lock = ScopedLock()
     _lookups.clear()
     _waiting.clear()
     _thread_count = 0

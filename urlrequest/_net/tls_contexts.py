@@ -15,12 +15,11 @@ import errno
 import os
 import ssl
 import sys
-import threading
 import warnings
 from contextlib import contextmanager, suppress
 from time import monotonic
 
-from urlrequest._concurrency.sync import NoThreadError, snapshot, start_thread
+from urlrequest._concurrency.sync import NoThreadError, ScopedLock, snapshot, start_thread
 from urlrequest.errors import InsecureRequestWarning
 
 from .tls_settings import parts_of_client_cert
@@ -68,7 +67,7 @@ class LazyContext:
         self.key = key
         self.context = settings.ssl_context
         self.settings = settings
-        self._loading = threading.Lock()
+        self._loading = ScopedLock()
 
     def prefetch(self) -> None:
         """Load the context on a thread, unless it is loaded or being loaded. Returns at once.
@@ -103,7 +102,7 @@ class LazyContext:
 
     def reset_after_fork(self) -> None:
         """Make a new lock, since a thread that the fork has not copied may hold the old one. In a forked child."""
-        self._loading = threading.Lock()
+        self._loading = ScopedLock()
 
 
 def lazy_context(settings: TlsSettings) -> LazyContext:

@@ -9,9 +9,10 @@ Thread safety. `_lock` guards `_sessions`; only workers take it.
 from __future__ import annotations
 
 import sys
-import threading
 from collections import OrderedDict
 from time import time
+
+from urlrequest._concurrency.sync import ScopedLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ MAX_AGE = 3600.0  # seconds; servers may promise days, but the certificate is to
 # There CPython never frees a session that is read from a socket: 7 KiB for each connection (gh-116810).
 _READING_LEAKS = sys.version_info < (3, 12, 8) or sys.version_info[:3] == (3, 13, 0)
 
-_lock = threading.Lock()
+_lock = ScopedLock()
 _sessions: OrderedDict[Hashable, tuple[Any, float]] = OrderedDict()  # key -> session, its end on time.time()
 
 
@@ -77,5 +78,5 @@ def drop_session(key: Hashable) -> None:
 def reset_after_fork() -> None:
     """Start with an empty cache and a free lock, which a thread of the parent may have held."""
     global _lock
-    _lock = threading.Lock()
+    _lock = ScopedLock()
     _sessions.clear()

@@ -16,9 +16,10 @@ from __future__ import annotations
 import sys
 from _thread import start_new_thread
 from contextlib import suppress
-from threading import Lock, get_ident
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from urlrequest._concurrency.sync import ScopedLock
 from urlrequest._concurrency.wakeup import LockWaker, new_waker
 from urlrequest.errors import HookError
 
@@ -34,7 +35,7 @@ __all__ = ["TkHook"]
 # Not by an import statement: PyInstaller and Nuitka would put Tcl, Tk and X11, 13 MB, into every program.
 tk = import_toolkit("tkinter", "tkinter")
 
-_asking = Lock()  # held while Tk's thread is being asked
+_asking = ScopedLock()  # held while Tk's thread is being asked
 _visitors: set[int] = set()  # idents of other threads than Tk's that use a root now
 _visited: list[Any] = []  # the roots that they use, or have used
 
@@ -142,7 +143,7 @@ class TkHook(YieldingHook):
 def reset_after_fork() -> None:
     """Start afresh. In a forked child, where the threads that use a root do not live on."""
     global _asking
-    _asking = Lock()
+    _asking = ScopedLock()
     _visitors.clear()
 
 

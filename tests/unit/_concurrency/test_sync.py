@@ -1,20 +1,31 @@
-"""The flag that one thread sets, the signal that one thread sleeps on, and the start of a thread."""
+"""Locks, the flag that one thread sets, the signal that one thread sleeps on, and the start of a thread."""
 
 from __future__ import annotations
 
+import itertools
+import signal
 import threading
 from typing import TYPE_CHECKING
-from weakref import WeakSet, ref
 
 import pytest
 
-from support.moments import interrupt_starts, kill_starts
+from support.moments import Moments, interrupt_starts, kill_starts
 from support.waiting import wait_until
 from urlrequest._concurrency import sync
-from urlrequest._concurrency.sync import AtomicFlag, NoThreadError, Signal, snapshot, start_thread
+from urlrequest._concurrency.sync import (
+    AtomicFlag,
+    NoThreadError,
+    ReentrantLock,
+    ScopedLock,
+    Signal,
+    snapshot,
+    start_thread,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+    from typing import Any
 
 
 def test_lifecycle_3_flag() -> None:
@@ -148,27 +159,94 @@ def test_2_10_a_python_whose_start_does_not_wait(monkeypatch: pytest.MonkeyPatch
     assert done.wait(30)
 
 
-class Kept:
-    """Something that a weak reference can be made to."""
-
-
-class Growing(WeakSet[Kept]):
+class Growing(set[int]):
     """A set to which another thread adds something while it is iterated over for the first time."""
 
-    late: Kept | None = None
+    late: int | None = None
 
-    def __iter__(self) -> Iterator[Kept]:
+    def __iter__(self) -> Iterator[int]:
         for each in super().__iter__():
             if self.late is not None:
                 late, self.late = self.late, None
-                self.data.add(ref(late))
+                self.add(late)
             yield each
 
 
 def test_what_grows_is_looked_through_anew() -> None:
     """What another thread adds meanwhile ends an iteration with RuntimeError; then all of it is read once more."""
-    kept = [Kept() for _ in range(3)]
-    growing = Growing(kept[:2])
-    growing.late = kept[2]
+    growing = Growing([1, 2])
+    growing.late = 3
 
-    assert set(kept) == set(snapshot(growing))
+    assert [1, 2, 3] == sorted(snapshot(growing))
+
+
+SCOPED = pytest.mark.parametrize("new_lock", [ScopedLock, ReentrantLock], ids=["ScopedLock", "ReentrantLock"])
+SIGNALS = 100
+GAP = 0.0005  # seconds between two signals
+
+
+def is_taken(lock: Any) -> bool:
+    """Whether this thread has the lock."""
+    owner = getattr(lock, "_is_owned", None)
+    return bool(owner() if owner else lock.locked())
+
+
+@SCOPED
+def test_fault_119_ctrl_c_at_each_moment_leaves_no_lock_taken(new_lock: Callable[[], Any]) -> None:
+    """Fault 119: what interrupts a `with` statement, also at its beginning, leaves its lock free."""
+    for number in itertools.count(1):
+        lock, moments = new_lock(), Moments(number, KeyboardInterrupt)
+        try:
+            with moments, lock:
+                pass
+        except KeyboardInterrupt:
+            pass
+        assert not is_taken(lock), moments.place
+        if moments.place is None:
+            break
+
+
+@SCOPED
+def test_fault_119_a_signal_while_the_lock_is_taken(new_lock: Callable[[], Any]) -> None:
+    """Fault 119: so does a real signal, most of which come in the middle of a `with` statement here."""
+    lock = new_lock()
+    awaited = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal awaited
+        if awaited:
+            awaited = False
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, GAP, GAP)
+    try:
+        for _ in range(SIGNALS):
+            try:
+                awaited = True
+                while True:
+                    with lock:
+                        pass
+            except KeyboardInterrupt:
+                assert not is_taken(lock)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_reentrant_lock_may_be_nested_and_excludes_other_threads() -> None:
+    """The thread that has a ReentrantLock may take it again; another one waits until it is free."""
+    lock, order = ReentrantLock(), []
+
+    def other() -> None:
+        with lock:
+            order.append("other")
+
+    thread = threading.Thread(target=other)
+    with lock:
+        with lock:
+            thread.start()
+        order.append("first")
+    thread.join(20)
+
+    assert ["first", "other"] == order
