@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from urlrequest._content.sinks import MemorySink
-from urlrequest._http1.response_reader import Response
+from urlrequest._http1.response_reader import Response, find_chunks
 from urlrequest._net.cancel_scope import CancelScope
 from urlrequest._net.stream import NetworkStream
+from urlrequest.errors import IncompleteContent, ProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,3 +138,58 @@ def test_noise_is_an_error_or_an_answer(octets: bytes) -> None:
     for beginning in (b"", b"HTTP/1.1 200 OK\r\n", REPLIES["chunked"][:90]):
         error = failure([beginning + octets])
         assert error is None or type(error).__name__ in {"ProtocolError", "IncompleteContent", "RemoteDisconnected"}
+
+
+class Received:
+    """Gives a Response what a stream has received, and then its end."""
+
+    peer, cut = "peer:80", None
+
+    def __init__(self, octets: bytes) -> None:
+        self._octets = octets
+
+    def receive(self, _: int = 0) -> bytes:
+        octets, self._octets = self._octets, b""
+        return octets
+
+    def receive_into(self, room: memoryview) -> int:
+        octets = self.receive()
+        room[: len(octets)] = octets
+        return len(octets)
+
+
+CHUNK = st.builds(
+    lambda data, line, end: line.format(len(data)).encode() + data + end,
+    st.binary(max_size=20),
+    st.sampled_from(["{:x}\r\n"] * 5 + ["{:X}\r\n", "00{:x}\r\n", "{:x} \r\n", "{:x};a=b\r\n", "{:x}\n", "+{:x}\r\n"]),
+    st.sampled_from([b"\r\n"] * 8 + [b"\n", b"\r", b"", b"x\r\n"]),
+)
+LAST = st.sampled_from(
+    [b"0\r\n\r\n"] * 4 + [b"", b"000\r\n\r\n", b"0;a\r\n\r\n", b"0\r\nA: b\r\n\r\n", b"0\r\n\r\nHTTP/1.1 200"]
+)
+
+
+@settings(max_examples=settings().max_examples * 4)
+@given(st.lists(CHUNK, max_size=5).map(b"".join), LAST, st.integers(0, 8))
+def test_11_4_chunks_that_are_all_here(chunks: bytes, last: bytes, cut: int) -> None:
+    """Contract 11.4, invariant LAUNCH-1: what is found is what is read, and no more is awaited than by reading."""
+    octets = chunks + last
+    octets = octets[: max(0, len(octets) - cut)]
+    start = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    reader: Any = Response(Received(start + octets), "GET")  # type: ignore[arg-type]
+    content: bytes | None = None
+    failure: type[Exception] | None = None
+    try:
+        content = reader.read()
+    except (ProtocolError, IncompleteContent) as error:
+        failure = type(error)
+    found = find_chunks(start + octets, len(start))
+
+    if found is not None:
+        parts, end = found
+        if end == -1:
+            assert IncompleteContent is failure
+        else:
+            assert content == b"".join(parts)
+            assert reader.has_leftover == (end < len(start + octets))
+            assert reader.is_reusable == (end == len(start + octets))

@@ -30,12 +30,14 @@ from urlrequest._http.framing import body_framing, says_close
 from urlrequest._http.request_head import encode_head
 from urlrequest._http.response_head import END_OF_HEAD, ResponseHead, parse_head
 from urlrequest._http1.connection import CLASSES, Connection
+from urlrequest._http1.response_reader import find_chunks
 from urlrequest._net.cancel_scope import Phase
 
 from .exchange import Lease, kept_time, pool_key, send_ahead
 from .options import PlainOptions
 from .plan import request_line_and_fields
 from .prepare import prepare_request
+from .receive import is_coded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,10 +51,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Launched", "launch", "send_and_leave"]
 
-MAX_SIZE = 64 * 1024  # bytes of a common response, its head included
+MAX_SIZE = 64 * 1024  # bytes of a common response, its head included, and of its content after decoding
 MAX_PIECES = 4  # receives until it is whole; one that drips is for a worker
 MAX_CACHED_HEAD = 4096  # bytes; a longer head, and one that may hold a secret, is read each time
 MAX_DECLINED = 31  # requests of a URL that go to a worker after one whose response was not common
+
+_CODINGS = frozenset({"gzip", "deflate", "br", "zstd"})  # a common response has one of them at the most
+_undone: set[str] = set()
+"""Those that a worker had to undo, so that what undoes them is loaded. Its single operations are atomic."""
 
 
 class Launched:
@@ -64,8 +70,8 @@ class Launched:
     """
 
     __slots__ = (
-        "_connection", "_decodes", "_end", "_head", "_idle_time", "_is_left", "_key", "_lease", "_observer", "_pieces",
-        "_plan", "_received", "_scope", "_shared", "_start", "is_common", "since",
+        "_coding", "_connection", "_decodes", "_end", "_head", "_idle_time", "_is_left", "_key", "_lease", "_observer",
+        "_pieces", "_plan", "_received", "_scope", "_shared", "_start", "is_common", "since",
     )  # fmt: skip
 
     def __init__(
@@ -98,7 +104,8 @@ class Launched:
         self._received = b""
         self._pieces = 0
         self._head: ResponseHead | None = None
-        self._start = self._end = 0  # of the content, within what was received
+        self._start, self._end = 0, -1  # of the content, within what was received; an end of -1: it comes in chunks
+        self._coding: str | None = None  # of the content
         self._is_left = False  # to the pool, which owns the connection then
         self._idle_time = 0.0  # seconds for which the server keeps the connection
         self.is_common = True
@@ -114,10 +121,15 @@ class Launched:
         while (octets := stream.receive_now()) is not None:
             self._pieces += 1
             self._received = self._received + octets if self._received else octets
-            if octets and (self._head is not None or self._read_head()) and len(self._received) >= self._end:
+            if octets and (self._head is not None or self._read_head()):
                 if len(self._received) == self._end:
-                    return self._make_answer()
-                self.is_common = False  # the beginning of another response, which nobody has asked for
+                    return self._make_answer(self._received[self._start :])
+                if self._end < 0:
+                    answer = self._answer_of_chunks()
+                    if answer is not None:
+                        return answer
+                elif len(self._received) > self._end:
+                    self.is_common = False  # the beginning of another response, which nobody has asked for
             if not octets or self._pieces == MAX_PIECES or len(self._received) > MAX_SIZE:
                 self.is_common = False
             if not self.is_common:
@@ -138,22 +150,49 @@ class Launched:
         is_cached = start <= MAX_CACHED_HEAD and b"ookie" not in block
         found = _cached_head(block) if is_cached else _common_head(block)
         if found is None or (self._shared.cookie_store is not None and "Set-Cookie" in found[0].headers):
-            self.is_common, self._plan.habit.declined = False, MAX_DECLINED
+            self._decline()
             return False
-        self._head, length, self._idle_time = found
-        self._start, self._end = start, start + length
+        self._head, length, self._coding, self._idle_time = found
+        if self._coding is not None and self._coding not in _undone:
+            _undone.add(self._coding)
+            self.is_common = False
+            return False
+        self._start, self._end = start, -1 if length is None else start + length
         return True
 
-    def _make_answer(self) -> Answer:
-        head, content = self._head, self._received[self._start :]
+    def _decline(self) -> None:
+        """Leave the response to a worker, and so the next requests from their beginning."""
+        self.is_common, self._plan.habit.declined = False, MAX_DECLINED
+
+    def _answer_of_chunks(self) -> Answer | None:
+        """The answer, once the last chunk is here. None: see `is_common`."""
+        found = find_chunks(self._received, self._start) if len(self._received) <= MAX_SIZE else None
+        if found is not None:
+            chunks, end = found
+            if end == len(self._received):
+                return self._make_answer(b"".join(chunks))
+            if end == -1 and self._pieces < MAX_PIECES:
+                return None
+        self._decline()
+        return None
+
+    def _make_answer(self, content: bytes) -> Answer | None:
+        """The answer with the content that was received. None: it is not common after all."""
+        head, received = self._head, len(content)
         assert head is not None, "the response is whole"
+        if self._coding is not None and is_coded(head, self._plan.prepared):
+            decoded = _undo(self._coding, content)
+            if decoded is None:
+                self._decline()
+                return None
+            content = decoded
         self._scope.timings[Phase.FIRST_BYTE] = monotonic() - self._connection.sent_at
         kind = head.headers.get("Content-Type")
         result = decode_text(content, kind)
         if self._decodes:
             result = decode_json(result, kind)
         self._observer.head_received(head)
-        self._observer.received = len(content)
+        self._observer.received = received
         return Success(head=head, content=content, result=result)
 
     def give_back(self) -> None:
@@ -185,27 +224,44 @@ class Launched:
         self._connection.close()
 
 
-def _common_head(block: bytes) -> tuple[ResponseHead, int, float] | None:
-    """Head, length and idle time of a common response; None: it is not common."""
+def _common_head(block: bytes) -> tuple[ResponseHead, int | None, str | None, float] | None:
+    """Head, length, coding and idle time of a common response; None: it is not common. A length of None: in chunks."""
     try:
         head = parse_head(block)
         framing = body_framing(head, "GET")
     except errors.BaseProtocolError:
         return None  # the worker makes the error
     fields, length = head.headers, framing.length
+    coding = fields.get("Content-Encoding")
     is_common = (
         200 <= head.status < 300
         and head.status not in {204, 205, 206}
         and framing.keeps_alive
-        and fields.get("Content-Encoding") is None
+        and (framing.is_chunked if length is None else length <= MAX_SIZE)
+        and (coding is None or coding in _CODINGS)
         and fields.get("Content-Range") is None
     )
-    if not is_common or length is None or length > MAX_SIZE:
-        return None
-    return head.replace(is_shared=True), length, kept_time(head)
+    return (head.replace(is_shared=True), length, coding, kept_time(head)) if is_common else None
 
 
 _cached_head = lru_cache(maxsize=64)(_common_head)  # servers send the same head for a second
+
+
+def _undo(coding: str, content: bytes) -> bytes | None:
+    """The content without its coding; None: it is large, or not in order."""
+    from urlrequest._content.decoder import Decoder  # many responses are not coded
+
+    decoder, pieces, room = Decoder(coding), [], MAX_SIZE
+    try:
+        for piece in decoder.decode(content):
+            pieces.append(piece)
+            room -= len(piece)
+            if room < 0:
+                return None
+        decoder.finish()
+    except errors.ContentDecodingError:
+        return None  # the worker makes the error
+    return b"".join(pieces)
 
 
 class _Plan:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from urlrequest._content.file_sink import FileSink
     from urlrequest._content.sinks import Sink
     from urlrequest._delivery.events import Answer
+    from urlrequest._http.response_head import ResponseHead
     from urlrequest._http1.response_reader import ResponseLike
     from urlrequest._net.cancel_scope import CancelScope
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from .plan import PreparedRequest
     from .progress import ProgressMeter, SizeLimit
 
-__all__ = ["receive"]
+__all__ = ["is_coded", "receive"]
 
 
 def receive(
@@ -100,7 +101,7 @@ def _receive_chunks(response: ResponseLike, prepared: PreparedRequest, scope: Ca
 
 
 def _receive_into_memory(response: ResponseLike, prepared: PreparedRequest, observer: Observer) -> bytes:
-    if not (prepared.max_size is not None or observer.wants_progress() or _is_coded(response, prepared)):
+    if not (prepared.max_size is not None or observer.wants_progress() or is_coded(response.head, prepared)):
         whole = response.take_whole()
         if whole is not None:
             observer.received = len(whole)
@@ -121,15 +122,15 @@ def _verify(content: bytes, checksum: str) -> None:
 # From the connection to the sink
 
 
-def _is_coded(response: ResponseLike, prepared: PreparedRequest) -> bool:
+def is_coded(head: ResponseHead, prepared: PreparedRequest) -> bool:
     """Whether there are content codings to undo."""
-    field_value = response.head.headers.get("Content-Encoding")
+    field_value = head.headers.get("Content-Encoding")
     if not field_value or not prepared.decodes_content or not knows_codings(field_value):
         return False
     codings = codings_of(field_value)
-    is_success = 200 <= response.head.status < 300
+    is_success = 200 <= head.status < 300
     file_path = prepared.file_path if is_success else None
-    return bool(codings) and not is_packed_file(codings, response.head.headers.get("Content-Type"), file_path)
+    return bool(codings) and not is_packed_file(codings, head.headers.get("Content-Type"), file_path)
 
 
 def _receive_content(
@@ -149,7 +150,7 @@ def _receive_content(
     length = content_length(response.head)
     total = None if length is None else offset + length
     meter = ProgressMeter(prepared.chunk_size, total, prepared.progress_interval, observer, offset)
-    if _is_coded(response, prepared):
+    if is_coded(response.head, prepared):
         sink.expect(None)
         from urlrequest._content.decoder import Decoder  # many responses are not coded
 

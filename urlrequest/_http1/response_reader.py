@@ -55,7 +55,7 @@ if TYPE_CHECKING:
             ...
 
 
-__all__ = ["Response"]
+__all__ = ["Response", "find_chunks"]
 
 MAX_TRAILER_SIZE = 16 * 1024  # bytes of all trailer fields together
 MAX_CHUNK_LINE = 16 * 1024  # bytes of the line before a chunk, extensions included
@@ -64,6 +64,8 @@ DIRECT_SIZE = 64 * 1024  # bytes; at least so many of a chunk are received strai
 
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
 _NEXT_CHUNK = re.compile(rb"\r\n" + _CHUNK_LINE.pattern)  # behind the data of another one
+_PLAIN_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")
+_BEGUN_CHUNK_LINE = re.compile(rb"[0-9A-Fa-f]{0,8}|[0-9A-Fa-f]{1,8}\r")
 _TLS_RECORD = re.compile(rb"[\x15\x16]\x03[\x00-\x04]")  # an alert or a message of a handshake
 _LINE = re.compile(rb"[^\r\n]*\r\n")  # an LF alone is an error: an intermediary may see another end there
 
@@ -356,3 +358,26 @@ class Response:
             raise errors.ProtocolError(f"{self._stream.peer} sent more than {limit} bytes between chunks")
         self._at = line.end()
         return line[0]
+
+
+def find_chunks(octets: bytes, at: int) -> tuple[list[bytes], int] | None:
+    """The content of a body that is here in whole chunks, as nearly all servers send them.
+
+    Args:
+        at: Where the body begins.
+    Returns:
+        The chunks, and where the body ends, which is -1 as long as more must come. None: this is not such a body; it
+        has extensions, trailers or a fault, and is for `Response`.
+    """
+    chunks: list[bytes] = []
+    while (line := _PLAIN_CHUNK_LINE.match(octets, at)) is not None:
+        begin = line.end()
+        at = begin + int(line[1], 16)
+        mark = octets[at : at + 2]
+        if mark != b"\r\n":
+            return (chunks, -1) if b"\r\n".startswith(mark) else None
+        if at == begin:
+            return chunks, at + 2
+        chunks.append(octets[begin:at])
+        at += 2
+    return (chunks, -1) if _BEGUN_CHUNK_LINE.fullmatch(octets, at) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import threading
 from contextlib import suppress
@@ -14,6 +15,7 @@ from support.messages import head
 from urlrequest import DigestAuth
 from urlrequest._client.cookie_store import CookieStore
 from urlrequest._content.text import decode_json
+from urlrequest._engine import launch as launch_module
 from urlrequest._engine.exchange import pool_key
 from urlrequest._engine.launch import MAX_CACHED_HEAD, MAX_PIECES, MAX_SIZE, launch
 from urlrequest._engine.options import PLAIN, plain_options
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
 # Nothing listens there: where a connection is replaced, the new one is refused.
 OPTIONS: Any = plain_options("http://127.0.0.1:1/path", True, None, True)
 OK = head(2) + b"ok"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+GZIP_CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
+GZIP = gzip.compress(b"ok", mtime=0)
+MUCH = gzip.compress(b"x" * (MAX_SIZE + 1), mtime=0)
 SENT = b"GET /path HTTP/1.1\r\nHost: 127.0.0.1:1\r\n"
 
 
@@ -40,6 +46,7 @@ class Observer:
     def __init__(self) -> None:
         self.statuses: list[int] = []
         self.target: Any = None
+        self.received = 0
 
     def connection_class(self, _: str) -> type:
         return Connection
@@ -151,7 +158,24 @@ RESPONSES = {
     "no length": b"HTTP/1.1 200 OK\r\n\r\nok",
     "two lengths": head(2, "Content-Length: 3") + b"ok!",
     "one length twice": head(2, "Content-Length: 2") + b"ok",
-    "chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    "chunks": CHUNKED + b"2\r\nok\r\n0\r\n\r\n",
+    "more chunks": CHUNKED + b"2\r\nok\r\n0A\r\n0123456789\r\n0\r\n\r\n",
+    "no chunk": CHUNKED + b"0\r\n\r\n",
+    "chunk extension": CHUNKED + b"2;a=b\r\nok\r\n0\r\n\r\n",
+    "trailer": CHUNKED + b"2\r\nok\r\n0\r\nA: b\r\n\r\n",
+    "chunk size that is none": CHUNKED + b"x\r\nok\r\n0\r\n\r\n",
+    "chunk of another size": CHUNKED + b"1\r\nok\r\n0\r\n\r\n",
+    "too few chunks": CHUNKED + b"2\r\nok\r\n",
+    "too much behind chunks": CHUNKED + b"2\r\nok\r\n0\r\n\r\nHTTP/1.1 200",
+    "large chunk": CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (MAX_SIZE, b"x" * MAX_SIZE),
+    "chunks and a length": head(2, "Transfer-Encoding: chunked") + b"2\r\nok\r\n0\r\n\r\n",
+    "gzip": head(len(GZIP), "Content-Encoding: gzip") + GZIP,
+    "gzip in chunks": GZIP_CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (len(GZIP), GZIP),
+    "gzip that is cut off": head(len(GZIP) - 1, "Content-Encoding: gzip") + GZIP[:-1],
+    "gzip of much": head(len(MUCH), "Content-Encoding: gzip") + MUCH,
+    "gzip that is a file": head(len(GZIP), "Content-Encoding: gzip", "Content-Type: application/gzip") + GZIP,
+    "gzip of nothing": head(0, "Content-Encoding: gzip"),
+    "two codings": head(len(GZIP), "Content-Encoding: identity, gzip") + GZIP,
     "odd coding": head(2, "Transfer-Encoding: gzip") + b"ok",
     "gzip that is none": head(2, "content-ENCODING: gzip") + b"ok",
     "unknown coding": head(2, "Content-Encoding: odd") + b"ok",
@@ -175,8 +199,9 @@ RESPONSES = {
 
 
 @pytest.mark.parametrize("name", RESPONSES)
-def test_the_outcome_is_that_of_perform(name: str) -> None:
+def test_the_outcome_is_that_of_perform(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Invariant LAUNCH-1: whatever the server sends, in one piece or in two, the answer or error is the same."""
+    monkeypatch.setattr(launch_module, "_undone", {"gzip"})
     octets = RESPONSES[name]
     peers = [Peer()]
     expected = peers[0].outcome([octets], receives=False)
@@ -186,7 +211,7 @@ def test_the_outcome_is_that_of_perform(name: str) -> None:
         peers.append(peer)
         assert expected == peer.outcome([octets[:at], octets[at:]], receives=True), at
         assert peer.observer.statuses == peers[0].observer.statuses
-        if name != "too much":  # what comes behind a response, the next look at the idle connection finds
+        if "too much" not in name:  # what comes behind a response, the next look at the idle connection finds
             assert len(peer.shared.pool) == len(peers[0].shared.pool)
     for peer in peers:
         peer.close()
@@ -205,6 +230,62 @@ def test_what_is_common_needs_no_worker(peer: Peer) -> None:
     assert (200, b"ok", "ok") == (answer.head.status, answer.content, answer.result)
     assert 4 == peer.connection.idle_until - peer.connection.idle_since
     assert {"send", "first_byte"} == {phase.value for phase in peer.scope.timings}
+
+
+@pytest.mark.parametrize("name", ["chunks", "more chunks", "no chunk", "gzip", "gzip in chunks", "gzip that is a file"])
+def test_chunks_and_codings_are_common(peer: Peer, name: str) -> None:
+    """Most servers send chunks or a coding: such a response is an answer at once, but for the first of its coding."""
+    launch_module._undone.clear()
+    octets = RESPONSES[name]
+    launched = peer.launch()
+    peer.socket.sendall(octets)
+    if "gzip" in name:
+        assert launched.receive() is None
+        assert not launched.is_common
+        assert peer.perform(launched.hand_over()).content
+        launched = peer.launch()
+        peer.socket.sendall(octets)
+    answer = launched.receive()
+    launched.give_back()
+
+    assert 200 == answer.head.status
+    assert len(GZIP) == peer.observer.received or "gzip" not in name
+
+
+def test_chunks_in_pieces(peer: Peer) -> None:
+    """A response in chunks may come in a few pieces; after one that does not, the next requests are for workers."""
+    launched = peer.launch()
+    for piece in (CHUNKED, b"2\r\nok", b"\r\n"):
+        peer.socket.sendall(piece)
+        assert launched.receive() is None
+        assert launched.is_common
+    peer.socket.sendall(b"0\r\n\r\n")
+    assert "ok" == launched.receive().result
+    launched.give_back()
+
+    launched = peer.launch()
+    for piece in (CHUNKED, b"2\r\nok", b"\r\n", b"0\r\n"):
+        peer.socket.sendall(piece)
+        assert launched.receive() is None
+    assert not launched.is_common
+    peer.socket.sendall(b"\r\n")
+    assert "ok" == peer.perform(launched.hand_over()).result
+    assert peer.launch() is None
+
+
+@pytest.mark.parametrize("name", ["gzip of much", "chunk extension", "trailer", "large chunk", "two codings"])
+def test_what_a_server_sends_again(peer: Peer, name: str) -> None:
+    """After a response of a kind that is never common, the next requests are for workers from their beginning."""
+    launch_module._undone.add("gzip")
+    launched = peer.launch()
+    thread = threading.Thread(target=peer.socket.sendall, args=(RESPONSES[name],))
+    thread.start()
+    while launched.is_common:
+        assert launched.receive() is None
+    assert 200 == peer.perform(launched.hand_over()).head.status
+    thread.join(20)
+
+    assert peer.launch() is None
 
 
 def test_a_response_that_drips_is_not_common(peer: Peer) -> None:
