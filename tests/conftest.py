@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
+# So what the tests share asserts where Python itself leaves out assertions (-O), and says more where one fails.
+pytest.register_assert_rewrite("support")
+
 import urlrequest
 from support import programs
 from support.certificates import NAMES, context_of
