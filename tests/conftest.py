@@ -83,6 +83,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         write(f"skipped: {', '.join(f'{reason} ({count})' for reason, count in sorted(reasons.items()))}")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _bytecode_of_children(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Have the processes that tests start compile a module once, where none may stand beside the source.
+
+    They do so in a folder of this run: one that loads the library takes 0.1 s of CPU time instead of 0.25 s.
+    """
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        own = tmp_path_factory.getbasetemp()
+        shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+        os.environ["PYTHONPYCACHEPREFIX"] = str(shared / "bytecode")
+
+
 @pytest.fixture(autouse=True)
 def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a thread behind; with the marker `no_leaks` an open descriptor too."""

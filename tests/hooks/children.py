@@ -85,6 +85,7 @@ def environment_of(loop: type[Loop], display: str | None, folder: Path) -> dict[
         "PYTHONDONTWRITEBYTECODE": "1",
         "HOME": str(folder),
     }
+    environment.pop("PYTHONPYCACHEPREFIX", None)  # it is for folders that stay
     environment.pop("DISPLAY", None)
     if display is not None:
         environment["DISPLAY"] = display
