@@ -13,6 +13,7 @@ import gc
 import itertools
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from urlrequest._concurrency import sync
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import pytest
     from typing_extensions import Self
 
-__all__ = ["FailingCalls", "Moments", "count_moments", "interrupt_starts", "kill_starts"]
+__all__ = ["FailingCalls", "LackOfMemory", "Moments", "count_moments", "interrupt_starts", "kill_starts"]
 
 BLOCKING = {"acquire", "poll", "sleep", "select", "recv", "recv_into", "send", "connect", "accept", "read", "write"}
 
@@ -112,6 +113,64 @@ class FailingCalls:
         if next(self._count) == self._number:
             self.place = f"{argument.__qualname__} in {frame.f_code.co_filename}:{frame.f_lineno}"
             raise self._errors.pop()
+
+
+NEEDS_NO_MEMORY = {"__exit__", "clear", "discard", "isinstance", "locked", "pop", "popleft", "release", "remove"}
+
+
+PACKAGE = str(Path(sync.__file__).parents[1])
+
+
+class LackOfMemory:
+    """Raises MemoryError before the Nth call that the library makes on threads of its own that begin meanwhile.
+
+    The first call that counts is the one that a thread makes once it has begun; a thread that dies before that is the
+    matter of `kill_starts()`.
+
+    Attributes:
+        is_burst: Several calls fail, one after the other.
+        place: Where it was raised, or None.
+    """
+
+    def __init__(self, number: int, name: str, times: int = 1) -> None:
+        """Raise before the call with that number, from 1, on threads with that name, and before the calls after it.
+
+        Args:
+            times: How many calls fail in all.
+        """
+        self.is_burst = times > 1
+        self._numbers = range(number, number + times)
+        self._name = name
+        self._count = itertools.count(1)
+        self._counted: set[int] = set()  # threads that have begun
+        self.place: str | None = None
+
+    def __enter__(self) -> Self:
+        gc.disable()
+        threading.setprofile(self._look)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        threading.setprofile(None)
+        self._numbers = range(0)
+        gc.enable()
+
+    def _look(self, frame: FrameType, event: str, argument: Any) -> None:
+        caller, thread = frame.f_back if event == "call" else frame, threading.get_ident()
+        if event not in {"call", "c_call"} or caller is None or not caller.f_code.co_filename.startswith(PACKAGE):
+            return
+        name = frame.f_code.co_name if event == "call" else argument.__name__
+        if thread not in self._counted:
+            if caller.f_code.co_name == "_begin" and name == "release":
+                self._counted.add(thread)
+            return
+        if event == "c_call" and name in NEEDS_NO_MEMORY:
+            return
+        if not threading.current_thread().name.startswith(self._name):
+            return
+        if next(self._count) in self._numbers:
+            self.place = f"{name} in {caller.f_code.co_filename}:{caller.f_lineno} ({caller.f_code.co_name})"
+            raise MemoryError("made to fail")
 
 
 def kill_starts(monkeypatch: pytest.MonkeyPatch, name: str = "urlrequest-", seconds: float = 0.01) -> None:

@@ -41,6 +41,7 @@ class World:
         return self.session.request(
             (url or self.url) + path, on_success=lambda *_: self.log.append("success"),
             on_failure=lambda *_: self.log.append("failure"), on_cancel=self.log.append,
+            on_error=lambda *_: self.log.append("error"),
             on_finish=lambda _: self.log.append("finish"), **options,
         )  # fmt: skip
 

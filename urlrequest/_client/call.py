@@ -38,7 +38,7 @@ from os import getpid
 from time import monotonic
 
 from urlrequest._concurrency.deadline import Deadline, check_seconds, earliest
-from urlrequest._concurrency.sync import MAX_SLEEP, NoThreadError, Signal, fork_watch
+from urlrequest._concurrency.sync import MAX_SLEEP, NoThreadError, Signal, fork_watch, insist
 from urlrequest._concurrency.timer import timer
 from urlrequest._delivery.events import Error, Failure, Outcome, ProgressRun, Redirect
 from urlrequest._delivery.lifecycle import Lifecycle
@@ -56,7 +56,6 @@ from .shared import Shared, default_shared, shared_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import CodeType, FrameType
     from typing import Any, Protocol
 
@@ -115,6 +114,7 @@ _ANY_THREAD = (
     "mailbox",
     "is_quiet",  # nothing is logged of the outcome: a task awaits the request and gets its error, or it is the parent's
     "worker",  # ident of the thread that runs the request, or None
+    "has_expired",  # the timer's thread has taken it out of the queue at its deadline
     "has_ended",  # no worker will do anything more for the request
     "is_delivered",  # on_finish has run, or there was no callback to run
     "method",  # of the first prepared request, or None
@@ -161,6 +161,7 @@ class Call:
     leaving: Flight | None
     request: Request
     shared: Shared
+    has_expired: bool
     has_ended: bool
     worker: int | None
     origin: CodeType | None
@@ -195,7 +196,7 @@ class Call:
         self.chunk_size: int | None = None
         self.argument_error = self.options = self.lease = self.leaving = None
         self.is_own_class = self.is_launched = False
-        self.is_quiet = self.has_ended = self.is_delivered = False
+        self.is_quiet = self.has_expired = self.has_ended = self.is_delivered = False
         self.worker = self.method = self.target = self.head = None
         self.received = 0
         self.history = ()
@@ -245,7 +246,7 @@ class Call:
             try:
                 find_target = _find_target or _load_engine()
             except Exception as error:  # noqa: BLE001 - its files are out of reach, or no descriptor is left
-                self._fail(_explained(error))
+                self.fail(_explained(error))
                 return
             target = None
             try:
@@ -256,7 +257,13 @@ class Call:
             may_launch = target is not None and self.is_own_class and len(self.shared.pool) > 0
             if may_launch and _launch_call(self, options, target):
                 return
-            self._submit_with(self.shared.workers.submit)
+            try:
+                has_worker = self.shared.workers.submit(self)
+            except NoThreadError as error:
+                self._fail_without_thread(error)
+                return
+            if not has_worker:
+                self._be_queued()
         except BaseException:  # Ctrl-C: the constructor raises, so there is no request
             drop_callbacks(self.request)
             self.cancel()
@@ -265,22 +272,12 @@ class Call:
                 self._end()
             raise
 
-    def _submit_with(self, submit: Callable[[Call], bool]) -> None:
-        """Give the request to a worker by a method of the worker pool, which returns whether one was there."""
-        try:
-            has_worker = submit(self)
-        except NoThreadError as error:
-            self._fail_without_thread(error)
-            return
-        if not has_worker:
-            self._end_if_cancelled()
-            if self.scope.deadline.at is not None:
-                self._start_timer(self.scope.deadline.at)
-
-    def _end_if_cancelled(self) -> None:
-        """End a queued request whose canceller came before it was in the queue, and so had nothing to take out."""
+    def _be_queued(self) -> None:
+        """See to a request that waits for a worker: its canceller may have come before it was in the queue."""
         if self.lifecycle.is_cancelled and self.shared.workers.remove(self):
-            self._end()
+            insist(self._end)
+        if self.scope.deadline.at is not None:
+            self._start_timer(self.scope.deadline.at)
 
     def _start_timer(self, deadline: float) -> None:
         """Keep the deadline of a queued request, which has no thread that could."""
@@ -288,20 +285,21 @@ class Call:
             timer.call_at(deadline, self, self._expire, until=deadline)
         except NoThreadError as error:
             if self.shared.workers.remove(self):
-                self._fail_without_thread(error)
+                insist(self._fail_without_thread, error)
         if self.options is None:  # it ended before the timer was set, and so could not cancel it
             timer.cancel(self)
 
     def _expire(self) -> None:
-        """End the request at its deadline if it still has no worker. On the timer's thread."""
-        if self.shared.workers.remove(self):
-            self._fail(self._no_worker_in_time())
+        """End the request at its deadline if it still has no worker. On the timer's thread; may be repeated."""
+        if self.has_expired or self.shared.workers.remove(self):
+            self.has_expired = True
+            self.fail(self._no_worker_in_time())
 
     def _fail_without_thread(self, error: NoThreadError) -> None:
         if self.scope.deadline.has_passed():
-            self._fail(self._no_worker_in_time())
+            self.fail(self._no_worker_in_time())
         else:
-            self._fail(RuntimeError(_NO_THREADS) if sys.platform in _PLATFORMS_WITHOUT_THREADS else error)
+            self.fail(RuntimeError(_NO_THREADS) if sys.platform in _PLATFORMS_WITHOUT_THREADS else error)
 
     def _no_worker_in_time(self) -> DeadlineExceeded:
         seconds = self.scope.deadline.seconds
@@ -414,9 +412,9 @@ class Call:
         flight, self.leaving = self.leaving, None
         assert flight is not None, "it was sent"
         self.is_launched, self.worker, self.mailbox.flight = True, None, flight
-        flight.be_watched()
+        insist(flight.be_watched)
         if self.lifecycle.is_cancelled:  # the canceller may have come before there was a flight
-            flight.ask_for_a_look()
+            insist(flight.ask_for_a_look)
 
     def announce(self) -> None:
         """Announce the outcome. The request has ended by then: joining threads go on first."""
@@ -425,11 +423,13 @@ class Call:
         if not self.lifecycle.is_cancelled:  # else the canceller has announced it
             try:
                 self.mailbox.announce()
+            except MemoryError:
+                raise  # this is called again
             except BaseException as error:  # noqa: BLE001 - a wake-up that raises must not end the worker
                 _report(error, request)
 
     def fail(self, error: BaseException) -> None:
-        """End the request, whose worker had no memory to run it, or to announce its end."""
+        """End the request without a worker, or with one that lacked memory to announce its end. May be repeated."""
         if not self.lifecycle.is_settled:
             self._settle(Error(error=error, head=self.head))
         self._publish_at_once(self.request)
@@ -458,6 +458,8 @@ class Call:
             if self.leaving is None:
                 self._settle(perform(self.options, self.shared, self.scope, self, lease))
         except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too end the request, with on_error
+            if lease is not None and lease.is_sent:  # nothing has gone on with it
+                lease.close()
             reason = _explained(error)
             if self.target is None:  # nothing was sent yet: an argument is wrong
                 self._add_origin(reason)
@@ -495,14 +497,10 @@ class Call:
         """Publish the outcome if it has no callback."""
         try:
             self.mailbox.publish()
+        except MemoryError:
+            raise  # this is called again
         except BaseException as error:  # noqa: BLE001 - a log handler that raises must not end the worker
             _report(error, request)
-
-    def _fail(self, error: BaseException) -> None:
-        """End the request without a worker."""
-        self._settle(Error(error=error))
-        self._publish_at_once(self.request)
-        self.announce()
 
     def _settle(self, outcome: Outcome) -> None:
         """Decide the outcome, for `announce()`; a cancel that came first wins."""
@@ -524,11 +522,14 @@ class Call:
         self._log("%s", f"{kind}, {size} bytes" if outcome.error is None else outcome.error)
 
     def _end(self) -> None:
-        """Release what only the worker needed, and wake the threads in `join()`."""
+        """Release what only the worker needed, and wake the threads in `join()`. May be repeated."""
         self.options = self.mailbox.flight = None
-        lease, self.lease = self.lease, None
-        if lease is not None:  # no worker has gone on with it
-            lease.close()
+        if self.lease is not None:  # no worker has gone on with it
+            self.lease.close()
+            self.lease = None
+        if self.leaving is not None:  # its worker had no memory to leave it
+            self.leaving.close()
+            self.leaving = None
         self.scope.release()
         if self.scope.deadline.at is not None:
             timer.cancel(self)
@@ -571,9 +572,22 @@ class Call:
         return True
 
     def resume(self, lease: Lease | None) -> None:
-        """Let a worker go on, over the connection of the flight; None: begin anew."""
+        """Let a worker go on, over the connection of the flight; None: begin anew. Ends the request if memory lacks."""
         self.lease, self.mailbox.flight = lease, None
-        self._submit_with(self.shared.workers.run)
+        try:
+            has_worker = self.shared.workers.run(self)
+        except BaseException as error:  # noqa: BLE001 - no thread, or no memory: no worker has the request
+            insist(self._end_unresumed, error)
+            return
+        if not has_worker:
+            insist(self._be_queued)
+
+    def _end_unresumed(self, error: BaseException) -> None:
+        self.shared.workers.return_slot(self)
+        if isinstance(error, NoThreadError):
+            self._fail_without_thread(error)
+        else:
+            self.fail(error)
 
     def _log(self, message: str, *arguments: object) -> None:
         # Formatted by `logging`, which copes with an error whose str() raises.

@@ -130,11 +130,10 @@ class Flight:
         watch.look_at(self)
 
     def close(self) -> None:
-        """End the flight in a forked child: closing the copy of the socket leaves the parent's alone."""
-        launched = self._launched
+        """End a flight that nobody watches, or in a forked child: closing its copy leaves the parent's socket alone."""
+        if self._launched is not None:
+            self._launched.close()
         self._leave()
-        if launched is not None:
-            launched.close()
 
     # For a thread that waits for the request, or a loop's
 
@@ -191,11 +190,13 @@ class Flight:
     # For the watch
 
     def look(self) -> None:
-        """Read what has come; end the flight, hand it over, or let the watch go on. On the watch's thread."""
+        """Read what has come; end the flight, hand it over, or let the watch go on. On the watch's thread.
+
+        Raises:
+            MemoryError: The watch is to call this again.
+        """
         if self._is_unfinished:
-            self._is_unfinished = False
             _readers[self] = _WATCH
-            self._recover()
         elif _readers.setdefault(self, _WATCH) is not _WATCH:
             self.until = monotonic()  # to be looked at, not only to be read
             watch.add_later(self)
@@ -204,7 +205,10 @@ class Flight:
             try:
                 self._go_on()
             except BaseException:  # noqa: BLE001 - whatever it is, a worker will find it, and report it
-                self._recover()
+                self._is_unfinished = True
+        if self._is_unfinished:
+            self._recover()
+            self._is_unfinished = False
         _readers.pop(self, None)
         if self._descriptor >= 0:
             watch.add(self)
@@ -215,9 +219,10 @@ class Flight:
         if call is None or launched is None:
             return
         if call.lifecycle.is_cancelled:
-            self._leave()
+            self._descriptor = -1
             launched.close()
             call.end_flight(None)
+            self._leave()
             return
         answer = self._receive()
         if answer is not None:
@@ -231,8 +236,9 @@ class Flight:
             return
         self.until = self._find_end(call)
         if not launched.is_common or (self.until is not None and monotonic() >= self.until):
-            self._leave()
+            self._descriptor = -1
             call.resume(launched.hand_over())
+            self._call = self._launched = None  # no call: once the worker has the connection, nothing may fail here
 
     def _find_end(self, call: Call) -> float | None:
         """When the present wait has taken too long; a worker then makes the error."""
@@ -247,17 +253,17 @@ class Flight:
         self._call = self._launched = None
 
     def _recover(self) -> None:
-        """Finish what a thread has begun that stopped anywhere; nothing is known of the connection."""
+        """Finish what a thread has begun that stopped anywhere; nothing is known of the connection. May be repeated."""
         call, launched = self._call, self._launched
-        self._leave()
+        self._descriptor = -1
         if launched is not None:
             launched.close()
-        if call is None:
-            return
-        if call.lifecycle.is_settled:
-            call.end_flight(None)
-        else:
-            call.resume(None)
+        if call is not None:
+            if call.lifecycle.is_settled:
+                call.end_flight(None)
+            else:
+                call.resume(None)
+        self._call = self._launched = None  # no call, as in `_go_on()`
 
 
 def is_simple(call: Call, options: Options) -> bool:
@@ -333,7 +339,11 @@ def leave_worker(call: Call, options: Options) -> Flight | Lease | None:
     launched = send_and_leave(options, call.shared, call.scope, call)
     if launched is None:
         return None
-    return Flight(call, launched) if launched.is_common else launched.hand_over()
+    try:
+        return Flight(call, launched) if launched.is_common else launched.hand_over()
+    except BaseException:  # no memory
+        launched.close()
+        raise
 
 
 def reset_after_fork() -> None:

@@ -15,7 +15,7 @@ import os
 import sys
 import threading
 from threading import Lock
-from time import monotonic
+from time import monotonic, sleep
 from weakref import WeakSet
 
 TYPE_CHECKING = False
@@ -37,6 +37,7 @@ __all__ = [
     "call_if_loaded",
     "forget_threads",
     "fork_watch",
+    "insist",
     "join_threads",
     "snapshot",
     "start_thread",
@@ -46,6 +47,7 @@ NoThreadError = RuntimeError
 
 START_TIME = 5.0  # seconds a new thread has for its first steps
 MIN_START_TIME = 0.1  # seconds it has in any case
+MEMORY_PAUSE = 0.01  # seconds until a thread that has had no memory tries again
 
 # A thread that sleeps in a lock on Windows does not notice Ctrl-C before CPython 3.14 (gh-125541).
 MAX_SLEEP = 0.25 if sys.platform == "win32" and sys.version_info < (3, 14) else None  # seconds
@@ -155,10 +157,12 @@ def start_thread(run: Callable[[], object], name: str, *, is_joined: bool = True
     """Start a daemon thread.
 
     Args:
+        run: What it does. It is called again when it raises MemoryError, so that a thread which has begun is not lost
+            with what it is to do.
         is_joined: `join_threads()` waits for it; False: nobody can make it end.
         until: When to give up, if that is before `START_TIME` is over, on `time.monotonic()`.
     Raises:
-        NoThreadError: There is no thread for it, or it has not begun in time; then it does nothing.
+        NoThreadError: There is no thread for it, or no memory, or it has not begun in time; then it does nothing.
         KeyboardInterrupt: Ctrl-C; the thread may have started.
     """
     handled = sys.exc_info()[1]  # what the caller's `except` handles is the context of each error from here on
@@ -166,15 +170,12 @@ def start_thread(run: Callable[[], object], name: str, *, is_joined: bool = True
     begun = Lock()  # free once the thread's function has begun
     begun.acquire()
     claims = [True]  # who takes the one item decides whether the thread does its work
-
-    def begin() -> None:
-        if _take(claims):
-            begun.release()
-            run()
-
-    thread = threading.Thread(target=begin, name=name, daemon=True)
-    thread._started = _Started()  # type: ignore[attr-defined]  # noqa: SLF001 - there is no other way
+    lacks_memory = False
     try:
+        thread = threading.Thread(target=_begin, args=(claims, begun, run), name=name, daemon=True)
+        thread._started = _Started()  # type: ignore[attr-defined]  # noqa: SLF001 - there is no other way
+        if is_joined:
+            _threads.add(thread)
         thread.start()
         begun.acquire(timeout=seconds)
     except NoThreadError as error:
@@ -183,18 +184,45 @@ def start_thread(run: Callable[[], object], name: str, *, is_joined: bool = True
         if interrupt is None or interrupt is handled:
             raise
         raise interrupt from None
-    if _take(claims):
-        raise NoThreadError(f"the new thread {name} has not begun within {seconds:.3g} s")
-    if is_joined:
-        _threads.add(thread)
-
-
-def _take(claims: list[bool]) -> bool:
-    """Whether this is the thread that takes the item."""
+    except MemoryError:
+        lacks_memory = True
     try:
-        return claims.pop()
+        claims.pop()
     except IndexError:
-        return False
+        return  # it has begun
+    reason = "has no memory to begin" if lacks_memory else f"has not begun within {seconds:.3g} s"
+    raise NoThreadError(f"the new thread {name} {reason}")
+
+
+def _begin(claims: list[bool], begun: Lock, run: Callable[[], object]) -> None:
+    """What a new thread does."""
+    try:
+        claims.pop()
+    except IndexError:
+        return  # its starter has given it up
+    begun.release()
+    has_failed = False
+    while True:  # as `insist()` does, but a call of that may lack memory itself
+        try:
+            if has_failed:
+                sleep(MEMORY_PAUSE)
+            run()
+        except MemoryError:
+            has_failed = True
+        else:
+            return
+
+
+def insist(do: Callable[..., T], *arguments: Any) -> T:
+    """Call a function, and call it again for as long as it raises MemoryError. For threads of the library alone."""
+    has_failed = False
+    while True:
+        try:
+            if has_failed:
+                sleep(MEMORY_PAUSE)
+            return do(*arguments)
+        except MemoryError:
+            has_failed = True
 
 
 def snapshot(container: Iterable[T]) -> list[T]:
@@ -213,7 +241,10 @@ def snapshot(container: Iterable[T]) -> list[T]:
 def join_threads(until: float) -> None:
     """Wait for the threads of the library to end, at most until a time on `time.monotonic()`."""
     for thread in snapshot(_threads):
-        thread.join(max(0.0, until - monotonic()))
+        try:
+            thread.join(max(0.0, until - monotonic()))
+        except RuntimeError:
+            pass  # it has not started
 
 
 def forget_threads() -> None:

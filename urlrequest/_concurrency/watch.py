@@ -18,9 +18,12 @@ may take seconds where there is no memory.
 a thread that adds the first one late must not put it in the place of the second. The thread takes over what was added
 before it looks at what is readable, and leaves out what is over by then. So it knows each item of which it hears.
 
-Invariant:
+Invariants:
     WATCH-1  What was added is looked at when there is something to read, or at its time, or sooner, on every system. It
              is taken out before it is looked at.
+    WATCH-2  Nothing is lost when the thread fails, for want of memory: an item is in one of the lists, or `_at_hand`,
+             until its look has returned. After a failure the thread looks at everything that it has, as it may have
+             lost what the system reported, or a time.
 """
 
 from __future__ import annotations
@@ -28,15 +31,17 @@ from __future__ import annotations
 import select
 import threading
 from collections import deque
-from functools import partial
 from math import inf
-from time import monotonic
+from time import monotonic, sleep
 
-from .sync import AT_ONCE, AtomicFlag, start_thread
+from urlrequest._log import report
+
+from .sync import AT_ONCE, MEMORY_PAUSE, start_thread
 from .wakeup import new_waker, sleep_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Protocol
 
     from .wakeup import DescriptorWaker
@@ -55,7 +60,10 @@ if TYPE_CHECKING:
             ...
 
         def look(self) -> None:
-            """Read what has come, if anything has. On the watch's thread; must neither block nor raise."""
+            """Read what has come, if anything has. On the watch's thread; must not block.
+
+            It is called again when it raises, so it must do that only for want of memory.
+            """
             ...
 
 
@@ -155,15 +163,19 @@ class Watch:
 
     _is_running = False
     _has_ended = False
+    _has_poller = False
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._poller: _EpollPoller | _PollPoller
+        self._poller: _EpollPoller | _PollPoller  # once `_has_poller`
         self._waker: DescriptorWaker
+        self._claims = [True]  # the thread that takes the one item is the one that runs
         self._watched: dict[int, Watched] = {}  # by descriptor
         self._added: deque[Watched] = deque()  # to `_watched`; armed already
         self._later: deque[Watched] = deque()
         self._called: deque[Watched] = deque()
+        self._at_hand: Watched | None = None  # what is being looked at; the thread's
+        self._failure: BaseException | None = None  # after which the thread must look at everything
         self._ends: deque[float] = deque()  # times of what was added since the thread has looked
         self._is_asleep = False  # the thread does not look at `_later` before it is woken
         self._next_end = inf  # what has an earlier time than this wakes the thread
@@ -196,13 +208,14 @@ class Watch:
         assert self._lock.locked()
         if self._is_running:  # another thread has just started it
             return
-        self._waker = new_waker()
-        self._poller = new_poller(self._waker.descriptor)
-        has_begun = AtomicFlag()
+        if not self._has_poller:
+            self._waker = new_waker()
+            self._poller = new_poller(self._waker.descriptor)
+            self._has_poller = True
         try:
-            start_thread(partial(self._run, has_begun), "urlrequest-watch", until=until)
-        except BaseException:  # Ctrl-C: a thread that has not begun yet is to end at once
-            self._is_running = has_begun.test_and_set()
+            start_thread(self._run, "urlrequest-watch", until=until)
+        except BaseException:  # Ctrl-C; if the thread begins later, and there is another by then, it ends at once
+            self._is_running = not self._claims
             raise
         self._is_running = True
 
@@ -246,9 +259,21 @@ class Watch:
 
     # The thread
 
-    def _run(self, has_begun: AtomicFlag) -> None:
-        if has_begun.test_and_set():
+    def _run(self) -> None:
+        try:
+            self._claims.pop()
+        except IndexError:
             return
+        while not self._has_ended:
+            try:
+                if self._failure is not None:
+                    self._look_at_all(self._failure)
+                self._watch_on()
+            except BaseException as error:  # noqa: BLE001 - whatever it is, others rely on this thread
+                self._failure = error
+
+    def _watch_on(self) -> None:
+        """Look at what is readable or due, until the end."""
         grace_end = end = inf
         while not self._has_ended:
             self._next_end = inf
@@ -275,46 +300,60 @@ class Watch:
         if waker.descriptor in ready:
             waker.drain()
         self._take_over()
+        self._look_at(ready)
+
+    def _look_at(self, descriptors: Iterable[int]) -> None:
+        """Look at what was asked for, and at what is watched on these descriptors."""
         for _ in range(len(self._called)):
-            self._called.popleft().look()
-        for descriptor in ready:
-            item = self._watched.pop(descriptor, None)
-            if item is not None:  # else it is the waker, or was looked at already
-                item.look()
+            item = self._at_hand = self._called.popleft()
+            item.look()
+            self._at_hand = None
+        for descriptor in descriptors:
+            found = self._at_hand = self._watched.pop(descriptor, None)
+            if found is not None:  # else it is the waker, or was looked at already
+                found.look()
+                self._at_hand = None
 
     def _take_over(self) -> None:
         """Take what was added into `_watched`."""
         while self._added:
-            item = self._added.popleft()
+            item = self._added[0]
             descriptor = item.fileno()
             if descriptor >= 0:
                 self._watched[descriptor] = item
+            self._added.popleft()
 
     def _add_late(self) -> None:
         for _ in range(len(self._later)):
-            self.add(self._later.popleft())
+            self.add(self._later[0])
+            self._later.popleft()
 
     def _look_at_due(self, now: float) -> float:
         """Look at everything whose time has come; return when to do so again."""
-        end = inf
-        for descriptor, item in list(self._watched.items()):
-            if item.until is None:
-                continue
-            if item.until > now:
-                end = min(end, item.until)
-            else:
-                del self._watched[descriptor]
-                item.look()
-        return max(end, now + RESOLUTION)
+        ends = [(descriptor, item.until) for descriptor, item in self._watched.items() if item.until is not None]
+        self._look_at([descriptor for descriptor, until in ends if until <= now])
+        return max(min((until for _, until in ends if until > now), default=inf), now + RESOLUTION)
+
+    def _look_at_all(self, failure: BaseException) -> None:
+        """Look at everything, after a failure."""
+        sleep(MEMORY_PAUSE)
+        if self._at_hand is not None:
+            self._called.append(self._at_hand)  # behind the others, in case its look fails again
+            self._at_hand = None
+        self._take_over()
+        self._look_at(list(self._watched))
+        self._failure = None
+        if not isinstance(failure, MemoryError):
+            report(failure, threading.current_thread())
 
     def reset_after_fork(self) -> None:
         """Start afresh, with a poller and a waker of its own. In a forked child, where the thread does not live on.
 
         The parent's set is closed and not changed: it is shared.
         """
-        if self._is_running:
+        if self._has_poller:
             self._poller.close()
-        self._is_running = self._has_ended = False
+        self._is_running = self._has_ended = self._has_poller = False
         self.__init__()  # type: ignore[misc]  # as new
 
 

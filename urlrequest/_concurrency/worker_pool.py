@@ -103,12 +103,20 @@ class _Worker:
     Attributes:
         task: What it is to do, or does; its slot is the task's. Written by who hands it over, then by the thread alone.
         job: What it has begun, and has not announced yet.
+        popped: A task that is leaving the queue for it.
+        is_idle: It has announced its last job, or is about to, and awaits a task. Set under the pool's lock.
+        is_told: `assign()` was called, and the thread has not noticed that yet.
+        lost: The jobs that it is to end, once it had no memory to go on.
     """
 
     def __init__(self, pool: WorkerPool) -> None:
         self._pool = pool
         self.task: _Task | None = None
         self.job: Job | None = None
+        self.popped: list[_Task] = []
+        self.is_idle = self.is_told = False
+        self.lost: list[Job] = []
+        self._error: BaseException | None = None
         self._signal = Signal()  # there is a task, or it is time to end
 
     def start(self, task: _Task, name: str) -> None:
@@ -119,14 +127,17 @@ class _Worker:
 
     def assign(self, task: _Task | None) -> None:
         """Wake a sleeping worker for its next task; None: end the thread."""
-        self.task = task
+        self.task, self.is_told = task, True
         self._signal.notify()
 
     def sleep(self, timeout: float | None) -> bool:
         """Wait for `assign()`; False when it was not called in time."""
-        return self._signal.wait(timeout)
+        while not self.is_told and self._signal.wait(timeout):
+            pass  # the signal may be that of a task which the thread has found without a wait
+        return self.is_told
 
     def take_task(self) -> _Task | None:
+        self.is_idle = self.is_told = False
         if self.task is not None:
             try:
                 self.task.claims.pop()
@@ -135,22 +146,29 @@ class _Worker:
         return self.task
 
     def _run(self) -> None:
+        """Do one job after the other. Called again if the end of those that lack memory lacks it, too."""
         try:
-            task = self.take_task()
-            while task is not None:
-                self.job = task.job
-                assert self.job is not None, "a job that has a slot cannot be removed"
-                has_left = self.job.run()
-                task = self._pool.next_task(self, task, has_left=has_left)
-                if has_left:
-                    self.job.leave()
-                else:
-                    self.job.announce()
-                self.job = None  # a sleeping worker keeps nothing alive
-                if task is None:
-                    task = self._pool.await_task(self)
+            if self._error is None:
+                self._work()
         except BaseException as error:  # noqa: BLE001 - MemoryError, where no job sees to it
-            self._pool.give_up(self, error)
+            self._error = error
+        if self._error is not None:
+            self._pool.give_up(self, self._error)
+
+    def _work(self) -> None:
+        task = self.take_task()
+        while task is not None:
+            self.job = task.job
+            assert self.job is not None, "a job that has a slot cannot be removed"
+            has_left = self.job.run()
+            task = self._pool.next_task(self, task, has_left=has_left)
+            if has_left:
+                self.job.leave()
+            else:
+                self.job.announce()
+            self.job = None  # a sleeping worker keeps nothing alive
+            if task is None:
+                task = self._pool.await_task(self)
 
 
 class WorkerPool:
@@ -206,18 +224,19 @@ class WorkerPool:
             self._recover()
             raise
 
-    def _take_back(self, task: _Task) -> None:
-        """Take a job back from the worker that was to run it, with its slot, unless it runs or waits."""
+    def _take_back(self, task: _Task) -> bool:
+        """Take a job back from the worker that was to run it, with its slot; False: it runs, or has run."""
         with self._lock:
             if not task.has_slot:
-                return
+                return bool(task.claims)
             try:
                 task.claims.pop()
             except IndexError:
-                return
+                return False
             self._return_slot(task)
         if task.worker is not None:
             task.worker.assign(None)
+        return True
 
     def take_slot(self, job: Job) -> bool:
         """Give a job a slot without a worker, for `return_slot()` or `run()`; False: none is free."""
@@ -258,15 +277,24 @@ class WorkerPool:
             False: there is none, and the job waits for one as after `submit()`.
         Raises:
             NoThreadError: As of `submit()`; the job has no slot any more.
+            MemoryError: The job is not run.
         """
-        with self._lock:
-            if self._limit_per_host is not None:
-                self._uncount_unmanned(job)
-            del self._unmanned[job]
-            task = _Task(job, next(self._arrivals))
-            self._take_slot(task)
-            self._choose_worker(task)
-        return self._start(task)
+        task = None
+        try:
+            with self._lock:
+                task = _Task(job, next(self._arrivals))
+                self._take_slot(task)
+                if self._limit_per_host is not None:
+                    self._uncount_unmanned(job)
+                del self._unmanned[job]
+                self._choose_worker(task)
+            return self._start(task)
+        except NoThreadError:
+            raise
+        except BaseException:  # no memory
+            if task is None or self.remove(job) or self._take_back(task):
+                raise
+            return True
 
     @property
     def is_crowded(self) -> bool:
@@ -295,9 +323,9 @@ class WorkerPool:
 
     def _take_slot(self, task: _Task) -> None:
         running_here = self._running_at.get(task.host, 0) + 1
-        # No calls from here on, so Ctrl-C comes before all of it or after.
-        self._running += 1
+        # No calls from here on, so Ctrl-C comes before all of it or after; and only the first of these needs memory.
         self._running_at[task.host] = running_here
+        self._running += 1
         task.has_slot = True
 
     def _choose_worker(self, task: _Task) -> None:
@@ -371,11 +399,14 @@ class WorkerPool:
                 if self._limit_per_host is not None:
                     self._count_unmanned(done.job, done.host)
             self._return_slot(done)
-            task = worker.task = self._pop_runnable([]) if self._queue else None
+            task = self._pop_runnable(worker.popped) if self._queue else None
+            worker.task = task
             if task is not None:
                 task.claims.clear()
+                del worker.popped[:]
             elif not self._is_shut_down:
                 self._idle.append(worker)
+                worker.is_idle = True
                 return None
         if task is None:
             worker.assign(None)
@@ -394,22 +425,32 @@ class WorkerPool:
 
     def give_up(self, worker: _Worker, error: BaseException) -> None:
         """End the jobs of a worker that has no memory to go on: the one that it has begun, and the next one."""
-        jobs = [worker.job]
         with self._lock:
             if worker.job is not None:
+                worker.lost.append(worker.job)
                 self._uncount_unmanned(worker.job)
                 self._unmanned.pop(worker.job, None)  # it was about to leave
-            task, worker.task = worker.task, None
-            if task is not None and task.has_slot:  # else Ctrl-C has taken it back, or its slot was returned
-                task.claims.clear()
-                self._return_slot(task)
-                jobs.append(task.job)
-            if worker in self._idle:
+                worker.job = None
+            must_wait = worker.is_idle and worker not in self._idle
+            if worker.is_idle and not must_wait:
                 self._idle.remove(worker)
-        self._start_waiting()
-        for job in dict.fromkeys(jobs):
-            if job is not None:
-                job.fail(error)
+                worker.is_idle = False
+        if must_wait:  # it was chosen for a task
+            worker.sleep(None)
+            worker.take_task()
+        with self._lock:
+            for task in (worker.task, *worker.popped):
+                # Else it was the task of the last job, or Ctrl-C has taken it back.
+                if task is not None and task.job is not None and (task.has_slot or task in worker.popped):
+                    worker.lost.append(task.job)
+                    task.claims.clear()
+                    if task.has_slot:
+                        self._return_slot(task)
+            worker.task = None
+            del worker.popped[:]
+        self._recover()
+        for job in dict.fromkeys(worker.lost):
+            job.fail(error)
 
     def _pop_runnable(self, popped: list[_Task]) -> _Task | None:
         """Return the first waiting task whose host has a free slot, which it takes; None: there is none.
@@ -424,10 +465,11 @@ class WorkerPool:
             if job is not None and not self._has_slot(task.host):
                 heappush(self._held_by_host.setdefault(task.host, []), entry)
                 continue
+            popped += (task,)  # first, as this needs memory; no calls up to `else`, so Ctrl-C comes before or after
             try:
                 del self._waiting[job]  # type: ignore[arg-type]  # None is no key of it
-                popped += (task,)  # no call, so Ctrl-C comes before both or after
             except KeyError:
+                del popped[-1]
                 self._requeue_held(task.host)
             else:
                 self._take_slot(task)

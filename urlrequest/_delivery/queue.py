@@ -63,8 +63,20 @@ class QueueEntry:
         queue = self._queue
         [is_out] = map(self._queued.acquire, AT_ONCE)
         if is_out:
-            queue._ready.append(self)  # noqa: SLF001 - before any call of ours, where Ctrl-C could come
-            queue.notice()
+            try:
+                queue._ready.append(self)  # noqa: SLF001 - before any call of ours, where Ctrl-C could come
+                queue.notice()
+            except MemoryError:  # so that the next call does all of it
+                self.leave()
+                raise
+
+    def leave(self) -> None:
+        """Be out of the queue until the next `enqueue()`, unless a thread has just taken the entry out."""
+        try:
+            self._queue._ready.remove(self)  # noqa: SLF001 - as above
+        except ValueError:
+            return
+        self._queued.release()  # QUEUE-1
 
     def put_back(self) -> None:
         """Be in the queue again if something is left to deliver, whatever Ctrl-C has cut short."""
@@ -345,14 +357,6 @@ class Relay(QueueEntry):
     @property
     def target(self) -> DispatchQueue:
         return self._queue
-
-    def leave(self) -> None:
-        """Be out of the target, until the next `enqueue()`."""
-        try:
-            self.target._ready.remove(self)  # noqa: SLF001 - an atomic container of this module
-        except ValueError:
-            return  # it was not in there, or a thread has just taken it out
-        self._queued.release()  # QUEUE-1
 
     @property
     def pending_count(self) -> int:

@@ -20,6 +20,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from urlrequest import errors
+from urlrequest._concurrency.sync import insist
 from urlrequest._defaults import defaults
 from urlrequest._http.framing import idle_time, says_close
 from urlrequest._http.retry import back_off, is_end, is_worth_retrying, may_repeat, may_retry, retry_after
@@ -212,12 +213,15 @@ class Lease:
         self._wait.begin(self._scope.deadline.at)
 
     def end_wait(self, *, is_answered: bool) -> None:
-        """Note that the response has come, or that nothing waits for it any more."""
-        wait, self._wait = self._wait, None
+        """Note that the response has come, or that nothing waits for it any more. May be repeated."""
+        wait = self._wait
         if wait is not None:
-            if is_answered and isinstance(self.connection, Connection) and self.connection.sock is not None:
-                wait.was_answered(self.connection.sock)
-            wait.end()
+            try:
+                if is_answered and isinstance(self.connection, Connection) and self.connection.sock is not None:
+                    wait.was_answered(self.connection.sock)
+            finally:
+                insist(wait.end)  # a wait without an end would close idle connections for ever
+            self._wait = None
 
     def close(self) -> None:
         """Close the connection."""
@@ -226,9 +230,11 @@ class Lease:
 
     def fail(self, error: BaseException) -> None:
         """Close the connection after an error; what else has been idle as long is not waited for again."""
-        if isinstance(error, OSError) and (isinstance(error, TimeoutError) or is_end(error)):
-            self._drop_older()
-        self.close()
+        try:
+            if isinstance(error, OSError) and (isinstance(error, TimeoutError) or is_end(error)):
+                self._drop_older()
+        finally:
+            self.close()
 
     def _drop_older(self) -> None:
         if self.is_used:

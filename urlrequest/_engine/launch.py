@@ -377,6 +377,10 @@ def send_and_leave(options: Options, shared: Shared, scope: CancelScope, observe
         return None
     observer.request_prepared(plan.prepared)
     lease = send_ahead(plan.prepared, shared, scope)
-    launched = Launched(lease.connection, lease.key, plan, shared, scope, observer, options.decode, lease)
+    try:
+        launched = Launched(lease.connection, lease.key, plan, shared, scope, observer, options.decode, lease)
+    except BaseException:  # no memory
+        lease.close()
+        raise
     launched.is_common = lease.connection.is_intact  # else the server has refused the request already
     return launched

@@ -20,7 +20,7 @@ from collections import deque
 from functools import partial
 from time import monotonic
 
-from urlrequest._concurrency.sync import NoThreadError, ScopedLock, start_thread
+from urlrequest._concurrency.sync import NoThreadError, ScopedLock, insist, start_thread
 
 from .cancel_scope import Phase
 
@@ -216,10 +216,11 @@ def _start_thread(lookup: _Lookup | None, until: float | None) -> None:
     global _thread_count
     while lookup is not None:
         try:
-            start_thread(partial(_run_lookups, lookup), "urlrequest-resolver", is_joined=False, until=until)
+            start_thread(partial(_run_lookups, [lookup]), "urlrequest-resolver", is_joined=False, until=until)
         except NoThreadError as error:
             is_given_up = until is not None and monotonic() >= until
             _complete(lookup, [], _GivenUpError() if is_given_up else error)
+            insist(_wake, lookup)
         else:
             return
         with _lock:
@@ -229,30 +230,43 @@ def _start_thread(lookup: _Lookup | None, until: float | None) -> None:
                 _thread_count -= 1
 
 
-def _run_lookups(lookup: _Lookup | None) -> None:
-    """Make this attempt and then those that wait. A resolver thread runs it."""
+def _run_lookups(mine: list[_Lookup]) -> None:
+    """Make an attempt and then those that wait. A resolver thread runs it, again where it has lacked memory.
+
+    Args:
+        mine: The look-up of the attempt; empty at the end.
+    """
     global _thread_count
-    while lookup is not None:
+    while mine:
+        lookup = mine[0]
         if not lookup.is_done:
             addresses, error = lookup.ask()
             _complete(lookup, addresses, error)
+        if lookup.is_done:
+            _wake(lookup)
         with _lock:
-            lookup = _waiting.popleft() if _waiting else None
-            if lookup is None:
+            if _waiting:
+                mine[0] = _waiting.popleft()
+            else:
                 _thread_count -= 1
+                del mine[:]
 
 
 def _complete(lookup: _Lookup, addresses: Sequence[Address], error: Exception | None) -> None:
-    """End an attempt: publish its result and wake the workers that wait, unless another one may do better."""
+    """End an attempt, and publish its result unless another one may do better; then `_wake()` follows."""
     with _lock:
-        lookup.attempts -= 1
-        if lookup.is_done or (error is not None and lookup.attempts):
-            return
-        key = lookup.host, lookup.port, lookup.family
-        if _lookups.get(key) is lookup:  # not in a forked child
-            del _lookups[key]
-        lookup.addresses, lookup.error = addresses, error
-        lookup.is_done = True
+        if not lookup.is_done and (error is None or lookup.attempts == 1):
+            key = lookup.host, lookup.port, lookup.family
+            if _lookups.get(key) is lookup:  # not in a forked child
+                del _lookups[key]
+            lookup.addresses, lookup.error = addresses, error
+            lookup.is_done = True
+        lookup.attempts -= 1  # last: what lacks memory before this is repeated
+
+
+def _wake(lookup: _Lookup) -> None:
+    """Wake the workers that wait for a result. May be repeated."""
+    with _lock:
         scopes = list(lookup.scopes)
     for scope in scopes:
         scope.wake()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from support.leaks import join_all, library_threads
-from support.moments import Moments, kill_starts
+from support.moments import LackOfMemory, Moments, kill_starts
+from support.waiting import becomes, wait_until
+from urlrequest._concurrency import sync
 from urlrequest._concurrency import timer as timer_module
 from urlrequest._concurrency.sync import NoThreadError, snapshot
 from urlrequest._concurrency.timer import TimerThread
@@ -39,10 +42,11 @@ def test_15_2_cancelled_calls_end_the_thread() -> None:
     before = library_threads()
     for key in range(3):
         timer.call_at(time.monotonic() + 1000, key, lambda: calls.append("never"))
-    (thread,) = library_threads() - before
+    threads = library_threads() - before
+    assert threads
     for key in range(3):
         timer.cancel(key)
-    join_all([thread])
+    join_all(threads)
 
     assert [] == calls
     done = threading.Event()
@@ -120,6 +124,95 @@ def test_2_10_a_timer_that_dies_in_its_start(monkeypatch: pytest.MonkeyPatch) ->
     timer.call_at(time.monotonic(), "kept", done.set)
 
     assert done.wait(PATIENCE)
+
+
+@pytest.mark.parametrize("error", [NoThreadError, KeyboardInterrupt, MemoryError])
+def test_timer_2_a_start_that_fails_takes_no_other_call_along(
+    monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    """Contract 2.10, invariant TIMER-2: a call that comes while the thread starts in vain has a thread of its own."""
+    timer, done, starts = TimerThread(), threading.Event(), list[str]()
+    start_thread = timer_module.start_thread
+
+    def start(*arguments: Any, **options: Any) -> None:
+        starts.append("first" if not starts else "second")
+        if len(starts) == 1:
+            timer.call_at(time.monotonic(), "other", done.set)  # as by another thread
+            raise error
+        start_thread(*arguments, **options)
+
+    monkeypatch.setattr(timer_module, "start_thread", start)
+    with suppress(error):  # unless the other thread has begun by then
+        timer.call_at(time.monotonic() + 1000, "first", int)
+    assert done.wait(PATIENCE)
+    timer.cancel("first")
+
+    assert ["first", "second"] == starts
+
+
+def test_timer_2_nobody_is_told_that_a_lost_call_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 2.10, invariant TIMER-2: each who asks while no thread can be had learns it, and no call stays."""
+    timer, failed = TimerThread(), list[str]()
+
+    def start(*_: Any, **__: Any) -> None:
+        if not failed:
+            failed.append("other")
+            with pytest.raises(NoThreadError):
+                timer.call_at(time.monotonic(), "other", int)
+        raise NoThreadError("made to fail")
+
+    monkeypatch.setattr(timer_module, "start_thread", start)
+    with pytest.raises(NoThreadError):
+        timer.call_at(time.monotonic(), "first", int)
+
+    assert (["other"], {}) == (failed, timer._calls)
+
+
+def test_timer_2_of_two_threads_one_goes_on() -> None:
+    """Invariant TIMER-2: where two threads were started one ends at once, and all calls are made."""
+    timer, before = TimerThread(), library_threads()
+    timer.call_at(time.monotonic() + 1000, "late", int)
+    wait_until(timer._turn.locked)
+    sync.start_thread(timer._run, "urlrequest-timer")
+    assert becomes(lambda: 1 == len(library_threads() - before))
+    done = threading.Event()
+    timer.call_at(time.monotonic(), "now", done.set)
+    assert done.wait(PATIENCE)
+    timer.cancel("late")
+
+
+def test_a_call_that_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a call raises is reported, and the thread goes on."""
+    reported, done, timer = list[Any](), threading.Event(), TimerThread()
+    monkeypatch.setattr(threading, "excepthook", lambda report: reported.append(report.exc_type))
+    timer.call_at(time.monotonic(), "raises", [].pop)
+    timer.call_at(time.monotonic() + 0.001, "next", done.set)
+
+    assert done.wait(PATIENCE)
+    assert [IndexError] == reported
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("times", [1, 30])
+def test_timer_3_no_memory_at_any_call(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """Contract 2.10, invariant TIMER-3: whichever call of the thread fails, each of the timer's calls is made."""
+    monkeypatch.setattr(timer_module, "MEMORY_PAUSE", 0.0005)
+    monkeypatch.setattr(sync, "MEMORY_PAUSE", 0.0005)
+    monkeypatch.setattr(timer_module, "REST_TIME", 0.005)
+    for number in itertools.count(1):
+        timer, done = TimerThread(), [threading.Event() for _ in range(3)]
+        memory = LackOfMemory(number, "urlrequest-timer", times)
+        with memory:
+            timer.call_at(time.monotonic(), 0, done[0].set)
+            timer.call_at(time.monotonic() + 0.002, 1, done[1].set)
+            assert all(event.wait(PATIENCE) for event in done[:2]), memory.place
+            wait_until(lambda timer=timer: not timer._turn.locked(), "the thread ends")
+        timer.call_at(time.monotonic(), 2, done[2].set)
+        assert done[2].wait(PATIENCE), memory.place
+        if memory.place is None:
+            break
+
+    assert number > 10
 
 
 def test_reset_after_fork() -> None:

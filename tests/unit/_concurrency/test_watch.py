@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import select
 import socket
 import threading
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.moments import interrupt_starts, kill_starts
+from support.moments import LackOfMemory, interrupt_starts, kill_starts
 from support.waiting import PATIENCE, becomes
 from urlrequest._concurrency import sync
 from urlrequest._concurrency import watch as watch_module
@@ -347,3 +349,61 @@ def test_no_room_in_the_set_of_the_system(
     item.theirs.send(b"1")
 
     assert becomes(lambda: b"1" in item.received)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("times", [1, 40])
+def test_watch_2_no_memory_at_any_call(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch, new_watch: Callable[[], Watch], times: int
+) -> None:
+    """Contract 2.10, invariant WATCH-2: whichever call of the thread fails, everything is looked at all the same."""
+    monkeypatch.setattr(watch_module, "MEMORY_PAUSE", 0.0005)
+    monkeypatch.setattr(sync, "MEMORY_PAUSE", 0.0005)
+    for number in itertools.count(1):
+        watch = new_watch()
+        memory = LackOfMemory(number, "urlrequest-watch", times)
+        with memory:
+            assert watch.start()
+            readable, later, called, due = items = [Item(watch), Item(watch), Item(watch), Item(watch)]
+            due.until = monotonic() + 0.001
+            for item in (readable, later):
+                item.theirs.send(b"1")
+            watch.add(due)
+            watch.add_later(later)
+            watch.look_at(called)
+            watch.add(readable)
+            for item in items:
+                assert item.await_look(), memory.place
+        again = Item(watch)
+        watch.add(again)
+        again.theirs.send(b"2")
+        assert again.await_look(), memory.place
+        watch.end()
+        for item in (*items, again):
+            item.close()
+        if memory.place is None:
+            break
+
+    assert number > 20
+
+
+def test_watch_2_a_look_that_raises(watch: Watch, items: list[Item], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Invariant WATCH-2: whatever a look raises is reported; the thread goes on, and looks again."""
+    reported: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", lambda report: reported.append(report.exc_value))
+    errors: list[BaseException] = [ZeroDivisionError(), SystemExit()]
+    for error in errors:
+        item = Item(watch)
+        items.append(item)
+        monkeypatch.setattr(item, "look", partial(fail_first, [error], item.look))
+        watch.add(item)
+        item.theirs.send(b"1")
+        assert item.await_look()
+        assert [b"1"] == item.received
+    assert becomes(lambda: errors == reported)
+
+
+def fail_first(errors: list[BaseException], look: Callable[[], None]) -> None:
+    if errors:
+        raise errors.pop()
+    look()

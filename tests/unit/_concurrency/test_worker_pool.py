@@ -15,6 +15,7 @@ from support.leaks import join_all, library_threads
 from support.moments import interrupt_starts
 from support.waiting import wait_until
 from urlrequest._concurrency import worker_pool
+from urlrequest._concurrency.sync import Signal
 from urlrequest._concurrency.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
@@ -172,6 +173,26 @@ def test_workers_are_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     workers.shut_down()  # so that it ends with the test
 
     assert 1 == len(set(threads))
+
+
+def test_a_worker_that_is_told_before_it_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It finds its task without a wait, and the signal for that ends no later wait."""
+    worker = worker_pool._Worker(WorkerPool(1))
+    worker.assign(None)
+    assert worker.sleep(PATIENCE)
+    worker.take_task()
+    wait, waits = Signal.wait, list[bool]()
+
+    def wait_and_be_told(signal: Signal, timeout: float | None) -> bool:
+        if waits:  # the signal that was left has been used up
+            worker.assign(None)
+        waits.append(wait(signal, timeout))
+        return waits[-1]
+
+    monkeypatch.setattr(Signal, "wait", wait_and_be_told)
+
+    assert worker.sleep(PATIENCE)
+    assert [True, True] == waits
 
 
 def test_idle_workers_end() -> None:
