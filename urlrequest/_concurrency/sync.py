@@ -176,7 +176,7 @@ def start_thread(run: Callable[[], object], name: str, *, is_joined: bool = True
         thread._started = _Started()  # type: ignore[attr-defined]  # noqa: SLF001 - there is no other way
         if is_joined:
             _threads.add(thread)
-        thread.start()
+        _start(thread)
         begun.acquire(timeout=seconds)
     except NoThreadError as error:
         # Ctrl-C while `start()` waits for the new thread: releasing a lock that is free then raises RuntimeError.
@@ -192,6 +192,17 @@ def start_thread(run: Callable[[], object], name: str, *, is_joined: bool = True
         return  # it has begun
     reason = "has no memory to begin" if lacks_memory else f"has not begun within {seconds:.3g} s"
     raise NoThreadError(f"the new thread {name} {reason}")
+
+
+def _start(thread: threading.Thread) -> None:
+    try:
+        thread.start()
+    except BaseException:
+        # What a signal handler raises may leave the lock of Python's list of threads taken (see `ReentrantLock`). No
+        # other thread of the program could ever begin.
+        if sys.version_info[:2] == (3, 14) and threading._active_limbo_lock._is_owned():  # noqa: SLF001
+            threading._active_limbo_lock.release()  # type: ignore[attr-defined]  # noqa: SLF001
+        raise
 
 
 def _begin(claims: list[bool], begun: Lock, run: Callable[[], object]) -> None:

@@ -250,3 +250,22 @@ def test_a_reentrant_lock_may_be_nested_and_excludes_other_threads() -> None:
     thread.join(20)
 
     assert ["first", "other"] == order
+
+
+def test_fault_119_ctrl_c_while_a_thread_starts_stops_no_other() -> None:
+    """Fault 119: at whatever moment the start of a thread is interrupted, the next thread begins."""
+    for number in itertools.count(1):
+        moments = Moments(number, KeyboardInterrupt)
+        try:
+            with moments:
+                start_thread(int, "")
+        except KeyboardInterrupt:
+            pass
+        begun = threading.Event()
+        try:
+            start_thread(begun.set, "")
+        except NoThreadError:
+            pytest.fail(f"no thread begins any more: {moments.place}")
+        assert begun.wait(30)
+        if moments.place is None:
+            break
