@@ -25,6 +25,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux shows wha
 PRELUDE = """
     import ctypes, os, sys, time, warnings, urlrequest
     from support.resting import rest
+    from urlrequest._engine import places
+    places.GRACE = 1000.0  # else a request that waits long may cost another one its idle connection
     warnings.simplefilter("ignore")  # a fork of a process with threads is what this is about
     fork = ctypes.PyDLL(None).fork
     session = urlrequest.Session()

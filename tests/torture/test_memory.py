@@ -25,7 +25,7 @@ from urlrequest._client.call import active_calls
 from urlrequest._concurrency import sync, timer, wakeup, watch
 from urlrequest._engine import places
 from urlrequest._engine import pool as pool_module
-from urlrequest._net import resolver
+from urlrequest._net import resolver, tls_contexts
 from urlrequest.testing import Reply, Server
 
 if TYPE_CHECKING:
@@ -40,10 +40,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarn
 class World:
     """A session, and requests whose events are noted."""
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.url = server.url
-        self.session = Session(timeout=10)
+    def __init__(self, url: str, tls_url: str, ca_file: str) -> None:
+        self.url, self.tls_url = url, tls_url
+        self.session = Session(timeout=10, ca_file=ca_file)
         self.ends: list[list[str]] = []
         self.requests: list[UrlRequest] = []
         self.may_answer = threading.Event()
@@ -133,15 +132,25 @@ def on_resolvers(world: World) -> Iterator[None]:
         world.make(url=url)
 
 
+def on_tls_loaders(world: World) -> Iterator[None]:
+    """Requests that need a TLS context that is read ahead."""
+    yield
+    tls_contexts._contexts.clear()
+    tls_contexts._prefetched.clear()
+    for _ in range(2):
+        world.make(url=world.tls_url)
+
+
 KINDS = {
     "watch": on_the_watch,
     "worker": on_workers,
     "worker that leaves": on_workers_that_leave,
     "timer": on_the_timer,
     "resolver": on_resolvers,
+    "tls": on_tls_loaders,
 }
 # Which calls fail where not all of them do: each of so many.
-STEPS = {"watch": 13, "worker": 83, "worker that leaves": 43, "timer": 7, "resolver": 1}
+STEPS = {"watch": 13, "worker": 83, "worker that leaves": 43, "timer": 7, "resolver": 1, "tls": 1}
 
 
 @pytest.fixture(autouse=True)
@@ -172,8 +181,9 @@ def new_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize("times", [1, 25])
 @pytest.mark.parametrize("kind", KINDS)
 def test_2_10_no_memory_at_any_call(
-    server: Server, monkeypatch: pytest.MonkeyPatch, kind: str, times: int, step: int | None
-) -> None:
+    server: Server, tls_server: Server, ca_file: str, monkeypatch: pytest.MonkeyPatch,
+    kind: str, times: int, step: int | None,
+) -> None:  # fmt: skip
     """Contract 2.10: whichever call fails, requests end, nothing is lost, and the next one works."""
     if kind == "worker that leaves":
         monkeypatch.setattr("urlrequest._concurrency.worker_pool.CROWD", -1)
@@ -181,9 +191,12 @@ def test_2_10_no_memory_at_any_call(
     before = settled_descriptors()
     world: World | None = None
     server.route("/held", lambda _: held(world) if world is not None else Reply(200))
-    server.respond("/", "ok")
+    for each in (server, tls_server):
+        each.respond("/", "ok")
+    for name in ("_contexts", "_prefetched"):
+        monkeypatch.setattr(tls_contexts, name, type(getattr(tls_contexts, name))())
     for number in itertools.count(1, step or STEPS[kind]):
-        world = World(server)
+        world = World(server.url, tls_server.url, ca_file)
         memory = LackOfMemory(number, f"urlrequest-{kind.partition(' ')[0]}", times)
         failures += [f"{memory.place}: {failure}" for failure in torture(world, KINDS[kind], memory, monkeypatch)]
         if memory.place is None or len(failures) > 5:

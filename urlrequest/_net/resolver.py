@@ -198,13 +198,14 @@ def _add_attempt(lookup: _Lookup) -> bool:
     """Count another attempt; return whether a thread must be started for it. Else it waits for one."""
     global _thread_count
     assert _lock.locked()
-    lookup.attempts += 1
     lookup.began = monotonic()
-    if _thread_count < MAX_THREADS:
+    has_room = _thread_count < MAX_THREADS
+    if has_room:
         _thread_count += 1
-        return True
-    _waiting.append(lookup)
-    return False
+    else:
+        _waiting.append(lookup)
+    lookup.attempts += 1  # last, as what comes before it may lack memory
+    return has_room
 
 
 def _start_thread(lookup: _Lookup | None, until: float | None) -> None:
@@ -217,7 +218,7 @@ def _start_thread(lookup: _Lookup | None, until: float | None) -> None:
     while lookup is not None:
         try:
             start_thread(partial(_run_lookups, [lookup]), "urlrequest-resolver", is_joined=False, until=until)
-        except NoThreadError as error:
+        except (NoThreadError, MemoryError) as error:
             is_given_up = until is not None and monotonic() >= until
             _complete(lookup, [], _GivenUpError() if is_given_up else error)
             insist(_wake, lookup)

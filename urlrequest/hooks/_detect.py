@@ -13,7 +13,7 @@ import sys
 from _thread import start_new_thread
 from functools import cache
 
-from urlrequest._concurrency.sync import AtomicFlag, call_if_loaded
+from urlrequest._concurrency.sync import AtomicFlag, call_if_loaded, insist
 from urlrequest._defaults import defaults
 from urlrequest._delivery.queue import default_queue
 from urlrequest._log import log
@@ -153,26 +153,31 @@ def _start_watch() -> None:
     elif not _is_watched.test_and_set():
         try:
             start_new_thread(_watch, ())  # a `threading.Thread` takes locks when it starts
-        except RuntimeError:  # the system gives no more threads, or the interpreter shuts down
+        except (RuntimeError, MemoryError):  # the system gives no more threads, or the interpreter shuts down
             _is_watched.clear()
             default_queue.expect_wakeup()
 
 
 def _watch() -> None:
+    is_possible = True
+    try:
+        is_possible = insist(_watch_to_the_end)
+    finally:
+        insist(_is_watched.clear)
+        insist(default_queue.expect_wakeup)
+        if is_possible and default_queue.has_pending:  # it came between the last look and the line above
+            insist(_start_watch)
+
+
+def _watch_to_the_end() -> bool:
+    """Look for a loop until no event waits for one; False: the files of the library are out of reach."""
     try:
         from ._late import watch  # most programs have no events without a loop
-    except ImportError:  # the files of the library are out of reach
-        _is_watched.clear()
-        default_queue.expect_wakeup()
-        return
-    try:
-        if not _is_ending:  # else the process has begun to end while the module was imported
-            watch(find_hook)
-    finally:
-        _is_watched.clear()
-        default_queue.expect_wakeup()
-        if default_queue.has_pending:  # it came between the last look and the line above
-            _start_watch()
+    except ImportError:
+        return False
+    if not _is_ending:  # else the process has begun to end while the module was imported
+        watch(find_hook)
+    return True
 
 
 def end_at_exit() -> None:

@@ -112,3 +112,31 @@ def test_8_12_no_loop_is_looked_for_in_a_process_that_has_begun_to_end(monkeypat
     _detect._watch()
 
     assert [] == looks
+
+
+def test_2_10_no_memory_to_look_for_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 2.10: the thread that looks for a loop goes on, so that events which wait are not left to themselves."""
+    looks, errors = list[object](), [MemoryError(), MemoryError()]
+
+    def look(find_hook: object) -> None:
+        looks.append(find_hook)
+        if errors:
+            raise errors.pop()
+
+    monkeypatch.setattr("urlrequest.hooks._late.watch", look)
+    _detect._watch()
+
+    assert [_detect.find_hook] * 3 == looks
+    assert not _detect.is_watched()
+
+
+def test_2_10_no_memory_for_the_thread_that_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 2.10: it counts as one that the system does not give; the next event tries again."""
+
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(_detect, "start_new_thread", fail)
+    _detect._start_watch()
+
+    assert not _detect.is_watched()
