@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,7 +81,8 @@ def is_case(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return any(isinstance(call, ast.Call) and "case" == ast.unparse(call.func) for call in function.decorator_list)
 
 
-def find_tests() -> list[Test]:
+@cache
+def all_tests() -> list[Test]:
     return [
         Test(place, node.name, ast.get_docstring(node) or "", is_case(node))
         for place, text in texts("tests").items()
@@ -89,9 +91,6 @@ def find_tests() -> list[Test]:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         if node.name.startswith("test_") or is_case(node)
     ]
-
-
-TESTS = find_tests()
 
 
 def numbers(cited: str) -> list[str]:
@@ -128,7 +127,7 @@ def test_the_page_has_rules_and_sections() -> None:
 
 def test_every_rule_is_named_by_a_test() -> None:
     """A promise that no test names may be broken without anybody noticing."""
-    named = {rule for test in TESTS for rule in rules_of(test)}
+    named = {rule for test in all_tests() for rule in rules_of(test)}
 
     assert [] == [rule for rule in RULES if rule not in named]
 
@@ -156,7 +155,7 @@ def test_behaviour_tests_say_what_they_cover() -> None:
 def test_names_of_tests_are_numbers_of_rules() -> None:
     """A number at the beginning of a test's name is a rule or a section; faults and security rows say what they are."""
     wrong = []
-    for test in TESTS:
+    for test in all_tests():
         rule = re.match(r"test_(\d+)_(\d+)(?=_)", test.name)
         chapter = re.match(r"test_(\d+)(?=_)", test.name)
         is_known = f"{rule[1]}.{rule[2]}" in RULES if rule else chapter is None or chapter[1] in SECTIONS
@@ -180,7 +179,7 @@ def test_every_row_that_is_cited_exists(pattern: re.Pattern[str], known: set[str
         place: {number for found in pattern.findall(text) for number in numbers(found)}
         for place, text in texts("urlrequest", "tests", "docs").items()
     }
-    for test in TESTS:
+    for test in all_tests():
         cited[test.place] |= set(re.findall(in_names, test.name))
     for place, ids in cited.items():
         if place.startswith("tests/faults/") and "fault" in in_names:
@@ -202,7 +201,7 @@ def test_tables_name_tests_that_are_there(page: str) -> None:
     """Each test that a row of these pages names exists."""
     text = (PAGES / f"{page}.md").read_text(encoding="utf-8")
 
-    assert [] == sorted(set(re.findall(r"`(test_\w+)[`\[]", text)) - {test.name for test in TESTS})
+    assert [] == sorted(set(re.findall(r"`(test_\w+)[`\[]", text)) - {test.name for test in all_tests()})
 
 
 def test_every_threat_has_a_test() -> None:
