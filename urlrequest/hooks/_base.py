@@ -175,6 +175,9 @@ class Hook(ABC):
             return
         try:
             self.wakeup()
+        except MemoryError:  # the loop is still there; who announces an event tries again
+            self._is_called.clear()
+            raise
         except Exception as error:  # noqa: BLE001 - each toolkit raises something else when it is gone
             self._lose(error)
 

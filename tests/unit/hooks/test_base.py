@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import urlrequest
+from support.servers import closed_port
 from support.waiting import wait_until
 from urlrequest import UrlRequest, hooks
 from urlrequest._delivery.mailbox import Mailbox
@@ -482,3 +483,34 @@ def test_8_12_a_loop_that_was_left_behind_is_not_found() -> None:
 
     asyncio.run(in_asyncio())
     trio.run(in_trio)
+
+
+class ForgetfulLoop(Hook):
+    """A loop that has no memory to be woken, so many times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.left = times
+        self.woken = threading.Event()
+
+    def wakeup(self) -> None:
+        if self.left:
+            self.left -= 1
+            raise MemoryError("made to fail")
+        self.woken.set()
+
+
+def test_2_10_no_memory_to_wake_a_loop() -> None:
+    """Contract 2.10: the loop is not taken for one that is gone; it is woken, and runs the callbacks, once each."""
+    with closed_port() as port:
+        ends: list[Any] = []
+        loop = ForgetfulLoop(3)
+        request = UrlRequest(
+            f"http://127.0.0.1:{port}/", hook=loop, on_error=lambda *_: ends.append("error"),
+            on_finish=lambda _: ends.append("finish"),
+        )  # fmt: skip
+        assert loop.woken.wait(30)
+        request.join(30)
+        loop.run()
+
+    assert (["error", "finish"], False) == (ends, loop.queue.is_forwarded)
