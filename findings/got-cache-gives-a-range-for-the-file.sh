@@ -6,7 +6,7 @@
 #           part (RFC 9111, 3.3).
 # Seen:     after `Range: bytes=0-9` of a file with `Cache-Control: max-age=600`, a GET without Range gets the 206 and its ten bytes
 #           from the cache, and so does one with `Range: bytes=50-59`: the wrong ten. Only the status and Content-Range, if somebody
-#           looks, tell. In the other order, both requests with a Range get the whole file with 200, which a client has to expect.
+#           looks, tell.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
