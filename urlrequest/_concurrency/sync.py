@@ -200,8 +200,9 @@ def _start(thread: threading.Thread) -> None:
     except BaseException:
         # What a signal handler raises may leave the lock of Python's list of threads taken (see `ReentrantLock`). No
         # other thread of the program could ever begin.
-        if sys.version_info[:2] == (3, 14) and threading._active_limbo_lock._is_owned():  # noqa: SLF001
-            threading._active_limbo_lock.release()  # type: ignore[attr-defined]  # noqa: SLF001
+        lock: Any = getattr(threading, "_active_limbo_lock", None)
+        if sys.version_info[:2] == (3, 14) and lock._is_owned():  # noqa: SLF001
+            lock.release()
         raise
 
 
