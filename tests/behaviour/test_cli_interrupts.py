@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 # Runs the command, and after the first Ctrl-C presses it again wherever Python calls a function, up to its last moment.
 PRESSED_AGAIN = """
 import os, select, signal, sys
-from urlrequest._cli.main import main
+from urlrequest._cli import main
+
+main.MAX_ENDING = 60.0  # the workers end, however slow the machine is
 
 received, told = os.pipe()
 os.set_blocking(told, False)
@@ -34,7 +36,7 @@ def press(frame, event, argument):
         signal.raise_signal(signal.SIGINT)
 
 sys.setprofile(press)
-sys.exit(main(sys.argv[1:]))
+sys.exit(main.main(sys.argv[1:]))
 """
 COMMAND_PRESSED_AGAIN = [sys.executable, "-c", PRESSED_AGAIN]
 

@@ -31,7 +31,7 @@ __all__ = ["INTERRUPTED", "main", "run"]
 ERROR = 3
 INTERRUPTED = 130  # as in shells: 128 and the number of SIGINT
 
-MAX_ENDING = 2.0  # seconds for the workers to remove their temporary files, on a busy machine too
+MAX_ENDING = 5.0  # seconds for the workers to remove their temporary files, on a busy machine too
 
 
 def run() -> int:
