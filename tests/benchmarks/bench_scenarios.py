@@ -106,6 +106,14 @@ SCENARIOS = (
         placements=("pinned", "free"),
     ),
     Scenario(
+        "compressed",
+        "Small GETs one after the other, compressed by the server, JSON parsed",
+        "bench_tasks:small",
+        _with_schemes(Case("", {}, DECODERS, "/small-compressed.json")),
+        (Figure("rate", "requests/s", is_high_good=True, digits=0), Figure("cpu", "CPU us a request", digits=0)),
+        placements=("pinned",),
+    ),
+    Scenario(
         "calls",
         "Calls of a small kept-alive GET, on all threads",
         "bench_tasks:calls",
