@@ -65,7 +65,12 @@ http {{
         location ~ ^/packed-br-      {{ add_header Content-Encoding br; }}
         location ~ ^/packed-zstd-    {{ add_header Content-Encoding zstd; }}
         # As most servers send a small text: compressed as it is asked for, and so in chunks.
-        location = /small-compressed.json {{ alias {folder}/www/small.json; gzip on; gzip_types application/json; gzip_min_length 1; }}
+        location = /small-compressed.json {{
+            alias {folder}/www/small.json;
+            gzip on;
+            gzip_types application/json;
+            gzip_min_length 1;
+        }}
         # 401 after a pause, and in its place the small file: the one delay that nginx has without a module.
         location = /slow {{
             auth_basic "slow";
