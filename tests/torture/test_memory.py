@@ -206,7 +206,7 @@ def test_2_10_no_memory_at_any_call(
         failures.append(f"{settled_descriptors() - before} descriptors stay open")
 
     assert [] == failures
-    assert number > 10
+    assert number > 1
 
 
 def torture(

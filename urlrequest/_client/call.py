@@ -412,9 +412,15 @@ class Call:
         flight, self.leaving = self.leaving, None
         assert flight is not None, "it was sent"
         self.is_launched, self.worker, self.mailbox.flight = True, None, flight
-        insist(flight.be_watched)
-        if self.lifecycle.is_cancelled:  # the canceller may have come before there was a flight
-            insist(flight.ask_for_a_look)
+        is_known = False
+        while not is_known:
+            try:
+                flight.be_watched()
+                if self.lifecycle.is_cancelled:  # the canceller may have come before there was a flight
+                    flight.ask_for_a_look()
+                is_known = True
+            except MemoryError:
+                pass  # not by `insist()`: a call of that may lack memory itself, and others know the flight by now
 
     def announce(self) -> None:
         """Announce the outcome. The request has ended by then: joining threads go on first."""
