@@ -85,7 +85,13 @@ def test_9_5_deviations_with_the_package(name: str, expected: str) -> None:
 @pytest.mark.usefixtures("without_package")
 @pytest.mark.parametrize("name", [*(name for name, _ in DEVIATIONS), *NEWER])
 def test_9_5_no_name_becomes_another(name: str) -> None:
-    """Contract 9.5: what IDNA 2003 would make another name of is refused, and the message says what to do."""
+    """Contract 9.5: what IDNA 2003 would make another name of is refused, and the message says what to do.
+
+    CPython 3.14 has the tables of that standard, and makes the same name of Cherokee as the package.
+    """
+    if sys.version_info >= (3, 14) and name == "\u13a0\u13a1.example":
+        assert "xn--58dc.example" == encode_name(name)
+        return
     with pytest.raises(ValueError, match=r"U\+[0-9A-F]{4,6}.* idna.*xn--"):
         encode_name(name)
     with pytest.raises(InvalidURL, match="xn--"):
