@@ -344,7 +344,11 @@ def _normalise_ipv6(text: str) -> str:
     from ipaddress import IPv6Address  # few URLs have one
 
     try:
-        return f"{IPv6Address(address)}{percent}{zone}"
+        found = IPv6Address(address)
+        if found.ipv4_mapped is None:
+            return f"{found}{percent}{zone}"
+        number = int(found.ipv4_mapped)  # from CPython 3.13 on, `str()` writes it with dots
+        return f"::ffff:{number >> 16:x}:{number & 0xFFFF:x}{percent}{zone}"
     except ValueError:
         raise _Flaw("the host is not an IPv6 address") from None
 

@@ -549,3 +549,12 @@ def test_a_megabyte_is_parsed_in_linear_time(text: str) -> None:
         parse_target(text)
 
     assert time.thread_time() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [("::ffff:1.2.3.4", "::ffff:102:304"), ("::FFFF:0:102", "::ffff:0:102"), ("::ffff:0.0.0.0%25Z1", "::ffff:0:0%Z1")],
+)
+def test_9_5_an_ipv4_address_within_ipv6_has_one_form(address: str, host: str) -> None:
+    """Contract 9.5: on each Python, the address is written as browsers write it."""
+    assert host == parse_target(f"http://[{address}]/").host
