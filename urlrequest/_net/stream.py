@@ -66,7 +66,7 @@ class NetworkStream:
         self.sent_size: int = 0
         self.cut: ssl.SSLEOFError | None = None
         self._socket = sock
-        self.is_tls = hasattr(sock, "pending")  # such a socket may hold bytes that the system does not know of
+        self.is_tls: bool = hasattr(sock, "pending")  # such a socket may hold bytes that the system does not know of
         self._expects_silence = False  # a request has just been sent: the response cannot be here yet
         self._looks_at: float | None = None  # when `send_all()` looks next for what has come; None: not known yet
         self._late_error: OSError | None = None  # came after bytes that had to be returned first
