@@ -300,7 +300,8 @@ def test_17_5_methods_of_the_users(server: Server) -> None:
     assert b"body" == run(server.url, req_body=b"body", retry_methods=["post"]).content
     assert 503 == run(f"{server.url}/get", retry_methods=["post"]).resp_status
     server.play(reset())
-    assert 200 == run(server.url, method="PATCH", retry_methods=("PATCH",)).resp_status
+    with Session() as fresh:  # without a connection that would be used again
+        assert 200 == run(server.url, method="PATCH", retry_methods=("PATCH",), session=fresh).resp_status
     assert ["POST", "POST", "GET", "PATCH", "PATCH"] == [request.method for request in server.requests]
 
 

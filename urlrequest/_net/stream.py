@@ -425,8 +425,11 @@ class NetworkStream:
 
     @property
     def tls_session(self) -> Any:
-        """The TLS session, which a later connection may resume; None without TLS."""
-        return getattr(self._socket, "session", None)
+        """The TLS session, which a later connection may resume; None without TLS, or without memory for a copy."""
+        try:
+            return getattr(self._socket, "session", None)
+        except ValueError:  # "d2i() failed", which is what Python says then
+            return None
 
     @property
     def is_tls_resumed(self) -> bool:

@@ -94,7 +94,12 @@ def _wrap(sock: Any, host: str, context: ssl.SSLContext, session: Any) -> Any:
             sock.getpeername()
         except OSError as error:
             raise peer_has_gone(sock, host) from error
-    # suppress_ragged_eofs would make a cut connection look like the end of a body without a length.
-    return context.wrap_socket(
-        sock, server_hostname=name, do_handshake_on_connect=False, suppress_ragged_eofs=False, session=session
-    )
+    try:
+        # suppress_ragged_eofs would make a cut connection look like the end of a body without a length.
+        return context.wrap_socket(
+            sock, server_hostname=name, do_handshake_on_connect=False, suppress_ragged_eofs=False, session=session
+        )
+    except ValueError as error:
+        if str(error) in {"d2i() failed", "i2d() failed"}:  # as of `NetworkStream.tls_session`
+            raise MemoryError("there is no memory for a copy of the TLS session") from error
+        raise

@@ -141,8 +141,8 @@ def test_what_another_thread_has_read_is_left_alone(watch: Watch, items: list[It
     """An item that is over when its moment comes has no descriptor any more, and is not looked at."""
     gone, other = Item(watch), Item(watch)
     items += [gone, other]
+    gone.close()  # before the watch can be quicker
     watch.add_later(gone)
-    gone.close()
     watch.add_later(other)
     other.theirs.send(b"1")
 

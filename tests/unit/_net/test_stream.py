@@ -398,3 +398,19 @@ def test_10_5_the_end_for_a_peer_that_has_gone() -> None:
     stream.end_sending()
     stream.close()
     stream.end_sending()
+
+
+def test_fault_129_no_memory_for_a_session() -> None:
+    """Fault 129: a session that cannot be copied is one less to resume, and no error of its request."""
+
+    class Socket:
+        def pending(self) -> int:
+            return 0
+
+        @property
+        def session(self) -> None:
+            raise ValueError("d2i() failed")
+
+    stream = NetworkStream(Socket(), CancelScope(), "host:443")  # type: ignore[arg-type]
+
+    assert stream.tls_session is None

@@ -461,6 +461,9 @@ def test_13_2_no_warning_without_cause(settings: TlsSettings) -> None:
     warn_if_insecure(settings, "a.test")
 
 
+PATIENCE = 30.0  # seconds; only a failing test waits that long
+
+
 class SlowLoading:
     """Contexts whose loading takes until a test lets it end.
 
@@ -476,7 +479,7 @@ class SlowLoading:
     def load(self, settings: TlsSettings) -> ssl.SSLContext:
         self.threads.append(threading.current_thread().name)
         self.began.set()
-        assert self.may_end.wait(10)
+        assert self.may_end.wait(PATIENCE)
         return self._load(settings)
 
 
@@ -485,6 +488,10 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> SlowLoading:
     """Make all contexts of a test load slowly."""
     slow = SlowLoading()
     monkeypatch.setattr(tls_contexts, "_load_context", slow.load)
+    monkeypatch.setattr(
+        sync, "MIN_START_TIME", PATIENCE
+    )  # the thread that loads ahead begins, however busy the machine
+    monkeypatch.setattr(sync, "START_TIME", PATIENCE)
     return slow
 
 
@@ -497,7 +504,7 @@ def test_13_1_workers_that_begin_together_share_a_context(
     workers = [threading.Thread(target=lambda: contexts.append(context_for(TlsSettings(ca_file)))) for _ in range(4)]
     for worker in workers:
         worker.start()
-    assert slow.began.wait(10)
+    assert slow.began.wait(PATIENCE)
     slow.may_end.set()
     for worker in workers:
         worker.join()
@@ -511,7 +518,7 @@ def test_13_1_a_context_is_made_meanwhile(slow: SlowLoading, ca_file: str) -> No
     """A worker goes on while a thread loads the context, and waits for it only when it is needed."""
     lazy = lazy_context(TlsSettings(ca_file))
     lazy.prefetch()
-    assert slow.began.wait(10)
+    assert slow.began.wait(PATIENCE)
     lazy.prefetch()  # as by another worker
     slow.may_end.set()
 
@@ -535,7 +542,7 @@ def test_13_1_settings_are_prefetched_once(slow: SlowLoading, ca_file: str) -> N
     """Every request asks for its context to be prefetched; only the first with these settings begins to load it."""
     settings = TlsSettings(ca_file)
     assert prefetch_context(settings)
-    assert slow.began.wait(10)
+    assert slow.began.wait(PATIENCE)
     assert not prefetch_context(settings)
     slow.may_end.set()
 
@@ -562,11 +569,11 @@ def test_contexts_are_waited_for_at_the_end(slow: SlowLoading, ca_file: str, mon
     monkeypatch.setattr(sync, "_threads", WeakSet())
     lazy = lazy_context(TlsSettings(ca_file))
     lazy.prefetch()
-    assert slow.began.wait(10)
+    assert slow.began.wait(PATIENCE)
     join_threads(monotonic() + 0.01)
     assert lazy.context is None
     slow.may_end.set()
-    join_threads(monotonic() + 10)
+    join_threads(monotonic() + PATIENCE)
 
     assert lazy.context is not None
 

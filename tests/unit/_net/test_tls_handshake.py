@@ -164,6 +164,25 @@ def test_a_peer_that_has_gone_before(scope: CancelScope, context: LazyContext, i
             secure(sock, "localhost", 443, context, scope)
 
 
+@pytest.mark.no_leaks
+def test_fault_129_no_memory_for_a_session(scope: CancelScope) -> None:
+    """Fault 129: Python copies a session, and says ValueError where there is no memory for that; no other means it."""
+
+    class Context(ssl.SSLContext):
+        def wrap_socket(self, *_: Any, **__: Any) -> Any:
+            raise ValueError(texts.pop())
+
+    users = Context(ssl.PROTOCOL_TLS_CLIENT)
+    users.options &= ~OP_IGNORE_UNEXPECTED_EOF
+    texts = ["another", "d2i() failed"]
+    near, far = socket.socketpair()
+    with near, far:
+        with pytest.raises(MemoryError, match="no memory for a copy of the TLS session"):
+            secure(near, "localhost", 443, own(users), scope)
+        with pytest.raises(ValueError, match="another"):
+            secure(near, "localhost", 443, own(users), scope)
+
+
 def test_tls_inside_tls(
     pair: tuple[socket.socket, socket.socket],
     scope: CancelScope,

@@ -11,6 +11,8 @@ import pytest
 import urlrequest
 from support.children import output_of
 from urlrequest import UrlRequest, hooks
+from urlrequest._concurrency.sync import AtomicFlag
+from urlrequest._delivery.queue import DefaultQueue
 from urlrequest.hooks import AsyncioHook, _detect, current_hook
 
 if TYPE_CHECKING:
@@ -114,6 +116,12 @@ def test_8_12_no_loop_is_looked_for_in_a_process_that_has_begun_to_end(monkeypat
     assert [] == looks
 
 
+def forget_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin as in a process without events that wait, and so without a thread that looks for a loop."""
+    monkeypatch.setattr(_detect, "default_queue", DefaultQueue())
+    monkeypatch.setattr(_detect, "_is_watched", AtomicFlag())
+
+
 def test_2_10_no_memory_to_look_for_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """Contract 2.10: the thread that looks for a loop goes on, so that events which wait are not left to themselves."""
     looks, errors = list[object](), [MemoryError(), MemoryError()]
@@ -123,6 +131,7 @@ def test_2_10_no_memory_to_look_for_a_loop(monkeypatch: pytest.MonkeyPatch) -> N
         if errors:
             raise errors.pop()
 
+    forget_events(monkeypatch)
     monkeypatch.setattr("urlrequest.hooks._late.watch", look)
     _detect._watch()
 
@@ -136,6 +145,7 @@ def test_2_10_no_memory_for_the_thread_that_looks(monkeypatch: pytest.MonkeyPatc
     def fail(*_: object) -> None:
         raise MemoryError
 
+    forget_events(monkeypatch)
     monkeypatch.setattr(_detect, "start_new_thread", fail)
     _detect._start_watch()
 
