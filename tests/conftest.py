@@ -24,7 +24,7 @@ from support.interrupts import press_ctrl_c
 from support.leaks import DESCRIPTORS, describe, descriptors_left, open_descriptors, threads_left
 from support.servers import closed_port, forget_servers
 from urlrequest import Session, defaults
-from urlrequest._concurrency import wakeup
+from urlrequest._concurrency import sync, wakeup
 from urlrequest._concurrency.watch import watch
 from urlrequest.testing import Server
 
@@ -118,6 +118,13 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide what the machine says of certificates and proxies."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _patient_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give new threads time to begin: on a busy machine one may need longer than a program is to wait for it."""
+    monkeypatch.setattr(sync, "MIN_START_TIME", 60.0)
+    monkeypatch.setattr(sync, "START_TIME", 60.0)
 
 
 @pytest.fixture(autouse=True)

@@ -488,10 +488,6 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> SlowLoading:
     """Make all contexts of a test load slowly."""
     slow = SlowLoading()
     monkeypatch.setattr(tls_contexts, "_load_context", slow.load)
-    monkeypatch.setattr(
-        sync, "MIN_START_TIME", PATIENCE
-    )  # the thread that loads ahead begins, however busy the machine
-    monkeypatch.setattr(sync, "START_TIME", PATIENCE)
     return slow
 
 
