@@ -39,7 +39,12 @@ def secure(sock: socket.socket, host: str, port: int | None, lazy: LazyContext, 
     began, until = monotonic(), scope.step_end()
     context, settings = lazy.get(), lazy.settings
     key = session_key(context, host, port)
-    tls: Any = _wrap(sock, host, context, find_session(key))
+    try:
+        tls: Any = _wrap(sock, host, context, find_session(key))
+    except ValueError as error:
+        if str(error) in {"d2i() failed", "i2d() failed"}:  # as of `NetworkStream.tls_session`
+            raise MemoryError("there is no memory for a copy of the TLS session") from error
+        raise
     try:
         while True:
             try:
@@ -94,12 +99,7 @@ def _wrap(sock: Any, host: str, context: ssl.SSLContext, session: Any) -> Any:
             sock.getpeername()
         except OSError as error:
             raise peer_has_gone(sock, host) from error
-    try:
-        # suppress_ragged_eofs would make a cut connection look like the end of a body without a length.
-        return context.wrap_socket(
-            sock, server_hostname=name, do_handshake_on_connect=False, suppress_ragged_eofs=False, session=session
-        )
-    except ValueError as error:
-        if str(error) in {"d2i() failed", "i2d() failed"}:  # as of `NetworkStream.tls_session`
-            raise MemoryError("there is no memory for a copy of the TLS session") from error
-        raise
+    # suppress_ragged_eofs would make a cut connection look like the end of a body without a length.
+    return context.wrap_socket(
+        sock, server_hostname=name, do_handshake_on_connect=False, suppress_ragged_eofs=False, session=session
+    )

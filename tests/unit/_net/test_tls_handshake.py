@@ -165,15 +165,21 @@ def test_a_peer_that_has_gone_before(scope: CancelScope, context: LazyContext, i
 
 
 @pytest.mark.no_leaks
-def test_fault_129_no_memory_for_a_session(scope: CancelScope) -> None:
+@pytest.mark.parametrize("hides_cuts", [False, True])  # such a context gets a TlsInMemory
+def test_fault_129_no_memory_for_a_session(scope: CancelScope, *, hides_cuts: bool) -> None:
     """Fault 129: Python copies a session, and says ValueError where there is no memory for that; no other means it."""
 
     class Context(ssl.SSLContext):
         def wrap_socket(self, *_: Any, **__: Any) -> Any:
             raise ValueError(texts.pop())
 
+        wrap_bio = wrap_socket
+
     users = Context(ssl.PROTOCOL_TLS_CLIENT)
-    users.options &= ~OP_IGNORE_UNEXPECTED_EOF
+    if hides_cuts:
+        users.options |= OP_IGNORE_UNEXPECTED_EOF
+    else:
+        users.options &= ~OP_IGNORE_UNEXPECTED_EOF
     texts = ["another", "d2i() failed"]
     near, far = socket.socketpair()
     with near, far:
