@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from support.waiting import wait_until
+from support.waiting import PATIENCE, wait_until
 from urlrequest._concurrency import sync
 from urlrequest._concurrency.sync import join_threads
 from urlrequest._net import tls_contexts
@@ -459,9 +459,6 @@ def test_13_2_few_hosts_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_13_2_no_warning_without_cause(settings: TlsSettings) -> None:
     """Contract 13.2, 13.4: who checks, by the chain or by a fingerprint, or brings a context, is not warned."""
     warn_if_insecure(settings, "a.test")
-
-
-PATIENCE = 30.0  # seconds; only a failing test waits that long
 
 
 class SlowLoading:
