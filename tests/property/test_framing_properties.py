@@ -115,6 +115,7 @@ challenge_texts = st.lists(
 
 
 @given(st.lists(challenge_texts.map("".join), max_size=3))
+@example(['digest nonce=n, opaque="\x7f"'])
 def test_10_8_any_challenge_is_answered_or_left(values: list[str]) -> None:
     """Contract 10.8: any text is read; an answer is one field, with quotes that close and no control characters."""
     offers = read_offers(values)

@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from .fields import Fields
     from .response_head import ResponseHead
 
-__all__ = ["Challenge", "Dialogue", "Offer", "Responder", "Subject", "read_offers"]
+__all__ = ["CONTROLS", "Challenge", "Dialogue", "Offer", "Responder", "Subject", "read_offers"]
 
 MAX_ANSWERS = 6  # to one peer for one request; NTLM needs two, Kerberos up to three
 MAX_OFFERS = 32  # of one response
+
+CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
 _GAP = re.compile(r"[\s,]*")
 _SCHEME = re.compile(rf"({TCHARS})(?:[ \t]+|(?=,)|\Z)")
@@ -60,7 +62,8 @@ def read_offers(values: Iterable[str]) -> list[Offer]:
     """Read WWW-Authenticate or Proxy-Authenticate fields (RFC 9110, section 11.6.1).
 
     A field may have several challenges, and a comma stands between challenges as well as between parameters. So what
-    follows a comma is a parameter if it has an "=", and else the next scheme. What is neither is passed over.
+    follows a comma is a parameter if it has an "=", and else the next scheme. What is neither is passed over, and so is
+    a parameter with a control character: it would stand in the answer.
     """
     offers: list[Offer] = []
     for value in values:
@@ -81,7 +84,8 @@ def _read_next(value: str, at: int, offers: list[Offer]) -> int:
         name, quoted, plain = parameter.groups()
         if offers:
             text = plain if quoted is None else _ESCAPED.sub(r"\1", quoted)
-            offers[-1].parameters.setdefault(name.lower(), text)
+            if CONTROLS.search(text) is None:
+                offers[-1].parameters.setdefault(name.lower(), text)
         return parameter.end()
     scheme = _SCHEME.match(value, at)
     if scheme is None:

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import re
 import secrets
 import unicodedata
 from contextlib import suppress
@@ -28,7 +27,7 @@ from urllib.parse import quote
 
 from urlrequest.errors import AuthenticationError
 
-from .challenges import read_offers
+from .challenges import CONTROLS, read_offers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +43,6 @@ __all__ = ["DigestAuth"]
 MAX_NONCES = 64  # that an object remembers, and as many servers
 
 _ALGORITHMS = {"md5": "md5", "sha-256": "sha256", "sha-512-256": "sha512_256"}  # RFC 7616 -> hashlib
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class DigestAuth:
@@ -65,7 +63,7 @@ class DigestAuth:
         for text in (user, password):
             if not isinstance(text, str | bytes):
                 raise TypeError(f"DigestAuth has a {type(text).__name__}; the user and the password must be text")
-            if _CONTROLS.search(text if isinstance(text, str) else text.decode("latin-1")):
+            if CONTROLS.search(text if isinstance(text, str) else text.decode("latin-1")):
                 raise ValueError("DigestAuth has a user or a password with a control character")
         self._user, self._password = user, password
         self._accepted: dict[Any, _Nonce] = {}  # by space: the latest one that a server accepted

@@ -256,6 +256,8 @@ def test_10_8_first_challenge_that_can_be_answered(text: str, algorithm: str) ->
         "Digest nonce=n, algorithm=SHA-3",
         "Digest nonce=n, algorithm=-sess",
         "Digest nonce=n, qop=auth-conf",
+        "Digest nonce=\x08",
+        'Digest nonce="a\tb"',
         "",
     ],
 )
