@@ -580,6 +580,8 @@ class Call:
     def resume(self, lease: Lease | None) -> None:
         """Let a worker go on, over the connection of the flight; None: begin anew. Ends the request if memory lacks."""
         self.lease, self.mailbox.flight = lease, None
+        if lease is None:
+            self.head = None  # of a response that was not read to its end
         try:
             has_worker = self.shared.workers.run(self)
         except BaseException as error:  # noqa: BLE001 - no thread, or no memory: no worker has the request

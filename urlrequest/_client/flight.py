@@ -20,9 +20,9 @@ Invariants:
     FLIGHT-2  Until then the watch has it, in one of its lists or at hand. So nothing is lost when a thread stops to
               wait, when none ever does, or when a loop stands still; and a wait that a thread ends early costs nothing.
     FLIGHT-3  A waiting thread, or a loop's, only ends what is common, and leaves all else to the watch: also to pass
-              the slot on to a request that waits for one. Ctrl-C may stop it between any two steps; then the watch
-              finishes what it has begun, and where the connection was being read, lets a worker begin the request
-              anew: it is a GET, which may be sent twice.
+              the slot on to a request that waits for one. Ctrl-C, or a lack of memory, may stop it between any two
+              steps; then the watch finishes what it has begun, and where the connection was being read, lets a worker
+              begin the request anew: it is a GET, which may be sent twice.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from time import monotonic
 from urlrequest._concurrency.deadline import earliest
 from urlrequest._concurrency.watch import GRACE, watch
 from urlrequest._delivery.lifecycle import State
-from urlrequest._engine.launch import launch, send_and_leave
+from urlrequest._engine.launch import Launched, launch, send_and_leave
 from urlrequest._net.cancel_scope import Phase, is_ready
 
 from .callbacks import has_callbacks
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from urlrequest._delivery.lifecycle import Lifecycle
     from urlrequest._delivery.mailbox import Mailbox
     from urlrequest._engine.exchange import Lease
-    from urlrequest._engine.launch import Launched
     from urlrequest._engine.observer import Observer
     from urlrequest._engine.options import Options
     from urlrequest._http.target import Target
@@ -170,16 +169,24 @@ class Flight:
             _readers.pop(self, None)
             if needs_look:
                 watch.look_at(self)
-        except BaseException:  # Ctrl-C, at any line
+        except BaseException as error:  # Ctrl-C, at any line; or no memory, which is an error of the request
             self._is_unfinished = self._is_unfinished or _readers.get(self) is reader
+            if self._is_unfinished:
+                self._descriptor = -1  # as above
             watch.look_at(self)
-            raise
+            if not isinstance(error, Exception):
+                raise
 
     # For the thread that has the connection
 
     def _receive(self) -> Answer | None:
-        launched = self._launched
-        return None if launched is None or not launched.is_common else launched.receive()
+        call, launched = self._call, self._launched
+        if call is None or launched is None or not launched.is_common:
+            return None
+        if call.request.on_progress or call.request.on_chunk:  # set meanwhile
+            launched.is_common = False
+            return None
+        return launched.receive()
 
     def _give_back(self) -> None:
         """Leave the connection to the pool, before the request ends: the next one is to find it."""
@@ -324,10 +331,7 @@ def leave_worker(call: Call, options: Options) -> Flight | Lease | None:
     """Send a simple request on its worker, which need not wait for the response then.
 
     Returns:
-        The flight; or the connection, if the request was sent and the worker must go on with it all the same. None:
-        nothing was sent.
-    Raises:
-        Exception: What kept the request from being sent, as of `perform()`.
+        The flight; or the connection, if the worker must go on with it all the same. None: it begins anew.
     """
     if not is_simple(call, options):
         return None
@@ -337,8 +341,8 @@ def leave_worker(call: Call, options: Options) -> Flight | Lease | None:
     except (RuntimeError, OSError):  # the system gives no thread, or no descriptor
         return None
     launched = send_and_leave(options, call.shared, call.scope, call)
-    if launched is None:
-        return None
+    if not isinstance(launched, Launched):
+        return launched
     try:
         return Flight(call, launched) if launched.is_common else launched.hand_over()
     except BaseException:  # no memory

@@ -102,11 +102,14 @@ class Lease:
     Attributes:
         connection: It connects when a request is sent over it.
         is_used: It has served another request before, so the server may have closed it meanwhile.
-        is_sent: The present request has been sent over it already (see `launch`).
+        is_sent: The present request has been sent over it already (see `launch`), or the attempt has failed.
+        send_error: What has kept it from being sent then; None: nothing has.
         key: What it is looked up by in the pool.
     """
 
-    __slots__ = ("_pool", "_route", "_scope", "_tcp_keepalive", "_wait", "connection", "is_sent", "is_used", "key")
+    __slots__ = (
+        "_pool", "_route", "_scope", "_tcp_keepalive", "_wait", "connection", "is_sent", "is_used", "key", "send_error",
+    )  # fmt: skip
 
     def __init__(
         self, shared: Shared, route: Route, scope: CancelScope, key: Hashable, idle: Connection | None
@@ -126,12 +129,19 @@ class Lease:
         self.key = key
         self._wait: Wait | None = None  # of a request on a new connection, for its response
         self.is_sent = False
+        self.send_error: Exception | None = None
         self.is_used = idle is not None
         self.connection: Any = idle
         if idle is None:
             self.connection = open_connection(route, scope, self._tcp_keepalive)
         else:
             idle.scope = scope
+
+    def go_on_after_sending(self) -> None:
+        """Make ready for the response to a request that has been sent already. Raises: What has kept it from that."""
+        self.is_sent = False
+        if self.send_error is not None:
+            raise self.send_error
 
     def may_replace(self, error: OSError | errors.BaseProtocolError, *, may_repeat: bool) -> bool:
         """Whether the request can be sent again at once, on a new connection, after an error on this one.
@@ -532,11 +542,12 @@ def _send_on_lease(lease: Lease, prepared: PreparedRequest, target: str, fields:
     """Send the request, unless that was done, and read the head of the response."""
     try:
         if lease.is_sent:
-            lease.is_sent = False
+            lease.go_on_after_sending()
         else:
             _send(lease, prepared, target, fields)
         response = lease.connection.getresponse()
     except BaseException:
+        lease.send_error = None
         lease.end_wait(is_answered=False)
         raise
     lease.end_wait(is_answered=True)
@@ -564,25 +575,21 @@ def send_ahead(prepared: PreparedRequest, shared: Shared, scope: CancelScope) ->
     """Send a plain request, and leave its response for later.
 
     Returns:
-        The connection, for `send_request()` to go on with.
+        The connection, for `send_request()` to go on with; also after an error, for that has its rules of what is
+        tried again.
     Raises:
-        Exception: What kept the request from being sent, as of `send_request()`.
+        Exception: There is no connection to send it over, for the reason that `send_request()` would give.
     """
     scope.check()
     lease = take_connection(shared, prepared.route, scope, may_repeat=True, is_new=False)
     try:
         store = shared.cookie_store
         cookies = None if store is None else store.cookies_for(prepared.target)
-        target, fields = request_line_and_fields(prepared, cookies)
-        try:
-            _send(lease, prepared, target, fields)
-        except OSError as error:
-            if not lease.may_replace(error, may_repeat=True):
-                raise
-            lease.replace()
-            _send(lease, prepared, target, fields)
-    except BaseException as error:
-        lease.fail(error)
+        _send(lease, prepared, *request_line_and_fields(prepared, cookies))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is an error of the first attempt
+        lease.send_error = error
+    except BaseException:
+        lease.close()
         raise
     lease.is_sent = True
     return lease

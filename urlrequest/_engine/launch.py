@@ -23,7 +23,7 @@ from functools import lru_cache
 from time import monotonic
 
 from urlrequest import errors
-from urlrequest._content.text import decode_json, decode_text, load_json
+from urlrequest._content.text import decode_text, is_json, load_json, parse_json
 from urlrequest._defaults import defaults
 from urlrequest._delivery.events import Success
 from urlrequest._http.framing import body_framing, says_close
@@ -37,7 +37,7 @@ from .exchange import Lease, kept_time, pool_key, send_ahead
 from .options import PlainOptions
 from .plan import request_line_and_fields
 from .prepare import prepare_request
-from .receive import is_coded
+from .receive import is_coded, undone_codings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,8 +57,6 @@ MAX_CACHED_HEAD = 4096  # bytes; a longer head, and one that may hold a secret, 
 MAX_DECLINED = 31  # requests of a URL that go to a worker after one whose response was not common
 
 _CODINGS = frozenset({"gzip", "deflate", "br", "zstd"})  # a common response has one of them at the most
-_undone: set[str] = set()
-"""Those that a worker had to undo, so that what undoes them is loaded. Its single operations are atomic."""
 
 
 class Launched:
@@ -105,7 +103,7 @@ class Launched:
         self._pieces = 0
         self._head: ResponseHead | None = None
         self._start, self._end = 0, -1  # of the content, within what was received; an end of -1: it comes in chunks
-        self._coding: str | None = None  # of the content
+        self._coding: str | None = None  # of the content, that is to be undone
         self._is_left = False  # to the pool, which owns the connection then
         self._idle_time = 0.0  # seconds for which the server keeps the connection
         self.is_common = True
@@ -132,15 +130,15 @@ class Launched:
                     self.is_common = False  # the beginning of another response, which nobody has asked for
             if not octets or self._pieces == MAX_PIECES or len(self._received) > MAX_SIZE:
                 self.is_common = False
+            self.since = monotonic()
             if not self.is_common:
                 return None
-            self.since = monotonic()
         if self._received and not stream.has_acknowledged:
             stream.acknowledge()
         return None
 
     def _read_head(self) -> bool:
-        """Read the head once it is whole; False: it is not, or it is not common."""
+        """Read the head once it is whole, and notify the observer; False: it is not, or it is not common."""
         end = END_OF_HEAD.search(self._received)
         if end is None:
             self.is_common = b"HTTP/1.".startswith(self._received[:7])
@@ -152,12 +150,15 @@ class Launched:
         if found is None or (self._shared.cookie_store is not None and "Set-Cookie" in found[0].headers):
             self._decline()
             return False
-        self._head, length, self._coding, self._idle_time = found
-        if self._coding is not None and self._coding not in _undone:
-            _undone.add(self._coding)
-            self.is_common = False
-            return False
-        self._start, self._end = start, -1 if length is None else start + length
+        head, length, coding, self._idle_time = found
+        if coding is not None and is_coded(head, self._plan.prepared):
+            if coding not in undone_codings:
+                self.is_common = False
+                return False
+            self._coding = coding
+        self._head, self._start, self._end = head, start, -1 if length is None else start + length
+        self._scope.timings[Phase.FIRST_BYTE] = monotonic() - self._connection.sent_at
+        self._observer.head_received(head)
         return True
 
     def _decline(self) -> None:
@@ -180,18 +181,20 @@ class Launched:
         """The answer with the content that was received. None: it is not common after all."""
         head, received = self._head, len(content)
         assert head is not None, "the response is whole"
-        if self._coding is not None and is_coded(head, self._plan.prepared):
+        if self._coding is not None:
             decoded = _undo(self._coding, content)
             if decoded is None:
                 self._decline()
                 return None
             content = decoded
-        self._scope.timings[Phase.FIRST_BYTE] = monotonic() - self._connection.sent_at
         kind = head.headers.get("Content-Type")
         result = decode_text(content, kind)
-        if self._decodes:
-            result = decode_json(result, kind)
-        self._observer.head_received(head)
+        if self._decodes and is_json(kind):
+            try:
+                result = parse_json(result)
+            except ValueError:  # the worker makes the result; a user's thread may only have too little stack
+                self._decline()
+                return None
         self._observer.received = received
         return Success(head=head, content=content, result=result)
 
@@ -251,8 +254,9 @@ def _undo(coding: str, content: bytes) -> bytes | None:
     """The content without its coding; None: it is large, or not in order."""
     from urlrequest._content.decoder import Decoder  # many responses are not coded
 
-    decoder, pieces, room = Decoder(coding), [], MAX_SIZE
+    pieces, room = [], MAX_SIZE
     try:
+        decoder = Decoder(coding)
         for piece in decoder.decode(content):
             pieces.append(piece)
             room -= len(piece)
@@ -358,25 +362,28 @@ def launch(options: Options, shared: Shared, scope: CancelScope, observer: Obser
     return Launched(connection, key, plan, shared, scope, observer, options.decode)
 
 
-def send_and_leave(options: Options, shared: Shared, scope: CancelScope, observer: Observer) -> Launched | None:
-    """Send a simple request on a worker, so that it need not wait for the response; None: it performs the request.
+def send_and_leave(options: Options, shared: Shared, scope: CancelScope, observer: Observer) -> Launched | Lease | None:
+    """Send a simple request on a worker, so that it need not wait for the response.
 
     Args:
         options: As of `launch()`.
-    Raises:
-        Exception: As of `perform()`.
+    Returns:
+        What `launch()` does; or the connection over which the request was not sent as a whole, for `perform()` to go on
+        with. None: `perform()` does it all.
     """
     try:
         plan = _find_plan(options, shared)
+        if (
+            plan is None
+            or observer.connection_class(plan.prepared.target.scheme) is not plan.prepared.route.connection_class
+        ):
+            return None
+        observer.request_prepared(plan.prepared)
+        lease = send_ahead(plan.prepared, shared, scope)
     except Exception:  # noqa: BLE001 - `perform()` will find it, too
         return None
-    if (
-        plan is None
-        or observer.connection_class(plan.prepared.target.scheme) is not plan.prepared.route.connection_class
-    ):
-        return None
-    observer.request_prepared(plan.prepared)
-    lease = send_ahead(plan.prepared, shared, scope)
+    if lease.send_error is not None:
+        return lease
     try:
         launched = Launched(lease.connection, lease.key, plan, shared, scope, observer, options.decode, lease)
     except BaseException:  # no memory

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["PLAIN", "Options", "PlainOptions", "plain_options"]
 
 MAX_SHARED_URL = 2048  # characters; the options of a longer URL are not kept for the next request
+MAX_DATA = 1000  # values within the options of a launched request, pairs included
 
 # What a launch prepares as `perform()` does, or leaves to it with a response that is not common.
 _LAUNCHED = (
@@ -20,7 +21,7 @@ _LAUNCHED = (
     "follow_redirects", "retries", "base_url", "session_headers", "session_cookies",
 )  # fmt: skip
 # Whatever has one of these types can be read twice, and reading it runs no code of the user's.
-_DATA = frozenset({type(None), bool, int, str, bytes, tuple, list, dict})
+_DATA = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict})
 _CONTAINERS = (
     "req_body", "req_headers", "proxy_headers", "cookies", "params", "json", "files", "expect_type", "retry_statuses",
     "retry_methods", "session_headers", "session_cookies",
@@ -60,7 +61,18 @@ class Options(
     @property
     def is_launchable(self) -> bool:
         """Whether nothing is asked for but a GET of a common response: with header fields, parameters, a password."""
-        return all(map(is_, _declined(self), _THEIR_DEFAULTS)) and _DATA.issuperset(map(type, _given(self)))
+        if not all(map(is_, _declined(self), _THEIR_DEFAULTS)):
+            return False
+        values = list(_given(self))
+        for value in values:  # what containers hold joins the list: no call for each
+            kind = type(value)
+            if kind not in _DATA or len(values) > MAX_DATA:  # a list may even hold itself
+                return False
+            if kind is dict:
+                values += value.items()
+            elif kind is list or kind is tuple:
+                values += value
+        return True
 
     def detached(self) -> Options:
         """The same with containers of our own: the user may change theirs while the request runs."""

@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from .plan import PreparedRequest
     from .progress import ProgressMeter, SizeLimit
 
-__all__ = ["is_coded", "receive"]
+__all__ = ["is_coded", "receive", "undone_codings"]
+
+undone_codings: set[str] = set()
+"""Those that a worker has undone, so that what undoes them is loaded. Its single operations are atomic."""
 
 
 def receive(
@@ -154,9 +157,9 @@ def _receive_content(
         sink.expect(None)
         from urlrequest._content.decoder import Decoder  # many responses are not coded
 
-        _receive_coded(
-            response, Decoder(response.head.headers["Content-Encoding"], prepared.max_size), sink, meter, limit
-        )
+        field_value = response.head.headers["Content-Encoding"]
+        _receive_coded(response, Decoder(field_value, prepared.max_size), sink, meter, limit)
+        undone_codings.update(codings_of(field_value))
     else:
         sink.expect(response.expected)
         _receive_plain(response, sink, meter, limit)

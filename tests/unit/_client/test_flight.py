@@ -11,6 +11,7 @@ import select
 import signal as signals
 import socket
 import threading
+from fractions import Fraction
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,11 @@ from urlrequest import HTTPConnection, Session, UrlRequest, hooks
 from urlrequest._client import flight as flight_module
 from urlrequest._concurrency import worker_pool
 from urlrequest._concurrency.worker_pool import WorkerPool
+from urlrequest._engine import exchange, places
 from urlrequest._engine import launch as launch_module
-from urlrequest._engine import places
 from urlrequest._engine.launch import Launched
+from urlrequest._engine.options import MAX_DATA
+from urlrequest._http1.connection import Connection
 from urlrequest.errors import DeadlineExceeded
 from urlrequest.testing import Server, close, finish, hold, receive, send, signal, wait_closed, wait_for
 
@@ -620,6 +623,66 @@ def test_an_error_of_the_watch_is_left_to_a_worker(
     assert "ok" == request.result
 
 
+def test_2_10_an_error_of_a_waiting_thread_is_left_to_a_worker(
+    server: Server, session: Session, watch: HeldWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 2.10: a lack of memory while a thread waits and reads is an error of the request, not of its wait()."""
+    connect(server, session, send(head(9) + b"part"), wait_for("more"), send(b"ial"), wait_closed())
+    request = launch(server, session)
+    await_bytes(request)
+    flight_of(request).read()
+    assert "200" in repr(request)
+
+    receive_again = Launched.receive
+
+    def fail(_: Launched) -> None:
+        monkeypatch.setattr(Launched, "receive", receive_again)
+        raise MemoryError
+
+    monkeypatch.setattr(Launched, "receive", fail)
+    server.signal("more")
+    await_bytes(request)
+    server.play(close())
+    flight_of(request).read()
+    watch.look()
+    assert request.wait(timeout=20)
+
+    assert "without response" in str(request.error)
+    assert request.resp_status is None
+
+
+@pytest.mark.parametrize("name", ["on_progress", "on_chunk"])
+@pytest.mark.parametrize("reader", ["watch", "waiting"])
+def test_3_7_a_callback_that_is_set_meanwhile(
+    server: Server, session: Session, watch: HeldWatch, name: str, reader: str
+) -> None:
+    """Contract 3.7: one for the body counts if it is there when the response comes."""
+    events: list[Any] = []
+    connect(server, session, send(OK))
+    request = launch(server, session)
+    setattr(request, name, lambda _, *about: events.append(about))
+    await_bytes(request)
+    if reader == "waiting":
+        flight_of(request).read()
+    watch.look()
+    assert request.wait(timeout=20)
+
+    assert {"on_progress": [(0, 2), (2, 2), (2, 2)], "on_chunk": [(b"ok",)]}[name] == events
+
+
+def test_3_4_the_status_of_a_request_that_is_cancelled(server: Server, session: Session, watch: HeldWatch) -> None:
+    """Contract 3.4: it is set whatever the outcome, once there was a head."""
+    connect(server, session, send(head(9) + b"part"), wait_closed())
+    request = launch(server, session)
+    await_bytes(request)
+    watch.look()
+    assert request.cancel()
+    watch.look()
+    assert request.wait(timeout=20)
+
+    assert 200 == request.resp_status
+
+
 def test_17_9_a_closed_session(server: Server, session: Session, watch: HeldWatch) -> None:
     """Contract 17.9: closing a session cancels what is in flight, and closes its connection."""
     connect(server, session, signal("second"), wait_closed())
@@ -702,13 +765,20 @@ class Subclass(UrlRequest):
         ({"on_chunk": print}, False),
         ({"req_headers": {"A": "b"}, "user_agent": "me", "cookies": {"a": "b"}, "params": {"a": 1}}, True),
         ({"auth": ("ada", "pw")}, True),
+        ({"params": [("a", 0.5), ("b", [True, None])]}, True),
+        ({"params": {"a": iter([1, 2])}}, False),
+        ({"params": {"a": Fraction(1, 2)}}, False),
+        ({"req_headers": [("A", "b")] * MAX_DATA}, False),
         ({"retries": 1, "follow_redirects": True}, True),
         ({"method": "HEAD"}, False),
         ({"max_size": 10}, False),
     ],
 )
 def test_what_is_plain(server: Server, session: Session, options: dict[str, Any], has_flight: bool) -> None:
-    """A request that asks for more than a URL, header fields and times is performed by a worker."""
+    """A request that asks for more than a URL, header fields and times is performed by a worker.
+
+    So is one with values that cannot be read twice, or run code of their own.
+    """
     connect(server, session, send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
     request = UrlRequest(server.url, session=session, **options)
     assert has_flight is request._urlrequest_call.is_launched
@@ -782,6 +852,18 @@ def test_launch_1_the_same_is_sent(server: Server, options: dict[str, Any]) -> N
 
     assert [False, True] == launched
     assert (by_worker.target, by_worker.headers) == (by_launch.target, by_launch.headers)
+
+
+def test_10_6_values_that_can_be_read_once(server: Server, session: Session) -> None:
+    """Contract 10.6: an iterator within the parameters is read by the worker alone, wherever the request goes."""
+    server.respond("/", "ok")
+    with Server() as other:
+        other.respond("/", "ok")
+        UrlRequest(other.url, session=session).wait(timeout=20)
+        request = UrlRequest(server.url, session=session, params={"a": iter([1, 2])})
+        assert request.wait(timeout=20)
+
+    assert ["/?a=1&a=2"] == [request.target for request in server.requests]
 
 
 def test_the_watch_itself(server: Server, session: Session) -> None:
@@ -919,6 +1001,33 @@ def test_a_connection_that_is_refused(fresh: Session) -> None:
     request.join(20)
 
     assert isinstance(request.error, ConnectionRefusedError)
+    assert (0, 0) == slots(fresh)
+    assert {} == places.waits
+
+
+@pytest.mark.usefixtures("_crowd")
+def test_17_5_a_connection_that_is_refused_is_tried_again(
+    server: Server, fresh: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 17.5: a request whose worker was about to leave it has its retries."""
+    attempts = []
+
+    def refuse_once(connection: HTTPConnection) -> socket.socket:
+        attempts.append(connection)
+        if len(attempts) < 2:
+            raise ConnectionRefusedError("refused")
+        return open_socket(connection)
+
+    open_socket = Connection.open_socket
+    monkeypatch.setattr(Connection, "open_socket", refuse_once)
+    monkeypatch.setattr(exchange, "back_off", lambda _: 0.0)
+    server.play(send(OK))
+    request = UrlRequest(server.url, session=fresh, retries=1)
+    assert request.wait(timeout=20)
+    request.join(20)
+
+    assert ("ok", None) == (request.result, request.error)
+    assert 2 == len(attempts)
     assert (0, 0) == slots(fresh)
     assert {} == places.waits
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from urlrequest._engine.options import MAX_SHARED_URL, PLAIN, Options, PlainOptions
+from urlrequest._engine.options import MAX_DATA, MAX_SHARED_URL, PLAIN, Options, PlainOptions
 
 FREE = {"url", "decode", "ca_file", "verify"}
 
@@ -101,3 +101,27 @@ def test_shared_options_that_are_changed_are_plain_no_more() -> None:
 
     assert not shared._replace(method="PUT").is_plain
     assert shared.is_plain
+
+
+@pytest.mark.parametrize(
+    ("value", "is_data"),
+    [
+        ({"a": [1, 0.5, True, None, b"x"]}, True),
+        ([("a", "b"), ["c", {"d": ("e",)}]], True),
+        ({"a": iter("b")}, False),
+        ({("a", object()): "b"}, False),
+        ({"a": type("Text", (str,), {})("b")}, False),
+        (list(range(MAX_DATA)), False),
+    ],
+)
+def test_what_containers_hold(value: Any, is_data: bool) -> None:
+    """A launch reads options that a worker reads again: so they are data all through, and not too much of it."""
+    assert is_data is PLAIN._replace(params=value).is_launchable
+
+
+def test_a_list_that_holds_itself() -> None:
+    """It is looked at, and left to the worker, which finds what is wrong with it."""
+    endless: list[Any] = []
+    endless.append(endless)
+
+    assert not PLAIN._replace(params=endless).is_launchable
