@@ -13,7 +13,7 @@ import tempfile
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from support.grammar import literal_chunks, our_origin, whatwg_origin
+from support.grammar import literal_chunks, our_origin, whatwg_origin, with_known_letters
 from support.messages import raw_deflate
 from support.replies import REPLIES, TOKENS, Peer, run
 from urlrequest import DigestAuth, Headers, Session
@@ -222,8 +222,14 @@ def fuzz_location(octets: bytes) -> None:
     if following is None:
         return
     ours = our_origin(following.target)
-    assert ours == whatwg_origin(as_browsers_read(text), BASE), ours
     assert following.leaves_origin == (ours != our_origin(start))
+    read = as_browsers_read(text)
+    theirs = whatwg_origin(read, BASE)
+    known = with_known_letters(read) if theirs is None else read
+    if known != read:
+        fuzz_location(known.encode())
+        return
+    assert ours == theirs, ours
 
 
 def as_browsers_read(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING
 
 import ada_url
@@ -9,7 +10,7 @@ import ada_url
 if TYPE_CHECKING:
     from urlrequest._http.target import Target
 
-__all__ = ["literal_chunks", "our_origin", "whatwg_origin"]
+__all__ = ["is_newer_than_whatwg", "literal_chunks", "our_origin", "whatwg_origin", "with_known_letters"]
 
 HEXADECIMAL = b"0123456789abcdefABCDEF"
 
@@ -61,6 +62,19 @@ def whatwg_origin(text: str, base: str | None = None) -> tuple[str, str, int | N
     if scheme not in {"http", "https"}:
         return None
     return scheme, url.hostname.strip("[]"), int(url.port or {"http": 80, "https": 443}[scheme])
+
+
+def with_known_letters(text: str) -> str:
+    """A text with an "x" for each character that is newer than the Unicode data of the library for `whatwg_origin()`.
+
+    That library refuses every host with such a character, which the package `idna` may know already.
+    """
+    return "".join("x" if is_newer_than_whatwg(character) else character for character in text)
+
+
+def is_newer_than_whatwg(character: str) -> bool:
+    """Whether Python does not know a character, and no name may have it: what is known and refused stays a find."""
+    return unicodedata.category(character) == "Cn" and whatwg_origin(f"http://a{character}b.test/") is None
 
 
 def our_origin(target: Target | None) -> tuple[str, str, int | None] | None:
