@@ -249,6 +249,7 @@ HOSTS = [
     "https://127.0.0.1/",
     "http://[::1]/",
     "http://com",
+    "http+unix://%2frun%2fsocket/",
 ]
 
 
@@ -266,6 +267,7 @@ def fuzz_cookies(octets: bytes) -> None:
         assert target.scheme == "https" or before <= set(cookies.all(NOW))
     kept = cookies.all(NOW)
     assert len(kept) <= MAX_COOKIES
+    assert kept == read_cookies(write_netscape(kept)) == read_cookies(write_json(kept))
     for url in HOSTS:
         target = parse_target(url)
         field = cookies.field_for(target, NOW) or ""
@@ -289,6 +291,7 @@ def fuzz_cookie_file(octets: bytes) -> None:
     for cookie in cookies:
         assert not (CONTROLS | {";"}) & set(cookie.name + cookie.value)
         assert not (CONTROLS | {" "}) & set(cookie.domain + cookie.path)
+        assert not {"#", "/", ";", "[", "]"} & set(cookie.domain)
     assert cookies == read_cookies(write_netscape(cookies))
     assert cookies == read_cookies(write_json(cookies))
 
@@ -495,6 +498,8 @@ TARGETS: dict[str, Target] = {
         [
             b".a.test\tTRUE\t/\tFALSE\t0\tname\tvalue\n",
             b'{"cookies": [{"name": "a", "value": "b", "domain": "a.test"}]}',
+            b'{"cookies": [{"name": "a", "value": "b", "domain": "#a.test"}]}',
+            b"#HttpOnly_#a.test\tFALSE\t/\tFALSE\t0.5\tname\tvalue\n",
         ],
     ),
     "range": Target(fuzz_range, [b"bytes 3-9/20\n7", b"bytes 3-9/*\n", b"bytes */20\n"]),

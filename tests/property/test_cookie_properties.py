@@ -9,7 +9,15 @@ from typing import NamedTuple
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from urlrequest._http.cookie import Cookie, default_path, domain_matches, parse_date, path_matches, read_set_cookie
+from urlrequest._http.cookie import (
+    Cookie,
+    check_cookie,
+    default_path,
+    domain_matches,
+    parse_date,
+    path_matches,
+    read_set_cookie,
+)
 from urlrequest._http.cookie_file import read_cookies, write_json, write_netscape
 from urlrequest._http.cookies import MAX_COOKIES, MAX_FIELD, MAX_OF_HOST, Cookies, received_cookies
 from urlrequest._http.target import parse_target
@@ -356,6 +364,24 @@ def test_17_14_files_give_back_what_they_got(cookies: list[Cookie]) -> None:
     """Contract 17.14: whatever bytes a cookie has, both formats give it back."""
     assert cookies == read_cookies(write_netscape(cookies))
     assert cookies == read_cookies(write_json(cookies))
+
+
+domain_pieces = st.sampled_from(
+    ["#", "#HttpOnly_", "$", "{", "[", "]", "::1", "%", "%25", "%2f", "%eth0", ".", "*", "\t", " ", "a", "B", "-", "_",
+     "1", "127.0.0.1", "0x7", ",", ";", "=", "\x85", "\xa0", "\xe4", "\xdf", "\u3002", "\ud800"]
+)  # fmt: skip
+
+
+@given(st.lists(domain_pieces, max_size=6).map("".join))
+@example("#a.test")
+def test_17_14_any_domain_is_refused_or_given_back(domain: str) -> None:
+    """Contract 17.14, COOKIE-4: no domain is taken that a file would not give back."""
+    try:
+        cookie = check_cookie("id", "7", domain)
+    except ValueError:
+        return
+    assert [cookie] == read_cookies(write_netscape([cookie]))
+    assert [cookie] == read_cookies(write_json([cookie]))
 
 
 @given(st.binary(max_size=200) | wild.map(lambda text: text.replace(" ", "\t").encode("latin-1")))

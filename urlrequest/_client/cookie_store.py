@@ -13,7 +13,7 @@ from contextlib import suppress
 from time import time
 
 from urlrequest._concurrency.sync import ScopedLock, fork_watch
-from urlrequest._http.cookie import Cookie, check_cookie
+from urlrequest._http.cookie import Cookie, check_cookie, check_host
 from urlrequest._http.cookies import Cookies, received_cookies
 
 TYPE_CHECKING = False
@@ -79,10 +79,15 @@ class CookieStore:
             self._cookies.put([cookie], time())
 
     def clear(self, domain: str | None = None, path: str | None = None, name: str | None = None) -> None:
-        """Remove all cookies, or those of a domain, a path, a name; the domain may have a leading dot."""
+        """Remove all cookies, or those of a domain, a path, a name; the domain may have a leading dot.
+
+        Raises:
+            ValueError: The domain is no host name, so that no cookie can be of it.
+        """
+        host = None if domain is None else check_host(domain.removeprefix("."))
         fork_watch.check()
         with self._lock:
-            self._cookies.clear(None if domain is None else domain.removeprefix(".").lower(), path, name)
+            self._cookies.clear(host, path, name)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all cookies to a file, in one step; only its owner can read it (mode 0600).

@@ -10,6 +10,8 @@ Invariants:
               pairs has exactly these cookies, whatever a server or a file put into them.
     COOKIE-3  A server sets cookies for its own host, or for a domain that its host lies within and that is more than
               one label. Nobody sets one for part of an IP address.
+    COOKIE-4  A domain is what some request can have as its host, and nothing else: a name, an IP address, or, of other
+              schemes than http, a percent-encoded path. So it has no character that ends or begins something in a file.
 """
 
 from __future__ import annotations
@@ -20,7 +22,10 @@ from math import ceil, isfinite
 from time import time
 from typing import NamedTuple
 
+from urlrequest.errors import InvalidURL
+
 from .fields import sent_text
+from .target import DEFAULT_PORTS, parse_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +34,17 @@ if TYPE_CHECKING:
 
     from .target import Target
 
-__all__ = ["Cookie", "check_cookie", "domain_matches", "is_address", "parse_date", "path_matches", "read_set_cookie"]
+__all__ = [
+    "Cookie",
+    "check_cookie",
+    "check_host",
+    "cookie_host",
+    "domain_matches",
+    "is_address",
+    "parse_date",
+    "path_matches",
+    "read_set_cookie",
+]
 
 MAX_SIZE = 4096  # octets of name and value (RFC 6265, section 6.1)
 MAX_ATTRIBUTE = 1024  # octets of an attribute's value; a longer one is ignored. Also of a path.
@@ -41,6 +56,7 @@ _BLANKS = " \t"
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _AGE = re.compile(r"-?[0-9]+")
 _VISIBLE = re.compile(r"[!-~]+")
+_ENCODED_HOST = re.compile(r"([a-z0-9._-]|%[0-9a-f]{2})+")
 
 # Delimiters of a date, and what its tokens begin with (RFC 6265, section 5.1.1).
 _DELIMITERS = re.compile(r"[\t -/;-@\[-`{-~]+")
@@ -109,7 +125,7 @@ def read_set_cookie(text: str, target: Target, now: float) -> Cookie | None:
     if not (name and "=" in pair) or len(name) + len(value) > MAX_SIZE or "\t" in name + value:
         return None
     attributes = _read_attributes(rest)
-    host = target.host.lower()
+    host = cookie_host(target)
     domain = _domain_for(host, attributes.get("domain", ""))
     path = attributes.get("path", "")
     secure = "secure" in attributes
@@ -195,13 +211,38 @@ def _domain_for(host: str, attribute: str) -> str | None:
     Args:
         attribute: The Domain attribute; '' where there is none.
     """
-    if not host:  # of a scheme without hosts
+    if not host:
         return None
     if not attribute or (attribute == host and (is_address(host) or _is_public_suffix(host))):
         return host
     if not domain_matches(host, attribute) or _is_public_suffix(attribute):
         return None
     return f".{attribute}"
+
+
+def cookie_host(target: Target) -> str:
+    """The host of a request as cookies have it; '' where it has none that they could be for (COOKIE-4)."""
+    if target.scheme in DEFAULT_PORTS:
+        return target.host.lower()  # a zone may have capitals
+    try:
+        return check_host(target.host)
+    except ValueError:
+        return ""
+
+
+def check_host(text: str) -> str:
+    """The host of a cookie, of a text that may be none.
+
+    Raises:
+        ValueError: It is none; the message does not show it.
+    """
+    host = text.lower()
+    if "%" in host and _ENCODED_HOST.fullmatch(host):  # as that of http+unix://%2Frun%2Fsocket/
+        return host
+    try:
+        return parse_host(text).lower()
+    except InvalidURL:
+        raise ValueError("the cookie's domain is no host name") from None
 
 
 def _is_public_suffix(domain: str) -> bool:
@@ -284,14 +325,8 @@ def _check_text(what: str, text: str) -> str:
 
 
 def _check_domain(domain: str) -> str:
-    dot, host = ("." if domain.startswith(".") else ""), domain.removeprefix(".").lower()
-    if not host.isascii():
-        from .idna import encode_name  # few hosts have such a name
-
-        host = encode_name(host)
-    # A colon stands in IPv6 addresses only, which have two at the least.
-    if not _VISIBLE.fullmatch(host) or "/" in host or ";" in host or host.startswith(".") or host.count(":") == 1:
-        raise ValueError("the cookie's domain is no host name")
+    dot = "." if domain.startswith(".") else ""
+    host = check_host(domain.removeprefix("."))
     return host if is_address(host) else dot + host
 
 

@@ -144,7 +144,9 @@ def _read_entry(entry: Any) -> Cookie:
 
 def _end_of(expires: float) -> float | None:
     """When a cookie of a file ends; 0 and -1 stand for those that have no end of their own."""
-    return None if expires <= 0 else expires
+    if expires <= 0:
+        return None
+    return max(expires, 1)  # less would be written as 0
 
 
 def _decode(text: str) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from itertools import count
 
-from .cookie import domain_matches, is_address, path_matches, read_set_cookie
+from .cookie import cookie_host, domain_matches, is_address, path_matches, read_set_cookie
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Cookies:
             return None
         found = [
             each
-            for each in self._reachable(target.host.lower())
+            for each in self._reachable(cookie_host(target))
             if self._goes_to(each.cookie, target) and not each.cookie.is_expired(now)
         ]
         # Those of longer paths first, then the older ones (section 5.4): so these are not what is left out, either.

@@ -3,7 +3,8 @@
 Pure: it owns no state but a cache of parsed texts, does no I/O, and any thread may call it.
 
 Invariants:
-    TARGET-1  `parse_target` and `parse_port` return what they promise or raise InvalidURL, whatever they are given.
+    TARGET-1  `parse_target`, `parse_host` and `parse_port` return what they promise or raise InvalidURL, whatever they
+              are given.
     TARGET-2  Every scan is linear in the length of the text: no regular expression here can backtrack.
     TARGET-3  The path has no character but those that RFC 3986 allows in a path or a query. The host of an http or
               https target is an A-label name of `[a-z0-9._-]`, four decimal numbers, or an IPv6 address: nothing in it
@@ -24,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-__all__ = ["DEFAULT_PORTS", "Target", "bracketed", "parse_port", "parse_target", "percent_encode"]
+__all__ = ["DEFAULT_PORTS", "Target", "bracketed", "parse_host", "parse_port", "parse_target", "percent_encode"]
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -151,6 +152,23 @@ def parse_target(url: object) -> Target:
         return _parse_cached(text)
     except _Flaw as flaw:
         raise InvalidURL(f"{flaw}: {_show(text)}") from None
+
+
+def parse_host(text: str) -> str:
+    """Check a host that is given alone, and write it as `Target.host` of an http URL has it.
+
+    Args:
+        text: A name or an address; IPv6 with brackets or without, its zone as it is.
+    Raises:
+        InvalidURL: It is none; the message does not show it.
+    """
+    try:
+        if ":" not in text:
+            return _normalise_host(text)
+        inside = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+        return _normalise_ipv6(*inside.partition("%"))
+    except _Flaw as flaw:
+        raise InvalidURL(str(flaw)) from None
 
 
 def parse_port(value: object) -> int:
@@ -287,7 +305,9 @@ def _port_number(text: str) -> int:
 def _normalise_host(text: str) -> str:
     """The host of an http target, of what `_split_host()` found."""
     if text.startswith("["):
-        return _normalise_ipv6(text[1:-1])
+        address, percent, zone = text[1:-1].partition("%")
+        # "%" percent-encoded, as RFC 6874 wants it; not all programs do that
+        return _normalise_ipv6(address, percent, zone.removeprefix("25"))
     # Before any conversion: that to A-labels takes quadratic time. The one more is a trailing dot.
     if len(text) > _MAX_HOST + 1:
         raise _Flaw(f"the host is longer than {_MAX_HOST} characters")
@@ -336,9 +356,7 @@ def _is_ipv4(host: str) -> bool:
     return len(parts) == 4 and all(part in _IPV4_PARTS for part in parts)
 
 
-def _normalise_ipv6(text: str) -> str:
-    address, percent, zone = text.partition("%")
-    zone = zone.removeprefix("25")  # "%" percent-encoded, as RFC 6874 wants it; not all programs do that
+def _normalise_ipv6(address: str, percent: str, zone: str) -> str:
     if percent and not (zone and _NAME_CHARACTERS.issuperset(zone.replace("~", ""))):
         raise _Flaw("the zone of the IPv6 address is empty or has an invalid character")
     from ipaddress import IPv6Address  # few URLs have one

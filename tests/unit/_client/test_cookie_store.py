@@ -65,6 +65,33 @@ def test_17_14_clear_takes_what_a_cookiejar_takes(store: CookieStore) -> None:
     assert ["id"] == [cookie.name for cookie in store]
 
 
+@pytest.mark.parametrize(
+    ("kept", "given"),
+    [
+        ("elev\u00e9.example", "Elev\u00e9.example"),
+        ("elev\u00e9.example", ".xn--elev-epa.example"),
+        ("2001:db8::1", "[2001:DB8:0::1]"),
+        ("%2Frun%2Fsocket", "%2frun%2Fsocket"),
+    ],
+)
+def test_17_14_clear_reads_a_domain_as_set_does(kept: str, given: str) -> None:
+    """Contract 17.14: however a host is written, its cookies are removed: a logout leaves none behind."""
+    store = CookieStore()
+    store.set("id", "7", kept)
+    store.clear(given)
+
+    assert 0 == len(store)
+
+
+@pytest.mark.parametrize("domain", ["https://shop.example", "shop.example:443", "#shop.example", ""])
+def test_17_14_clear_refuses_what_is_no_host(store: CookieStore, domain: str) -> None:
+    """Contract 17.14: a domain that no cookie can have is an error, since nothing would be removed."""
+    with pytest.raises(ValueError, match="no host name"):
+        store.clear(domain)
+    with pytest.raises(ValueError, match="no host name"):
+        store.set("id", "7", domain)
+
+
 def test_17_11_a_response_is_kept() -> None:
     """Contract 17.11: the cookies of a response are kept, one that has none changes nothing."""
     store = CookieStore()

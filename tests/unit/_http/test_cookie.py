@@ -24,6 +24,7 @@ from urlrequest._http.cookie import (
     path_matches,
     read_set_cookie,
 )
+from urlrequest._http.cookies import Cookies
 from urlrequest._http.target import parse_target
 
 NOW = 1_700_000_000.5
@@ -340,6 +341,29 @@ def test_17_11_no_host() -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http+unix://%2FRun%2Fsocket/x", "%2frun%2fsocket"),
+        ("unix://Somewhere/", "somewhere"),
+        ("own://[2001:DB8::1]:8080/", "2001:db8::1"),
+        ("own://elev\u00e9.example/", "xn--elev-epa.example"),
+        ("own://a,b/", None),
+        ("own://a:b/", None),
+        ("own://127.1/", None),
+        ("own://\ud800/", None),
+    ],
+)
+def test_17_11_hosts_of_other_schemes(url: str, expected: str | None) -> None:
+    """Contract 17.11, COOKIE-4: a host has cookies if it is a name, an address or an encoded path, and gets them."""
+    cookie = read("id=7", url)
+    cookies = Cookies()
+    cookies.put([] if cookie is None else [cookie], NOW)
+
+    assert expected == (None if cookie is None else cookie.domain)
+    assert (None if expected is None else "id=7") == cookies.field_for(parse_target(url), NOW)
+
+
+@pytest.mark.parametrize(
     ("host", "domain", "expected"),
     [
         ("shop.example", "shop.example", True),
@@ -489,7 +513,10 @@ def test_17_14_given_cookies() -> None:
     assert "xn--elev-epa.example" == check_cookie("id", "7", "elev\u00e9.example").domain
     assert ".xn--elev-epa.example" == check_cookie("id", "7", ".elev\u00e9.example").domain
     assert "127.0.0.1" == check_cookie("id", "7", ".127.0.0.1").domain
-    assert "2001:db8::1" == check_cookie("id", "7", "2001:db8::1").domain
+    for address in ("2001:db8::1", "2001:DB8:0::1", "[2001:db8::1]", ".[2001:db8::1]"):
+        assert "2001:db8::1" == check_cookie("id", "7", address).domain
+    assert "fe80::1%eth0" == check_cookie("id", "7", "fe80::1%Eth0").domain
+    assert "%2frun%2fsocket" == check_cookie("id", "7", "%2Frun%2Fsocket").domain
     assert MAX_TIME == check_cookie("id", "7", "h", expires=10**400).expires
 
 
@@ -504,6 +531,9 @@ def test_17_14_text_beyond_latin_1() -> None:
         ("name", ["", "i=d", "i;d", "i\td", "i\nd", " id", "id\t", "x" * MAX_SIZE], ValueError),
         ("value", ["7;x=y", "7\r\nx", "7\0", " 7", "7\t", "7\x7f", "7" * MAX_SIZE], ValueError),
         ("domain", ["", ".", "..h", "h/x", "https://h", "h:80", "h;x", "h h", "h\n", "\u2100.example"], ValueError),
+        ("domain", ["#h", "#HttpOnly_h", ".#h", "$h", "h,x", "{h", "h\t", "*.h.example", "h..example"], ValueError),
+        ("domain", ["[::1", "::1]", "[[::1]]", "[h]", "[::1]:80", "h@[::1]", "::1%", "[::1%a/b]"], ValueError),
+        ("domain", ["127.1", "0x7f.0.0.1", "h" * 64, "h." * 127 + "h", "%", "%2", "%zz", "%2f#"], ValueError),
         ("path", ["", "x", "/a b", "/\xe4", "/x\n", "/" * (MAX_ATTRIBUTE + 1)], ValueError),
         ("expires", [float("nan"), float("inf")], ValueError),
         ("name", [None, b"id", 1], TypeError),

@@ -20,6 +20,8 @@ COOKIES = [
     Cookie("all", "a, b=c", ".shop.example", "/x", 2_000_000_000, secure=True, http_only=True),
     Cookie("empty", "", "127.0.0.1"),
     Cookie("six", "6", "2001:db8::1", "/%20"),
+    Cookie("zone", "6", "fe80::1%25eth0"),
+    Cookie("encoded", "7", "%2frun%2fsocket"),
     Cookie("utf-8", "\xe6\x98\xa5", "localhost"),
     Cookie("latin-1", "\xe4\xff", "localhost"),
     Cookie("both", "\xe6\x98\xa5\xe4", "localhost"),
@@ -36,7 +38,7 @@ def test_17_14_both_formats_give_back_what_they_got(write: Any) -> None:
 
 def test_17_14_netscape() -> None:
     """Contract 17.14: a cookies.txt has a title, and seven columns a line, as curl writes them."""
-    title, _, _, *lines, end = write_netscape(COOKIES[:5]).split(b"\n")
+    title, _, _, *lines, end = write_netscape([*COOKIES[:4], COOKIES[6]]).split(b"\n")
 
     assert b"# Netscape HTTP Cookie File" == title
     assert b"shop.example\tFALSE\t/\tFALSE\t0\tid\t7" == lines[0]
@@ -73,7 +75,7 @@ def test_17_14_json() -> None:
         "httpOnly": True,
         "secure": True,
     } == document["cookies"][1]
-    assert ("\u6625", -1) == (document["cookies"][4]["value"], document["cookies"][4]["expires"])
+    assert ("\u6625", -1) == (document["cookies"][6]["value"], document["cookies"][6]["expires"])
 
 
 @pytest.mark.parametrize(
@@ -91,6 +93,7 @@ def test_17_14_json() -> None:
             [Cookie("id", "7", "h.example", expires=2_000_000_000)],
         ),
         (b"h\tFALSE\t/\tFALSE\t0\tid\n", [Cookie("id", "", "h")]),
+        (b"h\tFALSE\t/\tFALSE\t0.5\tid\t7\n", [Cookie("id", "7", "h", expires=1)]),
         (b'{"cookies": []}', []),
         (b" \n[]", []),
         (b'[{"name": "id", "value": "7", "domain": "h"}]', [Cookie("id", "7", "h")]),
@@ -123,6 +126,8 @@ def test_17_14_what_other_programs_write(octets: bytes, expected: list[Cookie]) 
         (b"h\tFALSE\t/\tFALSE\t1e9\tid\ts3cret\n", "line 1: the fifth column"),
         (b"h\tFALSE\tx\tFALSE\t0\tid\ts3cret\n", "line 1: the cookie's path"),
         (b"\tFALSE\t/\tFALSE\t0\tid\ts3cret\n", "line 1: the cookie's domain"),
+        (b"#HttpOnly_#h\tFALSE\t/\tFALSE\t0\tid\ts3cret\n", "line 1: the cookie's domain"),
+        (b"#HttpOnly_#HttpOnly_h\tFALSE\t/\tFALSE\t0\tid\ts3cret\n", "line 1: the cookie's domain"),
         (b"h\tFALSE\t/\tFALSE\t0\t\ts3cret\n", "line 1: the cookie's name"),
         (b"h\tFALSE\t/\tFALSE\t0\tid\ts3cret;x=y\n", "line 1: the cookie's value"),
         (b"h\tFALSE\t/\tFALSE\t0\tid\ts3cret\x00\n", "line 1: the cookie's value"),
@@ -136,6 +141,8 @@ def test_17_14_what_other_programs_write(octets: bytes, expected: list[Cookie]) 
         (b'["s3cret"]', "cookie 1: str where an object"),
         (b'[{"name": "id", "value": "s3cret"}]', "cookie 1: the cookie's domain is NoneType"),
         (b'[{"name": "id", "value": 7, "domain": "h"}]', "cookie 1: the cookie's value is int"),
+        (b'[{"name": "id", "value": "s3cret", "domain": "#h"}]', "cookie 1: the cookie's domain"),
+        (b'[{"name": "id", "value": "s3cret", "domain": "#HttpOnly_h"}]', "cookie 1: the cookie's domain"),
         (b'[{"name": "id", "value": "s3cret", "domain": "h", "secure": 1}]', "cookie 1: secure and httpOnly"),
         (
             b'[{"name": "id", "value": "s3cret", "domain": "h", "path": null}]',

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from urlrequest._http.target import Target, bracketed, parse_port, parse_target
+from urlrequest._http.target import Target, bracketed, parse_host, parse_port, parse_target
 from urlrequest.errors import InvalidURL
 
 if TYPE_CHECKING:
@@ -558,3 +558,34 @@ def test_a_megabyte_is_parsed_in_linear_time(text: str) -> None:
 def test_9_5_an_ipv4_address_within_ipv6_has_one_form(address: str, host: str) -> None:
     """Contract 9.5: on each Python, the address is written as browsers write it."""
     assert host == parse_target(f"http://[{address}]/").host
+
+
+# Hosts alone
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Shop.Example.", "shop.example."),
+        ("elev\u00e9.example", "xn--elev-epa.example"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("2001:DB8:0::1", "2001:db8::1"),
+        ("[2001:DB8:0::1]", "2001:db8::1"),
+        ("::ffff:1.2.3.4", "::ffff:102:304"),
+        ("fe80::1%eth0", "fe80::1%eth0"),
+        ("fe80::1%25", "fe80::1%25"),
+    ],
+)
+def test_9_5_a_host_alone(text: str, expected: str) -> None:
+    """Contract 9.5: a host that is given alone becomes the one that URLs have, and stays it."""
+    assert expected == parse_host(text) == parse_host(expected)
+
+
+@pytest.mark.parametrize(
+    "text", ["", ".", "a..b", "a b", "#a", "a/b", "a:80", "[::1", "::1]", "[a]", "[::1]:80", "u@[::1]", "::1%", "127.1"]
+)
+def test_9_4_no_host(text: str) -> None:
+    """Contract 9.4: what is no host is an error that does not show it, as it may be anything."""
+    with pytest.raises(InvalidURL) as caught:
+        parse_host(text)
+    assert not text.strip(".:[]") or text not in str(caught.value)
