@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, TracebackType
 
-__all__ = ["add_note", "forget_variables", "note_callback", "place_of", "trimmed"]
+__all__ = ["add_note", "forget_variables", "note_callback", "place_of", "shown", "trimmed"]
 
 _CALLBACK = "in on_"  # how the note begins that names a callback
 
@@ -30,11 +30,15 @@ def add_note(error: BaseException, note: str) -> None:
 
 def note_callback(error: BaseException, request: object, name: str) -> None:
     """Note on an exception which callback of which request has raised it."""
+    add_note(error, f"in {name} of {shown(request)}")
+
+
+def shown(request: object) -> str:
+    """The `repr()` of a request as it is now, for notes and log lines: a handler that keeps them keeps no request."""
     try:
-        shown = repr(request)
-    except Exception:  # noqa: BLE001 - the repr() of a subclass may raise anything
-        shown = f"a {type(request).__name__}"
-    add_note(error, f"in {name} of {shown}")
+        return repr(request)
+    except Exception:  # noqa: BLE001 - that of a subclass may raise anything
+        return f"a {type(request).__name__}"
 
 
 def trimmed(error: BaseException) -> BaseException:

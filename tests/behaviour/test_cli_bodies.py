@@ -393,7 +393,7 @@ def test_second_file_that_is_missing(tmp_path: Path) -> None:
 
     done = run("-F", f"a=@{there}", "-F", f"b=@{tmp_path}/gone", "h")
 
-    told = f"urlrequest: {tmp_path}/gone cannot be read: No such file or directory (see --help)\n"
+    told = f"urlrequest: option -F: {tmp_path}/gone cannot be read: No such file or directory (see --help)\n"
     assert (2, told) == (done.returncode, done.stderr.decode())
 
 

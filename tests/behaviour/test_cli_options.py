@@ -123,6 +123,27 @@ def test_write_out_of_a_file(server: Server, tmp_path: Path) -> None:
     assert speed > 0
 
 
+def test_write_out_of_standard_input(server: Server) -> None:
+    """-w @- reads standard input; as with curl, line breaks of the text do not count."""
+    server.respond("/", BODY)
+
+    done = run("-o", os.devnull, "-w", "@-", server.url, stdin=b"%{http_code}\n%{method}\\n\n")
+
+    assert b"200GET\n" == done.stdout
+
+
+@pytest.mark.parametrize("option", ["-d", "--data-urlencode", "--data-binary", "--json", "-F", "-T", "-w"])
+def test_missing_file_is_named_with_its_option(tmp_path: Path, option: str) -> None:
+    """A file that cannot be read is bad usage; the line has the option and the file."""
+    value = {"-T": "gone", "-F": "a=@gone"}.get(option, "@gone")
+
+    done = run_in(tmp_path, option, value, "h")
+
+    shown = "-d" if option.startswith("--data") else option
+    told = f"urlrequest: option {shown}: gone cannot be read: No such file or directory (see --help)\n"
+    assert (2, told) == (done.returncode, done.stderr.decode())
+
+
 # Cookies and credentials
 
 

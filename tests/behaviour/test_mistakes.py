@@ -184,6 +184,15 @@ def test_2_3_the_log_names_the_line(caplog: pytest.LogCaptureFixture) -> None:
     assert f"{__file__}:" in line
 
 
+def test_2_3_the_log_has_each_mistake(caplog: pytest.LogCaptureFixture) -> None:
+    """Contract 2.3, 3.8: of two mistakes with one URL the second is no repeat of the first."""
+    mistakes: list[dict[str, Any]] = [{"max_size": "1M"}, {"timeout": "5"}, {"verify": "ca.pem"}]
+    for options in mistakes:
+        assert UrlRequest("https://127.0.0.1:1/", **options).wait(timeout=20)
+
+    assert len(mistakes) == len(caplog.records)
+
+
 def test_2_3_other_errors_have_no_note() -> None:
     """Contract 2.3: an error of the network is no mistake of the program, and has no note."""
     request = UrlRequest("http://127.0.0.1:1/", on_error=lambda *_: None)
@@ -357,8 +366,9 @@ def test_17_9_the_end_of_a_block_says_what_it_cancels(
     assert is_logged is bool(lines)
     if is_logged:
         assert lines[0].startswith(
-            "urlrequest: the end of a session's with block cancels unfinished requests (1), such as"
+            "urlrequest: the end of a session's with block cancels unfinished requests (1), such as <UrlRequest "
         )
+        assert "cancelled" not in lines[0]  # it is shown as it was
 
 
 @pytest.mark.parametrize("how", ["close", "error"])

@@ -14,7 +14,7 @@ from urlrequest._record import Record
 
 from .option_table import COMMANDS, OPTIONS, REMOTE_NAME, Option
 from .parser import Parser, add_option, refuse_unknown, usage_error
-from .payload import JSON, Payload, complete_fields, make_payload, query_of
+from .payload import JSON, Payload, complete_fields, make_payload, query_of, read_text
 from .values import read_url
 from .verbose import shown_url
 
@@ -280,8 +280,14 @@ def _make_jobs(parser: Parser, given: Any, urls: list[str]) -> list[Job]:
             payload = make_payload(None if given.get else given.data, given.json, given.form, given.upload_file)
             jobs.append(Job(target, None if name == "-" else name, payload, is_output_forced=output == "-"))
     except OSError as error:
-        parser.error(f"{error.filename or 'standard input'} cannot be read: {error.strerror}")
+        option = next(name for name, value in _bodies(given) if value)  # at most one is given
+        parser.error(f"option {option}: {_unreadable(error)}")
     return jobs
+
+
+def _unreadable(error: OSError) -> str:
+    """What a file or standard input that cannot be read is reported as."""
+    return f"{error.filename or 'standard input'} cannot be read: {error.strerror}"
 
 
 def _with_query(url: str, query: str) -> str:
@@ -396,10 +402,11 @@ def _write_out(text: str | None) -> str | None:
 
     if text.startswith("@"):
         try:
-            with open(text[1:], encoding="utf-8") as file:
-                text = file.read()
-        except (OSError, UnicodeError) as error:
-            usage_error(f"{text[1:]} cannot be read: {error}")
+            text = read_text(text).decode()
+        except OSError as error:
+            usage_error(f"option -w: {_unreadable(error)}")
+        except UnicodeError:
+            usage_error(f"option -w: {text[1:]} is not in utf-8")
     unknown = unknown_name(text)
     if unknown is not None:
         usage_error(f"option -w/--write-out: the name {unknown} is unknown")

@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import IO, Any
 
-__all__ = ["JSON", "FormPart", "Payload", "complete_fields", "make_payload", "query_of", "read_form_part"]
+__all__ = ["JSON", "FormPart", "Payload", "complete_fields", "make_payload", "query_of", "read_form_part", "read_text"]
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -148,8 +148,12 @@ def query_of(data: list[tuple[str, str]]) -> bytes:
     return b"&".join(_READERS[option](text) for option, text in data)
 
 
-def _read_text(text: str) -> bytes:
-    """Read -d: as in curl, the text of a file loses its line breaks and NULs."""
+def read_text(text: str) -> bytes:
+    """Read -d, or -w: as in curl, the text of a file loses its line breaks and NULs.
+
+    Raises:
+        OSError: As `make_payload()`.
+    """
     octets = _read_argument(text)
     return octets.translate(None, b"\r\n\0") if text.startswith("@") else octets
 
@@ -224,4 +228,4 @@ def _read_standard_input() -> bytes:
     return sys.stdin.buffer.read()
 
 
-_READERS = {"-d": _read_text, "--data-raw": os.fsencode, "--data-binary": _read_argument, "--data-urlencode": _encode}
+_READERS = {"-d": read_text, "--data-raw": os.fsencode, "--data-binary": _read_argument, "--data-urlencode": _encode}

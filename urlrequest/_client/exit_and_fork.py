@@ -74,8 +74,11 @@ def _warn_unfinished(calls: list[Call]) -> None:
         return
     calls = [call for call in calls if not (call.mailbox.has_loop or call.is_quiet or call.lifecycle.is_cancelled)]
     if calls:
-        what = "the program ends with unfinished requests (%d), such as %r%s: call wait(), or run an event loop"
-        log("WARNING", f"{what} (join() runs no callbacks)", len(calls), calls[0].request, _place_of(calls[0]))
+        from urlrequest._tracebacks import shown  # most programs end well
+
+        first = shown(calls[0].request)  # as text: it may finish while `logging` is imported
+        what = "the program ends with unfinished requests (%d), such as %s%s: call wait(), or run an event loop"
+        log("WARNING", f"{what} (join() runs no callbacks)", len(calls), first, _place_of(calls[0]))
 
 
 def _place_of(call: Call) -> str:

@@ -262,8 +262,10 @@ def _warn_unfinished(shared: Shared) -> None:
     found = [request for call, request in snapshot(active_calls.items()) if call.shared is shared]
     unheard = [request for request in found if not (request.on_cancel or request.on_finish)]
     if unheard:
-        what = "the end of a session's with block cancels unfinished requests (%d), such as %r; wait in the block"
-        log("WARNING", what, len(unheard), unheard[0])
+        from urlrequest._tracebacks import shown  # few programs do not wait
+
+        what = "the end of a session's with block cancels unfinished requests (%d), such as %s; wait in the block"
+        log("WARNING", what, len(unheard), shown(unheard[0]))
 
 
 def _describe(base_url: str | None) -> str:

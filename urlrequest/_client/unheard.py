@@ -33,6 +33,8 @@ MAX_FAILURES = 256  # that are remembered; with one more, all are forgotten
 _failures: dict[tuple[Any, ...], tuple[float, count[int]]] = {}
 """When each failure was logged last, and the counter of its repeats. A failure is a request and how it ended."""
 
+_WITHOUT_FIGURES = str.maketrans("", "", "0123456789")
+
 _has_warned_of_join = AtomicFlag()
 
 
@@ -44,7 +46,8 @@ def log_unheard(request: str, outcome: Outcome, head: ResponseHead | None, targe
         head, target: Of the response, if there is one.
     """
     error = outcome.error
-    repeats = _count_repeats((request, outcome.callback, type(error), None if head is None else head.status))
+    status = None if head is None else head.status
+    repeats = _count_repeats((request, outcome.callback, type(error), status, _reason(error)))
     if repeats is None:
         return
     end = f"(no {outcome.callback} callback" + (f"; {repeats} repeats were not logged)" if repeats else ")")
@@ -54,6 +57,14 @@ def log_unheard(request: str, outcome: Outcome, head: ResponseHead | None, targe
     elif head is not None:
         hint = "" if target is None else redirect_hint(target, head)
         log("WARNING", f"%s: %s%s {end}", request, head.describe_status(), hint)
+
+
+def _reason(error: BaseException | None) -> str:
+    """What tells an error from others of its class: its text without figures, which differ from time to time."""
+    try:
+        return str(error).translate(_WITHOUT_FIGURES)
+    except Exception:  # noqa: BLE001 - a class of the program may raise anything; `logging` copes with it
+        return ""
 
 
 def _count_repeats(failure: tuple[Any, ...]) -> int | None:
@@ -76,5 +87,6 @@ def _count_repeats(failure: tuple[Any, ...]) -> int | None:
 def warn_of_join(request: object) -> None:
     """Log, once in a process, that a request was joined whose callbacks nobody runs."""
     if not _has_warned_of_join.test_and_set():
-        # As text: a handler that keeps its records would keep the request.
-        log("WARNING", "join() runs no callbacks, so those of %s have not run: call wait() instead", repr(request))
+        from urlrequest._tracebacks import shown  # loaded with the engine
+
+        log("WARNING", "join() runs no callbacks, so those of %s have not run: call wait() instead", shown(request))

@@ -249,6 +249,29 @@ def test_3_9_nobody_has_waited(server: Server, ending: str, is_logged: bool) -> 
     assert "k3y" not in done.stderr
 
 
+def test_3_9_the_line_shows_the_request_as_it_was_found() -> None:
+    """Contract 3.9: a request that finishes while the line is written is not shown as finished."""
+    script = """
+        import logging
+        from urlrequest import UrlRequest
+
+        class Late(UrlRequest):
+            finished = False
+
+            def __repr__(self):
+                return f"<Late, {'finished' if self.finished else 'running'}>"
+
+        def finish(record):
+            Late.finished = True
+            return True
+
+        logging.basicConfig()
+        logging.getLogger("urlrequest").addFilter(finish)
+        UrlRequest.__init__(request := Late.__new__(Late), "http://127.0.0.1:1/", on_error=lambda *_: None)
+    """
+    assert "<Late, running>" in run_python(script).stderr
+
+
 def test_3_9_a_program_with_a_loop_is_silent(server: Server) -> None:
     """Contract 3.9: a program with an event loop that ends during a download says nothing: its user has closed it."""
     server.play(hold())

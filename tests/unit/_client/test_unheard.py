@@ -104,6 +104,33 @@ def test_3_8_other_failures_are_logged(caplog: pytest.LogCaptureFixture) -> None
     assert 5 == len(lines(caplog))
 
 
+def test_3_8_another_reason_is_another_failure(caplog: pytest.LogCaptureFixture) -> None:
+    """Contract 3.8: an error of the same class that says something else is logged; other figures are a repeat."""
+    for text in (
+        "max_size is str; a number of bytes is needed",
+        "timeout is str; a number of seconds or None is needed",
+        "the connection broke after 5 of 20 bytes",
+        "the connection broke after 17 of 20 bytes",
+    ):
+        log_unheard(URL, Error(error=TypeError(text)), None, None)
+
+    assert 3 == len(lines(caplog))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_3_8_an_error_without_a_text_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Contract 3.8: an error whose `str()` raises is logged all the same; what it raises is reported."""
+
+    class Odd(Exception):
+        def __str__(self) -> str:
+            raise KeyError
+
+    log_unheard(URL, Error(error=Odd()), None, None)
+
+    assert 1 == len(caplog.records)
+    caplog.clear()
+
+
 def test_3_8_memory_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
     """What is remembered does not grow with the number of URLs; each is logged."""
     for number in range(3 * unheard.MAX_FAILURES):
