@@ -74,6 +74,18 @@ def test_report(project: Path) -> None:
     assert before == {path: path.read_bytes() for path in before}
 
 
+def test_changes_are_told_line_by_line(tmp_path: Path) -> None:
+    """Imports in functions and blocks are told where they stand, not after those of the module."""
+    (tmp_path / "a.py").write_text(
+        "def f():\n    from kivy.network.urlrequest import UrlRequest\nfrom kivy.network.urlrequest import UrlRequest\n"
+        "if f:\n    import kivy.network.urlrequest\nfrom kivy.network import urlrequest\n"
+    )
+
+    told = run("migrate", str(tmp_path)).stdout.decode()
+
+    assert ["2", "3", "5", "6"] == re.findall(r"a\.py:(\d+): ", told)
+
+
 def test_write(project: Path) -> None:
     """--write changes the imports and nothing else: byte order mark, line ends, encoding and mode stay."""
     app = project / "app.py"

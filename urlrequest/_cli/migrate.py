@@ -97,10 +97,10 @@ def _migrate_file(path: Path, *, is_writing: bool) -> Report:
         raise ValueError(f"its bytes in {encoding} could not be kept as they are")
     report = _read(path, text)
     verb = "changed to" if is_writing else "becomes"
-    told = [
+    told = sorted(
         (each.line, f"the import {verb}: {each.text}" if " " in each.text else f"{MODULE} {verb} {each.text}")
         for each in report.changes
-    ]
+    )
     for line, what in [*told, *report.remarks]:
         _print(path, line_after(text, report.changes, line) if is_writing else line, what)
     if is_writing and report.changes:
