@@ -553,6 +553,8 @@ class Call:
         """End the request, which has needed no worker; None: the outcome is decided already. On the watch's thread."""
         if outcome is not None:
             self._settle(outcome)
+        else:
+            self.scope.timings.setdefault(Phase.TOTAL, monotonic() - self.made_at)
         self._publish_at_once(self.request)
         self.shared.workers.return_slot(self)
         self.announce()

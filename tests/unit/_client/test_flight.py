@@ -671,7 +671,7 @@ def test_3_7_a_callback_that_is_set_meanwhile(
 
 
 def test_3_4_the_status_of_a_request_that_is_cancelled(server: Server, session: Session, watch: HeldWatch) -> None:
-    """Contract 3.4: it is set whatever the outcome, once there was a head."""
+    """Contract 3.4: it is set whatever the outcome, once there was a head; and so are the times."""
     connect(server, session, send(head(9) + b"part"), wait_closed())
     request = launch(server, session)
     await_bytes(request)
@@ -681,6 +681,7 @@ def test_3_4_the_status_of_a_request_that_is_cancelled(server: Server, session: 
     assert request.wait(timeout=20)
 
     assert 200 == request.resp_status
+    assert ["queue", "send", "first_byte", "total"] == list(request.timings)
 
 
 def test_17_9_a_closed_session(server: Server, session: Session, watch: HeldWatch) -> None:
