@@ -19,6 +19,7 @@ from urlrequest._concurrency.deadline import Deadline
 from urlrequest._concurrency.timer import timer
 from urlrequest._content.chunk_sink import MAX_CHUNK
 from urlrequest._net.cancel_scope import CancelScope
+from urlrequest.hooks import _frames
 from urlrequest.streams import Event, EventSource
 from urlrequest.testing import Reply, Server, hold, reset, send, signal, trickle, wait_for
 
@@ -170,7 +171,11 @@ def flood(server: Server, sent: list[int]) -> None:
 
 def stalled(request: UrlRequest) -> bool:
     """Whether the worker waits for the receiver, with a piece in its hands."""
-    frame = sys._current_frames().get(request.ident or 0)
+    return _frames._reader.read(is_stalled, request.ident or 0)
+
+
+def is_stalled(thread: int) -> bool:
+    frame = sys._current_frames().get(thread)
     while frame is not None and frame.f_code is not CancelScope.wait.__code__:
         frame = frame.f_back
     return frame is not None and frame.f_back is not None and frame.f_back.f_code is Call.chunk_received.__code__

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from support.waiting import PATIENCE, wait_until
 from urlrequest._concurrency import sync, timer, wakeup, watch, worker_pool
+from urlrequest.hooks import _frames
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from types import FrameType
 
 __all__ = [
@@ -113,14 +114,20 @@ def is_idle(worker: threading.Thread) -> bool:
 
 def describe(thread: threading.Thread) -> str:
     """Its name, its kind, and where in the library it is."""
-    return f"{thread.name} ({'daemon' if thread.daemon else 'not a daemon'}; in {list(library_modules(thread))})"
+    return f"{thread.name} ({'daemon' if thread.daemon else 'not a daemon'}; in {library_modules(thread)})"
 
 
-def library_modules(thread: threading.Thread) -> Iterator[str]:
+def library_modules(thread: threading.Thread) -> list[str]:
     """The modules of the library whose functions a thread runs, from the innermost call outwards."""
-    frame: FrameType | None = sys._current_frames().get(thread.ident or 0)
+    return _frames._reader.read(_library_modules, thread.ident or 0)
+
+
+def _library_modules(thread: int) -> list[str]:
+    found = []
+    frame: FrameType | None = sys._current_frames().get(thread)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         if module.partition(".")[0] == "urlrequest":
-            yield module
+            found.append(module)
         frame = frame.f_back
+    return found

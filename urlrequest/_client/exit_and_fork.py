@@ -22,7 +22,14 @@ import threading
 from time import monotonic, sleep
 
 from urlrequest._concurrency import wakeup
-from urlrequest._concurrency.sync import call_if_loaded, forget_threads, fork_watch, join_threads, snapshot
+from urlrequest._concurrency.sync import (
+    call_if_loaded,
+    forget_threads,
+    fork_watch,
+    is_own_thread,
+    join_threads,
+    snapshot,
+)
 from urlrequest._concurrency.timer import timer
 from urlrequest._concurrency.watch import watch
 from urlrequest._delivery.queue import default_queue
@@ -38,7 +45,7 @@ from .shared import all_shared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import FrameType
+    from typing import Any
 
     from .call import Call
 
@@ -46,6 +53,17 @@ __all__ = ["end_at_exit", "prepare_fork", "register", "reset_after_fork"]
 
 MAX_EXIT_TIME = 1.0  # seconds by which the end of the process may be delayed, so that temporary files are removed
 MAX_FORK_DELAY = 1.0  # seconds by which a fork may be delayed, so that the child can import what a thread imports now
+
+# Packages whose modules the library imports when they are first needed.
+_IMPORTED = sys.stdlib_module_names | {
+    "backports",
+    "brotli",
+    "brotlicffi",
+    "certifi",
+    "idna",
+    "urlrequest",
+    "zstandard",
+}
 
 
 def register() -> None:
@@ -113,20 +131,20 @@ def prepare_fork() -> None:
 
 
 def _is_importing() -> bool:
-    """Whether another thread imports a module for the library."""
+    """Whether another thread imports a module that requests may need, or any module on a thread of the library.
+
+    The locks of the modules tell, not the frames of the threads: to read the frames of a thread that runs has ended
+    processes (see `urlrequest.hooks._frames`). A program's own imports do not count: one may last as long as it runs.
+    """
+    # They have this name and these attributes in all versions so far; where they have not, a fork does not wait.
+    locks: dict[str, Any] = getattr(sys.modules.get("_frozen_importlib"), "_module_locks", {})
     this = threading.get_ident()
-    return any(_imports_for_us(frame) for thread, frame in sys._current_frames().items() if thread != this)  # noqa: SLF001 - it is documented
-
-
-def _imports_for_us(frame: FrameType | None) -> bool:
-    """Whether a thread that is in this frame does."""
-    is_importing = False
-    while frame is not None:
-        module = frame.f_globals.get("__name__", "")
-        if is_importing and module.startswith("urlrequest."):
+    for name, reference in snapshot(locks.items()):
+        owner = getattr(reference(), "owner", None)
+        if owner is None or owner == this:
+            continue
+        if name.partition(".")[0] in _IMPORTED or is_own_thread(owner):
             return True
-        is_importing = is_importing or module == "importlib._bootstrap"
-        frame = frame.f_back
     return False
 
 

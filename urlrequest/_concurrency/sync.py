@@ -38,6 +38,7 @@ __all__ = [
     "forget_threads",
     "fork_watch",
     "insist",
+    "is_own_thread",
     "join_threads",
     "snapshot",
     "start_thread",
@@ -257,6 +258,11 @@ def join_threads(until: float) -> None:
             thread.join(max(0.0, until - monotonic()))
         except RuntimeError:
             pass  # it has not started
+
+
+def is_own_thread(ident: int) -> bool:
+    """Whether a thread is one of the library that has not ended."""
+    return any(thread.ident == ident and thread.is_alive() for thread in snapshot(_threads))
 
 
 def forget_threads() -> None:

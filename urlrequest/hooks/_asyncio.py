@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import TYPE_CHECKING
 
 from urlrequest.errors import HookError
 
 from ._base import PAUSE_MS, ThreadHook
-from ._frames import calls_of
+from ._frames import calls_of, running_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +52,7 @@ class AsyncioHook(ThreadHook):
         hook = super().find(thread)
         if hook is not None:
             return hook
-        for home in sys._current_frames():  # noqa: SLF001 - a documented function
+        for home in running_threads():
             loop = cls._loop_on(home)
             if loop is not None and _is_worker_of(loop, thread):
                 return super().find(home)

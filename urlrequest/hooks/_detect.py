@@ -198,7 +198,7 @@ def reset_after_fork() -> None:
     global _installed, _is_ending
     _is_watched.clear()
     _installed, _is_ending = None, False
-    for name in ("_late", "_base", "_tk"):
+    for name in ("_late", "_base", "_tk", "_frames"):
         call_if_loaded(f"hooks.{name}", "reset_after_fork")
 
 

@@ -24,7 +24,7 @@ from urlrequest._concurrency.wakeup import LockWaker, new_waker
 from urlrequest.errors import HookError
 
 from ._base import PAUSE_MS, YieldingHook, import_toolkit, weak_callback
-from ._frames import calls_of
+from ._frames import calls_of, running_threads
 from ._tk_wakeup import MAX_DESCRIPTOR, FileHandler, Poller, SharedWaker
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def _visit(use: Callable[[Any], TkHook | None]) -> TkHook | None:
 
 
 def _use_root(use: Callable[[Any], TkHook | None]) -> TkHook | None:
-    root = _root_in_use(*sys._current_frames())  # noqa: SLF001 - a documented function
+    root = _root_in_use(*running_threads())
     if root is None:
         return None
     if root not in _visited:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
-from typing import TYPE_CHECKING
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import urlrequest
 from support.children import run_python, start_python
 from support.messages import head
+from urlrequest._client import exit_and_fork
+from urlrequest._concurrency.sync import start_thread
 from urlrequest.testing import hold, send, signal
 
 if TYPE_CHECKING:
@@ -202,6 +207,63 @@ def test_fault_116_a_child_does_not_use_the_parents_wakers(server: Server) -> No
         output, _ = process.communicate("go\n", timeout=50)
 
     assert "0\n" == output
+
+
+MODULE = "imported_by_a_test"
+LOOKS = f"""
+import threading
+from urlrequest._client import exit_and_fork
+from {__name__} import TALK
+TALK["here"] = exit_and_fork._is_importing()
+TALK["entered"].set()
+assert TALK["done"].wait(20)
+"""
+TALK: dict[str, Any] = {}  # with the module that is imported
+
+
+@pytest.mark.parametrize(
+    ("is_own_thread", "is_needed", "expected"), [(False, False, False), (False, True, True), (True, False, True)]
+)
+def test_2_6_which_imports_a_fork_waits_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_own_thread: bool, is_needed: bool, expected: bool
+) -> None:
+    """Contract 2.6: those of modules that requests need and those on workers; the program's own may last for ever."""
+    (tmp_path / f"{MODULE}.py").write_text(LOOKS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(exit_and_fork, "_IMPORTED", {"json", MODULE} if is_needed else {"json"})
+    entered, done, over = threading.Event(), threading.Event(), threading.Event()
+    TALK.update(entered=entered, done=done)
+
+    def run() -> None:
+        try:
+            importlib.import_module(MODULE)
+        finally:
+            over.set()
+
+    if is_own_thread:
+        start_thread(run, "own")
+    else:
+        threading.Thread(target=run, name="program").start()
+    assert entered.wait(20)
+    found = exit_and_fork._is_importing()
+    done.set()
+    assert over.wait(20)
+    sys.modules.pop(MODULE)
+
+    assert (expected, False) == (found, TALK["here"])
+    assert not exit_and_fork._is_importing()
+
+
+def test_2_6_a_fork_reads_no_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 2.6: CPython 3.11 may die when it reads the frames of a thread that runs."""
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "_current_frames", None)
+        exit_and_fork.prepare_fork()
+
+
+def test_2_6_what_the_library_imports_counts() -> None:
+    """Contract 2.6: its own modules, those of Python, and the packages of its extras."""
+    assert {"urlrequest", "encodings", "certifi", "idna", "brotli", "zstandard"} <= exit_and_fork._IMPORTED
 
 
 @pytest.mark.parametrize("name", sorted(urlrequest.__all__))

@@ -1,12 +1,29 @@
 from __future__ import annotations
 
+import gc
+import os
+import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from urlrequest.hooks._frames import calls_of
+import pytest
+
+from support.children import run_python
+from urlrequest.hooks import _frames
+from urlrequest.hooks._frames import calls_of, running_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture(params=[True, False], ids=["collector", "no collector"])
+def has_collector(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[bool]:
+    """Whether the program has its collector on; frames are read as before CPython 3.12."""
+    monkeypatch.setattr(_frames._Reader, "needs_rest", True)
+    before = gc.isenabled()
+    (gc.enable if request.param else gc.disable)()
+    yield request.param
+    (gc.enable if before else gc.disable)()
 
 
 def while_inside(look: Callable[[int | None], object]) -> None:
@@ -54,3 +71,84 @@ def test_calls_of_a_thread_that_has_ended() -> None:
     thread.start()
     thread.join()
     assert [] == list(calls_of(thread.ident, "threading"))
+
+
+def test_threads_that_run() -> None:
+    """This thread is one of them, and so is one that was started without `threading`; one that has ended is none."""
+
+    def look(thread: int | None) -> None:
+        assert {thread, threading.get_ident()} <= set(running_threads())
+
+    while_inside(look)
+
+
+def test_2_6_the_collector_rests_while_frames_are_read(has_collector: bool) -> None:
+    """Contract 2.6: no thread runs while a frame gets its object: the collector is off then, and as it was before."""
+
+    def fail() -> None:
+        assert not gc.isenabled()
+        assert not _frames._reader.read(gc.isenabled)
+        assert not gc.isenabled()
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        _frames._reader.read(fail)
+    assert has_collector is gc.isenabled()
+
+
+def test_2_6_frames_are_read_without_a_collection(has_collector: bool) -> None:
+    """Contract 2.6: whatever objects the frames need, none of them starts a collection."""
+    found, thresholds, runs = [], gc.get_threshold(), []
+
+    def note(phase: str, _: object) -> None:
+        if sys._getframe(1).f_code is _frames._calls_of.__code__:
+            runs.append(phase)
+
+    def look(thread: int | None) -> None:
+        gc.callbacks.append(note)
+        gc.set_threshold(1)
+        try:
+            found.extend(calls_of(thread, __name__.partition(".")[0]))
+        finally:
+            gc.set_threshold(*thresholds)
+            gc.callbacks.remove(note)
+
+    while_inside(look)
+
+    assert 2 == len(found)
+    assert [] == runs
+    assert has_collector is gc.isenabled()
+
+
+def test_2_6_the_collector_goes_on_in_a_child(has_collector: bool) -> None:
+    """Contract 2.6: in a child that was forked while another thread read frames, the lock is free, the collector on."""
+    reader = _frames._Reader()
+    entered, done = threading.Event(), threading.Event()
+    thread = threading.Thread(target=reader.read, args=(outer, entered, done), name="reader")
+    thread.start()
+    assert entered.wait(20)
+    assert not gc.isenabled()
+    reader.reset_after_fork()
+
+    assert has_collector is gc.isenabled()
+    assert 1 == reader.read(int, "1")
+    done.set()
+    thread.join()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_2_6_a_fork_lets_the_collector_go_on() -> None:
+    """Contract 2.6: what is above happens in each forked child."""
+    script = """
+        import gc, os, urlrequest
+        from urlrequest.hooks import _frames
+        request = urlrequest.UrlRequest("http://a b/")
+        request.wait()
+        gc.disable()
+        _frames._reader.has_stopped = True
+        child = os.fork()
+        if not child:
+            os._exit(not gc.isenabled())
+        print(os.waitpid(child, 0)[1])
+    """
+    assert "0\n" == run_python(script).stdout
