@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from urlrequest.testing import MockedRequest
+    from urlrequest.testing import MockedRequest, Server
 
 API = "https://api.example.com"
 
@@ -404,6 +404,28 @@ def test_many_at_once(mock: MockNetwork) -> None:
 
     assert [f"/{number}" for number in range(50)] == [request.result for request in requests]
     assert 50 == len(finished) == len(mock.requests)
+
+
+def test_no_connection_of_before(server: Server) -> None:
+    """A connection that real requests have left idle is not used while the mock is active."""
+    server.respond("/", "real")
+    with Session() as session:
+        assert "real" == run(server.url, session=session).result
+        with MockNetwork() as mock:
+            mock.get(server.url, body="mocked")
+            assert "mocked" == run(server.url, session=session).result
+        assert "real" == run(server.url, session=session).result
+
+    assert 2 == len(server.requests)
+
+
+def test_18_2_a_method_of_the_class_is_replaced(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 18.2: what a test puts in the place of a method counts, also where a connection is at hand."""
+    server.respond("/", "text")
+    with Session() as session:
+        assert "text" == run(server.url, session=session).result
+        monkeypatch.setattr(UrlRequest, "decode_result", lambda *_: "replaced")
+        assert "replaced" == run(server.url, session=session).result
 
 
 def test_under_asyncio(mock: MockNetwork) -> None:

@@ -96,7 +96,7 @@ _WORKER_ONLY = (
     "argument_error",  # what is wrong with the constructor's arguments, or None
     "options",  # what the user asked for; None from the end on
     "lease",  # the connection of a launched request that a worker is to go on with, or None
-    "is_own_class",  # that of the request is UrlRequest: no code of the user's runs but callbacks
+    "is_own_class",  # that of the request is UrlRequest as it is here: no code of the user's runs but callbacks
     "is_launched",  # it was sent before a worker had it, or its worker has left it
     "leaving",  # the flight of a request that its worker is about to leave, or None
 )
