@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from urlrequest import Session, UrlRequest
+from urlrequest.testing import MockNetwork
 
 
 def takes_no_result(request: UrlRequest) -> None:
@@ -73,6 +74,9 @@ session.request("page", on_succes=print)  # type: ignore[call-arg]  # pyright: i
 session.request("page", timeout="10")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - a number
 session.request("page", low_speed=1000)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - a pair
 session.request("page", req_body=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - no bytes
+
+MockNetwork().get("https://example.com/", text="hello")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue] - body=
+MockNetwork().post("https://example.com/", status="201")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - a number
 
 # The last line: what follows it is never reached.
 UrlRequest("example.com").start(1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue] - takes nothing

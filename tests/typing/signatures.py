@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import threading
@@ -26,6 +27,7 @@ from urlrequest import (
     hooks,
     streams,
 )
+from urlrequest.testing import MockNetwork, Reply
 
 
 def show(request: UrlRequest, result: Any) -> None:
@@ -248,6 +250,23 @@ def bind() -> None:
 
 def connect() -> type[HTTPConnection]:
     return HTTPSConnection
+
+
+def reply(mock: MockNetwork) -> None:
+    mock.add("GET", "https://example.com/", json=[1])
+    mock.get(
+        re.compile("https://example"),
+        match=lambda request: request.header("Accept"),
+        status=201,
+        headers={"A": "b"},
+        reply=lambda request: Reply(200, request.body),
+        error=TimeoutError(),
+        delay=0.5,
+        bytes_per_second=1000,
+        drop_after=10,
+    )
+    mock.put("https://example.com/", body="text")
+    mock.delete("https://example.com/", json=None)
 
 
 old: type[UrlRequest] = urlrequest.UrlRequestUrllib

@@ -26,11 +26,26 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Iterator
     from types import TracebackType
-    from typing import NoReturn
+    from typing import NoReturn, TypedDict
 
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
 
     from ._messages import Body, Fields
+
+    class Options(TypedDict, total=False):
+        """What `MockNetwork.add()` takes beside method and URL."""
+
+        match: Callable[[MockedRequest], Any] | None
+        status: int
+        body: Body
+        json: Any
+        headers: Fields
+        reply: ReplyTo | None
+        error: Exception | None
+        delay: float
+        bytes_per_second: int | None
+        drop_after: int | None
+
 
 __all__ = ["MockNetwork", "MockedRequest", "UnexpectedRequest"]
 
@@ -224,27 +239,27 @@ class MockNetwork:
             named = _normal(url) if isinstance(url, str) else url
             self._planned.append(_Planned(method.upper(), named, match, reply, error, delay))
 
-    def get(self, url: str | re.Pattern[str], **options: Any) -> None:
+    def get(self, url: str | re.Pattern[str], **options: Unpack[Options]) -> None:
         """Register a reply to GET; the options are those of `add()`."""
         self.add("GET", url, **options)
 
-    def head(self, url: str | re.Pattern[str], **options: Any) -> None:
+    def head(self, url: str | re.Pattern[str], **options: Unpack[Options]) -> None:
         """Register a reply to HEAD; the options are those of `add()`."""
         self.add("HEAD", url, **options)
 
-    def post(self, url: str | re.Pattern[str], **options: Any) -> None:
+    def post(self, url: str | re.Pattern[str], **options: Unpack[Options]) -> None:
         """Register a reply to POST; the options are those of `add()`."""
         self.add("POST", url, **options)
 
-    def put(self, url: str | re.Pattern[str], **options: Any) -> None:
+    def put(self, url: str | re.Pattern[str], **options: Unpack[Options]) -> None:
         """Register a reply to PUT; the options are those of `add()`."""
         self.add("PUT", url, **options)
 
-    def patch(self, url: str | re.Pattern[str], **options: Any) -> None:
+    def patch(self, url: str | re.Pattern[str], **options: Unpack[Options]) -> None:
         """Register a reply to PATCH; the options are those of `add()`."""
         self.add("PATCH", url, **options)
 
-    def delete(self, url: str | re.Pattern[str], **options: Any) -> None:
+    def delete(self, url: str | re.Pattern[str], **options: Unpack[Options]) -> None:
         """Register a reply to DELETE; the options are those of `add()`."""
         self.add("DELETE", url, **options)
 
