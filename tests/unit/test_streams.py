@@ -19,6 +19,7 @@ CHUNKS = 50_000
         ([b"\xe4\xbd", b"\xa0\n"], ["你"], ""),
         ([b"\xef\xbb", b"\xbfa\n\xef\xbb\xbfb\n"], ["a", "\ufeffb"], ""),
         ([b"\xff\n\xe4\xbd"], ["\ufffd"], "\ufffd"),
+        (["a\x85b\u2028c\u2029d\x0be\x0cf\x1cg\n".encode()], ["a\x85b\u2028c\u2029d\x0be\x0cf\x1cg"], ""),  # as in JSON
         ([], [], ""),
     ],
 )
