@@ -132,14 +132,16 @@ def test_17_4_post_becomes_get(server: Server, status: int) -> None:
     assert "1" == request.header("X-Own")
 
 
-@pytest.mark.parametrize("status", [307, 308])
-def test_17_4_body_is_sent_again(server: Server, other: Server, status: int) -> None:
-    """307 and 308 keep method and body, to another origin too."""
+@pytest.mark.parametrize(
+    ("method", "status"), [("POST", 307), ("POST", 308), ("PUT", 301), ("PUT", 302), ("PUT", 307), ("PUT", 308)]
+)
+def test_17_4_body_is_sent_again(server: Server, other: Server, method: str, status: int) -> None:
+    """A method that stays keeps its body, to another origin too: a PUT must not empty the file."""
     redirect(server, "/", other.url, status)
-    follow(server.url, req_body={"a": "1"}, method="POST")
+    follow(server.url, req_body={"a": "1"}, method=method)
     request = seen(other)
 
-    assert ("POST", b"a=1") == (request.method, request.body)
+    assert (method, b"a=1") == (request.method, request.body)
     assert "application/x-www-form-urlencoded" == request.header("Content-Type")
 
 
