@@ -150,6 +150,9 @@ RESPONSES = {
     "plain": OK,
     "json": head(8, "Content-Type: application/json") + b'{"a": 1}',
     "json that is none": head(3, "Content-Type: application/json") + b'{"a',
+    "json in another encoding": head(18, "Content-Type: application/json; charset=latin-1")
+    + '\ufeff{"a": 1}'.encode("utf-16-le"),
+    "json without end": head(3000, "Content-Type: application/json") + b"[" * 3000,
     "charset": head(2, "Content-Type: text/plain; charset=latin-1") + b"\xe9x",
     "binary": head(2, "Content-Type: image/png") + b"\0\xff",
     "empty": head(0),
@@ -174,6 +177,8 @@ RESPONSES = {
     "gzip in chunks": GZIP_CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (len(GZIP), GZIP),
     "gzip that is cut off": head(len(GZIP) - 1, "Content-Encoding: gzip") + GZIP[:-1],
     "gzip of much": head(len(MUCH), "Content-Encoding: gzip") + MUCH,
+    "two members of gzip": head(2 * len(GZIP), "Content-Encoding: gzip") + GZIP + GZIP,
+    "something behind gzip": head(len(GZIP) + 4, "Content-Encoding: gzip") + GZIP + b"rest",
     "gzip that is a file": head(len(GZIP), "Content-Encoding: gzip", "Content-Type: application/gzip") + GZIP,
     "gzip of nothing": head(0, "Content-Encoding: gzip"),
     "two codings": head(len(GZIP), "Content-Encoding: identity, gzip") + GZIP,
