@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 # Of Python functions, of a request that needs no worker: 95 and 106, and 11 of this test; other Pythons call some more.
 MOST_CALLS = {"http": 112, "https": 124}
 MOST_CALLS_WITH_HEADERS = 185  # the same with two header fields
+MOST_CALLS_OF_A_SESSION = 135  # the same by `get()` of a session that has a base URL and two header fields
 MOST_WORKER_CALLS = 240  # the same on a worker, on both threads together
 MOST_BLOCKS = 60  # of memory, that a finished request keeps
 MOST_BYTES = 1900  # that a request allocates which waits for a worker; with CPython 3.11 some 1,720
@@ -149,9 +150,8 @@ def kind(request: pytest.FixtureRequest) -> type[UrlRequest]:
 
 
 @pytest.fixture
-def calls(origin: Origin, kind: type[UrlRequest], monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
-    """What a row of requests calls, on this thread and on the worker; both look no further afterwards."""
-    calls = Calls()
+def _undisturbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing else comes among what is counted."""
     for module, _ in DETECTORS:  # a toolkit that another test has imported is asked for its loop
         monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setattr(Watch, "add_later", lambda *_: None)  # it wakes the watch now and then
@@ -159,21 +159,28 @@ def calls(origin: Origin, kind: type[UrlRequest], monkeypatch: pytest.MonkeyPatc
     gc.collect()
     gc.disable()  # no finaliser runs among what is counted
     try:
-        for _ in range(WARM_UP):
-            get(origin, type("Counted", (Profiled,), {"profile": staticmethod(calls.profile)}))
-        get(origin, kind)
-        calls.python = calls.network = 0
-        sys.setprofile(calls.profile)
-        for _ in range(COUNT):
-            get(origin, kind)
-        sys.setprofile(None)
-        made = calls.python, calls.network
-        get(origin, Profiled)
-        calls.python, calls.network = made
-        yield calls
+        yield
     finally:
         sys.setprofile(None)
         gc.enable()
+
+
+@pytest.fixture
+def calls(origin: Origin, kind: type[UrlRequest], _undisturbed: None) -> Calls:
+    """What a row of requests calls, on this thread and on the worker; both look no further afterwards."""
+    calls = Calls()
+    for _ in range(WARM_UP):
+        get(origin, type("Counted", (Profiled,), {"profile": staticmethod(calls.profile)}))
+    get(origin, kind)
+    calls.python = calls.network = 0
+    sys.setprofile(calls.profile)
+    for _ in range(COUNT):
+        get(origin, kind)
+    sys.setprofile(None)
+    made = calls.python, calls.network
+    get(origin, Profiled)
+    calls.python, calls.network = made
+    return calls
 
 
 def test_small_get_makes_few_calls(calls: Calls, origin: Origin) -> None:
@@ -186,6 +193,22 @@ def test_small_get_makes_few_calls(calls: Calls, origin: Origin) -> None:
 def test_get_with_headers_makes_few_calls(calls: Calls) -> None:
     """With two headers it calls at most 185 Python functions: it is prepared each time, but needs no worker."""
     assert calls.python / COUNT <= MOST_CALLS_WITH_HEADERS
+
+
+@pytest.mark.usefixtures("_undisturbed")
+def test_get_of_a_session_makes_few_calls() -> None:
+    """`get()` of a session calls at most 135: its settings are read for each request, which is prepared once."""
+    calls = Calls()
+    with Server() as server, Session(server.url, HEADERS) as session:
+        server.respond("/small", "hello")
+        for counts in [False] * WARM_UP + [True] * COUNT:
+            sys.setprofile(calls.profile if counts else None)
+            request = session.get("/small")
+            request.wait(timeout=20)
+            sys.setprofile(None)
+            assert "hello" == request.result
+        assert request._urlrequest_call.is_launched
+    assert calls.python / COUNT <= MOST_CALLS_OF_A_SESSION
 
 
 @pytest.mark.parametrize("kind", [Worked], indirect=True)

@@ -62,7 +62,8 @@ class Origin:
 
 def forget_servers() -> None:
     """Forget all that the library remembers of servers, and close the idle connections to them."""
-    options._shared.cache_clear()
+    options._plain.cache_clear()
+    options._flagged.cache_clear()
     launch._habit_of.cache_clear()
     unheard._failures.clear()
     tls_sessions._sessions.clear()

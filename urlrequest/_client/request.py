@@ -14,7 +14,7 @@ from itertools import count
 from os import getpid
 
 from urlrequest._concurrency.sync import fork_watch
-from urlrequest._engine.options import PLAIN, Options, plain_options
+from urlrequest._engine.options import PLAIN, Options, shared_options
 from urlrequest.errors import RequestCancelled
 
 from .call import Call
@@ -245,10 +245,9 @@ class UrlRequest(ThreadFacade, ConnectionChoice, Callbacks, ResponseAttributes):
             UrlRequest.run, UrlRequest.decode_result, UrlRequest.get_connection_for_scheme,
         )  # fmt: skip
         if (  # one after the other: to gather them all and to look at them then takes five times as long (measured)
-            session is None
-            and req_body is None
+            req_body is None
             and req_headers is None
-            and method is None
+            and (method is None or (type(method) is str and method == "GET"))
             and file_path is None
             and proxy_host is None
             and proxy_port is None
@@ -259,8 +258,6 @@ class UrlRequest(ThreadFacade, ConnectionChoice, Callbacks, ResponseAttributes):
             and client_cert is None
             and ssl_context is None
             and fingerprint is None
-            and follow_redirects is None
-            and retries is None
             and trust_env is None
             and params is None
             and json is None
@@ -279,17 +276,18 @@ class UrlRequest(ThreadFacade, ConnectionChoice, Callbacks, ResponseAttributes):
             and resume_key is None
             and chunk_size == PLAIN.chunk_size
         ):
-            call.submit(plain_options(url, decode, ca_file, verify))
-            return
-        options = Options(  # by position, in the order of its fields: see there
-            url, decode, ca_file, verify, chunk_size, req_body, req_headers, method, file_path, proxy_host, proxy_port,
-            proxy_headers, user_agent, cookies, auth, client_cert, ssl_context, fingerprint, follow_redirects, retries,
-            trust_env, params, json, files, progress_interval, max_size, resume, checksum, expect_type, proxy_auth,
-            address_family, low_speed, retry_statuses, retry_methods, max_retry_after, resume_key,
-        )  # fmt: skip
+            options = shared_options(url, decode, ca_file, verify, follow_redirects, retries)
+        else:
+            options = Options(  # by position, in the order of its fields: see there
+                url, decode, ca_file, verify, chunk_size, req_body, req_headers, method, file_path, proxy_host,
+                proxy_port, proxy_headers, user_agent, cookies, auth, client_cert, ssl_context, fingerprint,
+                follow_redirects, retries, trust_env, params, json, files, progress_interval, max_size, resume,
+                checksum, expect_type, proxy_auth, address_family, low_speed, retry_statuses, retry_methods,
+                max_retry_after, resume_key,
+            ).detached()  # fmt: skip
         if call.shared is not default_shared:
             options = complete(options, session)
-        call.submit(options.detached())
+        call.submit(options)
 
     def __repr__(self) -> str:
         call = self._urlrequest_call

@@ -2,13 +2,14 @@
 
 A session has one of its own; requests without a session use `default_shared`.
 
-Thread safety. The limits, `tcp_keepalive`, `cookie_text` and `is_closed` are one reference each; `workers`, `pool` and
-`cookie_store` guard themselves.
+Thread safety. The limits, `tcp_keepalive`, `cookie_text`, `known_settings` and `is_closed` are one reference each;
+`workers`, `pool` and `cookie_store` guard themselves.
 """
 
 from __future__ import annotations
 
 import weakref
+from operator import is_
 
 from urlrequest._concurrency.sync import fork_watch
 from urlrequest._concurrency.worker_pool import WorkerPool
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
 
     from urlrequest._engine.observer import CookieStore
 
-__all__ = ["MAX_REQUESTS", "Shared", "all_shared", "default_shared", "shared_of"]
+__all__ = ["MAX_REQUESTS", "KnownSettings", "Shared", "all_shared", "default_shared", "shared_of"]
 
 MAX_REQUESTS = 64  # running at once, unless a session sets another limit
+MAX_COMPLETED = 256  # options of a session that are kept for the next request
+_FIXED = frozenset({type(None), bool, int, float, str, bytes})
 
 all_shared: weakref.WeakSet[Shared] = weakref.WeakSet()
 """Those of all sessions, and the default one, for the end of the process and for a forked child."""
@@ -35,6 +38,7 @@ class Shared:
         tcp_keepalive: For new connections; None: that of `defaults`.
         cookie_store: The session's cookies; None: it keeps none.
         cookie_text: Cookies to send with every request, as the program gave them; None: none.
+        known_settings: The session's settings as they were read last, or None.
         is_closed: New requests are refused.
         workers: The worker threads.
         pool: The idle connections.
@@ -42,6 +46,7 @@ class Shared:
 
     tcp_keepalive: float | None = None
     cookie_text: Any = None
+    known_settings: KnownSettings | None = None
     is_closed: bool = False
 
     def __init__(
@@ -106,6 +111,48 @@ class Shared:
         self.pool.reset_after_fork()
         if self.cookie_store is not None:
             self.cookie_store.reset_after_fork()
+
+
+class KnownSettings:
+    """The settings of a session as they were read last, and what they make of options that many requests share.
+
+    So requests of a session, too, are prepared once for all that are alike, until the program changes a setting.
+
+    Thread safety. The single operations of a dict are atomic. Two threads may make the same options; one of them stays.
+    """
+
+    __slots__ = ("_are_fixed", "_completed", "_parts")
+
+    def __init__(self, parts: list[Any]) -> None:
+        """Know settings.
+
+        Args:
+            parts: All that a program may replace: the values, and what is in their dicts.
+        """
+        self._parts = parts
+        self._are_fixed = all(map(_is_fixed, parts))
+        # By the id of the shared options, which are kept here: so no others have that id.
+        self._completed: dict[int, tuple[Any, Any]] = {}
+
+    def are(self, parts: list[Any]) -> bool:
+        """Whether the session still has these settings; False where that cannot be seen."""
+        return self._are_fixed and len(parts) == len(self._parts) and all(map(is_, parts, self._parts))
+
+    def find(self, options: Any) -> Any:
+        """What the settings have made of shared options; None: nothing yet."""
+        found = self._completed.get(id(options))
+        return None if found is None else found[1]
+
+    def keep(self, options: Any, completed: Any) -> None:
+        """Remember what the settings make of shared options."""
+        if len(self._completed) >= MAX_COMPLETED:
+            self._completed.clear()
+        self._completed[id(options)] = options, completed
+
+
+def _is_fixed(value: Any) -> bool:
+    """Whether a value can only be replaced, not changed."""
+    return type(value) in _FIXED or (type(value) is tuple and _FIXED.issuperset(map(type, value)))
 
 
 def shared_of(session: object) -> Shared:

@@ -34,7 +34,7 @@ from urlrequest._http1.response_reader import find_chunks
 from urlrequest._net.cancel_scope import Phase
 
 from .exchange import Lease, kept_time, pool_key, send_ahead
-from .options import PlainOptions
+from .options import SharedOptions
 from .plan import request_line_and_fields
 from .prepare import prepare_request
 from .receive import is_coded, undone_codings
@@ -273,18 +273,20 @@ class _Plan:
 
     Attributes:
         head: What is sent if there are no cookies.
+        keeps_connection: The request does not ask the server to close it.
         habit: Of those who answer such requests.
     """
 
-    __slots__ = ("habit", "head", "prepared")
+    __slots__ = ("habit", "head", "keeps_connection", "prepared")
 
     def __init__(self, options: Options) -> None:
         """Prepare a request. Raises: What is wrong with it."""
         load_json()  # whoever reads the response must not need a file for that
         self.prepared = prepare_request(options, has_progress=False, connection_class_for=CLASSES.__getitem__)
         self.head = encode_head(self.prepared.method, *request_line_and_fields(self.prepared, None))
+        self.keeps_connection = not says_close(self.prepared.fields)
         # Others may have another URL each time; they have the server in common.
-        is_made_again = isinstance(options, PlainOptions)
+        is_made_again = isinstance(options, SharedOptions)
         self.habit = _Habit() if is_made_again else _habit_of(pool_key(self.prepared.route))
 
 
@@ -315,13 +317,12 @@ def _find_plan(options: Options, shared: Shared) -> _Plan | None:
     store = shared.cookie_store
     if not options.is_launchable or not defaults.keep_alive or (store is not None and not store.is_prompt):
         return None
-    if isinstance(options, PlainOptions):
-        plan: _Plan | None = options.plan
-        if plan is None:
-            plan = options.plan = _Plan(options)
-        return plan
-    plan = _Plan(options)
-    return None if says_close(plan.prepared.fields) else plan
+    if isinstance(options, SharedOptions):
+        plan: _Plan = options.plan or _Plan(options)
+        options.plan = plan
+    else:
+        plan = _Plan(options)
+    return plan if plan.keeps_connection else None
 
 
 def launch(options: Options, shared: Shared, scope: CancelScope, observer: Observer) -> Launched | None:

@@ -10,18 +10,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["PLAIN", "Options", "PlainOptions", "plain_options"]
+__all__ = ["PLAIN", "Options", "SharedOptions", "shared_options"]
 
 MAX_SHARED_URL = 2048  # characters; the options of a longer URL are not kept for the next request
 MAX_DATA = 1000  # values within the options of a launched request, pairs included
 
 # What a launch prepares as `perform()` does, or leaves to it with a response that is not common.
 _LAUNCHED = (
-    "url", "decode", "ca_file", "verify", "chunk_size", "req_headers", "user_agent", "cookies", "auth", "params",
-    "follow_redirects", "retries", "base_url", "session_headers", "session_cookies",
+    "url", "decode", "ca_file", "verify", "chunk_size", "req_headers", "method", "user_agent", "cookies", "auth",
+    "params", "follow_redirects", "retries", "base_url", "session_headers", "session_cookies",
 )  # fmt: skip
 # Whatever has one of these types can be read twice, and reading it runs no code of the user's.
 _DATA = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict})
+_FLAGS = frozenset({type(None), bool, int})
 _CONTAINERS = (
     "req_body", "req_headers", "proxy_headers", "cookies", "params", "json", "files", "expect_type", "retry_statuses",
     "retry_methods", "session_headers", "session_cookies",
@@ -61,7 +62,7 @@ class Options(
     @property
     def is_launchable(self) -> bool:
         """Whether nothing is asked for but a GET of a common response: with header fields, parameters, a password."""
-        if not all(map(is_, _declined(self), _THEIR_DEFAULTS)):
+        if not (all(map(is_, _declined(self), _THEIR_DEFAULTS)) and (self.method is None or self.method == "GET")):
             return False
         values = list(_given(self))
         for value in values:  # what containers hold joins the list: no call for each
@@ -76,8 +77,6 @@ class Options(
 
     def detached(self) -> Options:
         """The same with containers of our own: the user may change theirs while the request runs."""
-        if self.is_plain:
-            return plain_options(self.url, self.decode, self.ca_file, self.verify)
         if (
             self.req_body is self.req_headers is self.proxy_headers is self.cookies is self.params is self.json
             is self.files is self.expect_type is self.retry_statuses is self.retry_methods
@@ -98,26 +97,34 @@ _AFTER_CHUNK_SIZE = 1 + Options._fields.index("chunk_size")
 _DEFAULTS = PLAIN[_AFTER_CHUNK_SIZE:]
 
 
-class PlainOptions(Options):
-    """The options of a request that asks for nothing but a URL: one object for all requests that are alike.
+class SharedOptions(Options):
+    """Options that ask for a URL and no more than a few flags: one object for all requests that are alike.
 
     So it takes no memory of a request that waits, and what is found out about the first one is at hand for the next.
+    They are launchable.
 
     Attributes:
         plan: What `launch` makes of them; it is set by any thread.
     """
 
-    # No properties again: asking them would be two more calls in each request.
-    is_plain = True  # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType]  # see above
+    # No property again: asking it would be another call in each request.
     is_launchable = True  # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType]  # see above
     plan: Any = None
 
     def _replace(self, **changes: Any) -> Options:  # type: ignore[override]  # mypy wants each field named
-        return Options(*self)._replace(**changes)  # which is plain no more
+        return Options(*self)._replace(**changes)  # which others do not share
 
 
-def plain_options(url: Any, decode: Any, ca_file: Any, verify: Any) -> Options:
-    """Return the options of a request that asks for nothing but a URL.
+class _PlainOptions(SharedOptions):
+    """Those of a request that asks for nothing but a URL."""
+
+    is_plain = True  # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType]  # as above
+
+
+def shared_options(
+    url: Any, decode: Any, ca_file: Any, verify: Any, follow_redirects: Any = None, retries: Any = None
+) -> Options:
+    """Return the options of a request that asks for a URL, and no more than these flags.
 
     They are shared unless they may hold a secret, or something that cannot be a key of a dictionary.
     """
@@ -129,10 +136,28 @@ def plain_options(url: Any, decode: Any, ca_file: Any, verify: Any) -> Options:
         and (ca_file is None or type(ca_file) is str)
         and (verify is True or verify is False or verify is None)
     ):
-        return _shared(url, decode, ca_file, verify)
-    return Options(url, decode, ca_file, verify, PLAIN.chunk_size, *_DEFAULTS)
+        if follow_redirects is retries is None:
+            return _plain(url, decode, ca_file, verify)
+        if _FLAGS.issuperset((type(follow_redirects), type(retries))):
+            return _flagged(url, decode, ca_file, verify, follow_redirects, retries)
+    options = Options(url, decode, ca_file, verify, PLAIN.chunk_size, *_DEFAULTS)
+    return options._replace(follow_redirects=follow_redirects, retries=retries)
 
 
 @lru_cache(maxsize=256)
-def _shared(url: str, decode: bool, ca_file: str | None, verify: bool | None) -> PlainOptions:
-    return PlainOptions(url, decode, ca_file, verify, PLAIN.chunk_size, *_DEFAULTS)
+def _plain(url: str, decode: bool, ca_file: str | None, verify: bool | None) -> Options:
+    return _PlainOptions(url, decode, ca_file, verify, PLAIN.chunk_size, *_DEFAULTS)
+
+
+@lru_cache(maxsize=256, typed=True)  # True redirects are 20, 1 is one
+def _flagged(
+    url: str,
+    decode: bool,
+    ca_file: str | None,
+    verify: bool | None,
+    follow_redirects: bool | int | None,
+    retries: bool | int | None,
+) -> Options:
+    return SharedOptions(
+        *_plain(url, decode, ca_file, verify)._replace(follow_redirects=follow_redirects, retries=retries)
+    )

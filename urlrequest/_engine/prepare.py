@@ -162,9 +162,19 @@ def find_target(url: object, base_url: object) -> Target:
     """
     if base_url is None or not isinstance(url, str):
         return parse_target(url)
+    is_short = type(url) is str and type(base_url) is str and len(url) + len(base_url) <= MAX_CACHED_PATH
+    if is_short and "@" not in f"{base_url}{url}":  # else it may hold a password
+        return _resolve_cached(base_url, url)
+    return _resolve(base_url, url)
+
+
+def _resolve(base_url: Any, url: str) -> Target:
     from urlrequest._http.redirect import resolve_reference  # most requests name a whole URL
 
     return resolve_reference(parse_target(base_url), url)
+
+
+_resolve_cached = lru_cache(maxsize=256)(_resolve)  # programs ask for the same ones over and over
 
 
 def _merge_fields(options: Options) -> tuple[Fields, set[str]]:

@@ -19,7 +19,7 @@ from urlrequest._content.text import decode_json
 from urlrequest._engine import launch as launch_module
 from urlrequest._engine.exchange import pool_key
 from urlrequest._engine.launch import MAX_CACHED_HEAD, MAX_PIECES, MAX_SIZE, launch
-from urlrequest._engine.options import PLAIN, plain_options
+from urlrequest._engine.options import PLAIN, shared_options
 from urlrequest._engine.perform import perform
 from urlrequest._engine.pool import MAX_IDLE_TIME, Pool
 from urlrequest._engine.prepare import prepare_request
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Nothing listens there: where a connection is replaced, the new one is refused.
-OPTIONS: Any = plain_options("http://127.0.0.1:1/path", True, None, True)
+OPTIONS: Any = shared_options("http://127.0.0.1:1/path", True, None, True)
 OK = head(2) + b"ok"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 GZIP_CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -86,7 +86,7 @@ class Peer:
 
     def launch(self, **options: Any) -> Any:
         first_four = dict(zip(OPTIONS._fields, OPTIONS[:4], strict=False))
-        asked = plain_options(**(first_four | options)) if options else OPTIONS
+        asked = shared_options(**(first_four | options)) if options else OPTIONS
         return launch(asked, self.shared, self.scope, self.observer)
 
     def perform(self, lease: Any = None) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from urlrequest._engine.options import MAX_DATA, MAX_SHARED_URL, PLAIN, Options, PlainOptions
+from urlrequest._engine.options import MAX_DATA, MAX_SHARED_URL, PLAIN, Options, SharedOptions, shared_options
 
 FREE = {"url", "decode", "ca_file", "verify"}
 
@@ -62,17 +62,38 @@ def test_options_without_containers_are_not_copied() -> None:
     assert options is options.detached()
 
 
-@pytest.mark.parametrize("first", [{}, {"decode": False}, {"ca_file": "a.pem"}, {"verify": None}])
-def test_plain_requests_that_are_alike_share_their_options(first: dict[str, Any]) -> None:
-    """A request that waits takes no memory for options that others have as well."""
-    options = PLAIN._replace(url="http://a.test/", **first)
-
-    assert options == options.detached() is options.detached()
-    assert isinstance(options.detached(), PlainOptions)
+ALIKE: dict[str, Any] = {"url": "http://a.test/", "decode": True, "ca_file": None, "verify": True}
 
 
 @pytest.mark.parametrize(
-    "first",
+    "changed",
+    [
+        {}, {"decode": False}, {"ca_file": "a.pem"}, {"verify": None}, {"follow_redirects": True}, {"retries": 2},
+        {"follow_redirects": 1, "retries": 0},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_requests_that_are_alike_share_their_options(changed: dict[str, Any]) -> None:
+    """A request that waits takes no memory for options that others have as well."""
+    options = shared_options(**ALIKE | changed)
+
+    assert options is shared_options(**ALIKE | changed)
+    assert isinstance(options, SharedOptions)
+    assert PLAIN._replace(**ALIKE | changed) == options
+    assert options.is_launchable
+    assert options.is_plain is changed.keys().isdisjoint({"follow_redirects", "retries"})
+    assert options.detached() is options
+
+
+def test_flags_that_are_equal_are_told_apart() -> None:
+    """True is 20 redirects, 1 is one."""
+    shared = [shared_options(**ALIKE, follow_redirects=flag) for flag in (True, 1)]
+
+    assert ["True", "1"] == [str(options.follow_redirects) for options in shared]
+
+
+@pytest.mark.parametrize(
+    "changed",
     [
         {"url": "http://ada:secret@a.test/"},
         {"url": "http://a.test/" + MAX_SHARED_URL * "x"},
@@ -84,22 +105,26 @@ def test_plain_requests_that_are_alike_share_their_options(first: dict[str, Any]
         {"ca_file": Path("a.pem")},
         {"verify": "no"},
         {"verify": []},
+        {"retries": "2"},
+        {"follow_redirects": []},
     ],
 )
-def test_what_is_not_shared(first: dict[str, Any]) -> None:
+def test_what_is_not_shared(changed: dict[str, Any]) -> None:
     """What holds a secret, is large, or is of another type is kept by its own request alone."""
-    options = PLAIN._replace(**({"url": "http://a.test/"} | first))
+    options = shared_options(**ALIKE | changed)
 
-    assert options == options.detached()
-    assert type(options.detached()) is Options
-    assert options.detached().is_plain
+    assert PLAIN._replace(**ALIKE | changed) == options
+    assert type(options) is Options
 
 
-def test_shared_options_that_are_changed_are_plain_no_more() -> None:
+def test_shared_options_that_are_changed_are_shared_no_more() -> None:
     """What a session adds is not mistaken for the options that others share."""
-    shared = PLAIN._replace(url="http://a.test/").detached()
+    shared = shared_options(**ALIKE)
+    changed = shared._replace(method="PUT")
 
-    assert not shared._replace(method="PUT").is_plain
+    assert type(changed) is Options
+    assert not changed.is_plain
+    assert not changed.is_launchable
     assert shared.is_plain
 
 
@@ -125,3 +150,9 @@ def test_a_list_that_holds_itself() -> None:
     endless.append(endless)
 
     assert not PLAIN._replace(params=endless).is_launchable
+
+
+@pytest.mark.parametrize(("method", "expected"), [(None, True), ("GET", True), ("get", False), ("HEAD", False)])
+def test_which_methods_are_launchable(method: str | None, expected: bool) -> None:
+    """GET is what a request without a body is by itself."""
+    assert expected is PLAIN._replace(method=method, req_headers={"A": "b"}).is_launchable
