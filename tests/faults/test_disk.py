@@ -24,7 +24,7 @@ pytestmark = pytest.mark.no_leaks
 
 BODY = bytes(range(256)) * 20_000  # more than one write
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes, links and special files of POSIX")
-not_root = pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() == 0, reason="root may write everywhere")
+not_root = pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() == 0, reason="root may write anywhere")
 
 
 @pytest.mark.parametrize(

@@ -905,7 +905,7 @@ def destroyed_with_a_wakeup_on_its_way(w: World) -> None:
 
     w.run(first, finishes=0)
     if w.notes:  # a loop may still take its turn
-        raise NotApplicable("delivers what is ready when it is stopped")
+        raise NotApplicable("the loop delivers what is ready when it is stopped")
     w.loop.destroy()
     _drains(w, 5)
 
@@ -1233,7 +1233,7 @@ def no_descriptors_left(w: World) -> None:
         return len(list(Path("/proc/self/fd").iterdir()))
 
     if not w.loop.is_detected:
-        raise NotApplicable("has no descriptors")
+        raise NotApplicable("the loop has no descriptors")
     for _ in range(3):
         w.run(once, finishes=2)
         w.loop.end()
