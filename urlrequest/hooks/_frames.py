@@ -5,6 +5,9 @@ threads. In 3.11 the thread that is looked at may then have left the call before
 into memory of another call from there on; to read it ends the process. And `sys._current_frames()` holds a lock of the
 interpreter that a thread needs to end (gh-106883). So the collector rests while frames are read.
 
+Without the GIL, the calls of a thread that runs cannot be read: it may leave them at any moment (gh-152355). Then
+only what a thread tells of itself shows its loop.
+
 Thread safety. `_reader.lock` guards the state of the collector. A signal handler may come here while its thread has the
 lock. Nothing is waited for under it.
 """
@@ -13,6 +16,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 
 from urlrequest._concurrency.sync import ReentrantLock
 
@@ -23,7 +27,9 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-__all__ = ["calls_of", "reset_after_fork", "running_threads"]
+__all__ = ["HAS_GIL", "calls_of", "reset_after_fork", "running_threads"]
+
+HAS_GIL: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
 class _Reader:
@@ -65,17 +71,19 @@ reset_after_fork = _reader.reset_after_fork
 
 def running_threads() -> list[int]:
     """The idents of all threads that are in Python code, whoever has started them."""
+    if not HAS_GIL:
+        return [thread.ident for thread in threading.enumerate() if thread.ident is not None]
     return list(_reader.read(sys._current_frames))  # noqa: SLF001 - a documented function
 
 
 def calls_of(thread: int | None, package: str) -> list[dict[str, Any]]:
-    """The variables of a package's own functions that a thread is in, those of the latest call first.
+    """The variables of a package's own functions that a thread is in, those of the latest call first; none without GIL.
 
     Args:
         thread: Ident of the thread.
         package: The functions of other packages are left alone: to look at variables may keep their values alive.
     """
-    return _reader.read(_calls_of, thread or 0, package)
+    return _reader.read(_calls_of, thread or 0, package) if HAS_GIL else []
 
 
 def _calls_of(thread: int, package: str) -> list[dict[str, Any]]:

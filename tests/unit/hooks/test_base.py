@@ -15,6 +15,7 @@ from urlrequest import UrlRequest, hooks
 from urlrequest._delivery.mailbox import Mailbox
 from urlrequest._delivery.queue import QueueEntry, default_queue
 from urlrequest.hooks import Hook, ManualHook, check_hook, current_hook
+from urlrequest.hooks._frames import HAS_GIL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -464,6 +465,7 @@ def test_8_4_a_missing_toolkit() -> None:
         hooks.NoHook  # noqa: B018 - that is the access
 
 
+@pytest.mark.skipif(not HAS_GIL, reason="without the GIL, calls of other threads cannot be read")
 def test_8_12_a_loop_that_was_left_behind_is_not_found() -> None:
     """Contract 8.12: in a forked child, a loop of asyncio or trio that the parent had a hook for is found no more."""
     trio = pytest.importorskip("trio")

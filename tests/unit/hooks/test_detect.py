@@ -14,6 +14,7 @@ from urlrequest import UrlRequest, hooks
 from urlrequest._concurrency.sync import AtomicFlag
 from urlrequest._delivery.queue import DefaultQueue
 from urlrequest.hooks import AsyncioHook, _detect, current_hook
+from urlrequest.hooks._frames import HAS_GIL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +66,7 @@ def test_8_2_the_loop_that_runs_on_this_thread() -> None:
     assert first is second
 
 
+@pytest.mark.skipif(not HAS_GIL, reason="without the GIL, calls of other threads cannot be read")
 def test_8_10_the_loop_whose_worker_a_thread_is() -> None:
     """Contract 8.10: a thread of `asyncio.to_thread()` leads to its loop, wherever that runs; no other one does."""
     found: list[object] = []

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+needs_frames = pytest.mark.skipif(not _frames.HAS_GIL, reason="without the GIL, calls of other threads cannot be read")
+
+
 @pytest.fixture(params=[True, False], ids=["collector", "no collector"])
 def has_collector(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[bool]:
     """Whether the program has its collector on; frames are read as before CPython 3.12."""
@@ -52,6 +55,7 @@ def inner(entered: threading.Event, done: threading.Event) -> None:
     assert depth
 
 
+@needs_frames
 def test_calls_of_a_package_latest_first() -> None:
     """The variables of a thread's calls, those of one package only."""
 
@@ -71,6 +75,16 @@ def test_calls_of_a_thread_that_has_ended() -> None:
     thread.start()
     thread.join()
     assert [] == list(calls_of(thread.ident, "threading"))
+
+
+def test_2_6_no_calls_are_read_without_the_gil(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 2.6: a thread may leave them at any moment there; which threads run is known all the same."""
+    with monkeypatch.context() as patch:
+        patch.setattr(_frames, "HAS_GIL", False)
+        patch.setattr(sys, "_current_frames", None)
+
+        assert [] == calls_of(threading.get_ident(), __name__.partition(".")[0])
+        assert threading.get_ident() in running_threads()
 
 
 def test_threads_that_run() -> None:
@@ -96,6 +110,7 @@ def test_2_6_the_collector_rests_while_frames_are_read(has_collector: bool) -> N
     assert has_collector is gc.isenabled()
 
 
+@needs_frames
 def test_2_6_frames_are_read_without_a_collection(has_collector: bool) -> None:
     """Contract 2.6: whatever objects the frames need, none of them starts a collection."""
     found, thresholds, runs = [], gc.get_threshold(), []
