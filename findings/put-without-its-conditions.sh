@@ -74,7 +74,8 @@ for name, command in COMMANDS.items():
             file.write_bytes(b"the other's text")
             status = ask(port, method, b"mine" if method == "PUT" else None, **{field: value}).status
             left = file.read_text() if file.exists() else "nothing"
-            print(f"{name:14} {method:6} {field + ": " + value:50} {status}, then there is: {left}", flush=True)
+            condition = f"{field}: {value}"
+            print(f"{name:14} {method:6} {condition:50} {status}, then there is: {left}", flush=True)
             seen.setdefault(name, [bool(tag)]).append((status // 100, left))
     finally:
         server.kill()
