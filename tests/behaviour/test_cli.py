@@ -228,12 +228,31 @@ def test_ca_file(tls_server: Server, ca_file: str) -> None:
 
 
 def test_unknown_authority(tls_server: Server) -> None:
-    """A certificate that nobody vouches for is an error, and the line says so."""
+    """A certificate that nobody vouches for is an error, and the line says so, and what may be done."""
     done = run(tls_server.url)
 
     assert (3, b"") == (done.returncode, done.stdout)
     assert done.stderr.startswith(f"urlrequest: {tls_server.url}/: the certificate is not trusted: ".encode())
+    assert done.stderr.endswith(b"; --cacert names the certificates to trust\n")
     assert 1 == done.stderr.count(b"\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--cacert", "gone"], b": gone: --cacert cannot be opened: "),
+        (["--cert", "gone"], b": gone: --cert cannot be opened: "),
+        (["-k", "--max-size", "3"], b"; --max-size is 3\n"),
+    ],
+)
+def test_errors_name_the_option(tls_server: Server, options: list[str], text: bytes) -> None:
+    """An error that the library explains by a parameter names the option that has set it."""
+    tls_server.respond("/", "hello")
+
+    done = run(*options, tls_server.url)
+
+    assert 3 == done.returncode
+    assert text in done.stderr
 
 
 @pytest.mark.parametrize("option", ["--insecure", "-k"])

@@ -74,6 +74,9 @@ _USERINFO = re.compile(r"//[^/?#\s]*@")
 _QUERY = re.compile(r"(/[^/?#\s]*\?)[^\s#'\"]+")
 # What OpenSSL puts around its reasons: [SSL: WRONG_VERSION_NUMBER] ... (_ssl.c:1006)
 _OPENSSL_NOISE = re.compile(r"\[[A-Z0-9]+: [A-Z0-9_]+\] | \(_ssl\.c:[0-9]+\)")
+# Parameters that errors of the library name, and the options that set them.
+_OPTIONS = {"ca_file": "--cacert", "client_cert": "--cert", "max_size": "--max-size"}
+_PARAMETER = re.compile(rf"\b(?:{'|'.join(_OPTIONS)})\b")
 
 
 def print_error(text: str) -> None:
@@ -85,12 +88,14 @@ def describe_error(error: BaseException) -> str:
     """Describe an error in one line: what was attempted, where, and the figure."""
     reason = getattr(error, "verify_message", None)
     if reason:  # ssl.SSLCertVerificationError
-        return f"the certificate is not trusted: {reason}"
-    text = str(error)
+        hint = "; --cacert names the certificates to trust" if "ca_file" in str(error) else ""  # of an unknown issuer
+        return f"the certificate is not trusted: {reason}{hint}"
+    text, path = str(error), None
     if isinstance(error, OSError) and error.strerror:
-        text = str(error.strerror)
-        if error.filename is not None:
-            text = f"{error.filename}: {text.replace('file_path', 'it')}"
+        text, path = str(error.strerror).replace("file_path", "it"), error.filename
+    text = _PARAMETER.sub(lambda match: _OPTIONS[match[0]], text)
+    if path is not None:
+        text = f"{path}: {text}"
     return _OPENSSL_NOISE.sub("", without_secrets(text)) or type(error).__name__
 
 
