@@ -16,7 +16,7 @@ from support.deliveries import ReadingHook
 from support.moments import Moments
 from urlrequest import Session, UrlRequest, cancel_all, wait_all
 from urlrequest._client.call import active_calls
-from urlrequest._engine.options import _shared
+from urlrequest._engine.options import _plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -174,7 +174,7 @@ def drain_of_a_loop_that_reads(world: World) -> Callable[[], object]:
 
 def wait_for_uncommon(world: World) -> Callable[[], object]:
     connected(world)
-    _shared.cache_clear()  # or it would be left to a worker from the second time on
+    _plain.cache_clear()  # or it would be left to a worker from the second time on
     world.request = world.make("/odd")
     return world.request.wait
 
