@@ -9,6 +9,7 @@ import socket
 import ssl
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -259,6 +260,36 @@ class ClosingServer:
         socket.create_connection(self._listener.getsockname()).close()
         self._thread.join()
         self._listener.close()
+
+
+def test_17_10_a_server_that_ends_tls_and_waits(server_context: ssl.SSLContext, ca_file: str, session: Session) -> None:
+    """Contract 17.10: close_notify ends a connection, also where the server waits for ours before it closes."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(20)
+
+    def serve() -> None:
+        for number in (2, 1):  # requests on the first connection, and on the second
+            accepted, _ = listener.accept()
+            accepted.settimeout(20)
+            with server_context.wrap_socket(accepted, server_side=True) as connection:
+                for _ in range(number - 1):
+                    connection.recv(1000)
+                    connection.sendall(REPLY)
+                connection.recv(1000)
+                if number == 1:
+                    connection.sendall(REPLY)
+                with suppress(OSError):
+                    connection.unwrap()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    with listener:
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}/"
+        results = [get(session, url, ca_file=ca_file, deadline=20).result for _ in range(2)]
+        session.close()
+        thread.join(20)
+
+    assert ["ok", "ok"] == results
 
 
 @pytest.mark.clock  # a busy machine lets the server close later than it means to

@@ -62,7 +62,7 @@ class Options(
     @property
     def is_launchable(self) -> bool:
         """Whether nothing is asked for but a GET of a common response: with header fields, parameters, a password."""
-        if not (all(map(is_, _declined(self), _THEIR_DEFAULTS)) and (self.method is None or self.method == "GET")):
+        if not all(map(is_, _declined(self), _THEIR_DEFAULTS)):
             return False
         values = list(_given(self))
         for value in values:  # what containers hold joins the list: no call for each
@@ -73,7 +73,7 @@ class Options(
                 values += value.items()
             elif kind is list or kind is tuple:
                 values += value
-        return True
+        return self.method is None or bool(self.method == "GET")  # it is data by now, and runs no code
 
     def detached(self) -> Options:
         """The same with containers of our own: the user may change theirs while the request runs."""

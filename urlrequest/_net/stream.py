@@ -209,12 +209,13 @@ class NetworkStream:
         except (BlockingIOError, ssl.SSLWantReadError):
             return None
         except ssl.SSLWantWriteError:
-            return b""
+            octets = b""
         except OSError as error:
             self._late_error = error.with_traceback(None)
-            return b""
+            octets = b""
         if octets:
             self.has_received = True
+        self._expects_silence = False  # a close_notify that was read makes the socket readable no more
         return octets
 
     def unread(self, octets: bytes, since: float) -> None:
@@ -224,7 +225,6 @@ class NetworkStream:
             since: When the present wait began, on `time.monotonic()`: it is one step with what follows.
         """
         self._unread, self.waits_since = octets, since
-        self._expects_silence = self._expects_silence and not self.has_received and self._late_error is None
 
     # Receiving
 

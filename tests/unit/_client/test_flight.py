@@ -684,6 +684,22 @@ def test_3_4_the_status_of_a_request_that_is_cancelled(server: Server, session: 
     assert ["queue", "send", "first_byte", "total"] == list(request.timings)
 
 
+def test_2_3_a_method_that_refuses_to_be_compared(server: Server, session: Session) -> None:
+    """Contract 2.3: it is an error of the request, and none of the constructor."""
+
+    class Array:
+        def __eq__(self, other: object) -> bool:
+            raise ValueError("the truth of an array is ambiguous")
+
+        __hash__ = None  # type: ignore[assignment]  # as of arrays
+
+    connect(server, session)
+    request = UrlRequest(server.url, method=Array(), session=session)  # type: ignore[arg-type]
+    assert request.wait(timeout=20)
+
+    assert isinstance(request.error, TypeError)
+
+
 def test_17_9_a_closed_session(server: Server, session: Session, watch: HeldWatch) -> None:
     """Contract 17.9: closing a session cancels what is in flight, and closes its connection."""
     connect(server, session, signal("second"), wait_closed())
