@@ -5,13 +5,14 @@ import hashlib
 import json
 import os
 from itertools import count
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support.files import names_in
 from urlrequest._content import file_sink, resumable_file
-from urlrequest._content.resumable_file import ResumableFileSink
+from urlrequest._content.resumable_file import FLUSH_TIME, ResumableFileSink
 from urlrequest._http.headers import Headers
 from urlrequest._http.response_head import ResponseHead
 from urlrequest.errors import ContentTooLarge, IncompleteContent, RequestCancelled
@@ -25,6 +26,12 @@ pytestmark = pytest.mark.no_leaks
 
 URL = "http://example.com/file"
 CONTENT = bytes(range(200))
+
+
+@pytest.fixture(autouse=True)
+def _has_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the machine pauses, nothing is written down because of the time."""
+    monkeypatch.setattr(resumable_file, "FLUSH_TIME", inf)
 
 
 def head(status: int = 200, length: int | None = 200, **fields: str) -> ResponseHead:
@@ -291,6 +298,7 @@ def test_12_3_slow_download_is_written_down(monkeypatch: pytest.MonkeyPatch, tmp
     """Contract 12.3: a killed process loses what came within the last second, however slow the download was."""
     now = [0.0]
     monkeypatch.setattr(resumable_file, "monotonic", lambda: now[0])
+    monkeypatch.setattr(resumable_file, "FLUSH_TIME", FLUSH_TIME)
     with make(tmp_path / "target") as sink:
         sink.accepts(head())
         sink.expect(200)
