@@ -35,6 +35,7 @@ PORT = 8000  # another one if it is in use
 MAX_BODY = 16 * 1024 * 1024  # bytes of a request's body that a page gets
 MAX_ENDING = 2  # seconds; only a file that cannot be read on takes them all
 BAD_USAGE, ERROR = 2, 3  # exit codes
+WAIT = 1.0  # seconds; a Ctrl-C that comes just before a sleep begins is noticed at its end
 PIECE = 64 * 1024  # bytes
 PAUSE = 0.1  # seconds between two pieces of /slow.bin, and two words of /chat
 TICK = 1.0  # seconds between two events
@@ -75,7 +76,7 @@ def serve_folder(path: str | None = None, *, port: int | None = None) -> int:
         shown = "pages for trying out" if folder is None else folder
         print_line(f"Serving {shown} at http://127.0.0.1:{server.port}/ (Ctrl-C ends it)")
         while True:
-            time.sleep(3600)  # which Ctrl-C ends; on Windows it ends no wait for a lock
+            time.sleep(WAIT)  # which Ctrl-C ends; on Windows it ends no wait for a lock
     except KeyboardInterrupt:
         print_line("")
     finally:

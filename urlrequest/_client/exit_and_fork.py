@@ -67,11 +67,11 @@ _IMPORTED = sys.stdlib_module_names | {
 
 
 def register() -> None:
-    """Make the interpreter call the three functions below."""
+    """Make the interpreter call the functions below."""
     atexit.register(end_at_exit)
     fork_watch.on_fork(reset_after_fork)
     if sys.platform != "win32":
-        os.register_at_fork(before=prepare_fork, after_in_child=fork_watch.enter_child)
+        os.register_at_fork(before=prepare_fork, after_in_child=_enter_child)
 
 
 def end_at_exit() -> None:
@@ -136,16 +136,40 @@ def _is_importing() -> bool:
     The locks of the modules tell, not the frames of the threads: to read the frames of a thread that runs has ended
     processes (see `urlrequest.hooks._frames`). A program's own imports do not count: one may last as long as it runs.
     """
-    # They have this name and these attributes in all versions so far; where they have not, a fork does not wait.
-    locks: dict[str, Any] = getattr(sys.modules.get("_frozen_importlib"), "_module_locks", {})
     this = threading.get_ident()
-    for name, reference in snapshot(locks.items()):
+    for name, reference in snapshot(_module_locks().items()):
         owner = getattr(reference(), "owner", None)
         if owner is None or owner == this:
             continue
         if name.partition(".")[0] in _IMPORTED or is_own_thread(owner):
             return True
     return False
+
+
+def _module_locks() -> dict[str, Any]:
+    """The locks of modules that are being imported, as weak references, by the names of the modules."""
+    # They have this name and these attributes in all versions so far; where they have not, a fork does not wait.
+    return getattr(sys.modules.get("_frozen_importlib"), "_module_locks", {})
+
+
+def _enter_child() -> None:
+    _forget_imports()
+    fork_watch.enter_child()
+
+
+def _forget_imports() -> None:
+    """Let a child import what other threads of its parent were importing: an import may begin after the look above.
+
+    Such a thread does not live on, so nobody would release the lock of its module, nor bring the module to its end. The
+    child makes a new lock, and imports the module from its beginning.
+    """
+    locks, this = _module_locks(), threading.get_ident()
+    for name, reference in snapshot(locks.items()):
+        if getattr(reference(), "owner", None) == this:
+            continue
+        locks.pop(name, None)
+        if getattr(getattr(sys.modules.get(name), "__spec__", None), "_initializing", False):
+            sys.modules.pop(name, None)
 
 
 def reset_after_fork() -> None:

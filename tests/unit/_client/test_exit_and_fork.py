@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import urlrequest
-from support.children import run_python, start_python
+from support.children import output_of, run_python, start_python
 from support.messages import head
 from urlrequest._client import exit_and_fork
 from urlrequest._concurrency.sync import start_thread
@@ -252,6 +252,42 @@ def test_2_6_which_imports_a_fork_waits_for(
 
     assert (expected, False) == (found, TALK["here"])
     assert not exit_and_fork._is_importing()
+
+
+IMPORTS = """
+import importlib, os, sys, threading, urlrequest
+urlrequest.UrlRequest  # with it come the functions for a fork
+sys.path.insert(0, sys.argv[1])
+sys.entered, sys.go_on = threading.Event(), threading.Event()
+
+def import_module():
+    importlib.import_module(sys.argv[2])
+
+def take_lock():
+    with sys.modules["_frozen_importlib"]._get_module_lock(sys.argv[2]).lock:
+        sys.entered.set()
+        sys.go_on.wait()
+
+threading.Thread(target=globals()[sys.argv[3]]).start()
+sys.entered.wait()
+child = os.fork()
+if not child:
+    sys.go_on = threading.Event()
+    sys.go_on.set()
+    print(importlib.import_module(sys.argv[2]).x, flush=True)
+    os._exit(0)
+print(os.waitpid(child, 0)[1])
+sys.go_on.set()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.parametrize("what", ["import_module", "take_lock"])
+def test_2_6_a_child_imports_what_a_thread_was_importing(tmp_path: Path, what: str) -> None:
+    """Contract 2.6: the thread does not live on, and would keep the lock of the module for ever."""
+    (tmp_path / f"{MODULE}.py").write_text("import sys\nsys.entered.set()\nsys.go_on.wait()\nx = 1\n")
+
+    assert ["1", "0"] == output_of(IMPORTS, str(tmp_path), MODULE, what).split()
 
 
 def test_2_6_a_fork_reads_no_frames(monkeypatch: pytest.MonkeyPatch) -> None:
