@@ -337,6 +337,7 @@ def test_8_12_a_loop_of_the_childs_own() -> None:
 @pytest.mark.system
 def test_8_12_a_tk_root_stays_with_the_parent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Contract 8.12: the parent's root is not detected in the child, and gets no wake-ups from there."""
+    pytest.importorskip("tkinter", reason="this Python has no tkinter")
     script = f"""{IN_CHILD}
         import tkinter
         root = tkinter.Tk()
