@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from .fields import TCHARS, read_fields
+from .fields import CONTROL, TCHARS, read_fields
 from .headers import Headers
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ __all__ = ["CONTROLS", "Challenge", "Dialogue", "Offer", "Responder", "Subject",
 MAX_ANSWERS = 6  # to one peer for one request; NTLM needs two, Kerberos up to three
 MAX_OFFERS = 32  # of one response
 
-CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+CONTROLS = re.compile(CONTROL)
 
 _GAP = re.compile(r"[\s,]*")
 _SCHEME = re.compile(rf"({TCHARS})(?:[ \t]+|(?=,)|\Z)")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
+    "CONTROL",
     "LENGTH",
     "TCHARS",
     "Fields",
@@ -39,6 +40,7 @@ Fields = list[tuple[str, str]]
 
 # Patterns, compiled by the modules that need them: most requests have neither header fields nor a method of their own.
 TCHARS = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # a method, a field's name (RFC 9110, section 5.6.2)
+CONTROL = r"[\x00-\x1f\x7f]"  # a control character (RFC 5234, appendix B.1)
 LENGTH = r"[0-9]{1,18}"  # a number of bytes (RFC 9110, section 8.6) that fits into 64 bits
 
 

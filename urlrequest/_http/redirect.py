@@ -14,6 +14,7 @@ from urllib.parse import urljoin
 
 from urlrequest.errors import InvalidURL, UnsafeRedirect
 
+from .fields import CONTROL
 from .target import DEFAULT_PORTS, Target, parse_target
 
 TYPE_CHECKING = False
@@ -43,7 +44,7 @@ CONTENT_FIELDS = frozenset(
 )
 STATUSES = frozenset({301, 302, 303, 307, 308})
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(CONTROL)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 # Browsers read a host behind any number of slashes and backslashes, RFC 3986 behind two slashes; where there is none,
 # browsers refuse the URL, and `urljoin()` stays at the present host.
