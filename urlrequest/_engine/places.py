@@ -56,6 +56,8 @@ REST_TIME = 0.1  # seconds that a connection may be idle while a request waits f
 STARVING_TIME = 5.0  # seconds after which a connection makes room although it is used again and again
 PROMPT = 0.5  # seconds; a response that comes so soon after an idle connection was closed had waited for its place
 NARROW_TIME = 600.0  # seconds for which it is remembered that a server has few places
+CROWD = 64  # connections to a server
+COUNT_INTERVAL = 0.1  # seconds from one count of a crowd to the next
 MAX_SERVERS = 256  # of which something is remembered
 
 _lock = ScopedLock()
@@ -64,8 +66,8 @@ _servers: dict[Place, _Server] = {}
 pools: weakref.WeakSet[IdleConnections] = weakref.WeakSet()
 """All pools."""
 
-waits: dict[Place, list[Wait]] = {}
-"""The requests that wait on new connections; a place without any has no entry."""
+waits: dict[Place, dict[Wait, bool]] = {}
+"""The requests that wait on new connections, in order; a place without any has no entry."""
 
 
 narrow: set[Place] = set()
@@ -77,21 +79,30 @@ class _Server:
 
     Attributes:
         answered: Streams over which it has answered, open or closed.
-        places: How many of them were open at the same time, at most.
+        places: How many of them were open at the same time, at the least that is known.
+        counts_at: When the open ones of a crowd are counted next, on `time.monotonic()`.
         narrow_until: Until when it counts as one with few places.
         relieved_at: When an idle connection was closed for a request that had to wait, last.
     """
 
-    __slots__ = ("answered", "narrow_until", "places", "relieved_at")
+    __slots__ = ("answered", "counts_at", "narrow_until", "places", "relieved_at")
 
     def __init__(self) -> None:
         self.answered: weakref.WeakSet[Any] = weakref.WeakSet()
         self.places = 0
+        self.counts_at = 0.0
         self.narrow_until = 0.0
         self.relieved_at = 0.0
 
     def count_open(self) -> int:
         return sum(stream.fileno() >= 0 for stream in self.answered)
+
+    def note_places(self, now: float) -> None:
+        """Note how many places there are, after an answer. A crowd is not counted at each of its answers."""
+        size = len(self.answered)
+        if size > self.places and (size <= CROWD or now >= self.counts_at):
+            self.places = max(self.places, self.count_open())
+            self.counts_at = now + COUNT_INTERVAL
 
 
 class Wait:
@@ -111,7 +122,7 @@ class Wait:
     def begin(self, until: float | None = None) -> None:
         """Begin; `until`: the deadline of the request."""
         with _lock:
-            waits.setdefault(self._place, []).append(self)
+            waits.setdefault(self._place, {})[self] = True
         if any(map(len, snapshot(pools))):
             self.be_timed(until)
 
@@ -123,9 +134,8 @@ class Wait:
 
     def end(self) -> None:
         with _lock:
-            others = waits.get(self._place, [])
-            if self in others:  # not in a forked child
-                others.remove(self)
+            others = waits.get(self._place, {})
+            others.pop(self, None)  # in a forked child it is gone
             if not others:
                 waits.pop(self._place, None)
         timer.cancel(self)
@@ -140,8 +150,7 @@ class Wait:
         with _lock:
             server = _server(self._place)
             server.answered.add(stream)
-            if server.places < len(server.answered):
-                server.places = max(server.places, server.count_open())
+            server.note_places(now)
             if now - server.relieved_at < PROMPT and now - self.since >= GRACE:
                 server.narrow_until = now + NARROW_TIME
                 narrow.add(self._place)
@@ -185,10 +194,12 @@ def _lacks_places(place: Place, age: float) -> bool:
     """Whether a request has waited for so long, and the server is not known to have places for all."""
     assert _lock.locked()
     waiting = waits.get(place)
-    if not waiting or monotonic() - waiting[0].since < age:
+    if not waiting or monotonic() - next(iter(waiting)).since < age:
         return False
     server = _server(place)
-    return server.count_open() + len(waiting) > server.places
+    open_now = server.count_open()
+    server.places = max(server.places, open_now)
+    return open_now + len(waiting) > server.places
 
 
 def _make_room(place: Place) -> None:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from urlrequest._engine import places
-from urlrequest._engine.places import GRACE, MAX_SERVERS, NARROW_TIME, REST_TIME, STARVING_TIME, Wait, is_needed
+from urlrequest._engine.places import (
+    COUNT_INTERVAL,
+    GRACE,
+    MAX_SERVERS,
+    NARROW_TIME,
+    REST_TIME,
+    STARVING_TIME,
+    Wait,
+    is_needed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -211,6 +220,35 @@ def test_no_thread_for_the_timer(world: World) -> None:
     with waiting(PLACE):
         world.become_idle()
         assert not is_needed(PLACE)
+
+
+def test_many_answers_are_not_counted_each_time(world: World) -> None:
+    """A crowd is counted now and then, and so nearly all of them are known to have places."""
+    looks = 0
+
+    class Counted(Stream):
+        def fileno(self) -> int:
+            nonlocal looks
+            looks += 1
+            return super().fileno()
+
+    streams = [Counted() for _ in range(1000)]
+    for stream in streams:
+        wait = Wait(PLACE)
+        wait.begin()
+        wait.was_answered(stream)
+        wait.end()
+        world.now += COUNT_INTERVAL / 20
+    assert looks < 50 * len(streams)
+
+    world.become_idle()
+    last = Wait(PLACE)
+    last.begin()
+    for stream in streams[-20:]:
+        stream.descriptor = -1  # so there are places again
+    world.go_on(GRACE)
+    assert 1 == world.idle
+    last.end()
 
 
 def test_servers_are_bounded() -> None:
