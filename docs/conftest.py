@@ -70,7 +70,8 @@ class Site:
         server.respond("/lines", b'{"text": "Hello"}\n{"text": "Bye"}\n', headers=text)
         events = b'data: {"text": "Hel"}\n\ndata: {"text": "lo"}\n\ndata: [DONE]\n\n'
         server.respond("/chat", events, headers={"Content-Type": "text/event-stream"})
-        server.route("/slow", lambda request: Reply(body=self.dawdle()))
+        for path in ("/slow", "/events"):
+            server.route(path, lambda request: Reply(body=self.dawdle()))
         return server
 
     def describe(self, request: RecordedRequest) -> Reply:

@@ -17,6 +17,7 @@ from support.leaks import library_threads
 from support.messages import head
 from support.moments import kill_starts
 from support.waiting import wait_until
+from support.watches import replace_watch
 from urlrequest import Session, UrlRequest, cancel_all, g_requests, hooks, wait_all
 from urlrequest._client import call as call_module
 from urlrequest._client import flight as flight_module
@@ -574,7 +575,7 @@ def test_2_10_a_start_does_not_outlast_the_deadline(
     """Contract 2.10: whichever thread dies in its start, nobody waits for it beyond the deadline of the request."""
     server.respond("/", "x")
     new_timer = TimerThread()
-    monkeypatch.setattr(flight_module, "watch", Watch())
+    replace_watch(monkeypatch, Watch())
     monkeypatch.setattr(pool_module, "timer", new_timer)
     monkeypatch.setattr(call_module, "timer", new_timer)
     url = server.url.replace("127.0.0.1", "localhost") if kind == "resolver" else server.url

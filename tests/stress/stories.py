@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import threading
+import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,10 @@ import urlrequest
 from urlrequest import Session, UrlRequest, as_completed, wait_all
 from urlrequest._concurrency.interest_list import new_interest_list
 from urlrequest.hooks import ManualHook
+from urlrequest.testing import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from urlrequest.testing import Server
 
@@ -22,7 +24,7 @@ __all__ = ["ACTIONS", "PATIENCE", "TERMINAL", "Story", "add_routes"]
 
 PATIENCE = 60.0  # seconds; a guard against hanging
 COMMON = ("/", "/json")
-UNCOMMON = ("/coded", "/none", "/moved", "/cookie", "/last", "/cut", "/drip")
+UNCOMMON = ("/coded", "/none", "/moved", "/cookie", "/last", "/cut", "/drip", "/rests")
 FORKS = 0.1  # of those that could be: each takes as long as a hundred requests
 TERMINAL = {"success", "failure", "redirect", "error", "cancel"}
 
@@ -38,6 +40,14 @@ def add_routes(server: Server) -> None:
     server.respond("/last", b"x", headers={"Connection": "close"})
     server.respond("/cut", b"x", headers={"Content-Length": "5"})
     server.respond("/drip", [b"x"] * 8)
+    server.route("/rests", lambda _: Reply(200, rests()))
+
+
+def rests() -> Iterator[bytes]:
+    """A body that comes in pieces, with rests in between."""
+    for _ in range(4):
+        yield b"x"
+        time.sleep(0.002)
 
 
 class Story:
@@ -66,6 +76,7 @@ class Story:
         options["timeout"] = choice([None, 20, 20])
         options["deadline"] = choice([None, None, None, None, None, 30, 30, 0.001])
         options["hook"] = choice([None, None, self.hook])
+        options["on_chunk"] = choice([None, None, None, None, lambda *_: None])
         path = choice(COMMON)
         if self.random.random() < 0.1:  # another URL each time: one with uncommon responses is left to workers
             path = f"{choice(UNCOMMON)}?{self.random.random()}"

@@ -27,6 +27,7 @@ from typing import Any
 import urlrequest
 from urlrequest import Session, wait_all
 from urlrequest._client.call import active_calls
+from urlrequest._concurrency import worker_pool
 from urlrequest.testing import Server
 
 from .stories import ACTIONS, PATIENCE, Story, add_routes
@@ -46,6 +47,7 @@ def live(urls: list[str], ca_file: str, seed: int, requests: int, *, exits: bool
     logging.getLogger("urlrequest").setLevel(logging.CRITICAL)  # errors are a part of it
     warnings.simplefilter("ignore")  # newer Pythons warn of forks
     urlrequest.defaults.detect_hook = False
+    worker_pool.CROWD = (-1, 2, worker_pool.CROWD)[seed % 3]  # how many requests it takes for workers to leave them
     sessions = [
         Session(**options)
         for options in ({}, {"max_requests": 1}, {"max_requests": 4, "max_per_host": 2}, {"cookies": {"a": "b"}})

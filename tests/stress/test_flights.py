@@ -15,10 +15,12 @@ import urlrequest
 from stress.stories import PATIENCE, Story, add_routes
 from support.leaks import DESCRIPTORS, open_descriptors
 from support.waiting import wait_until
+from support.watches import replace_watch
 from urlrequest import Session, cancel_all, wait_all
 from urlrequest._client import flight
 from urlrequest._client.call import active_calls
 from urlrequest._concurrency import watch as watch_module
+from urlrequest._concurrency import worker_pool
 from urlrequest._net.stream import NetworkStream
 
 if TYPE_CHECKING:
@@ -109,7 +111,8 @@ def test_fault_114_flights_of_many_threads(
         pytest.skip("the system has no such call")
     monkeypatch.setattr(watch_module, "new_poller", getattr(watch_module, poller))
     own = watch_module.Watch()
-    monkeypatch.setattr(flight, "watch", own)
+    replace_watch(monkeypatch, own)
+    monkeypatch.setattr(worker_pool, "CROWD", seed)  # so that workers leave their requests, too
     before = len(open_descriptors()) if DESCRIPTORS.is_dir() else 0
     with ExitStack() as stack:
         stack.callback(own.end)

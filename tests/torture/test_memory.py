@@ -10,6 +10,7 @@ import itertools
 import sys
 import threading
 from contextlib import contextmanager
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,7 @@ import urlrequest
 from support.leaks import DESCRIPTORS, open_descriptors
 from support.moments import LackOfMemory
 from support.waiting import becomes
+from support.watches import replace_watch
 from urlrequest import Session, UrlRequest
 from urlrequest._client import call as call_module
 from urlrequest._client import flight as flight_module
@@ -72,6 +74,13 @@ def held(world: World) -> Reply:
     return Reply(200, "ok")
 
 
+def pieces() -> Iterator[bytes]:
+    """A body that comes in three, with a rest in between."""
+    for _ in range(3):
+        yield b"piece"
+        sleep(0.002)
+
+
 def connect(world: World, count: int = 1) -> None:
     """Make requests whose connections are idle then."""
     requests = [world.session.request(world.url + "/") for _ in range(count)]
@@ -107,9 +116,10 @@ def on_workers(world: World) -> Iterator[None]:
 
 
 def on_workers_that_leave(world: World) -> Iterator[None]:
-    """Requests whose workers leave them to the watch."""
+    """Requests whose workers leave them to the watch, one of them between two pieces of its body."""
     yield
     world.make()
+    world.make("/pieces", on_chunk=lambda *_: None)
     world.make("/missing")
     world.make("/held", deadline=0.02)
 
@@ -168,7 +178,7 @@ def new_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Begin with a watch and a timer that have no thread yet."""
     new_watch, new_timer = watch.Watch(), timer.TimerThread()
     with monkeypatch.context() as patch:
-        patch.setattr(flight_module, "watch", new_watch)
+        replace_watch(patch, new_watch)
         for module in (call_module, pool_module, places):
             patch.setattr(module, "timer", new_timer)
         yield
@@ -191,6 +201,7 @@ def test_2_10_no_memory_at_any_call(
     before = settled_descriptors()
     world: World | None = None
     server.route("/held", lambda _: held(world) if world is not None else Reply(200))
+    server.route("/pieces", lambda _: Reply(200, pieces()))
     for each in (server, tls_server):
         each.respond("/", "ok")
     for name in ("_contexts", "_prefetched"):

@@ -40,6 +40,7 @@ from time import monotonic
 from urlrequest._concurrency.deadline import Deadline, check_seconds, earliest
 from urlrequest._concurrency.sync import MAX_SLEEP, NoThreadError, Signal, fork_watch, insist
 from urlrequest._concurrency.timer import timer
+from urlrequest._concurrency.watch import watch
 from urlrequest._delivery.events import Error, Failure, Outcome, ProgressRun, Redirect
 from urlrequest._delivery.lifecycle import Lifecycle
 from urlrequest._delivery.mailbox import Mailbox
@@ -62,11 +63,13 @@ if TYPE_CHECKING:
     from urlrequest._engine.exchange import Lease
     from urlrequest._engine.options import Options
     from urlrequest._engine.plan import PreparedRequest
+    from urlrequest._engine.streaming import Streaming
     from urlrequest._http.redirect import Hop
     from urlrequest._http.response_head import ResponseHead
     from urlrequest._http.target import Target
 
     from .flight import Flight
+    from .parked import Parked
 
     class Request(Protocol):
         """What a call uses of its request: the callbacks, and what a subclass may override."""
@@ -95,10 +98,10 @@ _NO_THREADS = "this Python has no threads, as in Pyodide, and requests need them
 _WORKER_ONLY = (
     "argument_error",  # what is wrong with the constructor's arguments, or None
     "options",  # what the user asked for; None from the end on
-    "lease",  # the connection of a launched request that a worker is to go on with, or None
+    "begun",  # what a worker is to go on with, or None: the connection of a launched request, or a body that streams
     "is_own_class",  # that of the request is UrlRequest as it is here: no code of the user's runs but callbacks
     "is_launched",  # it was sent before a worker had it, or its worker has left it
-    "leaving",  # the flight of a request that its worker is about to leave, or None
+    "leaving",  # what its worker is about to leave to the watch, or None
 )
 _ANY_THREAD = (
     "request",
@@ -113,6 +116,7 @@ _ANY_THREAD = (
     "scope",
     "mailbox",
     "is_quiet",  # nothing is logged of the outcome: a task awaits the request and gets its error, or it is the parent's
+    "parked",  # a body that streams and was left to the watch, or None
     "worker",  # ident of the thread that runs the request, or None
     "has_expired",  # the timer's thread has taken it out of the queue at its deadline
     "has_ended",  # no worker will do anything more for the request
@@ -157,8 +161,9 @@ class Call:
 
     argument_error: Exception | None
     options: Options | None
-    lease: Lease | None
-    leaving: Flight | None
+    begun: Lease | Streaming | None
+    leaving: Flight | Parked | None
+    parked: Parked | None
     request: Request
     shared: Shared
     has_expired: bool
@@ -194,7 +199,7 @@ class Call:
         self.shared = default_shared if session is None else shared_of(session)
         self.host, self.base_url = "", None
         self.chunk_size: int | None = None
-        self.argument_error = self.options = self.lease = self.leaving = None
+        self.argument_error = self.options = self.begun = self.leaving = self.parked = None
         self.is_own_class = self.is_launched = False
         self.is_quiet = self.has_expired = self.has_ended = self.is_delivered = False
         self.worker = self.method = self.target = self.head = None
@@ -315,8 +320,9 @@ class Call:
             self._cancel()
             self.scope.cancel()
             self.shared.workers.remove(self)
-            if self.mailbox.flight is not None:
-                self.mailbox.flight.ask_for_a_look()
+            flight = self.mailbox.flight or self.parked
+            if flight is not None:
+                flight.ask_for_a_look()
             elif self.worker is None:  # no worker has the request, or it will find that it is cancelled
                 self._end()
             self.mailbox.post_outcome()
@@ -329,7 +335,7 @@ class Call:
         self.scope.cancel()
         if self.shared.workers.remove(self):
             self._end()
-        flight = self.mailbox.flight
+        flight = self.mailbox.flight or self.parked
         if flight is not None:
             flight.ask_for_a_look()
         self.mailbox.post_outcome()
@@ -371,7 +377,7 @@ class Call:
         if not self.mailbox.ends_for(thread):  # else its terminal callback is what forked, and goes on here
             self.lifecycle = Lifecycle()
             self.mailbox.reset_after_fork(thread, default_queue)
-            for flight in (self.mailbox.flight, self.leaving):
+            for flight in (self.mailbox.flight, self.leaving, self.parked):
                 if flight is not None:
                     flight.close()
             self.is_quiet = True
@@ -408,15 +414,16 @@ class Call:
         return False
 
     def leave(self) -> None:
-        """Let the watch wait for the response. The request keeps its slot, and has no worker any more."""
+        """Let the watch wait for what comes. The request keeps its slot, and has no worker any more."""
         flight, self.leaving = self.leaving, None
-        assert flight is not None, "it was sent"
-        self.is_launched, self.worker, self.mailbox.flight = True, None, flight
+        assert flight is not None, "the worker has left something"
+        self.is_launched, self.worker = True, None
+        flight.be_known(self)
         is_known = False
         while not is_known:
             try:
                 flight.be_watched()
-                if self.lifecycle.is_cancelled:  # the canceller may have come before there was a flight
+                if self.lifecycle.is_cancelled:  # the canceller may have come before it was known
                     flight.ask_for_a_look()
                 is_known = True
             except MemoryError:
@@ -457,15 +464,19 @@ class Call:
         assert self.options is not None, "options are kept until the request has run"
         from urlrequest._engine.perform import perform  # loaded by `submit()`
 
-        lease, self.lease = self.lease, None
+        begun, self.begun = self.begun, None
         try:
-            if lease is None and self.is_own_class and self.shared.workers.is_crowded:
-                lease = self._send_ahead(self.options)
+            if begun is None and self.is_own_class and self.shared.workers.is_crowded:
+                begun = self._send_ahead(self.options)
             if self.leaving is None:
-                self._settle(perform(self.options, self.shared, self.scope, self, lease))
+                outcome = perform(self.options, self.shared, self.scope, self, begun)
+                if isinstance(outcome, Outcome):
+                    self._settle(outcome)
+                else:
+                    self._park(outcome)
         except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too end the request, with on_error
-            if lease is not None and lease.is_sent:  # nothing has gone on with it
-                lease.close()
+            if begun is not None and begun.is_left:  # nothing has gone on with it
+                begun.close()
             reason = _explained(error)
             if self.target is None:  # nothing was sent yet: an argument is wrong
                 self._add_origin(reason)
@@ -484,6 +495,13 @@ class Call:
             return sent
         self.leaving = sent
         return None
+
+    def _park(self, streaming: Streaming) -> None:
+        """Let the worker leave a body that streams."""
+        from .parked import Parked  # few requests are left so
+
+        self.begun = streaming
+        self.leaving = Parked(self, streaming)
 
     def _add_origin(self, error: BaseException) -> None:
         """Note on an error where the request was made; no frame of the program is on the worker's stack."""
@@ -529,10 +547,10 @@ class Call:
 
     def _end(self) -> None:
         """Release what only the worker needed, and wake the threads in `join()`. May be repeated."""
-        self.options = self.mailbox.flight = None
-        if self.lease is not None:  # no worker has gone on with it
-            self.lease.close()
-            self.lease = None
+        self.options = self.mailbox.flight = self.parked = None
+        if self.begun is not None:  # no worker has gone on with it
+            self.begun.close()
+            self.begun = None
         if self.leaving is not None:  # its worker had no memory to leave it
             self.leaving.close()
             self.leaving = None
@@ -579,10 +597,10 @@ class Call:
             self.mailbox.announce()
         return True
 
-    def resume(self, lease: Lease | None) -> None:
-        """Let a worker go on, over the connection of the flight; None: begin anew. Ends the request if memory lacks."""
-        self.lease, self.mailbox.flight = lease, None
-        if lease is None:
+    def resume(self, begun: Lease | Streaming | None) -> None:
+        """Let a worker go on with what was begun; None: begin anew. Ends the request if memory lacks."""
+        self.begun, self.mailbox.flight, self.parked = begun, None, None
+        if begun is None:
             self.head = None  # of a response that was not read to its end
         try:
             has_worker = self.shared.workers.run(self)
@@ -643,6 +661,15 @@ class Call:
 
     def wants_chunks(self) -> bool:
         return bool(self.request.on_chunk)
+
+    def may_leave(self) -> bool:
+        """Whether a body from which nothing comes is to be left: no code of a subclass may miss its worker."""
+        if not (self.is_own_class and self.shared.workers.is_crowded):
+            return False
+        try:
+            return watch.start(self.until)
+        except (RuntimeError, OSError):  # the system gives no thread, or no descriptor
+            return False
 
     def request_prepared(self, prepared: PreparedRequest) -> None:
         self.method, self.target = self.method or prepared.method, prepared.target

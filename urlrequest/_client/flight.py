@@ -80,7 +80,7 @@ if TYPE_CHECKING:
             """End the request; False: `end_flight()` must finish that. Ctrl-C may come."""
             ...
 
-        def resume(self, lease: Lease | None) -> None:
+        def resume(self, begun: Lease | None) -> None:
             """Let a worker go on, over the connection of the flight; None: begin anew."""
             ...
 
@@ -119,6 +119,10 @@ class Flight:
     def fileno(self) -> int:
         """The descriptor of the connection's socket; -1 when there is nothing to wait for on it any more."""
         return self._descriptor
+
+    def be_known(self, call: Call) -> None:
+        """Let a canceller find it, and a thread that waits. On the worker that leaves it, before `be_watched()`."""
+        call.mailbox.flight = self
 
     def be_watched(self) -> None:
         """Let the watch read it as soon as bytes come. Any thread."""
@@ -274,9 +278,9 @@ class Flight:
 
 
 def is_simple(call: Call, options: Options) -> bool:
-    """Whether the watch may read the response of a request, since nobody is to hear of it before its end."""
+    """Whether the watch may wait for the response of a request, since nobody is to hear of that."""
     request = call.request
-    is_followed = request.on_progress or request.on_chunk or request.debug
+    is_followed = request.on_progress or request.debug
     return options.is_launchable and call.argument_error is None and not is_followed
 
 
@@ -286,7 +290,8 @@ def launch_call(call: Call, options: Options, target: Target) -> bool:
     It is called by the constructor, and never waits. Whatever is wrong with the request, the worker will find.
     """
     shared = call.shared
-    if not is_simple(call, options) or (target.scheme != "http" and TLS not in sys.modules):
+    is_read_whole = is_simple(call, options) and not call.request.on_chunk
+    if not is_read_whole or (target.scheme != "http" and TLS not in sys.modules):
         return False
     launched = flight = None
     try:

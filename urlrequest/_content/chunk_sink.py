@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import deque
 from functools import cache
 
 from .checksum import compare_digest, new_digest
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 __all__ = ["ChunkSink"]
 
 MAX_CHUNK = 512 * 1024  # bytes received at a time: half of what may wait for the user (contract 17.2)
+MAX_STORES = 4  # of sinks that rest; as many pieces are received at the same time
 LARGE_SIZE = 4 * 1024 * 1024  # bytes; more than all pieces that exist at a time
+
+_stores: deque[io.BytesIO] = deque(maxlen=MAX_STORES)  # its single operations are atomic
 
 
 class ChunkSink(Sink):
@@ -35,22 +39,31 @@ class ChunkSink(Sink):
         self._end_piece = end_piece
         self._checksum = checksum
         self._digest = None if checksum is None else new_digest(checksum)
-        self._store = _new_store()
+        self._store: io.BytesIO | None = None
         _keep_freed_memory()
 
     def expect(self, length: int | None) -> None:
         pass
 
     def room(self) -> memoryview:
+        if self._store is None:
+            self._store = _take_store()
         return self._store.getbuffer()
 
     def filled(self, count: int) -> None:
+        assert self._store is not None, "there is a room"
         if count == MAX_CHUNK:
-            octets, self._store = self._store.getvalue(), _new_store()  # the room itself: nothing is copied
+            octets, self._store = self._store.getvalue(), None  # the room itself: nothing is copied
         else:
             with self._store.getbuffer() as room:
                 octets = bytes(room[:count])
         self.write(octets)
+
+    def rest(self) -> None:
+        """Keep no memory while nothing comes: there may be thousands of such sinks."""
+        if self._store is not None:
+            store, self._store = self._store, None
+            _stores.append(store)
 
     def write(self, octets: bytes) -> None:
         if octets:
@@ -71,8 +84,12 @@ class ChunkSink(Sink):
             compare_digest(self._digest, self._checksum)
 
 
-def _new_store() -> io.BytesIO:
-    return io.BytesIO(bytes(MAX_CHUNK))
+def _take_store() -> io.BytesIO:
+    """Memory for a piece: that of a sink that rests, for to clear as much anew takes long."""
+    try:
+        return _stores.pop()
+    except IndexError:
+        return io.BytesIO(bytes(MAX_CHUNK))
 
 
 @cache

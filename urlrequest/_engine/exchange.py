@@ -65,14 +65,18 @@ class Exchange:
 
     Use it as a context manager while the content is read: the connection goes back to the pool at the end if it can
     serve another request, and is closed if not.
+
+    Attributes:
+        is_left: The content is still to be read, by another worker: the end of the `with` block changes nothing.
     """
 
-    __slots__ = ("_is_last", "_lease", "response")
+    __slots__ = ("_is_last", "_lease", "is_left", "response")
 
     def __init__(self, lease: Lease, response: ResponseLike, *, is_last: bool) -> None:
         """Make an exchange; `is_last`: the request says that it closes the connection."""
         self._lease = lease
         self._is_last = is_last
+        self.is_left = False
         self.response = response
 
     def discard_body(self) -> None:
@@ -88,12 +92,29 @@ class Exchange:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None and self.response.is_reusable and not self._is_last:
-            self._lease.give_back(self.response.head)
-        elif error is None:
-            self._lease.close()
-        else:
+        if error is not None:
             self._lease.fail(error)
+        elif self.is_left:
+            return
+        elif self.response.is_reusable and not self._is_last:
+            self._lease.give_back(self.response.head)
+        else:
+            self._lease.close()
+
+    # Of one that was left
+
+    def fileno(self) -> int:
+        """The descriptor of the connection's socket."""
+        return self._lease.connection.sock.fileno()  # type: ignore[no-any-return]  # a NetworkStream
+
+    @property
+    def waits_since(self) -> float:
+        """When the wait for more of the content began, on `time.monotonic()`."""
+        return self._lease.connection.sock.waits_since  # type: ignore[no-any-return]  # as above
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._lease.close()
 
 
 class Lease:
@@ -102,13 +123,14 @@ class Lease:
     Attributes:
         connection: It connects when a request is sent over it.
         is_used: It has served another request before, so the server may have closed it meanwhile.
-        is_sent: The present request has been sent over it already (see `launch`), or the attempt has failed.
+        is_left: The present request has been sent over it already (see `launch`), or the attempt has failed, and
+            nothing has gone on with it since.
         send_error: What has kept it from being sent then; None: nothing has.
         key: What it is looked up by in the pool.
     """
 
     __slots__ = (
-        "_pool", "_route", "_scope", "_tcp_keepalive", "_wait", "connection", "is_sent", "is_used", "key", "send_error",
+        "_pool", "_route", "_scope", "_tcp_keepalive", "_wait", "connection", "is_left", "is_used", "key", "send_error",
     )  # fmt: skip
 
     def __init__(
@@ -128,7 +150,7 @@ class Lease:
         self._scope = scope
         self.key = key
         self._wait: Wait | None = None  # of a request on a new connection, for its response
-        self.is_sent = False
+        self.is_left = False
         self.send_error: Exception | None = None
         self.is_used = idle is not None
         self.connection: Any = idle
@@ -139,7 +161,7 @@ class Lease:
 
     def go_on_after_sending(self) -> None:
         """Make ready for the response to a request that has been sent already. Raises: What has kept it from that."""
-        self.is_sent = False
+        self.is_left = False
         if self.send_error is not None:
             raise self.send_error
 
@@ -541,7 +563,7 @@ def _send_or_replay(
 def _send_on_lease(lease: Lease, prepared: PreparedRequest, target: str, fields: Fields) -> ResponseLike:
     """Send the request, unless that was done, and read the head of the response."""
     try:
-        if lease.is_sent:
+        if lease.is_left:
             lease.go_on_after_sending()
         else:
             _send(lease, prepared, target, fields)
@@ -591,5 +613,5 @@ def send_ahead(prepared: PreparedRequest, shared: Shared, scope: CancelScope) ->
     except BaseException:
         lease.close()
         raise
-    lease.is_sent = True
+    lease.is_left = True
     return lease

@@ -215,7 +215,7 @@ class Launched:
         if self._lease is not None:
             return self._lease
         lease = Lease(self._shared, self._plan.prepared.route, self._scope, self._key, self._connection)
-        lease.is_sent = True
+        lease.is_left = True
         return lease
 
     def close(self) -> None:

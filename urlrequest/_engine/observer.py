@@ -74,6 +74,9 @@ class Observer(ProgressObserver, Protocol):
 
     def wants_upload_progress(self) -> bool: ...
     def wants_chunks(self) -> bool: ...
+    def may_leave(self) -> bool:
+        """Whether the worker is to leave a body from which nothing comes: many other requests need one."""
+        ...
 
     def request_prepared(self, prepared: PreparedRequest) -> None:
         """Before the request is sent; again for the request that follows a redirect."""

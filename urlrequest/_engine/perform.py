@@ -1,10 +1,12 @@
 """perform(): the straight line of one request, hop by hop, from its options to its outcome.
 
 A *hop* is one request and its response; a redirect leads to another one. For each: `prepare` decides what is sent,
-`exchange` sends it and reads the head of the response. `receive` takes the content of the last response.
+`exchange` sends it and reads the head of the response. `receive` takes the content of the last response, `streaming`
+where the user gets it piece by piece.
 
 It runs on the worker, and knows neither threads nor callbacks: it notifies an `Observer` of what happens on the way,
-and raises what goes wrong. The connection and the temporary file are released on every path.
+and raises what goes wrong. The connection and the temporary file are released on every path, but for a body that comes
+piece by piece: while nothing comes the worker may leave it, and another one goes on with it.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from urlrequest._http.fields import field_names, first_value, without
 from urlrequest._http.retry import may_repeat, may_retry
 from urlrequest.errors import ChecksumMismatch, TooManyRedirects, UnexpectedContentType
 
-from .exchange import pause_after_break, send_request
+from .exchange import Lease, pause_after_break, send_request
 from .prepare import prepare_redirected, prepare_request
 from .receive import receive
 
@@ -29,10 +31,11 @@ if TYPE_CHECKING:
     from urlrequest._http1.response_reader import ResponseLike
     from urlrequest._net.cancel_scope import CancelScope
 
-    from .exchange import Lease
+    from .exchange import Exchange
     from .observer import Observer, Shared
     from .options import Options
     from .plan import PreparedRequest
+    from .streaming import Streaming
 
 __all__ = ["perform"]
 
@@ -43,19 +46,27 @@ REFUSED_FIELDS = {417: "expect", 406: "accept-encoding"}
 
 
 def perform(
-    options: Options, shared: Shared, scope: CancelScope, observer: Observer, lease: Lease | None = None
-) -> Answer:
+    options: Options,
+    shared: Shared,
+    scope: CancelScope,
+    observer: Observer,
+    begun: Lease | Streaming | None = None,
+) -> Answer | Streaming:
     """Carry out a request.
 
     Args:
         shared: What the request has in common with others of its session.
         scope: Ends every wait when the request is cancelled or out of time.
-        lease: The connection of a plain request that has been sent already (see `launch`).
+        begun: What to go on with: the connection of a plain request that has been sent already (see `launch`), or what
+            this has returned before.
     Returns:
-        The complete response.
+        The complete response; or what is to be gone on with, once its `fileno()` is readable.
     Raises:
         RequestCancelled: The request was cancelled. Exception: Whatever kept the response from being complete.
     """
+    if begun is not None and not isinstance(begun, Lease):
+        with begun.exchange:
+            return begun.go_on() or begun
     has_progress = observer.wants_progress() or observer.wants_chunks()
     prepared = prepare_request(options, has_progress=has_progress, connection_class_for=observer.connection_class)
     if prepared.body is not None and observer.wants_upload_progress():
@@ -67,7 +78,7 @@ def perform(
 
         scope.speed = SpeedLimit(*prepared.low_speed)
     if prepared.file_path is None:
-        return _follow(prepared, None, options, shared, scope, observer, lease)
+        return _follow(prepared, None, options, shared, scope, observer, begun)
     with _open_file(prepared.file_path, prepared, scope) as file:
         prepared = prepared.replace(fields=[*prepared.fields, *file.range_fields()])
         return _follow(prepared, file, options, shared, scope, observer)
@@ -81,7 +92,7 @@ def _follow(
     scope: CancelScope,
     observer: Observer,
     lease: Lease | None = None,
-) -> Answer:
+) -> Answer | Streaming:
     """Go from hop to hop, and receive the final response."""
     hops = 0
     while True:
@@ -107,14 +118,15 @@ def _make_hop(
     scope: CancelScope,
     observer: Observer,
     lease: Lease | None,
-) -> Answer | tuple[PreparedRequest, NextRequest, ResponseHead]:
+) -> Answer | Streaming | tuple[PreparedRequest, NextRequest, ResponseHead]:
     """Send a request until its response is final, or redirects.
 
     It is sent again without a field of the library's own that the server refuses; and for the rest of a file, or for
     all of it, where the response is not what can be joined or breaks off.
 
     Returns:
-        The final response; or the request as it was sent last, what the redirect leads to, and the redirect's head.
+        The final response, whole or left; or the request as it was sent last, what the redirect leads to, and the
+        redirect's head.
     """
     breaks = 0
     while True:
@@ -135,6 +147,8 @@ def _make_hop(
             if prepared.expected_types or head.status == 206 or not RANGE_FIELD.isdisjoint(head.headers):
                 _check_success(prepared, head, file, observer)
             if file is None:
+                if observer.wants_chunks() and 200 <= head.status < 300:
+                    return _stream(exchange, prepared, scope, observer)
                 return receive(exchange.response, prepared, None, options, scope, observer)
             pause = 0.0
             if _accepts(file, head, observer):
@@ -150,6 +164,16 @@ def _make_hop(
             scope.pause(pause)
         rest = file.range_fields()  # none: all of the file is asked for
         prepared = prepared.replace(fields=[*without(prepared.fields, {"range", "if-range"}), *rest])
+
+
+def _stream(
+    exchange: Exchange, prepared: PreparedRequest, scope: CancelScope, observer: Observer
+) -> Answer | Streaming:
+    """Pass the content on to the user as it comes."""
+    from .streaming import Streaming  # few requests hand their body over so
+
+    streaming = Streaming(exchange, prepared, scope, observer)
+    return streaming.go_on() or streaming
 
 
 def _recover(

@@ -1,4 +1,6 @@
-"""receive(): the final response, from its head to the answer: into a file, piece by piece to the user, or into memory.
+"""receive(): the final response, from its head to the answer, into a file or into memory.
+
+What goes to the user piece by piece, `streaming` receives.
 
 Runs on the worker.
 
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from .plan import PreparedRequest
     from .progress import ProgressMeter, SizeLimit
 
-__all__ = ["is_coded", "receive", "undone_codings"]
+__all__ = ["Transfer", "has_content", "is_coded", "receive", "undone_codings"]
 
 undone_codings: set[str] = set()
 """Those that a worker has undone, so that what undoes them is loaded. Its single operations are atomic."""
@@ -61,18 +63,16 @@ def receive(
     content = result = b""
     if is_wanted and file is not None:
         _receive_file(response, prepared, file, scope, observer)
-    elif is_wanted and observer.wants_chunks():
-        _receive_chunks(response, prepared, scope, observer)
     else:
         content = _receive_into_memory(response, prepared, observer)
         scope.check()
-        if is_wanted and prepared.checksum is not None and _has_content(response, prepared):
+        if is_wanted and prepared.checksum is not None and has_content(response, prepared):
             _verify(content, prepared.checksum)
         result = _make_result(content, response, options, observer)
     return answer_class(head.status)(head=head, content=content, result=result)
 
 
-def _has_content(response: ResponseLike, prepared: PreparedRequest) -> bool:
+def has_content(response: ResponseLike, prepared: PreparedRequest) -> bool:
     """Whether the response can have a body at all: without one, a file stays what it was (RFC 9110, section 6.4.1)."""
     return prepared.method != "HEAD" and response.head.status != 204
 
@@ -85,22 +85,12 @@ def _receive_file(
 ) -> None:
     _receive_content(response, file, prepared, observer, file.offset)
     scope.check()
-    if _has_content(response, prepared):
+    if has_content(response, prepared):
         if file.is_unproven:  # if it is wrong, the whole is requested
             file.verify()
         if not observer.begin_commit():
             raise RequestCancelled("the request was cancelled")
         file.commit()
-
-
-def _receive_chunks(response: ResponseLike, prepared: PreparedRequest, scope: CancelScope, observer: Observer) -> None:
-    from urlrequest._content.chunk_sink import ChunkSink  # few requests hand their body over as it arrives
-
-    checksum = prepared.checksum if _has_content(response, prepared) else None
-    sink = ChunkSink(observer.chunk_received, observer.chunks_passed, checksum)
-    _receive_content(response, sink, prepared, observer)
-    scope.check()
-    sink.verify()
 
 
 def _receive_into_memory(response: ResponseLike, prepared: PreparedRequest, observer: Observer) -> bytes:
@@ -139,62 +129,90 @@ def is_coded(head: ResponseHead, prepared: PreparedRequest) -> bool:
 def _receive_content(
     response: ResponseLike, sink: Sink, prepared: PreparedRequest, observer: Observer, offset: int = 0
 ) -> None:
-    """Bring the whole content to the sink, and report the progress.
+    """Bring the whole content to the sink; `offset` as of `Transfer`."""
+    transfer = Transfer(response, sink, prepared, observer, offset)
+    is_over = False
+    while not is_over:
+        transfer.take_piece()
+        is_over = response.is_complete
+    transfer.finish()
 
-    Args:
-        offset: Bytes that the sink has already, of a download that is continued.
+
+class Transfer:
+    """Content on its way from the connection to a sink: it is counted, limited and decoded, and progress is reported.
+
+    Call `take_piece()` once or more, until the response is complete, then `finish()`.
     """
-    from .progress import ProgressMeter, SizeLimit  # most small bodies come whole, with the head
 
-    limit = SizeLimit(prepared.max_size)
-    if response.expected is not None:
-        limit.check(offset + response.expected)
-    limit.add(offset)
-    length = content_length(response.head)
-    total = None if length is None else offset + length
-    meter = ProgressMeter(prepared.chunk_size, total, prepared.progress_interval, observer, offset)
-    if is_coded(response.head, prepared):
-        sink.expect(None)
-        from urlrequest._content.decoder import Decoder  # many responses are not coded
+    __slots__ = ("_decoder", "_is_begun", "_limit", "_meter", "_response", "_sink")
 
-        field_value = response.head.headers["Content-Encoding"]
-        _receive_coded(response, Decoder(field_value, prepared.max_size), sink, meter, limit)
-        undone_codings.update(codings_of(field_value))
-    else:
-        sink.expect(response.expected)
-        _receive_plain(response, sink, meter, limit)
-    meter.finish()
+    def __init__(
+        self, response: ResponseLike, sink: Sink, prepared: PreparedRequest, observer: Observer, offset: int = 0
+    ) -> None:
+        """Begin, and report that.
 
+        Args:
+            offset: Bytes that the sink has already, of a download that is continued.
+        Raises:
+            ContentTooLarge: The response says that it has more than is allowed.
+        """
+        from .progress import ProgressMeter, SizeLimit  # most small bodies come whole, with the head
 
-def _receive_plain(response: ResponseLike, sink: Sink, meter: ProgressMeter, limit: SizeLimit) -> None:
-    piece = response.read_piece()  # as a rule it came along with the head
-    limit.add(len(piece))
-    sink.write(piece)
-    meter.count(len(piece))
-    sink.end_piece()
-    while not response.is_complete:
-        with sink.room() as room:
-            count = response.read_into(room)
-        limit.add(count)
-        sink.filled(count)
-        meter.count(count)
-        sink.end_piece()
+        self._response = response
+        self._sink = sink
+        self._is_begun = False
+        self._limit: SizeLimit = SizeLimit(prepared.max_size)
+        if response.expected is not None:
+            self._limit.check(offset + response.expected)
+        self._limit.add(offset)
+        length = content_length(response.head)
+        total = None if length is None else offset + length
+        self._meter: ProgressMeter = ProgressMeter(
+            prepared.chunk_size, total, prepared.progress_interval, observer, offset
+        )
+        self._decoder: Decoder | None = None
+        if is_coded(response.head, prepared):
+            from urlrequest._content.decoder import Decoder  # many responses are not coded
 
+            self._decoder = Decoder(response.head.headers["Content-Encoding"], prepared.max_size)
+            sink.expect(None)
+        else:
+            sink.expect(response.expected)
 
-def _receive_coded(
-    response: ResponseLike, decoder: Decoder, sink: Sink, meter: ProgressMeter, limit: SizeLimit
-) -> None:
-    while not response.is_complete:
-        piece = response.read_piece()
+    def take_piece(self) -> None:
+        """Receive some of the content."""
+        if self._decoder is not None:
+            self._take_coded(self._decoder)
+        elif self._is_begun:
+            with self._sink.room() as room:
+                count = self._response.read_into(room)
+            self._limit.add(count)
+            self._sink.filled(count)
+            self._meter.count(count)
+        else:
+            self._is_begun = True
+            piece = self._response.read_piece()  # as a rule it came along with the head
+            self._limit.add(len(piece))
+            self._sink.write(piece)
+            self._meter.count(len(piece))
+        self._sink.end_piece()
+
+    def _take_coded(self, decoder: Decoder) -> None:
+        piece = self._response.read_piece()
         for part in decoder.decode(piece):
-            limit.add(len(part))
-            sink.write(part)
-        meter.count(len(piece))
-        sink.end_piece()
-    for part in decoder.finish():
-        limit.add(len(part))
-        sink.write(part)
-    sink.end_piece()
+            self._limit.add(len(part))
+            self._sink.write(part)
+        self._meter.count(len(piece))
+
+    def finish(self) -> None:
+        """Report the end, and pass on what decoding has held back."""
+        if self._decoder is not None:
+            for part in self._decoder.finish():
+                self._limit.add(len(part))
+                self._sink.write(part)
+            self._sink.end_piece()
+            undone_codings.update(codings_of(self._response.head.headers["Content-Encoding"]))
+        self._meter.finish()
 
 
 # What the user gets

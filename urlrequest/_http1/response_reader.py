@@ -46,6 +46,10 @@ if TYPE_CHECKING:
             """Return the content, if all of it came along with the head; None: it must be read."""
             ...
 
+        def is_silent(self, seconds: float) -> bool:
+            """Whether nothing of the content is here, nor comes within so many seconds. False: that is not known."""
+            ...
+
         def read_piece(self) -> bytes:
             """Return some bytes of content, as soon as there are any; b"" at its end."""
             ...
@@ -221,6 +225,14 @@ class Response:
         octets = self._take_rest(self._left)
         self._left, self.is_complete = 0, True
         return octets
+
+    def is_silent(self, seconds: float) -> bool:
+        held = self._rest[self._at : self._at + 3]
+        # The end of a chunk comes along with its data as a rule, and nothing can be read before the next one begins.
+        if held and not (held == b"\r\n" and self._framing.is_chunked and not self._chunk_left):
+            return False
+        self._rest, self._at = held, 0  # what was read takes no memory meanwhile
+        return not self.is_complete and self._stream.is_silent(seconds)
 
     def read_piece(self) -> bytes:
         size = PIECE_SIZE if self._left is None else min(self._left, PIECE_SIZE)

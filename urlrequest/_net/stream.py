@@ -226,6 +226,29 @@ class NetworkStream:
         """
         self._unread, self.waits_since = octets, since
 
+    def is_silent(self, seconds: float) -> bool:
+        """Whether nothing comes within so many seconds. Then the step that waits for it has begun.
+
+        Returns:
+            False also where the next call is not to wait only: it raises an error, or looks after a speed.
+        Raises:
+            RequestCancelled, DeadlineExceeded: From the scope.
+        """
+        scope, since = self.scope, self.waits_since or monotonic()
+        scope.check()
+        is_due = scope.timeout is not None and monotonic() >= since + scope.timeout
+        if is_due or scope.speed is not None or self._late_error is not None or self._gives_up_at is not None:
+            return False
+        until = monotonic() + seconds
+        descriptor = self._socket.fileno()
+        while True:
+            if (self.is_tls and self._socket.pending()) or is_ready(descriptor):  # type: ignore[attr-defined]  # as above
+                return False
+            if monotonic() >= until:
+                self.waits_since = since
+                return True
+            scope.wait({descriptor: READ}, until, "", is_pause=True)
+
     # Receiving
 
     def receive(self, size: int = RECEIVE_SIZE) -> bytes:
@@ -257,6 +280,7 @@ class NetworkStream:
                 return b""
             else:
                 self.has_received = self.has_received or bool(octets)  # the end of the stream is no byte
+                self.waits_since = None  # the step is over
                 if self.scope.speed is not None:
                     self.scope.speed.count(len(octets))
                 return octets
@@ -284,6 +308,7 @@ class NetworkStream:
             except OSError as error:
                 self._end(error)
                 return 0
+        self.waits_since = None  # the step is over
         if received:
             received = self._gather(room, received)
             if self.scope.speed is not None:

@@ -20,6 +20,7 @@ import pytest
 from support.deliveries import ReadingHook
 from support.messages import head
 from support.waiting import wait_until
+from support.watches import HeldWatch, hold_watch, look_until_finished, slots
 from urlrequest import HTTPConnection, Session, UrlRequest, hooks
 from urlrequest._client import flight as flight_module
 from urlrequest._concurrency import worker_pool
@@ -40,37 +41,9 @@ if TYPE_CHECKING:
 OK = head(2) + b"ok"
 
 
-class HeldWatch:
-    """A watch whose looks the test makes.
-
-    Attributes:
-        items: What it was asked to look after, in order.
-    """
-
-    def __init__(self) -> None:
-        self.items: list[Flight] = []
-        self.has_room = True
-
-    def start(self, until: float | None = None) -> bool:
-        return self.has_room
-
-    def add(self, item: Flight) -> None:
-        self.items.append(item)
-
-    add_later = look_at = add
-
-    def look(self) -> None:
-        """Look at everything once, as the thread of the watch does; each is taken out before."""
-        items, self.items = self.items, []
-        for item in dict.fromkeys(items):
-            item.look()
-
-
 @pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> HeldWatch:
-    held = HeldWatch()
-    monkeypatch.setattr(flight_module, "watch", held)
-    return held
+    return hold_watch(monkeypatch)
 
 
 @pytest.fixture
@@ -105,11 +78,6 @@ def await_bytes(request: UrlRequest) -> None:
     poll = select.poll()
     poll.register(flight_of(request).fileno(), select.POLLIN)
     assert poll.poll(20_000), "the server has sent something"
-
-
-def slots(session: Session) -> tuple[int, int]:
-    """How many requests have a worker, and how many a slot alone."""
-    return session._urlrequest_shared.workers._running, len(session._urlrequest_shared.workers._unmanned)
 
 
 def test_4_5_the_waiting_thread_reads(server: Server, session: Session, watch: HeldWatch) -> None:
@@ -917,15 +885,6 @@ def left(url: str, session: Session, **options: Any) -> UrlRequest:
     request = UrlRequest(url, session=session, **options)
     wait_until(lambda: flight_of(request) is not None, "the worker leaves the request")
     return request
-
-
-def look_until_finished(watch: HeldWatch, request: UrlRequest) -> None:
-    def is_over() -> bool:
-        watch.look()
-        return request.is_finished
-
-    wait_until(is_over)
-    request.join(20)
 
 
 def outcome(request: UrlRequest) -> tuple[Any, ...]:

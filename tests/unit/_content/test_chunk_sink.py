@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import hashlib
+import tracemalloc
 
 import pytest
 
+from urlrequest._content import chunk_sink as sink_module
 from urlrequest._content.checksum import check_checksum
 from urlrequest._content.chunk_sink import MAX_CHUNK, ChunkSink
 from urlrequest.errors import ChecksumMismatch
@@ -44,10 +46,45 @@ def test_17_2_no_empty_piece() -> None:
     """Contract 17.2: on_chunk is not called for nothing."""
     pieces: list[bytes] = []
     sink = ChunkSink(pieces.append, lambda: None)
+    with sink.room():
+        pass
     sink.filled(0)
     sink.write(b"")
 
     assert [] == pieces
+
+
+def test_17_9_a_sink_that_rests_keeps_no_memory() -> None:
+    """Contract 17.9: thousands of streams that say nothing hold no room for what they may say."""
+    sinks = [ChunkSink(lambda octets: None, lambda: None) for _ in range(100)]
+    sink_module._stores.clear()
+    tracemalloc.start()
+    try:
+        for sink in sinks:
+            with sink.room() as room:
+                room[:1] = b"x"
+            sink.filled(1)
+            sink.rest()
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+        sink_module._stores.clear()
+
+    assert taken < 2 * MAX_CHUNK  # they have used the same
+
+
+def test_17_2_a_sink_goes_on_after_a_rest() -> None:
+    """Contract 17.2: what another sink has received in the same memory is not seen."""
+    pieces: list[bytes] = []
+    sink, other = ChunkSink(pieces.append, lambda: None), ChunkSink(lambda octets: None, lambda: None)
+    for each, octets in ((sink, b"one"), (other, b"secret"), (sink, b"two")):
+        with each.room() as room:
+            room[: len(octets)] = octets
+        each.filled(len(octets))
+        each.rest()
+    sink.rest()  # without anything to give up
+
+    assert [b"one", b"two"] == pieces
 
 
 def test_room_is_always_there() -> None:

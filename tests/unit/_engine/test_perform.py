@@ -42,6 +42,9 @@ class Observer:
     def wants_chunks(self) -> bool:
         return False
 
+    def may_leave(self) -> bool:
+        return False
+
     def request_prepared(self, prepared: Any) -> None:
         self.notes.append(("prepared", prepared.method, prepared.target.path))
 

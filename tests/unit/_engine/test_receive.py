@@ -59,18 +59,12 @@ class Response:
 class Observer:
     """Notes what it is notified of."""
 
-    def __init__(self, *, may_commit: bool = True, wants_progress: bool = False, wants_chunks: bool = False) -> None:
+    def __init__(self, *, may_commit: bool = True, wants_progress: bool = False) -> None:
         self.may_commit = may_commit
         self.heads: list[ResponseHead] = []
         self.runs: list[ProgressRun] = []
-        self.chunks: list[bytes] = []
-        self.wants_progress, self.wants_chunks = lambda: wants_progress, lambda: wants_chunks
+        self.wants_progress = lambda: wants_progress
         self.head_received, self.progress_made = self.heads.append, self.runs.append
-        self.chunk_received = self.chunks.append
-        self.passed = 0
-
-    def chunks_passed(self) -> None:
-        self.passed = len(self.chunks)
 
     def download_noted(self, note: str) -> None:
         raise AssertionError(note)
@@ -143,36 +137,17 @@ def test_17_6_too_large() -> None:
     assert not response.is_complete
 
 
-def test_17_2_chunks() -> None:
-    """Contract 17.2: the pieces as they come, and no content is kept."""
-    observer = Observer(wants_chunks=True)
-    answer = received(Response(), observer)
-
-    assert [BODY[:3], BODY[3:]] == observer.chunks
-    assert 2 == observer.passed  # none is left that nobody was woken for
-    assert (b"", b"") == (answer.content, answer.result)
-
-
-def test_17_2_no_chunks_of_a_failure() -> None:
-    """Contract 17.2: the body of a failure is its result."""
-    observer = Observer(wants_chunks=True)
-
-    assert BODY == received(Response(status=500), observer).content
-    assert [] == observer.chunks
-
-
-@pytest.mark.parametrize("way", ["memory", "chunks", "file"])
+@pytest.mark.parametrize("way", ["memory", "file"])
 def test_12_4_checksum(way: str, tmp_path: Path) -> None:
     """Contract 12.4: the right one passes, a wrong one is an error; whatever the content goes into."""
     path = tmp_path / "file"
 
     def receive_with(checksum: str) -> None:
-        observer = Observer(wants_chunks=way == "chunks")
         if way == "file":
             with FileSink(str(path), checksum) as file:
-                received(Response(), observer, file, file_path=path, checksum=checksum)
+                received(Response(), file=file, file_path=path, checksum=checksum)
         else:
-            received(Response(), observer, checksum=checksum)
+            received(Response(), checksum=checksum)
 
     with pytest.raises(ChecksumMismatch):
         receive_with(OTHER_CHECKSUM)

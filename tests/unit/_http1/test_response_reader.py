@@ -28,6 +28,9 @@ class Stream:
     def receive(self, size: int = 65536) -> bytes:
         return self._take(size)
 
+    def is_silent(self, _: float) -> bool:
+        return not self.pieces
+
     def receive_into(self, room: memoryview) -> int:
         piece = self._take(len(room))
         room[: len(piece)] = piece
@@ -318,3 +321,49 @@ def test_fault_66_floods_between_chunks(octets: bytes, limit: int) -> None:
     for pieces in ((octets,), tuple(octets[start : start + 100] for start in range(0, len(octets), 100))):
         with pytest.raises(ProtocolError, match=f"more than {limit} bytes between chunks"):
             content(CHUNKED, *pieces, b"\r\n\r\n")
+
+
+# Whether anything of the content is here
+
+
+@pytest.mark.parametrize(
+    ("pieces", "is_silent"),
+    [
+        ([SIZED], True),
+        ([SIZED + b"1"], False),
+        ([SIZED, b"1"], False),
+        ([HEAD + b"Content-Length: 0\r\n\r\n"], False),
+        ([CHUNKED], True),
+        ([CHUNKED + b"5"], False),
+        ([CHUNKED + b"5\r\nab"], False),
+        ([CHUNKED, b"1\r\na\r\n"], False),
+        ([HEAD + b"\r\n"], True),
+    ],
+)
+def test_streaming_1_before_the_content(pieces: list[bytes], is_silent: bool) -> None:
+    """STREAMING-1: nothing is here, and nothing comes."""
+    assert is_silent == respond(*pieces).is_silent(0.0)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "is_silent"),
+    [
+        ([SIZED + b"1"], True),
+        ([SIZED + b"1", b"2"], False),
+        ([SIZED + b"12345"], False),
+        ([CHUNKED + b"1\r\na\r\n"], True),
+        ([CHUNKED + b"1\r\na"], True),
+        ([CHUNKED + b"1\r\na\r"], False),
+        ([CHUNKED + b"1\r\na\r\n2"], False),
+        ([CHUNKED + b"1\r\na\r\n0\r\n\r\n"], False),
+        ([CHUNKED + b"2\r\na"], True),
+        ([CHUNKED + b"4\r\na\r\n"], True),
+        ([CHUNKED + b"1\r\na\r\n", b"2"], False),
+    ],
+)
+def test_streaming_1_after_a_piece(pieces: list[bytes], is_silent: bool) -> None:
+    """STREAMING-1: the mark behind a chunk is no content; whatever else is held may be the beginning of some."""
+    response = respond(*pieces)
+    assert response.read_piece()
+
+    assert is_silent == response.is_silent(0.0)

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from urlrequest._concurrency.deadline import Deadline
 from urlrequest._net import stream as stream_module
 from urlrequest._net.cancel_scope import READ, WRITE, CancelScope
+from urlrequest._net.low_speed import SpeedLimit
 from urlrequest._net.stream import NetworkStream
-from urlrequest.errors import RequestCancelled
+from urlrequest.errors import DeadlineExceeded, RequestCancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -305,6 +307,94 @@ def test_a_late_error_holds_no_room(open_stream: Callable[..., NetworkStream]) -
         stream.receive_into(view)
     room.clear()  # BufferError while somebody has a view
     assert not room
+
+
+# What comes while sending
+
+
+# Whether anything comes
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[NetworkStream, socket.socket]]:
+    """A stream, and the socket at its other end."""
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    stream = NetworkStream(near, CancelScope(timeout=5.0), "peer:80")
+    yield stream, far
+    stream.scope.release()
+    stream.close()
+    far.close()
+
+
+def test_streaming_1_nothing_comes(ends: tuple[NetworkStream, socket.socket]) -> None:
+    """STREAMING-1: the step has begun by then, and goes on for as long as nothing comes; what comes ends it."""
+    stream, far = ends
+    assert stream.is_silent(0.0)
+    began = stream.waits_since
+    assert began is not None
+    assert stream.is_silent(0.001)
+    assert began == stream.waits_since
+    far.send(b"x")
+    assert not stream.is_silent(0.0)
+    assert b"x" == stream.receive()
+    assert stream.waits_since is None
+    assert stream.is_silent(0.0)
+    assert stream.waits_since > began
+
+
+def test_15_1_a_step_that_is_over_is_no_silence(ends: tuple[NetworkStream, socket.socket]) -> None:
+    """Contract 15.1: who waits next raises the error."""
+    stream, _ = ends
+    assert stream.is_silent(0.0)
+    assert stream.waits_since is not None
+    stream.waits_since -= 5.0
+
+    assert not stream.is_silent(0.0)
+    with pytest.raises(TimeoutError, match=r"receiving from peer:80 timed out after 5 s"):
+        stream.receive()
+
+
+def test_15_1_a_step_ends_with_what_was_received(ends: tuple[NetworkStream, socket.socket]) -> None:
+    """Contract 15.1: what a thread has waited before, for bytes that are here by now, does not count for the next."""
+    stream, far = ends
+    for receive_some in (stream.receive, lambda: stream.receive_into(memoryview(bytearray(10)))):
+        stream.unread(b"", since=0.0)  # long ago
+        far.send(b"x")
+        receive_some()
+        assert stream.waits_since is None
+
+
+@pytest.mark.parametrize("reason", [RequestCancelled, DeadlineExceeded])
+def test_7_4_silence_is_no_way_out(ends: tuple[NetworkStream, socket.socket], reason: type[Exception]) -> None:
+    """Contract 7.4, 15.2: a request that is cancelled or out of time ends here."""
+    stream, _ = ends
+    if reason is RequestCancelled:
+        stream.scope.cancel()
+    else:
+        stream.scope.deadline = Deadline(0.0)
+    with pytest.raises(reason):
+        stream.is_silent(0.0)
+
+
+def test_15_6_a_speed_is_looked_after(ends: tuple[NetworkStream, socket.socket]) -> None:
+    """Contract 15.6: a worker counts the seconds of a slow transfer, so it stays."""
+    stream, _ = ends
+    stream.scope.speed = SpeedLimit(1, 10.0)
+
+    assert not stream.is_silent(0.0)
+
+
+def test_the_end_is_no_silence(
+    open_stream: Callable[..., NetworkStream], ends: tuple[NetworkStream, socket.socket]
+) -> None:
+    """The end of the stream comes like bytes, and so does an error that was kept for the next call."""
+    stream, far = ends
+    far.close()
+    assert not stream.is_silent(0.0)
+    late = open_stream(b"x", ConnectionResetError(errno.ECONNRESET, "reset"))
+    receive(late)
+    assert not late.is_silent(0.0)
 
 
 # What comes while sending
