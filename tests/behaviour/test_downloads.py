@@ -1021,6 +1021,15 @@ def test_12_3_failed_last_step(download: Download, origin: Origin, monkeypatch: 
     download.assert_done()
 
 
+def test_12_3_resume_without_a_file(server: Server, recorder: Any) -> None:
+    """Contract 12.3: a program that forgot the file would download everything again and again, and never know why."""
+    request = recorder.run(server.url, resume=True)
+
+    assert isinstance(request.error, ValueError)
+    assert "file_path" in str(request.error)
+    assert [] == server.requests
+
+
 # Checksums
 
 

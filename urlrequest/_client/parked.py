@@ -38,6 +38,7 @@ if TYPE_CHECKING:
             """Let a worker go on with what was begun."""
             ...
 
+
 __all__ = ["Parked"]
 
 

@@ -109,7 +109,7 @@ def _combine(
         low_speed=_check_low_speed(options.low_speed),
         progress_interval=check_seconds("progress_interval", options.progress_interval),
         max_size=_check_count("max_size", options.max_size, "a number of bytes"),
-        is_resumed=bool(options.resume) and file_path is not None and method == "GET" and "range" not in named,
+        is_resumed=_check_resume(options.resume, file_path) and method == "GET" and "range" not in named,
         resume_key=_check_resume_key(options.resume_key),
         checksum=_check_checksum(options.checksum),
         expected_types=_check_expect_type(options.expect_type),
@@ -280,6 +280,12 @@ def _check_expect_type(expect_type: object) -> tuple[str, ...]:
     from urlrequest._http.media_type import check_media_ranges  # as in _make_body()
 
     return check_media_ranges(expect_type)
+
+
+def _check_resume(resume: object, file_path: str | None) -> bool:
+    if resume and file_path is None:
+        raise ValueError("resume=True without file_path: there is no file to continue; pass file_path, too")
+    return bool(resume)
 
 
 def _check_resume_key(resume_key: object) -> str | None:
