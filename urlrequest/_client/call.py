@@ -748,7 +748,8 @@ class Call:
             raise
         finally:
             if self.lifecycle.is_finished:  # else Ctrl-C came before: nothing has begun, and all is left to do
-                self.mailbox.is_ending = True
+                # Over first: a forked child settles what is active, and has no thread that would bring this to its end.
+                self.mailbox.is_ending = self.mailbox.is_over = True
                 active_calls.pop(self, None)
                 self._let_go()
 
@@ -761,7 +762,7 @@ class Call:
             self._publish(outcome)
         finally:
             if self.lifecycle.is_finished:  # as above
-                self.mailbox.is_ending = True
+                self.mailbox.is_ending = self.mailbox.is_over = True
                 active_calls.pop(self, None)
         try:
             self._let_go()

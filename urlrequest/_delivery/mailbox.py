@@ -103,7 +103,7 @@ if TYPE_CHECKING:
 
         def deliver_chunk(self, chunk: bytes) -> None: ...
         def deliver_outcome(self) -> None:
-            """Publish the outcome, set `Mailbox.is_ending`, and run the callbacks. Dispatch thread, once.
+            """Publish the outcome, run the callbacks, set `Mailbox.is_ending` and `is_over`. Dispatch thread, once.
 
             When it raises before `is_ending` is set, it is called again.
             """
@@ -112,7 +112,7 @@ if TYPE_CHECKING:
         def publish_outcome(self) -> bool:
             """Publish the outcome, unless it has a callback to run; whether it was published. Any thread.
 
-            It may set `Mailbox.is_ending` itself.
+            It may set `Mailbox.is_ending` and `is_over` itself.
             """
             ...
 
@@ -269,7 +269,7 @@ class Mailbox(QueueEntry):
                 if not self.is_ending and receiver.publish_outcome():
                     self.is_ending = True
             finally:
-                if self.is_ending and not self.is_over:
+                if self.is_ending:
                     self.is_over, self._receiver, self._context = True, _DETACHED, None  # as in _run()
                 self._turn.release()
 

@@ -127,6 +127,43 @@ def test_fault_116_fork_during_a_request(server: Server) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.parametrize("has_callback", [False, True])
+def test_fault_116_fork_while_a_request_ends(server: Server, has_callback: bool) -> None:
+    """Fault 116: a request that another thread has just ended is over in the child too; wait() does not hang there."""
+    server.respond("/", "x")
+    script = """
+        import os, sys, threading, warnings, urlrequest
+        from urlrequest._client.call import Call
+        warnings.simplefilter("ignore")
+        may_go_on, ends = threading.Event(), threading.Event()
+        let_go = Call._let_go
+        def slow(call):
+            ends.set()
+            assert may_go_on.wait(20)
+            let_go(call)
+        Call._let_go = slow
+        has_callback = sys.argv[2] == "True"
+        request = urlrequest.UrlRequest(sys.argv[1], **{"on_success": print} if has_callback else {})
+        if has_callback:
+            threading.Thread(target=request.wait).start()
+        assert ends.wait(20)
+        child = os.fork()
+        if not child:
+            Call._let_go = let_go
+            assert urlrequest.wait_all([request], timeout=10) and request.wait(timeout=10), "it hangs"
+            assert request.result == "x"
+            os._exit(0)
+        may_go_on.set()
+        assert (child, 0) == os.waitpid(child, 0)
+        assert request.wait(timeout=20) and request.result == "x"
+        request.join(20)
+    """
+    done = run_python(script, server.url, str(has_callback))
+
+    assert ("", 0) == (done.stderr, done.returncode)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_fault_116_fork_in_a_callback_of_another_request(server: Server) -> None:
     """Fault 116: a thread that waits for several requests, and forks in a callback of one, waits in the child, too."""
     server.play(hold())
