@@ -498,9 +498,9 @@ class Call:
 
     def _park(self, streaming: Streaming) -> None:
         """Let the worker leave a body that streams."""
+        self.begun = streaming  # first: `_end()` closes it, whatever fails
         from .parked import Parked  # few requests are left so
 
-        self.begun = streaming
         self.leaving = Parked(self, streaming)
 
     def _add_origin(self, error: BaseException) -> None:
