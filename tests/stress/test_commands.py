@@ -32,3 +32,9 @@ def test_fault_119_real_signals() -> None:
 def test_fault_114_random_requests() -> None:
     """Fault 114: whatever is done to them, each request has one terminal event, in forked children too."""
     assert "everything is as it must be" in run("storm", "--requests", "1500", "--seed", "2")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the memory of a process is read as Linux tells it")
+def test_17_9_open_streams() -> None:
+    """Contract 17.9: streams that say nothing need no thread each, and all get what comes."""
+    assert "everything is as it must be" in run("streams", "--streams", "200")
