@@ -230,7 +230,8 @@ class NetworkStream:
         """Whether nothing comes within so many seconds. Then the step that waits for it has begun.
 
         Returns:
-            False also where the next call is not to wait only: it raises an error, or looks after a speed.
+            False also where the next call is not to wait only: it finds the end, raises an error, or looks after a
+            speed.
         Raises:
             RequestCancelled, DeadlineExceeded: From the scope.
         """
@@ -238,6 +239,8 @@ class NetworkStream:
         scope.check()
         is_due = scope.timeout is not None and monotonic() >= since + scope.timeout
         if is_due or scope.speed is not None or self._late_error is not None or self._gives_up_at is not None:
+            return False
+        if self._has_peer_finished:  # a close_notify that was read makes the socket readable no more
             return False
         until = monotonic() + seconds
         descriptor = self._socket.fileno()
@@ -354,6 +357,7 @@ class NetworkStream:
                 self._late_error = error.with_traceback(None)
                 break
             if not count:
+                self._has_peer_finished = True
                 break  # the next call finds the end again
             received += count
         return received

@@ -36,6 +36,10 @@ class ScriptedSocket:
     def fileno(self) -> int:
         return self._near.fileno()
 
+    def calm(self) -> None:
+        """Be ready to be read no more."""
+        self._near.recv(1)
+
     def close(self) -> None:
         self._near.close()
         self._far.close()
@@ -395,6 +399,19 @@ def test_the_end_is_no_silence(
     late = open_stream(b"x", ConnectionResetError(errno.ECONNRESET, "reset"))
     receive(late)
     assert not late.is_silent(0.0)
+
+
+def test_11_3_an_end_of_tls_that_was_read_is_no_silence(open_stream: Callable[..., NetworkStream]) -> None:
+    """Contract 11.3: a close_notify that was read along with bytes makes the socket readable no more."""
+    gathered = open_stream(b"x", b"", b"")
+    assert b"x" == receive(gathered)
+    gathered._socket.calm()  # type: ignore[attr-defined]  # a scripted one
+    assert not gathered.is_silent(0.0)
+    assert b"" == receive(gathered)
+    sending = open_stream(b"")
+    sending._socket.calm()  # type: ignore[attr-defined]  # likewise
+    assert b"" == sending._receive_meanwhile()
+    assert not sending.is_silent(0.0)
 
 
 # What comes while sending
