@@ -279,10 +279,10 @@ class _Plan:
 
     __slots__ = ("habit", "head", "keeps_connection", "prepared")
 
-    def __init__(self, options: Options) -> None:
-        """Prepare a request. Raises: What is wrong with it."""
+    def __init__(self, options: Options, *, has_progress: bool = False) -> None:
+        """Prepare a request; `has_progress` as of `prepare_request()`. Raises: What is wrong with it."""
         load_json()  # whoever reads the response must not need a file for that
-        self.prepared = prepare_request(options, has_progress=False, connection_class_for=CLASSES.__getitem__)
+        self.prepared = prepare_request(options, has_progress=has_progress, connection_class_for=CLASSES.__getitem__)
         self.head = encode_head(self.prepared.method, *request_line_and_fields(self.prepared, None))
         self.keeps_connection = not says_close(self.prepared.fields)
         # Others may have another URL each time; they have the server in common.
@@ -308,17 +308,21 @@ def _habit_of(key: Hashable) -> _Habit:  # noqa: ARG001 - the cache finds it by 
     return _Habit()
 
 
-def _find_plan(options: Options, shared: Shared) -> _Plan | None:
+def _find_plan(options: Options, shared: Shared, *, has_progress: bool = False) -> _Plan | None:
     """The plan of a simple request, which needs no worker by itself; None: it is none.
 
+    Args:
+        has_progress: As of `prepare_request()`.
     Raises:
         Exception: What is wrong with the request.
     """
     store = shared.cookie_store
     if not options.is_launchable or not defaults.keep_alive or (store is not None and not store.is_prompt):
         return None
-    if isinstance(options, SharedOptions):
-        plan: _Plan = options.plan or _Plan(options)
+    if has_progress:
+        plan = _Plan(options, has_progress=True)
+    elif isinstance(options, SharedOptions):
+        plan = options.plan or _Plan(options)
         options.plan = plan
     else:
         plan = _Plan(options)
@@ -373,7 +377,7 @@ def send_and_leave(options: Options, shared: Shared, scope: CancelScope, observe
         with. None: `perform()` does it all.
     """
     try:
-        plan = _find_plan(options, shared)
+        plan = _find_plan(options, shared, has_progress=observer.wants_chunks())
         if (
             plan is None
             or observer.connection_class(plan.prepared.target.scheme) is not plan.prepared.route.connection_class

@@ -149,6 +149,20 @@ def test_17_9_a_response_that_has_not_begun(server: Server, session: Session, wa
     assert b"onetwo" == b"".join(stream.pieces)
 
 
+@pytest.mark.parametrize("crowd", [0, 16])
+def test_4_6_no_coding_is_asked_for(
+    server: Server, session: Session, monkeypatch: pytest.MonkeyPatch, crowd: int
+) -> None:
+    """Contract 4.6: who follows the body while it comes asks for it as it is, in a crowd as well."""
+    monkeypatch.setattr(worker_pool, "CROWD", crowd)
+    server.respond("/", "some text")
+    for options in ({}, {"req_headers": {"X-Own": "1"}}):
+        request = UrlRequest(server.url, on_chunk=lambda *_: None, session=session, **options)
+        assert request.wait(timeout=20)
+
+    assert [["identity"]] * 2 == [each.header_values("Accept-Encoding") for each in server.requests]
+
+
 def test_17_9_over_tls(tls_server: Server, ca_file: str, watch: HeldWatch) -> None:
     """Contract 17.9: what TLS holds back is not forgotten."""
     one, two = CHUNKED + frame_chunks(b"one", is_whole=False), frame_chunks(b"two")
