@@ -415,10 +415,10 @@ class Call:
 
     def leave(self) -> None:
         """Let the watch wait for what comes. The request keeps its slot, and has no worker any more."""
-        flight, self.leaving = self.leaving, None
+        flight = self.leaving
         assert flight is not None, "the worker has left something"
-        self.is_launched, self.worker = True, None
-        flight.be_known(self)
+        self.is_launched = True
+        flight.be_known(self)  # if memory lacks for this call, `_end()` closes what is leaving
         is_known = False
         while not is_known:
             try:

@@ -58,6 +58,8 @@ if TYPE_CHECKING:
 
         argument_error: Exception | None
         is_launched: bool
+        leaving: Any
+        worker: int | None
         host: str
         lifecycle: Lifecycle
         made_at: float
@@ -122,6 +124,7 @@ class Flight:
 
     def be_known(self, call: Call) -> None:
         """Let a canceller find it, and a thread that waits. On the worker that leaves it, before `be_watched()`."""
+        call.leaving = call.worker = None  # first: a thread that waits may have it handed over to another worker
         call.mailbox.flight = self
 
     def be_watched(self) -> None:

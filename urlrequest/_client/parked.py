@@ -15,7 +15,7 @@ from urlrequest._concurrency.watch import watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from urlrequest._delivery.lifecycle import Lifecycle
     from urlrequest._engine.exchange import Lease
@@ -26,9 +26,11 @@ if TYPE_CHECKING:
         """What this needs of the call of the request."""
 
         begun: Lease | Streaming | None
+        leaving: Any
         lifecycle: Lifecycle
         parked: Parked | None
         scope: CancelScope
+        worker: int | None
 
         def end_flight(self, outcome: None) -> None:
             """End the request, which was cancelled. On the watch's thread."""
@@ -63,7 +65,8 @@ class Parked:
 
     def be_known(self, call: Call) -> None:
         """Let a canceller find it. On the worker, before `be_watched()`."""
-        call.parked = self
+        call.leaving, call.parked = None, self
+        call.worker = None  # last: a canceller that is interrupted ends what has no worker and is not known
 
     def be_watched(self) -> None:
         """Let the watch look as soon as something comes. Any thread."""

@@ -11,9 +11,12 @@ from support.messages import frame_chunks
 from support.waiting import wait_until
 from support.watches import HeldWatch, hold_watch, slots
 from urlrequest import Session, UrlRequest
+from urlrequest._client.flight import Flight
+from urlrequest._client.parked import Parked
 from urlrequest._concurrency import worker_pool
 from urlrequest._concurrency.sync import NoThreadError
 from urlrequest._concurrency.worker_pool import WorkerPool
+from urlrequest._engine import places
 from urlrequest.errors import DeadlineExceeded, IncompleteContent
 from urlrequest.testing import Server, close, hold, receive, send, signal, wait_closed, wait_for
 
@@ -318,6 +321,25 @@ def test_2_10_no_worker_to_go_on(
 
     assert isinstance(stream.request.error, (RuntimeError, MemoryError))
     assert (0, 0) == slots(session)
+
+
+@pytest.mark.parametrize("kind", [Flight, Parked])
+def test_2_10_no_memory_to_make_it_known(
+    server: Server, session: Session, watch: HeldWatch, monkeypatch: pytest.MonkeyPatch, kind: type
+) -> None:
+    """Contract 2.10: what a worker could not leave is closed, and no longer waits for a place at the server."""
+
+    def be_known(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(kind, "be_known", be_known)
+    server.play(*([] if kind is Flight else [send(SIZED + b"one")]), wait_closed(), signal("closed"))
+    stream = Stream(server, session)
+    stream.finish(watch)
+    server.wait("closed", 20)
+
+    assert isinstance(stream.request.error, MemoryError)
+    assert ((0, 0), {}) == (slots(session), places.waits)
 
 
 def test_a_subclass_keeps_its_worker(server: Server, session: Session, watch: HeldWatch) -> None:
