@@ -473,6 +473,7 @@ class Call:
                 if isinstance(outcome, Outcome):
                     self._settle(outcome)
                 else:
+                    self.begun = outcome  # before any call: `_end()` closes it, whatever fails
                     self._park(outcome)
         except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too end the request, with on_error
             if begun is not None and begun.is_left:  # nothing has gone on with it
@@ -498,7 +499,6 @@ class Call:
 
     def _park(self, streaming: Streaming) -> None:
         """Let the worker leave a body that streams."""
-        self.begun = streaming  # first: `_end()` closes it, whatever fails
         from .parked import Parked  # few requests are left so
 
         self.leaving = Parked(self, streaming)

@@ -11,6 +11,7 @@ from support.messages import frame_chunks
 from support.waiting import wait_until
 from support.watches import HeldWatch, hold_watch, slots
 from urlrequest import Session, UrlRequest
+from urlrequest._client.call import Call
 from urlrequest._client.flight import Flight
 from urlrequest._client.parked import Parked
 from urlrequest._concurrency import worker_pool
@@ -340,6 +341,24 @@ def test_2_10_no_memory_to_make_it_known(
 
     assert isinstance(stream.request.error, MemoryError)
     assert ((0, 0), {}) == (slots(session), places.waits)
+
+
+def test_2_10_no_memory_to_park(
+    server: Server, session: Session, watch: HeldWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 2.10: a body that no worker goes on with is closed, although its request is still there."""
+
+    def park(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Call, "_park", park)
+    server.play(send(SIZED + b"one"), wait_closed(), signal("closed"))
+    stream = Stream(server, session)
+    stream.finish(watch)
+    server.wait("closed", 5)
+
+    assert isinstance(stream.request.error, MemoryError)
+    assert (0, 0) == slots(session)
 
 
 def test_a_subclass_keeps_its_worker(server: Server, session: Session, watch: HeldWatch) -> None:
