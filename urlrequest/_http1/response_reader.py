@@ -229,7 +229,8 @@ class Response:
     def is_silent(self, seconds: float) -> bool:
         held = self._rest[self._at : self._at + 3]
         # The end of a chunk comes along with its data as a rule, and nothing can be read before the next one begins.
-        if held and not (held == b"\r\n" and self._framing.is_chunked and not self._chunk_left):
+        is_between = self._framing.is_chunked and not self._chunk_left and not self._is_first_chunk
+        if held and not (held == b"\r\n" and is_between):
             return False
         self._rest, self._at = held, 0  # what was read takes no memory meanwhile
         return not self.is_complete and self._stream.is_silent(seconds)

@@ -335,6 +335,7 @@ def test_fault_66_floods_between_chunks(octets: bytes, limit: int) -> None:
         ([HEAD + b"Content-Length: 0\r\n\r\n"], False),
         ([CHUNKED], True),
         ([CHUNKED + b"5"], False),
+        ([CHUNKED + b"\r\n"], False),
         ([CHUNKED + b"5\r\nab"], False),
         ([CHUNKED, b"1\r\na\r\n"], False),
         ([HEAD + b"\r\n"], True),
