@@ -478,6 +478,7 @@ class Call:
         except BaseException as error:  # noqa: BLE001 - MemoryError and SystemExit too end the request, with on_error
             if begun is not None and begun.is_left:  # nothing has gone on with it
                 begun.close()
+            begun = outcome = None  # the traceback refers to this frame
             reason = _explained(error)
             if self.target is None:  # nothing was sent yet: an argument is wrong
                 self._add_origin(reason)

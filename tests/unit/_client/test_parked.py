@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,7 @@ from urlrequest._concurrency import worker_pool
 from urlrequest._concurrency.sync import NoThreadError
 from urlrequest._concurrency.worker_pool import WorkerPool
 from urlrequest._engine import places
+from urlrequest._engine.streaming import Streaming
 from urlrequest.errors import DeadlineExceeded, IncompleteContent
 from urlrequest.testing import Server, close, hold, receive, send, signal, wait_closed, wait_for
 
@@ -274,6 +276,20 @@ def test_11_2_a_body_that_is_cut(server: Server, session: Session, watch: HeldWa
 
     assert isinstance(stream.request.error, IncompleteContent)
     assert "3 of 6 bytes" in str(stream.request.error)
+
+
+def test_3_7_an_error_keeps_no_stream(server: Server, session: Session, watch: HeldWatch) -> None:
+    """Contract 3.7: what received the body has half a MiB, and the traceback of the error does not refer to it."""
+    server.play(send(SIZED + b"one"), wait_for("go"), close())
+    stream = Stream(server, session)
+    stream.await_rest(watch, 3)
+    server.signal("go")
+    stream.finish(watch)
+    assert stream.request.error is not None
+    frames = [frame for frame, _ in walk_tb(stream.request.error.__traceback__)]
+
+    assert frames
+    assert [] == [value for frame in frames for value in frame.f_locals.values() if isinstance(value, Streaming)]
 
 
 def test_fault_116_fork(server: Server, session: Session, watch: HeldWatch) -> None:
