@@ -206,6 +206,7 @@ class NetworkStream:
         """Return the bytes that have come; None: none have. b"": the next `receive()` says what has happened."""
         try:
             octets = self._socket.recv(RECEIVE_SIZE)
+            self._has_peer_finished = not octets
         except (BlockingIOError, ssl.SSLWantReadError):
             return None
         except ssl.SSLWantWriteError:
@@ -283,6 +284,7 @@ class NetworkStream:
                 return b""
             else:
                 self.has_received = self.has_received or bool(octets)  # the end of the stream is no byte
+                self._has_peer_finished = not octets
                 self.waits_since = None  # the step is over
                 if self.scope.speed is not None:
                     self.scope.speed.count(len(octets))
@@ -428,6 +430,7 @@ class NetworkStream:
                 return b""
             else:
                 self.has_received = self.has_received or bool(octets)
+                self._has_peer_finished = not octets
                 return octets
             if monotonic() >= until:
                 return None

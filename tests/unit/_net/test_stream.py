@@ -6,6 +6,7 @@ import errno
 import socket
 import ssl
 import threading
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -408,10 +409,27 @@ def test_11_3_an_end_of_tls_that_was_read_is_no_silence(open_stream: Callable[..
     gathered._socket.calm()  # type: ignore[attr-defined]  # a scripted one
     assert not gathered.is_silent(0.0)
     assert b"" == receive(gathered)
-    sending = open_stream(b"")
-    sending._socket.calm()  # type: ignore[attr-defined]  # likewise
-    assert b"" == sending._receive_meanwhile()
-    assert not sending.is_silent(0.0)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        NetworkStream._receive_meanwhile,
+        NetworkStream.receive,
+        NetworkStream.receive_now,
+        lambda stream: stream.receive_until(inf),
+    ],
+    ids=["sending", "receive", "now", "until"],
+)
+def test_11_3_an_end_of_tls_that_came_early_is_no_silence(
+    open_stream: Callable[..., NetworkStream], read: Callable[[NetworkStream], bytes | None]
+) -> None:
+    """Contract 11.3: likewise one that was read before the response was, or on another thread."""
+    stream = open_stream(b"x", b"")
+    assert b"x" == read(stream)
+    assert b"" == read(stream)
+    stream._socket.calm()  # type: ignore[attr-defined]  # a scripted one
+    assert not stream.is_silent(0.0)
 
 
 # What comes while sending
