@@ -266,8 +266,8 @@ def test_17_9_a_look_for_nothing(server: Server, session: Session, watch: HeldWa
     assert b"onetwo" == b"".join(stream.pieces)
 
 
-def test_11_2_a_body_that_is_cut(server: Server, session: Session, watch: HeldWatch) -> None:
-    """Contract 11.2: the end of the connection is an error, as on a worker that stays."""
+def test_11_3_a_body_that_is_cut(server: Server, session: Session, watch: HeldWatch) -> None:
+    """Contract 11.3: the end of the connection is an error, as on a worker that stays."""
     server.play(send(SIZED + b"one"), wait_for("go"), close())
     stream = Stream(server, session)
     stream.await_rest(watch, 3)
