@@ -265,7 +265,8 @@ class NetworkStream:
         if self._expects_silence:
             # After a request, sleep at once: a recv() first would find nothing and cost a system call.
             self._expects_silence = False
-            if not (self.is_tls and self._socket.pending()):  # type: ignore[attr-defined]  # an SSLSocket
+            is_here = self.is_tls and self._socket.pending()  # type: ignore[attr-defined]  # an SSLSocket
+            if not (is_here or self._has_peer_finished):
                 self._wait(READ, "waiting for a response from")
         else:
             self.scope.check()

@@ -432,6 +432,17 @@ def test_11_3_an_end_of_tls_that_came_early_is_no_silence(
     assert not stream.is_silent(0.0)
 
 
+def test_11_3_an_end_of_tls_while_sending_is_not_waited_for(open_stream: Callable[..., NetworkStream]) -> None:
+    """Contract 11.3: who reads on after a request, as in a body that was begun meanwhile, finds the end at once."""
+    stream = open_stream(b"sent", b"")
+    assert stream.send_all(b"request")
+    assert b"" == stream._receive_meanwhile()
+    stream._socket.calm()  # type: ignore[attr-defined]  # a scripted one
+    stream._socket.steps.append(b"")  # type: ignore[attr-defined]  # likewise
+    stream.scope.timeout = 0.0
+    assert b"" == stream.receive()
+
+
 # What comes while sending
 
 
