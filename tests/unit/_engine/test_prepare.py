@@ -95,7 +95,7 @@ def test_17_9_requests_of_a_session(settings: dict[str, Any], is_shared: bool) -
         {"files": {}},
         {"progress_interval": 1},
         {"max_size": 10},
-        {"resume": True},
+        {"resume": True, "file_path": "x"},
         {"base_url": "http://a.test/"},
         {"session_headers": {}},
         {"session_cookies": ""},
