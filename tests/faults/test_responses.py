@@ -177,6 +177,7 @@ FAULTS = [
         for size in (b"", b"xyz", b"-5", b"+5", b"0x5", b"0_5", b" 5", b"f" * 16, b"5.0", b"5 5", b"\x005")
     ),
     passes("62-leading-zeros", chunked(b"005\r\nhello\r\n00\r\n\r\n")),
+    passes("62-many-zeros", chunked(b"0000000000000005\r\nhello\r\n00000000000000000\r\n\r\n")),
     passes("62-extension", chunked(b'5;a=b;c="d"\r\nhello\r\n0;e\r\n\r\n')),
     fails("62-endless-extension", Endless(chunked(b"5;"), b"a" * 999), says="16384"),
     fails("64-in-the-data", chunked(b"5\r\nhel"), IncompleteContent),

@@ -35,7 +35,7 @@ def literal_chunks(octets: bytes) -> bytes | None:
         while count < len(text) and text[count] in HEXADECIMAL:
             count += 1
         rest = text[count:].lstrip(b" \t")
-        if not 1 <= count <= 15 or (rest and not rest.startswith(b";")):
+        if not count or len(text[:count].lstrip(b"0")) > 15 or (rest and not rest.startswith(b";")):
             return None
         size = int(text[:count], 16)
         if not size:

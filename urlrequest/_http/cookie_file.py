@@ -23,6 +23,8 @@ _TITLE = "# Netscape HTTP Cookie File"
 _WARNING = "# Whoever can read this file can use the logins in it."
 _HTTP_ONLY = "#HttpOnly_"  # stands before the domain
 _FLAGS = {"TRUE": True, "FALSE": False}
+# wget writes the port behind the host, where it is not 80; a cookie belongs to no port (RFC 6265, section 8.5).
+_HOST_AND_PORT = re.compile(r"(\[[^]]*\]|[^:]*):[0-9]{1,5}")
 _TIME = re.compile(r"-?[0-9]{1,15}(\.[0-9]*)?")  # some programs write fractions
 
 
@@ -93,7 +95,8 @@ def _read_line(line: str) -> Cookie:
         raise ValueError("the second and the fourth column are TRUE or FALSE")
     if expires and not _TIME.fullmatch(expires):
         raise ValueError("the fifth column is no time in seconds since 1970")
-    host = domain.removeprefix(".")
+    with_port = _HOST_AND_PORT.fullmatch(domain)
+    host = (domain if with_port is None else with_port[1]).removeprefix(".")
     return check_cookie(
         name,
         value,

@@ -66,7 +66,7 @@ MAX_CHUNK_LINE = 16 * 1024  # bytes of the line before a chunk, extensions inclu
 PIECE_SIZE = 256 * 1024  # bytes read at a time
 DIRECT_SIZE = 64 * 1024  # bytes; at least so many of a chunk are received straight into their place
 
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
+_CHUNK_LINE = re.compile(rb"0*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
 _NEXT_CHUNK = re.compile(rb"\r\n" + _CHUNK_LINE.pattern)  # behind the data of another one
 _PLAIN_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")
 _BEGUN_CHUNK_LINE = re.compile(rb"[0-9A-Fa-f]{0,8}|[0-9A-Fa-f]{1,8}\r")
