@@ -18,7 +18,7 @@ from urlrequest.errors import ChecksumMismatch, ContentTooLarge
 if TYPE_CHECKING:
     from urlrequest._delivery.events import Answer
 
-PIECES = [b"som", b"e content"]
+PIECES = [b"any", b" content"]
 BODY = b"".join(PIECES)
 NOTHING = b""  # where nothing comes, for as long as anybody waits for it
 
