@@ -93,7 +93,7 @@ def test_17_14_json() -> None:
             [Cookie("id", "7", "h.example", expires=2_000_000_000)],
         ),
         (b"h:8123\tFALSE\t/\tFALSE\t0\tid\t7\n", [Cookie("id", "7", "h")]),  # GNU wget 1.21.3
-        (b"[::1]:8123\tFALSE\t/\tFALSE\t0\tid\t7\n", [Cookie("id", "7", "[::1]")]),
+        (b"# HTTP Cookie File\n[::1]:8123\tFALSE\t/\tFALSE\t0\tid\t7\n", [Cookie("id", "7", "::1")]),
         (b"h\tFALSE\t/\tFALSE\t0\tid\n", [Cookie("id", "", "h")]),
         (b"h\tFALSE\t/\tFALSE\t0.5\tid\t7\n", [Cookie("id", "7", "h", expires=1)]),
         (b'{"cookies": []}', []),
