@@ -30,6 +30,8 @@ class HeldWatch:
     def start(self, until: float | None = None) -> bool:
         return self.has_room
 
+    try_start = start
+
     def add(self, item: Any) -> None:
         self.items.append(item)
 

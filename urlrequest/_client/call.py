@@ -665,12 +665,7 @@ class Call:
 
     def may_leave(self) -> bool:
         """Whether a body from which nothing comes is to be left: no code of a subclass may miss its worker."""
-        if not (self.is_own_class and self.shared.workers.is_crowded):
-            return False
-        try:
-            return watch.start(self.until)
-        except (RuntimeError, OSError):  # the system gives no thread, or no descriptor
-            return False
+        return self.is_own_class and self.shared.workers.is_crowded and watch.try_start(self.until)
 
     def request_prepared(self, prepared: PreparedRequest) -> None:
         self.method, self.target = self.method or prepared.method, prepared.target

@@ -341,12 +341,7 @@ def leave_worker(call: Call, options: Options) -> Flight | Lease | None:
     Returns:
         The flight; or the connection, if the worker must go on with it all the same. None: it begins anew.
     """
-    if not is_simple(call, options):
-        return None
-    try:
-        if not watch.start(call.until):
-            return None
-    except (RuntimeError, OSError):  # the system gives no thread, or no descriptor
+    if not is_simple(call, options) or not watch.try_start(call.until):
         return None
     launched = send_and_leave(options, call.shared, call.scope, call)
     if not isinstance(launched, Launched):

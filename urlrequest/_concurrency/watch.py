@@ -204,6 +204,13 @@ class Watch:
         most = self._poller.most
         return most is None or len(self._watched) + len(self._added) + len(self._later) < most
 
+    def try_start(self, until: float | None = None) -> bool:
+        """The same; False also where the system gives no thread, or no descriptor."""
+        try:
+            return self.start(until)
+        except (RuntimeError, OSError):
+            return False
+
     def _start_thread(self, until: float | None) -> None:
         assert self._lock.locked()
         if self._is_running:  # another thread has just started it

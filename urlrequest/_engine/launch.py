@@ -319,13 +319,11 @@ def _find_plan(options: Options, shared: Shared, *, has_progress: bool = False) 
     store = shared.cookie_store
     if not options.is_launchable or not defaults.keep_alive or (store is not None and not store.is_prompt):
         return None
-    if has_progress:
-        plan = _Plan(options, has_progress=True)
-    elif isinstance(options, SharedOptions):
-        plan = options.plan or _Plan(options)
+    if isinstance(options, SharedOptions) and not has_progress:
+        plan: _Plan = options.plan or _Plan(options)
         options.plan = plan
     else:
-        plan = _Plan(options)
+        plan = _Plan(options, has_progress=has_progress)
     return plan if plan.keeps_connection else None
 
 

@@ -21,6 +21,7 @@ from urlrequest.errors import RequestCancelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from urlrequest._content.decoder import Decoder
@@ -199,17 +200,18 @@ class Transfer:
 
     def _take_coded(self, decoder: Decoder) -> None:
         piece = self._response.read_piece()
-        for part in decoder.decode(piece):
+        self._pass_on(decoder.decode(piece))
+        self._meter.count(len(piece))
+
+    def _pass_on(self, parts: Iterable[bytes]) -> None:
+        for part in parts:
             self._limit.add(len(part))
             self._sink.write(part)
-        self._meter.count(len(piece))
 
     def finish(self) -> None:
         """Report the end, and pass on what decoding has held back."""
         if self._decoder is not None:
-            for part in self._decoder.finish():
-                self._limit.add(len(part))
-                self._sink.write(part)
+            self._pass_on(self._decoder.finish())
             self._sink.end_piece()
             undone_codings.update(codings_of(self._response.head.headers["Content-Encoding"]))
         self._meter.finish()
