@@ -20,8 +20,8 @@ import pytest
 
 from support.children import output_of
 from support.waiting import wait_until
+from support.watches import hold_watch
 from urlrequest import Session, UrlRequest, wait_all
-from urlrequest._concurrency.watch import Watch
 from urlrequest._concurrency.worker_pool import CROWD
 from urlrequest._delivery import waiting
 from urlrequest._engine.options import PLAIN
@@ -150,12 +150,17 @@ def kind(request: pytest.FixtureRequest) -> type[UrlRequest]:
 
 
 @pytest.fixture
-def _undisturbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _read_by_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The waiting thread reads all responses, however slow this machine is: there is no watch that may be first."""
+    hold_watch(monkeypatch)
+    monkeypatch.setattr(waiting, "PROMPT", 10.0)
+
+
+@pytest.fixture
+def _undisturbed(_read_by_waiting: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing else comes among what is counted."""
     for module, _ in DETECTORS:  # a toolkit that another test has imported is asked for its loop
         monkeypatch.delitem(sys.modules, module, raising=False)
-    monkeypatch.setattr(Watch, "add_later", lambda *_: None)  # it wakes the watch now and then
-    monkeypatch.setattr(waiting, "PROMPT", 10.0)  # however slow this machine is
     gc.collect()
     gc.disable()  # no finaliser runs among what is counted
     try:
@@ -225,11 +230,10 @@ def test_small_get_makes_two_network_calls(calls: Calls) -> None:
 
 
 @pytest.mark.skipif(not IO.exists(), reason="the system does not count a thread's reads and writes")
+@pytest.mark.usefixtures("_read_by_waiting")
 @pytest.mark.parametrize("origin", ["https"], indirect=True)
-def test_small_get_over_tls_without_a_worker(origin: Origin, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_get_over_tls_without_a_worker(origin: Origin) -> None:
     """Over TLS, too, the waiting thread writes once and reads twice: OpenSSL reads a record's head by itself."""
-    monkeypatch.setattr(Watch, "add_later", lambda *_: None)  # as above
-    monkeypatch.setattr(waiting, "PROMPT", 10.0)
     for _ in range(WARM_UP):
         get(origin)
     before = count_octet_calls()

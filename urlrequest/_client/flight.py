@@ -97,7 +97,7 @@ _readers: dict[Flight, object] = {}
 _WATCH = object()  # the reader that is the watch
 
 _is_read_by_waiting = True
-"""Whether a waiting thread has read the last response without a hook: then one is likely to read the next. A hint."""
+"""Whether a thread waited for the last response without a hook: then one is likely to wait for the next. A hint."""
 
 
 class Flight:
@@ -150,9 +150,12 @@ class Flight:
 
     def read_within(self, seconds: float) -> None:
         """Wait so long for something to read, at the longest, and read it. On a thread that waits for the request."""
+        global _is_read_by_waiting
         descriptor = self._descriptor
         if descriptor >= 0 and is_ready(descriptor, seconds):
             self.read()
+        if descriptor >= 0 and self._descriptor < 0:
+            _is_read_by_waiting = True  # also if the watch was first: both were woken, and this thread may wait in vain
 
     def read(self) -> None:
         """Read what has come, and end the request if that is a common response. On a thread that waits, or a loop's."""

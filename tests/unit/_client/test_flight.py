@@ -107,6 +107,30 @@ def test_4_5_the_watch_reads(server: Server, session: Session, watch: HeldWatch)
     assert request.wait(timeout=20)
 
 
+def test_a_thread_that_has_waited_is_alone_with_the_next_response(
+    server: Server, session: Session, watch: HeldWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the watch reads what a thread waits for, that may sleep on: the watch leaves the next response to it."""
+    connect(server, session, send(OK), receive(), send(OK))
+    later: list[Flight] = []
+    monkeypatch.setattr(flight_module, "_is_read_by_waiting", False)
+    monkeypatch.setattr(watch, "add_later", later.append)
+
+    def be_late(_descriptor: int, _seconds: float) -> bool:
+        await_bytes(request)
+        watch.look()
+        return False
+
+    request = launch(server, session)
+    with monkeypatch.context() as patch:
+        patch.setattr(flight_module, "is_ready", be_late)
+        assert request.wait(timeout=20)
+    assert [] == later
+    assert launch(server, session).wait(timeout=20)
+
+    assert 1 == len(later)
+
+
 def test_3_2_callbacks_run_on_the_waiting_thread(server: Server, session: Session, watch: HeldWatch) -> None:
     """Contract 3.1, 3.2, 6.3: the callbacks run on the thread that waits, whoever has read."""
     connect(server, session, send(OK))
