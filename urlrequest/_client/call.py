@@ -46,7 +46,7 @@ from urlrequest._delivery.lifecycle import Lifecycle
 from urlrequest._delivery.mailbox import Mailbox
 from urlrequest._delivery.queue import DispatchQueue, default_queue
 from urlrequest._log import log, report
-from urlrequest._net.cancel_scope import CancelScope, Phase
+from urlrequest._net.cancel_scope import CancelScope
 from urlrequest.errors import DeadlineExceeded, HTTPStatusError, InvalidURL
 from urlrequest.hooks import check_hook, current_hook
 
@@ -255,11 +255,11 @@ class Call:
                 return
             target = None
             try:
-                target = find_target(options.url, options.base_url)
+                target = options.target or find_target(options.url, options.base_url)
                 self.host = target.host
             except Exception:  # noqa: BLE001, S110 - the worker will report it
                 pass
-            may_launch = target is not None and self.is_own_class and len(self.shared.pool) > 0
+            may_launch = target is not None and self.is_own_class and self.shared.pool.count > 0
             if may_launch and _launch_call(self, options, target):
                 return
             try:
@@ -395,7 +395,7 @@ class Call:
             Whether it is.
         """
         self.worker = threading.get_ident()
-        self.scope.timings.setdefault(Phase.QUEUE, monotonic() - self.made_at)
+        self.scope.timings.setdefault("queue", monotonic() - self.made_at)
         request = self.request
         try:
             request.run()
@@ -533,7 +533,7 @@ class Call:
             from urlrequest._tracebacks import forget_variables  # loaded by `submit()`
 
             forget_variables(outcome.error)
-        self.scope.timings[Phase.TOTAL] = monotonic() - self.made_at
+        self.scope.timings["total"] = monotonic() - self.made_at
         request = self.request
         try:
             if request.debug:
@@ -573,7 +573,7 @@ class Call:
         if outcome is not None:
             self._settle(outcome)
         else:
-            self.scope.timings.setdefault(Phase.TOTAL, monotonic() - self.made_at)
+            self.scope.timings.setdefault("total", monotonic() - self.made_at)
         self._publish_at_once(self.request)
         self.shared.workers.return_slot(self)
         self.announce()
@@ -586,7 +586,7 @@ class Call:
         Raises:
             KeyboardInterrupt: `end_flight()` must finish what was begun.
         """
-        self.scope.timings[Phase.TOTAL] = monotonic() - self.made_at
+        self.scope.timings["total"] = monotonic() - self.made_at
         if self.request.debug:
             self._log_outcome(outcome)
         self.lifecycle.settle(outcome)

@@ -34,7 +34,7 @@ from urlrequest._concurrency.deadline import earliest
 from urlrequest._concurrency.watch import GRACE, watch
 from urlrequest._delivery.lifecycle import State
 from urlrequest._engine.launch import Launched, launch, send_and_leave
-from urlrequest._net.cancel_scope import Phase, is_ready
+from urlrequest._net.cancel_scope import is_ready
 
 from .callbacks import has_callbacks
 
@@ -165,8 +165,9 @@ class Flight:
             if _readers.setdefault(self, reader) is not reader:
                 return
             answer = self._receive()
-            if answer is not None and self._call is not None:
-                self._give_back()
+            if answer is not None and self._call is not None and self._launched is not None:
+                self._descriptor = -1
+                self._launched.give_back()  # before the request ends: the next one is to find the connection
                 if not self._call.end_on_users_thread(answer):
                     self._is_unfinished = True
                     watch.look_at(self)
@@ -197,12 +198,6 @@ class Flight:
             launched.is_common = False
             return None
         return launched.receive()
-
-    def _give_back(self) -> None:
-        """Leave the connection to the pool, before the request ends: the next one is to find it."""
-        self._descriptor = -1
-        if self._launched is not None:
-            self._launched.give_back()
 
     # For the watch
 
@@ -243,7 +238,8 @@ class Flight:
             return
         answer = self._receive()
         if answer is not None:
-            self._give_back()
+            self._descriptor = -1
+            launched.give_back()  # as in `read()`
             call.end_flight(answer)
             self._leave()
             interest_list = call.mailbox.interest_list
@@ -301,9 +297,9 @@ def launch_call(call: Call, options: Options, target: Target) -> bool:
         return False
     launched = flight = None
     try:
-        if not watch.start(call.until) or not shared.workers.take_slot(call):
+        if not watch.start(call.scope.deadline.at) or not shared.workers.take_slot(call):
             return False
-        call.scope.timings[Phase.QUEUE] = monotonic() - call.made_at
+        call.scope.timings["queue"] = monotonic() - call.made_at
         launched = launch(options, shared, call.scope, call)
         if launched is not None:
             call.is_launched = call.lifecycle.start()

@@ -64,7 +64,7 @@ class ResponseAttributes:
     @property
     def timings(self) -> dict[str, float]:
         """Seconds spent in queue, dns, connect, tls, send, first_byte, total; only phases that happened."""
-        return self._urlrequest_call.scope.timings.by_name()
+        return self._urlrequest_call.scope.timings.copy()
 
     @property
     def history(self) -> list[Hop]:

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from json import JSONDecoder
     from typing import Any
 
-__all__ = ["decode_json", "decode_text", "find_charset", "is_json", "load_json", "parse_json", "parse_json_body"]
+__all__ = [
+    "BodyKind", "decode_json", "decode_text", "decode_text_of", "find_charset", "is_json", "kind_of", "load_json",
+    "parse_json", "parse_json_body",
+]  # fmt: skip
 
 LARGE_SIZE = 256 * 1024  # bytes; a larger body is decoded in slices, and parsed so that other threads have their turns
 MAX_SLICES = 64  # more would move the text in memory more often than it is worth
@@ -233,9 +236,14 @@ def decode_text(content: bytes, content_type: str | None) -> str | bytes:
         content: The whole body, content codings undone.
         content_type: The field's value; None: there is no such field, and the body is text if it decodes as UTF-8.
     """
-    for encoding in _find_encodings(content, _kind_of(content_type)):
+    return decode_text_of(kind_of(content_type), content)
+
+
+def decode_text_of(kind: BodyKind, content: bytes) -> str | bytes:
+    """The same by what the Content-Type says."""
+    for encoding in _find_encodings(content, kind):
         try:
-            return _decode(content, encoding)
+            return content.decode(encoding) if len(content) <= LARGE_SIZE else _decode_slices(content, encoding)
         except (LookupError, ValueError):
             text = _decode_gaps(content, encoding)
             if text is not None:
@@ -243,18 +251,16 @@ def decode_text(content: bytes, content_type: str | None) -> str | bytes:
     return content
 
 
-def _decode(content: bytes, encoding: str) -> str:
-    """Decode as `bytes.decode()` does, but let other threads have a turn within a large body.
+def _decode_slices(content: bytes, encoding: str) -> str:
+    """Decode a large body as `bytes.decode()` does, but let other threads have their turns.
 
     Nor does an error copy the whole body, as it does in `bytes.decode()`: binary bodies of unknown type are common.
     """
-    size = len(content)
-    if size <= LARGE_SIZE:
-        return content.decode(encoding)
     content[:1].decode(encoding, "ignore")  # raises LookupError for a codec that is not for text
     make_decoder: Any = codecs.lookup(encoding).incrementaldecoder  # typeshed does not know that it may be None
     if make_decoder is None:
         return content.decode(encoding)
+    size = len(content)
     decoder, step = make_decoder(), max(LARGE_SIZE, size // MAX_SLICES)
     text = ""
     for start in range(0, size, step):
@@ -301,7 +307,7 @@ def find_charset(content_type: str | None) -> str | None:
 
 def is_json(content_type: str | None) -> bool:
     """Whether it is `application/json`, with any parameters (contract 4.1); `+json` types are not (contract 4.4)."""
-    return _kind_of(content_type).is_json
+    return kind_of(content_type).is_json
 
 
 def parse_json(text: str | bytes) -> Any:
@@ -368,10 +374,11 @@ def _let_others_run(parsed: dict[str, Any]) -> dict[str, Any]:
     return parsed
 
 
-class _Kind:
+class BodyKind:
     """What a Content-Type says.
 
     Attributes:
+        is_json: Whether the body is to be parsed as JSON.
         encodings: The codecs to try, in this order; none: the type is binary.
         has_mark: Whether the body may begin with a byte order mark of any Unicode encoding.
     """
@@ -416,13 +423,13 @@ def _last_type(content_type: str) -> str:
     return f"{found};charset={charset}" if charset and find_charset(found) is None else found
 
 
-def _kind_of(content_type: str | None) -> _Kind:
-    """Parse a Content-Type; servers send the same few over and over."""
+def kind_of(content_type: str | None) -> BodyKind:
+    """Parse a Content-Type, as of `decode_text()`; servers send the same few over and over."""
     text = content_type or ""
-    return _cached_kind(text) if len(text) <= _MAX_CACHED else _Kind(text)
+    return _cached_kind(text) if len(text) <= _MAX_CACHED else BodyKind(text)
 
 
-_cached_kind = lru_cache(maxsize=128)(_Kind)
+_cached_kind = lru_cache(maxsize=128)(BodyKind)
 
 _looked_up: set[str] = set()  # charsets that Python has no name for; the program may have registered a codec
 
@@ -478,7 +485,7 @@ def _is_binary(media_type: str) -> bool:
     )
 
 
-def _find_encodings(content: bytes, kind: _Kind) -> tuple[str, ...]:
+def _find_encodings(content: bytes, kind: BodyKind) -> tuple[str, ...]:
     """The codecs for a text, in the order in which to try them."""
     if kind.has_mark and content.startswith(_ANY_MARK):
         return (next(encoding for mark, encoding in _MARKS if content.startswith(mark)),)

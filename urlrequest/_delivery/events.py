@@ -81,7 +81,6 @@ class Outcome:
 
     def __init__(
         self,
-        *,
         head: ResponseHead | None = None,
         content: bytes | None = None,
         result: Any = None,

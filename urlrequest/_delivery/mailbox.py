@@ -172,7 +172,7 @@ class Mailbox(QueueEntry):
     )
 
     def __init__(self, receiver: Receiver, queue: DispatchQueue) -> None:
-        super().__init__(queue)
+        QueueEntry.__init__(self, queue)  # `super()` is an object of its own, for each request
         self._receiver = receiver
         variables = sys.modules.get("_contextvars")  # contextvars itself takes longer to load than most modules here
         self._context: Context | None = None if variables is None else variables.copy_context()

@@ -52,7 +52,9 @@ if TYPE_CHECKING:
     from .observer import Shared
     from .plan import PreparedRequest
 
-__all__ = ["Exchange", "Lease", "kept_time", "pause_after_break", "pool_key", "send_ahead", "send_request"]
+__all__ = [
+    "Exchange", "Lease", "depends_on_files", "kept_time", "pause_after_break", "pool_key", "send_ahead", "send_request",
+]  # fmt: skip
 
 MAX_DISCARDED = 16 * 1024  # bytes of a body that nobody wants and that are read to keep the connection
 MAX_REFUSED = 64 * 1024  # bytes of a body after whose refusal the connection is kept
@@ -320,15 +322,20 @@ def _drain(response: ResponseLike) -> bool:
     return response.is_reusable
 
 
+def depends_on_files(route: Route) -> bool:
+    """Whether connections to a server, or to its proxy, are made with certificates from files."""
+    return route.tls is not None or (route.proxy is not None and route.proxy.tls is not None)
+
+
 def pool_key(route: Route) -> Hashable:
     """What a connection must have in common with a route to serve it (POOL-3).
 
     Raises:
         OSError: A certificate file is missing.
     """
-    tls, proxy = route.tls, route.proxy
-    if tls is None and (proxy is None or proxy.tls is None):
+    if not depends_on_files(route):
         return route.key
+    tls, proxy = route.tls, route.proxy
     # The key of a context has the settings in it, and the state of the certificate files.
     context = None if tls is None else tls.context_key()
     proxy_context = None if proxy is None or proxy.tls is None else proxy.tls.context_key()

@@ -23,7 +23,7 @@ from functools import lru_cache
 from time import monotonic
 
 from urlrequest import errors
-from urlrequest._content.text import decode_text, is_json, load_json, parse_json
+from urlrequest._content.text import BodyKind, decode_text_of, kind_of, load_json, parse_json
 from urlrequest._defaults import defaults
 from urlrequest._delivery.events import Success
 from urlrequest._http.framing import body_framing, says_close
@@ -31,9 +31,8 @@ from urlrequest._http.request_head import encode_head
 from urlrequest._http.response_head import END_OF_HEAD, ResponseHead, parse_head
 from urlrequest._http1.connection import CLASSES, Connection
 from urlrequest._http1.response_reader import find_chunks
-from urlrequest._net.cancel_scope import Phase
 
-from .exchange import Lease, kept_time, pool_key, send_ahead
+from .exchange import Lease, depends_on_files, kept_time, pool_key, send_ahead
 from .options import SharedOptions
 from .plan import request_line_and_fields
 from .prepare import prepare_request
@@ -54,6 +53,7 @@ __all__ = ["Launched", "launch", "send_and_leave"]
 MAX_SIZE = 64 * 1024  # bytes of a common response, its head included, and of its content after decoding
 MAX_PIECES = 4  # receives until it is whole; one that drips is for a worker
 MAX_CACHED_HEAD = 4096  # bytes; a longer head, and one that may hold a secret, is read each time
+KEY_TIME = 0.1  # seconds until certificate files are looked at again; to do so takes 5 us, a tenth of a small request
 MAX_DECLINED = 31  # requests of a URL that go to a worker after one whose response was not common
 
 _CODINGS = frozenset({"gzip", "deflate", "br", "zstd"})  # a common response has one of them at the most
@@ -68,8 +68,8 @@ class Launched:
     """
 
     __slots__ = (
-        "_coding", "_connection", "_decodes", "_end", "_head", "_idle_time", "_is_left", "_key", "_lease", "_observer",
-        "_pieces", "_plan", "_received", "_scope", "_shared", "_start", "is_common", "since",
+        "_coding", "_connection", "_decodes", "_end", "_head", "_idle_time", "_is_left", "_key", "_kind", "_lease",
+        "_observer", "_pieces", "_plan", "_received", "_scope", "_shared", "_start", "is_common", "since",
     )  # fmt: skip
 
     def __init__(
@@ -106,6 +106,7 @@ class Launched:
         self._coding: str | None = None  # of the content, that is to be undone
         self._is_left = False  # to the pool, which owns the connection then
         self._idle_time = 0.0  # seconds for which the server keeps the connection
+        self._kind: BodyKind | None = None
         self.is_common = True
         self.since = connection.sent_at
 
@@ -150,14 +151,14 @@ class Launched:
         if found is None or (self._shared.cookie_store is not None and "Set-Cookie" in found[0].headers):
             self._decline()
             return False
-        head, length, coding, self._idle_time = found
+        head, length, coding, self._kind, self._idle_time = found
         if coding is not None and is_coded(head, self._plan.prepared):
             if coding not in undone_codings:
                 self.is_common = False
                 return False
             self._coding = coding
         self._head, self._start, self._end = head, start, -1 if length is None else start + length
-        self._scope.timings[Phase.FIRST_BYTE] = monotonic() - self._connection.sent_at
+        self._scope.timings["first_byte"] = monotonic() - self._connection.sent_at
         self._observer.head_received(head)
         return True
 
@@ -179,24 +180,24 @@ class Launched:
 
     def _make_answer(self, content: bytes) -> Answer | None:
         """The answer with the content that was received. None: it is not common after all."""
-        head, received = self._head, len(content)
+        head, kind, received = self._head, self._kind, len(content)
         assert head is not None, "the response is whole"
+        assert kind is not None, "it came with the head"
         if self._coding is not None:
             decoded = _undo(self._coding, content)
             if decoded is None:
                 self._decline()
                 return None
             content = decoded
-        kind = head.headers.get("Content-Type")
-        result = decode_text(content, kind)
-        if self._decodes and is_json(kind):
+        result = decode_text_of(kind, content)
+        if self._decodes and kind.is_json:
             try:
                 result = parse_json(result)
             except ValueError:  # the worker makes the result; a user's thread may only have too little stack
                 self._decline()
                 return None
         self._observer.received = received
-        return Success(head=head, content=content, result=result)
+        return Success(head, content, result)  # by name it would cost a dictionary
 
     def give_back(self) -> None:
         """Leave the connection to the pool, after a common response."""
@@ -227,8 +228,11 @@ class Launched:
         self._connection.close()
 
 
-def _common_head(block: bytes) -> tuple[ResponseHead, int | None, str | None, float] | None:
-    """Head, length, coding and idle time of a common response; None: it is not common. A length of None: in chunks."""
+def _common_head(block: bytes) -> tuple[ResponseHead, int | None, str | None, BodyKind, float] | None:
+    """Head, length, coding, kind and idle time of a common response; None: it is not common.
+
+    A length of None: the body comes in chunks.
+    """
     try:
         head = parse_head(block)
         framing = body_framing(head, "GET")
@@ -244,7 +248,9 @@ def _common_head(block: bytes) -> tuple[ResponseHead, int | None, str | None, fl
         and (coding is None or coding in _CODINGS)
         and fields.get("Content-Range") is None
     )
-    return (head.replace(is_shared=True), length, coding, kept_time(head)) if is_common else None
+    if not is_common:
+        return None
+    return head.replace(is_shared=True), length, coding, kind_of(fields.get("Content-Type")), kept_time(head)
 
 
 _cached_head = lru_cache(maxsize=64)(_common_head)  # servers send the same head for a second
@@ -273,11 +279,13 @@ class _Plan:
 
     Attributes:
         head: What is sent if there are no cookies.
+        key: Of connections in the pool, as of `pool_key()`.
+        key_until: When that is to be made anew, as files may have changed, on `time.monotonic()`; None: never.
         keeps_connection: The request does not ask the server to close it.
         habit: Of those who answer such requests.
     """
 
-    __slots__ = ("habit", "head", "keeps_connection", "prepared")
+    __slots__ = ("habit", "head", "keeps_connection", "key", "key_until", "prepared")
 
     def __init__(self, options: Options, *, has_progress: bool = False) -> None:
         """Prepare a request; `has_progress` as of `prepare_request()`. Raises: What is wrong with it."""
@@ -287,7 +295,16 @@ class _Plan:
         self.keeps_connection = not says_close(self.prepared.fields)
         # Others may have another URL each time; they have the server in common.
         is_made_again = isinstance(options, SharedOptions)
-        self.habit = _Habit() if is_made_again else _habit_of(pool_key(self.prepared.route))
+        self.key_until: float | None = None
+        self.renew_key()
+        self.habit = _Habit() if is_made_again else _habit_of(self.key)
+
+    def renew_key(self) -> None:
+        """Make the key. Any thread. Raises OSError: A certificate file is missing."""
+        route = self.prepared.route
+        self.key = pool_key(route)
+        if depends_on_files(route):
+            self.key_until = monotonic() + KEY_TIME
 
 
 class _Habit:
@@ -321,7 +338,7 @@ def _find_plan(options: Options, shared: Shared, *, has_progress: bool = False) 
         return None
     if isinstance(options, SharedOptions) and not has_progress:
         plan: _Plan = options.plan or _Plan(options)
-        options.plan = plan
+        options.plan, options.target = plan, plan.prepared.target
     else:
         plan = _Plan(options, has_progress=has_progress)
     return plan if plan.keeps_connection else None
@@ -343,8 +360,9 @@ def launch(options: Options, shared: Shared, scope: CancelScope, observer: Obser
         plan.habit.declined -= 1
         return None
     prepared, head = plan.prepared, plan.head
-    route = prepared.route
-    key = pool_key(route)
+    if plan.key_until is not None and monotonic() >= plan.key_until:
+        plan.renew_key()
+    key = plan.key
     connection = shared.pool.take(key, None)
     if connection is None:
         return None

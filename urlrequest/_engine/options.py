@@ -10,6 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from urlrequest._http.target import Target
+
 __all__ = ["PLAIN", "Options", "SharedOptions", "shared_options"]
 
 MAX_SHARED_URL = 2048  # characters; the options of a longer URL are not kept for the next request
@@ -52,6 +54,8 @@ class Options(
     """
 
     __slots__ = ()
+
+    target: Target | None = None  # see `SharedOptions`
 
     @property
     def is_plain(self) -> bool:
@@ -105,6 +109,7 @@ class SharedOptions(Options):
 
     Attributes:
         plan: What `launch` makes of them; it is set by any thread.
+        target: That of the plan; None: there is no plan yet.
     """
 
     # No property again: asking it would be another call in each request.

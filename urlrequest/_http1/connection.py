@@ -16,7 +16,7 @@ from time import monotonic
 from urlrequest import errors
 from urlrequest._http.request_head import encode_head
 from urlrequest._http.target import DEFAULT_PORTS, bracketed
-from urlrequest._net.cancel_scope import CancelScope, Phase
+from urlrequest._net.cancel_scope import CancelScope
 from urlrequest._net.connect import connect_socket, connect_to_host, watch_peer
 from urlrequest._net.stream import NetworkStream
 
@@ -254,7 +254,7 @@ class Connection:
             # The server may have responded before it closed (measured: an early 413 can still be read then).
             self.is_intact, self._send_error = False, error
         self.sent_at = monotonic()
-        self.scope.timings[Phase.SEND] = self.sent_at - began
+        self.scope.timings["send"] = self.sent_at - began
 
     def send_now(self, method: str, head: bytes) -> bool:
         """Send a request without a body over the open connection, if the system takes it at once.
@@ -270,7 +270,7 @@ class Connection:
         began = monotonic()
         is_sent: bool = self.sock.send_now(head)
         self.sent_at = monotonic()
-        self.scope.timings[Phase.SEND] = self.sent_at - began
+        self.scope.timings["send"] = self.sent_at - began
         return is_sent
 
     def getresponse(self) -> Response:
@@ -298,7 +298,7 @@ class Connection:
         if speed is not None:
             speed.begin()
         self.speaks_http = True
-        self.scope.timings[Phase.FIRST_BYTE] = monotonic() - began
+        self.scope.timings["first_byte"] = monotonic() - began
         if not self.is_intact and response.ends_with_connection:
             self.sock.end_sending()  # the server may read all of the request before it closes
         return response
@@ -321,7 +321,7 @@ class Connection:
             return False
         if self.lacked_continue or (self.sock is not None and self.sock.sent_size > TLS_REFUSAL_SIZE):
             return False  # it has taken more than the first bytes, or waited for more
-        began = self.sent_at - self.scope.timings.get(Phase.SEND, 0.0)
+        began = self.sent_at - self.scope.timings.get("send", 0.0)
         return not self.sent_at or monotonic() - began <= TLS_REFUSAL_TIME
 
     def _begin_exchange(self, method: str) -> None:

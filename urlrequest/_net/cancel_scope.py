@@ -16,7 +16,6 @@ Invariant:
 from __future__ import annotations
 
 import select
-from enum import Enum
 from time import monotonic
 
 from urlrequest._concurrency.deadline import NO_DEADLINE, Deadline, earliest
@@ -31,34 +30,9 @@ if TYPE_CHECKING:
 
     from .low_speed import SpeedLimit
 
-__all__ = ["READ", "WRITE", "CancelScope", "Phase", "Timings", "is_ready"]
+__all__ = ["READ", "WRITE", "CancelScope", "is_ready"]
 
 READ, WRITE = 1, 2
-
-
-class Phase(str, Enum):
-    """What a request spends its time on. It is also text, since to hash a member of a plain Enum is a Python call."""
-
-    QUEUE = "queue"
-    DNS = "dns"
-    CONNECT = "connect"
-    TLS = "tls"
-    SEND = "send"
-    FIRST_BYTE = "first_byte"
-    TOTAL = "total"
-
-
-class Timings(dict[Phase, float]):
-    """Seconds that a request has spent in each phase; a phase that did not occur is absent.
-
-    The worker sets a phase when it ends; any thread may call `by_name()` meanwhile.
-    """
-
-    __slots__ = ()
-
-    def by_name(self) -> dict[str, float]:
-        """Return the seconds by the name of the phase, in the order in which the phases ended."""
-        return {phase.value: seconds for phase, seconds in self.copy().items()}  # the worker may add one meanwhile
 
 
 class CancelScope:
@@ -69,7 +43,8 @@ class CancelScope:
         is_cancelled: Whether `cancel()` was called.
         timeout: The longest single step, in seconds; None: no limit (contract 15.1).
         speed: How slow a transfer may be (contract 15.6); None: as slow as it likes.
-        timings: How long each phase took.
+        timings: How many seconds the request has spent in each phase: "queue", "dns", "connect", "tls", "send",
+            "first_byte", "total". The worker sets a phase when it ends; any thread may copy them meanwhile.
     """
 
     __slots__ = ("_waker", "deadline", "is_cancelled", "speed", "timeout", "timings")
@@ -79,7 +54,7 @@ class CancelScope:
         self.deadline: Deadline = NO_DEADLINE if deadline is None else deadline
         self.is_cancelled: bool = False
         self.speed: SpeedLimit | None = None
-        self.timings: Timings = Timings()
+        self.timings: dict[str, float] = {}
         self._waker: DescriptorWaker | None = None
 
     def cancel(self) -> None:

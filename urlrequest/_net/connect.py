@@ -13,7 +13,7 @@ from collections import deque
 from contextlib import suppress
 from time import monotonic
 
-from .cancel_scope import WRITE, CancelScope, Phase
+from .cancel_scope import WRITE, CancelScope
 from .resolver import FAMILY_NAMES, resolve
 
 TYPE_CHECKING = False
@@ -53,7 +53,7 @@ def connect_to_host(host: str, port: int, scope: CancelScope, family: int = 0) -
     addresses = resolve(host, port, scope, family)
     began = monotonic()
     sock = _Race(f"{host}:{port}", addresses, scope).run()
-    scope.timings[Phase.CONNECT] = monotonic() - began
+    scope.timings["connect"] = monotonic() - began
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except BaseException:  # the connection was reset just now

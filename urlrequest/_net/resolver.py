@@ -22,8 +22,6 @@ from time import monotonic
 
 from urlrequest._concurrency.sync import NoThreadError, ScopedLock, insist, start_thread
 
-from .cancel_scope import Phase
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,7 +119,7 @@ def resolve(host: str, port: int, scope: CancelScope, family: int = 0) -> Sequen
                 lookup.attempts -= 1
                 if not lookup.attempts and not lookup.is_done:
                     del _lookups[host, port, family]
-    scope.timings[Phase.DNS] = monotonic() - began
+    scope.timings["dns"] = monotonic() - began
     if isinstance(lookup.error, _GivenUpError):
         scope.check()  # the deadline may have been another request's
         return resolve(host, port, scope, family)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from time import monotonic
 
-from .cancel_scope import READ, WRITE, Phase
+from .cancel_scope import READ, WRITE
 from .tls_contexts import OP_IGNORE_UNEXPECTED_EOF, described_trust
 from .tls_in_memory import TlsInMemory
 from .tls_sessions import drop_session, find_session, session_key
@@ -66,7 +66,7 @@ def secure(sock: socket.socket, host: str, port: int | None, lazy: LazyContext, 
     except BaseException:
         tls.close()
         raise
-    scope.timings[Phase.TLS] = monotonic() - began
+    scope.timings["tls"] = monotonic() - began
     return tls
 
 

@@ -85,7 +85,7 @@ def test_18_3_a_request_holds_documented_names_only(callbacks: dict[str, object]
     before = set(vars(request))
     assert request.wait(timeout=20)
 
-    assert AS_PASSED | set(callbacks) | {"name", "_urlrequest_call"} == before == set(vars(request))
+    assert AS_PASSED | set(CALLBACKS) | {"name", "_urlrequest_call"} == before == set(vars(request))
 
 
 @pytest.mark.parametrize("made", [UrlRequest, Session])

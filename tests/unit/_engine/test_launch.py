@@ -235,7 +235,7 @@ def test_what_is_common_needs_no_worker(peer: Peer) -> None:
 
     assert (200, b"ok", "ok") == (answer.head.status, answer.content, answer.result)
     assert 4 == peer.connection.idle_until - peer.connection.idle_since
-    assert {"send", "first_byte"} == {phase.value for phase in peer.scope.timings}
+    assert {"send", "first_byte"} == peer.scope.timings.keys()
 
 
 @pytest.mark.parametrize("name", ["chunks", "more chunks", "no chunk", "gzip", "gzip in chunks", "gzip that is a file"])

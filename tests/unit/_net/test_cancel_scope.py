@@ -13,7 +13,7 @@ import pytest
 from urlrequest._concurrency import wakeup
 from urlrequest._concurrency.deadline import Deadline
 from urlrequest._net import cancel_scope
-from urlrequest._net.cancel_scope import READ, WRITE, CancelScope, Phase
+from urlrequest._net.cancel_scope import READ, WRITE, CancelScope
 from urlrequest.errors import DeadlineExceeded, RequestCancelled
 
 if TYPE_CHECKING:
@@ -361,27 +361,3 @@ def test_waits_of_any_length(monkeypatch: pytest.MonkeyPatch) -> None:
     CancelScope().wait({}, None, "a test")
 
     assert [wakeup.MAX_POLL] * 2 == asked
-
-
-# Times of phases
-
-
-def test_11_2_timings_by_name() -> None:
-    """Contract 11.2: users get the seconds under plain names, in the order in which the phases ended."""
-    scope = CancelScope()
-    scope.timings[Phase.CONNECT] = 0.5
-    scope.timings[Phase.FIRST_BYTE] = 0.25
-    named = scope.timings.by_name()
-
-    assert [("connect", 0.5), ("first_byte", 0.25)] == list(named.items())
-    assert {str} == set(map(type, named))
-
-
-def test_11_2_timings_are_a_copy() -> None:
-    """Contract 11.2: what a user changes in its copy, or the worker adds later, changes nothing of the other."""
-    scope = CancelScope()
-    named = scope.timings.by_name()
-    scope.timings[Phase.DNS] = 1.0
-    named["tls"] = 2.0
-
-    assert {"dns": 1.0} == scope.timings.by_name()
