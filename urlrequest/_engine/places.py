@@ -13,6 +13,9 @@ Where nothing is idle there is nothing to close, and the timer has no call for a
 request so, and some all of them. The call is made when a connection becomes idle. The request is noted first and looks
 for idle connections then; a connection becomes idle first and looks for requests then. So one of them sees the other.
 
+There is one call for each server, however many requests wait for it: thousands may begin to wait, and thousands of
+connections become idle, within a second.
+
 Thread safety. `_lock` guards everything here; while it is held there are only assignments. Workers begin and end waits,
 the timer thread looks after them.
 
@@ -25,6 +28,7 @@ from __future__ import annotations
 
 import weakref
 from functools import partial
+from math import inf
 from time import monotonic
 
 from urlrequest._concurrency.sync import NoThreadError, ScopedLock, snapshot
@@ -32,7 +36,6 @@ from urlrequest._concurrency.timer import timer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
     from typing import Any, Protocol
 
     Place = tuple[str, int | None]  # host and port that a socket connects to
@@ -66,9 +69,8 @@ _servers: dict[Place, _Server] = {}
 pools: weakref.WeakSet[IdleConnections] = weakref.WeakSet()
 """All pools."""
 
-waits: dict[Place, dict[Wait, bool]] = {}
-"""The requests that wait on new connections, in order; a place without any has no entry."""
-
+waits: dict[Place, _Waiting] = {}
+"""The requests that wait on new connections; a place without any has no entry."""
 
 narrow: set[Place] = set()
 """Servers that had too few places once; `is_narrow()` says whether that still counts."""
@@ -105,40 +107,68 @@ class _Server:
             self.counts_at = now + COUNT_INTERVAL
 
 
+class _Waiting:
+    """The requests that wait on new connections to one place.
+
+    Attributes:
+        requests: In the order in which they began to wait.
+        rested_at: When the connection that became idle last will have been idle for `REST_TIME`.
+        looks_at: When the timer thread looks at the place next; inf: it does not.
+    """
+
+    __slots__ = ("looks_at", "requests", "rested_at")
+
+    def __init__(self) -> None:
+        self.requests: dict[Wait, bool] = {}
+        self.rested_at = 0.0
+        self.looks_at = inf
+
+    @property
+    def since(self) -> float:
+        """Since when the first one waits."""
+        return next(iter(self.requests)).since
+
+    def next_look(self, now: float) -> float:
+        """When to look again, after a look that may not have helped; a crowd is not looked at for each request."""
+        age = now - self.since
+        again = self.since + (GRACE if age < GRACE else max(STARVING_TIME, 2 * age))
+        graces = (wait.since + GRACE for wait in self.requests)
+        next_grace = next((end for end in graces if end > now), inf)
+        return max(now + REST_TIME, min(again, next_grace, self.rested_at if self.rested_at > now else inf))
+
+
 class Wait:
     """A request that waits on a new connection, from before it connects until the head of its response has come.
 
     Call `begin()` and `end()`, which also is for a wait that has ended, and `was_answered()` before the end if it was.
     """
 
-    __slots__ = ("_is_timed", "_period", "_place", "since")
+    __slots__ = ("_place", "since")
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._period = GRACE
-        self._is_timed = False
         self.since = monotonic()
 
     def begin(self, until: float | None = None) -> None:
         """Begin; `until`: the deadline of the request."""
         with _lock:
-            waits.setdefault(self._place, {})[self] = True
+            waiting = waits.get(self._place)
+            if waiting is None:
+                waiting = waits[self._place] = _Waiting()
+            waiting.requests[self] = True
         if any(map(len, snapshot(pools))):
-            self.be_timed(until)
-
-    def be_timed(self, until: float | None) -> None:
-        """See to it that room is made once this has taken too long. Any thread; `until`: its request's deadline."""
-        if not self._is_timed:
-            self._is_timed = True
-            _call_at(self.since + self._period, self, self._look, until)
+            _look_at(self._place, waiting, self.since + GRACE, until)
 
     def end(self) -> None:
         with _lock:
-            others = waits.get(self._place, {})
-            others.pop(self, None)  # in a forked child it is gone
-            if not others:
-                waits.pop(self._place, None)
-        timer.cancel(self)
+            waiting = waits.get(self._place)  # in a forked child it is gone
+            if waiting is None:
+                return
+            waiting.requests.pop(self, None)
+            if waiting.requests:
+                return
+            del waits[self._place]
+        timer.cancel(waiting)
 
     def was_answered(self, stream: object) -> None:
         """Remember of the server what this shows.
@@ -155,23 +185,6 @@ class Wait:
                 server.narrow_until = now + NARROW_TIME
                 narrow.add(self._place)
 
-    def _look(self) -> None:
-        """Make room if it is needed; look again later, in case that does not help. On the timer thread."""
-        now = monotonic()
-        with _lock:
-            is_waiting = self in waits.get(self._place, ())
-            if now - self.since >= STARVING_TIME:
-                server = _server(self._place)
-                server.places = server.count_open()  # it may have been started anew, with fewer places
-        if is_waiting:
-            _make_room(self._place)
-            self._period = max(STARVING_TIME, 2 * self._period)
-            _call_at(self.since + self._period, self, self._look)
-            with _lock:
-                is_waiting = self in waits.get(self._place, ())
-            if not is_waiting:  # it ended before the call was there to be cancelled
-                timer.cancel(self)
-
 
 def _server(place: Place) -> _Server:
     assert _lock.locked()
@@ -183,23 +196,56 @@ def _server(place: Place) -> _Server:
     return server
 
 
-def _call_at(when: float, key: Hashable, call: Callable[[], object], until: float | None = None) -> None:
+def _look_at(place: Place, waiting: _Waiting, when: float, until: float | None = None) -> None:
+    """Have the timer thread look at a place, at that time or sooner. Any thread.
+
+    Args:
+        until: The deadline of the request that asks for it.
+    """
+    if when >= waiting.looks_at:
+        return
+    waiting.looks_at = when
     try:
-        timer.call_at(when, key, call, until=until)
+        while True:
+            timer.call_at(when, waiting, partial(_look, place, waiting), until=until)
+            sooner = waiting.looks_at  # of a thread that has asked meanwhile, whose call this one has replaced
+            if sooner >= when:
+                break
+            when = sooner
     except NoThreadError:
-        pass  # idle connections are closed when their time is up
+        waiting.looks_at = inf  # idle connections are closed when their time is up
+    if not waiting.requests:  # they ended before the call was there to be cancelled
+        timer.cancel(waiting)
+
+
+def _look(place: Place, waiting: _Waiting) -> None:
+    """Make room if it is needed; look again later, in case that does not help. On the timer thread."""
+    now = monotonic()
+    with _lock:
+        if waits.get(place) is not waiting:
+            return
+        waiting.looks_at = inf
+        if now - waiting.since >= STARVING_TIME:
+            server = _server(place)
+            server.places = server.count_open()  # it may have been started anew, with fewer places
+    _make_room(place)
+    with _lock:
+        if not waiting.requests:
+            return
+        when = waiting.next_look(now)
+    _look_at(place, waiting, when)
 
 
 def _lacks_places(place: Place, age: float) -> bool:
     """Whether a request has waited for so long, and the server is not known to have places for all."""
     assert _lock.locked()
     waiting = waits.get(place)
-    if not waiting or monotonic() - next(iter(waiting)).since < age:
+    if waiting is None or monotonic() - waiting.since < age:
         return False
     server = _server(place)
     open_now = server.count_open()
     server.places = max(server.places, open_now)
-    return open_now + len(waiting) > server.places
+    return open_now + len(waiting.requests) > server.places
 
 
 def _make_room(place: Place) -> None:
@@ -237,11 +283,12 @@ def note_idle(place: Place, until: float | None = None) -> None:
         until: The deadline of the request that had it.
     """
     with _lock:
-        waiting = tuple(waits.get(place, ()))
-    if waiting:
-        _call_at(monotonic() + REST_TIME, place, partial(_make_room, place), until)
-        for wait in waiting:
-            wait.be_timed(until)
+        waiting = waits.get(place)
+        if waiting is None:
+            return
+        waiting.rested_at = monotonic() + REST_TIME
+        when = max(waiting.rested_at, waiting.since + GRACE)
+    _look_at(place, waiting, when, until)
 
 
 def is_narrow(place: Place) -> bool:

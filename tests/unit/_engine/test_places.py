@@ -40,6 +40,7 @@ class World:
     def __init__(self) -> None:
         self.now = 1000.0
         self.calls: dict[Any, tuple[float, Callable[[], object]]] = {}
+        self.call_count = 0
         self.idle = 0
         self.idle_since = 0.0
         self.has_threads = True
@@ -48,6 +49,7 @@ class World:
         if not self.has_threads:
             raise RuntimeError("can't start new thread")
         self.calls[key] = (when, call)
+        self.call_count += 1
 
     def cancel(self, key: Any) -> None:
         self.calls.pop(key, None)
@@ -150,6 +152,76 @@ def test_place_1_used_again_and_again(world: World) -> None:
         assert is_needed(PLACE)
 
 
+def test_place_1_the_first_one_ends(world: World) -> None:
+    """PLACE-1: a request that began to wait later is looked after as well, whatever becomes of the first one."""
+    world.idle = 1
+    first = Wait(PLACE)
+    first.begin()
+    world.go_on(GRACE / 2)
+    with waiting(PLACE):
+        first.end()
+        world.go_on(GRACE - 0.01)
+        assert 1 == world.idle
+        world.go_on(2 * REST_TIME)
+        assert 0 == world.idle
+
+
+def test_place_1_the_first_one_goes_on(world: World) -> None:
+    """PLACE-1: so is one that begins to wait while the next look at the first one is far away."""
+    with waiting(PLACE):
+        world.go_on(2 * STARVING_TIME)
+        world.idle = 1
+        with waiting(PLACE):
+            world.go_on(GRACE)
+            assert 0 == world.idle
+
+
+@pytest.mark.parametrize("begin_together", [True, False])
+def test_a_crowd_has_one_call(world: World, begin_together: bool) -> None:
+    """Thousands that begin to wait, and thousands of connections that become idle meanwhile, are one call each time."""
+    world.idle = 1
+    waits = []
+    for _ in range(2000):
+        waits.append(Wait(PLACE))
+        waits[-1].begin()
+        if not begin_together:
+            world.go_on(0.0005)
+            world.become_idle()
+    world.go_on(GRACE + REST_TIME)
+    for wait in waits:
+        wait.end()
+
+    assert (0, {}) == (world.idle, world.calls)
+    assert world.call_count <= 20
+
+
+def test_a_look_that_is_asked_for_by_two(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two threads that ask for a look the sooner one gets it, though the other one makes its call last."""
+    with waiting(PLACE):
+        [waits] = places.waits.values()
+        call_at = world.call_at
+
+        def be_overtaken(when: float, *arguments: Any, **options: Any) -> None:
+            monkeypatch.setattr(world, "call_at", call_at)
+            places._look_at(PLACE, waits, world.now + 1)
+            call_at(when, *arguments, **options)
+
+        monkeypatch.setattr(world, "call_at", be_overtaken)
+        places._look_at(PLACE, waits, world.now + 2)
+        assert [world.now + 1] == [when for when, _ in world.calls.values()]
+
+    assert {} == world.calls
+
+
+def test_a_look_that_is_asked_for_at_the_end(world: World) -> None:
+    """A call that is made as the last request ends is cancelled by the one who makes it."""
+    with waiting(PLACE):
+        [waits] = places.waits.values()
+    places._look_at(PLACE, waits, world.now + 1)
+
+    assert {} == world.calls
+
+
 def test_places_that_a_server_has(world: World) -> None:
     """A server that has answered over three open connections has room for two and a new one: its response is slow."""
     streams = answered(3)
@@ -207,7 +279,7 @@ def test_no_timer_where_nothing_is_idle(world: World) -> None:
         assert {} == world.calls
         world.go_on(GRACE)
         world.become_idle()
-        assert 2 == len(world.calls)
+        assert 1 == len(world.calls)
         world.go_on(STARVING_TIME)
         assert 0 == world.idle
 
