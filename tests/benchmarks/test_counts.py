@@ -159,7 +159,7 @@ def _read_by_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def _undisturbed(_read_by_waiting: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing else comes among what is counted."""
-    for module, _ in DETECTORS:  # a toolkit that another test has imported is asked for its loop
+    for module in DETECTORS:  # a toolkit that another test has imported is asked for its loop
         monkeypatch.delitem(sys.modules, module, raising=False)
     gc.collect()
     gc.disable()  # no finaliser runs among what is counted

@@ -155,8 +155,9 @@ class Trio(Loop):
     def run(self, first: Callable[[], object] | None = None) -> None:
         import trio
 
+        self._is_over = trio.Event()  # before the run: a callback may come before the first step of `main()`
+
         async def main() -> None:
-            self._is_over = trio.Event()
             if first is not None:
                 first()
             await self._is_over.wait()

@@ -78,9 +78,12 @@ class Callbacks:
         self.on_progress, self.on_upload_progress, self.on_chunk = on_progress, on_upload_progress, on_chunk
         if not has_callbacks(self):
             return
+        given: tuple[Any, ...] = (
+            on_success, on_redirect, on_failure, on_error, on_progress, on_cancel, on_finish, on_upload_progress,
+            on_chunk,
+        )  # fmt: skip
         is_passed_on = False  # by an event system, as a widget that was ignored shows
-        for name in _NAMES:
-            callback = getattr(self, name)
+        for name, callback in zip(_NAMES, given, strict=True):
             if not callback:
                 continue
             if not callable(callback):
@@ -202,8 +205,6 @@ def explain(error: BaseException, request: Any, name: str) -> None:
 
 def drop_callbacks(request: Any) -> None:
     """Let go of all callbacks (contract 3.7)."""
-    if not has_callbacks(request):
-        return
-    for name in _NAMES:
-        if getattr(request, name) is not None:
-            setattr(request, name, None)
+    if has_callbacks(request):
+        request.on_success = request.on_redirect = request.on_failure = request.on_error = request.on_progress = None
+        request.on_cancel = request.on_finish = request.on_upload_progress = request.on_chunk = None

@@ -29,19 +29,18 @@ __all__ = ["check_hook", "current_hook", "detect_hook", "install", "reset_after_
 # A module that is imported wherever such an event loop can be. Kivy comes first: its programs rely on its thread
 # (contract 8.2). Then come loops of this thread, then those of the process; GLib is last, since other toolkits on Linux
 # run on top of it.
-DETECTORS = (
-    ("kivy.clock", "KivyHook"),
-    ("asyncio", "AsyncioHook"),
-    ("trio", "TrioHook"),
-    ("PySide6.QtCore", "QtHook"),
-    ("PyQt6.QtCore", "QtHook"),
-    ("PySide2.QtCore", "QtHook"),
-    ("PyQt5.QtCore", "QtHook"),
-    ("tkinter", "TkHook"),
-    ("wx", "WxHook"),
-    ("gi.repository.GLib", "GLibHook"),
-)
-_DETECTABLE = tuple(module for module, _ in DETECTORS)
+DETECTORS = {
+    "kivy.clock": "KivyHook",
+    "asyncio": "AsyncioHook",
+    "trio": "TrioHook",
+    "PySide6.QtCore": "QtHook",
+    "PyQt6.QtCore": "QtHook",
+    "PySide2.QtCore": "QtHook",
+    "PyQt5.QtCore": "QtHook",
+    "tkinter": "TkHook",
+    "wx": "WxHook",
+    "gi.repository.GLib": "GLibHook",
+}
 
 _installed: Hook | None = None
 _is_watched = AtomicFlag()  # a thread looks for a loop that appears
@@ -99,18 +98,18 @@ def detect_hook(thread: int | None = None) -> Hook | None:
     Args:
         thread: Ident of the thread that made a request earlier, when there was no loop; None: this one makes it now.
     """
-    if sys.modules.keys().isdisjoint(_DETECTABLE):
+    loaded = sys.modules.keys() & DETECTORS.keys()
+    if not loaded:
         return None
     found: Hook | None = None
-    for module, name in DETECTORS:
-        if module in sys.modules:
-            hook = _detect(name, thread)
-            if hook is None:
-                continue
-            if found is None:
-                found = hook
-            elif hook.queue.thread == found.queue.thread and hook is not found:
-                found.pair_with(hook)
+    for module in sorted(loaded, key=list(DETECTORS).index):
+        hook = _detect(DETECTORS[module], thread)
+        if hook is None:
+            continue
+        if found is None:
+            found = hook
+        elif hook.queue.thread == found.queue.thread and hook is not found:
+            found.pair_with(hook)
     return found
 
 

@@ -24,7 +24,7 @@ def test_8_2_a_missing_module_is_logged(caplog: pytest.LogCaptureFixture, monkey
     def missing() -> Any:
         raise ModuleNotFoundError("No module named 'urlrequest.hooks._tk'", name="urlrequest.hooks._tk")
 
-    monkeypatch.setattr(_detect, "DETECTORS", (("sys", "TkHook"),))
+    monkeypatch.setattr(_detect, "DETECTORS", {"sys": "TkHook"})
     monkeypatch.setitem(HOOK_CLASSES, "TkHook", missing)
     hook_class.cache_clear()
     _detect._warn_missing.cache_clear()
