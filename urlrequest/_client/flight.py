@@ -31,7 +31,7 @@ import sys
 from time import monotonic
 
 from urlrequest._concurrency.deadline import earliest
-from urlrequest._concurrency.watch import GRACE, watch
+from urlrequest._concurrency.watch import watch
 from urlrequest._delivery.lifecycle import State
 from urlrequest._engine.launch import Launched, launch, send_and_leave
 from urlrequest._net.cancel_scope import is_ready
@@ -89,6 +89,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Flight", "launch_call", "leave_worker", "reset_after_fork"]
 
+PROMPT = 0.005  # seconds; after a response that took longer, the next one is for the watch and not for the loop
 TLS = "urlrequest._net.tls_contexts"  # loaded by the first request over https, which a worker performs
 
 _readers: dict[Flight, object] = {}
@@ -244,7 +245,7 @@ class Flight:
             self._leave()
             interest_list = call.mailbox.interest_list
             if interest_list is not None:
-                interest_list.is_prompt = monotonic() - launched.since < GRACE
+                interest_list.is_prompt = monotonic() - launched.since < PROMPT
             _is_read_by_waiting = call.mailbox.has_loop and _is_read_by_waiting
             return
         self.until = self._find_end(call)

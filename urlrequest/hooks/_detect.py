@@ -98,11 +98,10 @@ def detect_hook(thread: int | None = None) -> Hook | None:
     Args:
         thread: Ident of the thread that made a request earlier, when there was no loop; None: this one makes it now.
     """
-    loaded = sys.modules.keys() & DETECTORS.keys()
-    if not loaded:
+    if sys.modules.keys().isdisjoint(DETECTORS):
         return None
     found: Hook | None = None
-    for module in sorted(loaded, key=list(DETECTORS).index):
+    for module in sorted(sys.modules.keys() & DETECTORS.keys(), key=list(DETECTORS).index):
         hook = _detect(DETECTORS[module], thread)
         if hook is None:
             continue

@@ -225,7 +225,7 @@ def test_4_5_a_slow_server_is_left_to_the_watch(
     connect(server, session, send(OK), receive(), send(OK), receive(), send(OK))
     counts = []
     for grace in (0, inf, inf):
-        monkeypatch.setattr(flight_module, "GRACE", grace)
+        monkeypatch.setattr(flight_module, "PROMPT", grace)
         request = launch(server, session, hook=reading)
         await_bytes(request)
         watch.look()
