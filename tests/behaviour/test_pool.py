@@ -18,6 +18,7 @@ from support.certificates import context_of
 from support.clients import get
 from support.messages import head
 from urlrequest import HTTPConnection, Session, UrlRequest, defaults, wait_all
+from urlrequest._engine import launch
 from urlrequest._engine import pool as pool_module
 from urlrequest._http1 import interim
 from urlrequest._net import tls_sessions
@@ -611,6 +612,23 @@ def test_13_3_a_changed_ca_file(tls_server: Server, session: Session, files: Pat
     get(session, tls_server.url, ca_file=path)
 
     assert [0, 1] == connections(tls_server)
+
+
+def test_13_3_a_ca_file_that_changes_between_plain_requests(
+    tls_server: Server, session: Session, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it does for requests that need no worker, which look at the file once in a while."""
+    monkeypatch.setattr(launch, "KEY_TIME", 0.0)
+    path = tmp_path / "ca.pem"
+    shutil.copy(files / "ca.pem", path)
+    tls_server.respond("/", "hello")
+    for _ in range(3):
+        request = get(session, tls_server.url, ca_file=str(path))
+    assert request._urlrequest_call.is_launched
+    os.utime(path, (1, 1))
+    get(session, tls_server.url, ca_file=str(path))
+
+    assert [0, 0, 0, 1] == connections(tls_server)
 
 
 def test_17_10_connection_classes_are_apart(server: Server, session: Session) -> None:

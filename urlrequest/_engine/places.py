@@ -129,12 +129,10 @@ class _Waiting:
         return next(iter(self.requests)).since
 
     def next_look(self, now: float) -> float:
-        """When to look again, after a look that may not have helped; a crowd is not looked at for each request."""
+        """When to look again, after a look that may not have helped. Those who began later were counted in it, too."""
         age = now - self.since
         again = self.since + (GRACE if age < GRACE else max(STARVING_TIME, 2 * age))
-        graces = (wait.since + GRACE for wait in self.requests)
-        next_grace = next((end for end in graces if end > now), inf)
-        return max(now + REST_TIME, min(again, next_grace, self.rested_at if self.rested_at > now else inf))
+        return max(now + REST_TIME, min(again, self.rested_at if self.rested_at > now else inf))
 
 
 class Wait:

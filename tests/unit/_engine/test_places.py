@@ -130,9 +130,12 @@ def test_place_1_what_becomes_idle_later(world: World) -> None:
     assert 0 == world.idle
 
 
-def test_place_1_what_became_idle_just_now(world: World) -> None:
+@pytest.mark.parametrize("idle", [0, 1])
+def test_place_1_what_became_idle_just_now(world: World, idle: int) -> None:
     """PLACE-1: a connection put back a moment ago is closed once it has rested: others may be about to take it."""
+    world.idle = idle  # when the request begins to wait
     with waiting(PLACE):
+        world.idle = 0
         world.go_on(GRACE - 0.01)
         assert not is_needed(PLACE)
         world.become_idle()
@@ -213,11 +216,22 @@ def test_a_look_that_is_asked_for_by_two(world: World, monkeypatch: pytest.Monke
     assert {} == world.calls
 
 
+def test_a_look_that_comes_a_moment_early(world: World) -> None:
+    """A clock that is not exact makes no busy loop: there is a rest between two looks."""
+    world.idle = 1
+    with waiting(PLACE):
+        [waits] = places.waits.values()
+        world.now += GRACE - 1e-9
+        places._look(PLACE, waits)
+        assert [world.now + REST_TIME] == [when for when, _ in world.calls.values()]
+
+
 def test_a_look_that_is_asked_for_at_the_end(world: World) -> None:
-    """A call that is made as the last request ends is cancelled by the one who makes it."""
+    """A call that is made as the last request ends is cancelled by the one who makes it, or comes in vain."""
     with waiting(PLACE):
         [waits] = places.waits.values()
     places._look_at(PLACE, waits, world.now + 1)
+    places._look(PLACE, waits)
 
     assert {} == world.calls
 
@@ -287,11 +301,15 @@ def test_no_timer_where_nothing_is_idle(world: World) -> None:
 
 
 def test_no_thread_for_the_timer(world: World) -> None:
-    """Where the system gives no thread, requests go on without."""
+    """Where the system gives no thread, requests go on without; the next connection that becomes idle asks again."""
     world.has_threads = False
     with waiting(PLACE):
         world.become_idle()
         assert not is_needed(PLACE)
+        world.has_threads = True
+        world.become_idle()
+        world.go_on(GRACE)
+        assert 0 == world.idle
 
 
 def test_many_answers_are_not_counted_each_time(world: World) -> None:
