@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NetworkStream"]
 
-SEND_SIZE = 256 * 1024  # bytes passed to the system at a time
+SEND_SIZE = 1024 * 1024  # bytes passed to the system at a time: it takes as many as it has room for
 RECEIVE_SIZE = 64 * 1024  # bytes asked for when the caller does not say how many
 QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux
 GATHER_SIZE = 512 * 1024  # bytes; `receive_into()` gathers no more
@@ -305,7 +305,7 @@ class NetworkStream:
             return 0
         while True:
             try:
-                received = self._socket.recv_into(room)
+                received = self._socket.recv_into(room, len(room))  # an SSLSocket takes long to find the size
                 break
             except (BlockingIOError, ssl.SSLWantReadError):
                 self._wait_for_rest()
@@ -350,7 +350,7 @@ class NetworkStream:
         while received < enough:
             try:
                 with room[received:] as rest:  # a view that a traceback holds would keep the memory from being freed
-                    count = self._socket.recv_into(rest)
+                    count = self._socket.recv_into(rest, len(rest))
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 if self.is_tls or monotonic() >= until:
                     break

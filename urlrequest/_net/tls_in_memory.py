@@ -117,8 +117,8 @@ class TlsInMemory:
                     self._flush()
                 self._fill()
 
-    def recv_into(self, room: memoryview) -> int:
-        octets = self.recv(len(room))
+    def recv_into(self, room: memoryview, size: int) -> int:
+        octets = self.recv(size)
         room[: len(octets)] = octets
         return len(octets)
 

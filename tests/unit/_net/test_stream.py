@@ -53,7 +53,7 @@ class ScriptedSocket:
         assert isinstance(step, bytes), step
         return step
 
-    def recv_into(self, room: memoryview) -> int:
+    def recv_into(self, room: memoryview, _size: int) -> int:
         octets = self._next()
         room[: len(octets)] = octets
         return len(octets)
