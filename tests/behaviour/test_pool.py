@@ -17,6 +17,7 @@ import pytest
 from support.certificates import context_of
 from support.clients import get
 from support.messages import head
+from support.patience import let_retries_take_their_time
 from urlrequest import HTTPConnection, Session, UrlRequest, defaults, wait_all
 from urlrequest._engine import launch
 from urlrequest._engine import pool as pool_module
@@ -520,8 +521,9 @@ def test_17_10_idle_connection_is_closed_by_itself(
     assert 0 == len(session._urlrequest_shared.pool)
 
 
-def test_17_10_retry_opens_a_new_connection(server: Server, session: Session) -> None:
+def test_17_10_retry_opens_a_new_connection(server: Server, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a timeout on a used connection the retry opens a new one, and others that are as old are closed."""
+    let_retries_take_their_time(monkeypatch)
     for name in ("first", "second"):
         server.play(signal(name), wait_for("go"), send(REPLY), wait_closed(f"{name} closed"))
     server.respond("/", "hello")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.patience import let_retries_take_their_time
 from urlrequest import Session, UrlRequest
 from urlrequest._concurrency.deadline import Deadline
 from urlrequest._http import retry
@@ -138,13 +139,7 @@ def test_17_5_refused_connections(refusing: str, recorder: Any, pauses: list[flo
 
 def test_17_5_timeouts(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """So is a step that takes too long."""
-    pause = CancelScope.pause
-
-    def patient(scope: CancelScope, seconds: float) -> None:
-        scope.timeout = 20  # the next attempt has all the time that it needs
-        pause(scope, seconds)
-
-    monkeypatch.setattr(CancelScope, "pause", patient)
+    let_retries_take_their_time(monkeypatch)
     server.play(hold())
     server.respond("/", "done")
 
