@@ -144,6 +144,17 @@ def test_11_2_what_is_told_of_a_response(server: Server, recorder: Any) -> None:
     assert all(seconds >= 0 for seconds in request.timings.values())
 
 
+def test_11_2_timings_are_a_copy(server: Server, recorder: Any) -> None:
+    """Contract 11.2: under plain names, in the order in which the phases ended; what a user changes is the user's."""
+    server.play(send(reply(b"x")))
+    request = recorder.run(server.url)
+    named = request.timings
+    named["tls"] = 2.0
+
+    assert ["queue", "connect", "send", "first_byte", "total"] == [name for name in request.timings if name != "dns"]
+    assert {str} == set(map(type, named))
+
+
 @pytest.mark.parametrize(
     ("status", "is_ok"), [("200 OK", True), ("299", True), ("101 Switching", True), ("204 N", True)]
 )

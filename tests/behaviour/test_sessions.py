@@ -363,8 +363,6 @@ def test_17_9_timings(server: Server) -> None:
     assert {"connect", "dns", "tls"}.isdisjoint(second.timings)
     assert all(seconds >= 0 for seconds in first.timings.values())
     assert first.timings["total"] >= first.timings["first_byte"]
-    first.timings.clear()
-    assert first.timings, "each look is a copy"
 
 
 @pytest.mark.parametrize("method", ["get", "head", "post", "put", "patch", "delete"])

@@ -156,7 +156,7 @@ class Flight:
         if descriptor >= 0 and is_ready(descriptor, seconds):
             self.read()
         if descriptor >= 0 and self._descriptor < 0:
-            _is_read_by_waiting = True  # also if the watch was first: both were woken, and this thread may wait in vain
+            _is_read_by_waiting = True  # also where the watch has read it: then this thread may have slept on
 
     def read(self) -> None:
         """Read what has come, and end the request if that is a common response. On a thread that waits, or a loop's."""

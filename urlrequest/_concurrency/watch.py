@@ -69,7 +69,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Watch", "arm", "watch"]
 
-GRACE = 0.02  # seconds that another thread has for what was added by `add_later()`; each end of it wakes this one
+GRACE = 0.02  # seconds that another thread has for what was added by `add_later()`; then the watch wakes up
 RESOLUTION = 0.01  # seconds from one look at all times to the next
 MAX_ADDED = 64  # items that the thread has not taken over; beyond it they wake it, as most of them are over
 MAX_SELECTED = 400  # sockets; select() of Windows takes 512

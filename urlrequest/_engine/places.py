@@ -200,9 +200,10 @@ def _look_at(place: Place, waiting: _Waiting, when: float, until: float | None =
     Args:
         until: The deadline of the request that asks for it.
     """
-    if when >= waiting.looks_at:
-        return
-    waiting.looks_at = when
+    with _lock:
+        if when >= waiting.looks_at:
+            return
+        waiting.looks_at = when
     try:
         while True:
             timer.call_at(when, waiting, partial(_look, place, waiting), until=until)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NetworkStream"]
 
-SEND_SIZE = 1024 * 1024  # bytes passed to the system at a time: it takes as many as it has room for
+SEND_SIZE = 1024 * 1024  # bytes passed to the system at a time; it takes as many as it has room for
 RECEIVE_SIZE = 64 * 1024  # bytes asked for when the caller does not say how many
 QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux
 GATHER_SIZE = 512 * 1024  # bytes; `receive_into()` gathers no more

@@ -216,6 +216,22 @@ def test_a_look_that_is_asked_for_by_two(world: World, monkeypatch: pytest.Monke
     assert {} == world.calls
 
 
+def test_a_look_that_is_asked_for_by_two_in_the_same_moment() -> None:
+    """Whether a look is the sooner one is found out and noted in one step: else the later one could be noted last."""
+    compared_under_lock: list[bool] = []
+
+    class When(float):
+        def __ge__(self, other: float) -> bool:
+            compared_under_lock.append(places._lock.locked())
+            return super().__ge__(other)
+
+    with waiting(PLACE):
+        [waits] = places.waits.values()
+        places._look_at(PLACE, waits, When(1001.0))
+
+    assert compared_under_lock[0], "the look behind the call is another one"
+
+
 def test_a_look_that_comes_a_moment_early(world: World) -> None:
     """A clock that is not exact makes no busy loop: there is a rest between two looks."""
     world.idle = 1
