@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from faults.rows import Target, assert_ended
+from support.leaks import living_threads
 from support.messages import reply
 from support.servers import closed_port, full_port
 from urlrequest._net import cancel_scope, connect, resolver
@@ -99,9 +100,8 @@ def test_7_2_a_lookup_that_is_faster_than_the_wait(
 
     def late(scope: Any, interest: Any, until: Any, what: str, **more: Any) -> Any:
         if what.startswith("resolving"):
-            for thread in threading.enumerate():
-                if thread.name == "urlrequest-resolver":
-                    thread.join(20)
+            for thread in living_threads("urlrequest-resolver"):
+                thread.join(20)
         return wait(scope, interest, until, what, **more)
 
     monkeypatch.setattr(cancel_scope.CancelScope, "wait", late)

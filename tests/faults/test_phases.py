@@ -18,6 +18,7 @@ import pytest
 
 from faults.phases import PATIENCE, PHASES, Phase, Scene
 from faults.rows import Target, assert_ended, begin_deadline, begin_timeout
+from support.leaks import living_threads
 from support.messages import reply
 from urlrequest.errors import DeadlineExceeded
 from urlrequest.testing import Server, hold, receive, send, signal, wait_for
@@ -239,7 +240,7 @@ def test_7_2_a_cancelled_lookup_is_left_behind(
         request.join(20)
 
         assert not request.is_alive()
-        assert any(thread.name == "urlrequest-resolver" for thread in threading.enumerate())
+        assert living_threads("urlrequest-resolver")
         assert request.wait(timeout=20)
     assert ["cancel", "finish"] == recorder.names
 

@@ -26,6 +26,7 @@ __all__ = [
     "is_worker",
     "join_all",
     "library_threads",
+    "living_threads",
     "open_descriptors",
     "threads_left",
 ]
@@ -92,6 +93,14 @@ def open_descriptors() -> dict[str, str]:
 def library_threads() -> set[threading.Thread]:
     """The threads of the library. Others come and go: a `_DummyThread` stays for each that is not of `threading`."""
     return {thread for thread in threading.enumerate() if thread.name.startswith("urlrequest")}
+
+
+def living_threads(name: str) -> list[threading.Thread]:
+    """The threads that live and whose names begin so.
+
+    `threading` lists one for ever whose start an exception has interrupted, as some tests have it.
+    """
+    return [thread for thread in threading.enumerate() if thread.name.startswith(name) and thread.is_alive()]
 
 
 def join_all(threads: Iterable[threading.Thread]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.leaks import living_threads
 from support.messages import frame_chunks
 from support.waiting import wait_until
 from support.watches import HeldWatch, hold_watch, slots
@@ -404,7 +405,7 @@ def test_17_9_many_streams_need_few_threads(server: Server, monkeypatch: pytest.
     with Session(max_requests=count) as session:
         streams = [Stream(server, session) for _ in range(count)]
         wait_until(lambda: all(stream.parked is not None for stream in streams))
-        wait_until(lambda: not any(thread.name.startswith("urlrequest-worker") for thread in threading.enumerate()))
+        wait_until(lambda: not living_threads("urlrequest-worker"))
         assert (0, count) == slots(session)
         server.signal("go")
         for stream in streams:
