@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import functools
 import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.children import run_python
 from support.waiting import wait_until
 from urlrequest._concurrency.deadline import Deadline
 from urlrequest._concurrency.sync import NoThreadError
@@ -16,6 +18,8 @@ from urlrequest.errors import DeadlineExceeded, RequestCancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from urlrequest.testing import Server
 
 _getaddrinfo = socket.getaddrinfo  # the system's; tests replace it
 PATIENCE = 30.0  # seconds; only a failing test waits that long
@@ -414,6 +418,37 @@ def test_forget(system: System) -> None:
     resolver._lookups.update(lookups)
     system.go.set()
     asker.result()
+
+
+def test_a_function_of_the_programs_gets_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs replace `socket.getaddrinfo()`, or wrap it, so that names lead elsewhere; they compare text."""
+    asked: list[Any] = []
+
+    @functools.wraps(_getaddrinfo)
+    def look_up(host: str, *arguments: Any, **options: Any) -> Any:
+        asked.append(host)
+        return [ADDRESS]
+
+    for function in (look_up, lambda host, *_, **options: look_up(host), functools.partial(look_up)):
+        monkeypatch.setattr(socket, "getaddrinfo", function)
+        resolve("own.test", 80, CancelScope())
+
+    assert ["own.test"] * 3 == asked
+
+
+def test_the_first_https_request_loads_no_codec_for_names(tls_server: Server, ca_file: str) -> None:
+    """The look-up of a name and a TLS handshake with it do without the codec `idna`, which takes 5 ms to load."""
+    tls_server.respond("/", "ok")
+    script = """
+        import sys
+        from urlrequest import UrlRequest
+        request = UrlRequest(sys.argv[1], ca_file=sys.argv[2])
+        assert request.wait(timeout=20)
+        print(request.resp_status, request.error, "encodings.idna" in sys.modules)
+    """
+    ended = run_python(script, f"https://localhost:{tls_server.port}/", ca_file)
+
+    assert ("200 None False\n", "") == (ended.stdout, ended.stderr)
 
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
