@@ -221,14 +221,19 @@ def test_client_certificate(form: str, tmp_path: Path, server: Server) -> None:
 
 
 def test_rate_is_limited(server: Server) -> None:
-    """--limit-rate: the body takes its time, in both directions."""
-    server.respond("/", bytes(20_000))
+    """--limit-rate: the body takes its time, in both directions; also one that is sent in chunks."""
+    server.respond("/down", bytes(20_000))
+    server.respond("/up", b"")
 
-    timed = ["--limit-rate", "40000", "-w", "%{time_total}", "-o", os.devnull, server.url]
-    done, sent = run(*timed), run("--data-binary", "x" * 20_000, *timed)
+    timed = ["--limit-rate", "40000", "-w", "%{time_total}", "-o", os.devnull]
+    received = run(*timed, f"{server.url}/down")
+    sent = run("--data-binary", "x" * 20_000, *timed, f"{server.url}/up")
+    sent_in_chunks = run("-T", "-", *timed, f"{server.url}/up", stdin=b"x" * 20_000)
 
-    assert float(done.stdout) >= 0.4
+    assert float(received.stdout) >= 0.4
     assert float(sent.stdout) >= 0.4
+    assert float(sent_in_chunks.stdout) >= 0.4
+    assert "chunked" == server.requests[-1].header("Transfer-Encoding")
 
 
 def test_connect_timeout(server: Server) -> None:

@@ -122,6 +122,7 @@ class _LimitedStream(NetworkStream):
 
     def __init__(self, stream: NetworkStream, rate: int) -> None:
         vars(self).update(vars(stream))
+        self.takes_pieces = False  # so that all is sent by `send_all()`
         self._sending, self._receiving = _Pace(rate), _Pace(rate)
         self._slice = min(RECEIVE_SIZE, max(1, int(rate * SLICE_TIME)))  # bytes
 

@@ -83,6 +83,7 @@ def _send_parts(
     interim: InterimResponses,
 ) -> bool:
     sent = 0
+    send, send_pieces, receive = stream.send_all, stream.send_pieces, interim.receive  # found once for all parts
     report(0, False)
     for part in parts:
         if not part:  # an empty chunk would be the last one
@@ -90,12 +91,12 @@ def _send_parts(
         sent += len(part)
         if declared is not None and sent > declared:
             raise errors.IncompleteContent(f"req_body has more than the {declared} bytes of its Content-Length")
-        if not stream.send_all(part if declared is not None else _chunk(part), on_received=interim.receive):
+        if not (send_pieces(_chunk(part), receive) if declared is None else send(part, receive)):
             return False
         report(sent, False)
     if declared is not None and sent < declared:
         raise errors.IncompleteContent(f"req_body ended after {sent} of the {declared} bytes of its Content-Length")
-    if declared is None and not stream.send_all(LAST_CHUNK, on_received=interim.receive):
+    if declared is None and not send(LAST_CHUNK, receive):
         return False
     report(sent, True)
     return True
@@ -108,14 +109,15 @@ def _report_nothing(sent: int, is_end: bool) -> None:
 def reported_parts(pieces: Iterator[bytes | memoryview]) -> Iterator[bytes | memoryview]:
     """Split pieces of a body into parts that are small enough to report the progress after each."""
     for piece in pieces:
-        for start in range(0, len(piece), REPORTED_SIZE):
-            yield piece[start : start + REPORTED_SIZE]
+        view = piece if len(piece) <= REPORTED_SIZE else memoryview(piece)
+        for start in range(0, len(view), REPORTED_SIZE):
+            yield view[start : start + REPORTED_SIZE]
 
 
 def _expects_continue(fields: Fields) -> bool:
     return any(value.lower() == "100-continue" for value in all_values(fields, "expect"))
 
 
-def _chunk(part: bytes | memoryview) -> bytes:
-    """The part as a chunk of the chunked transfer coding (RFC 9112, section 7.1)."""
-    return b"".join((b"%x\r\n" % len(part), part, b"\r\n"))
+def _chunk(part: bytes | memoryview) -> tuple[bytes, bytes | memoryview, bytes]:
+    """The part as a chunk of the chunked transfer coding (RFC 9112, section 7.1), in pieces."""
+    return b"%x\r\n" % len(part), part, b"\r\n"

@@ -22,7 +22,7 @@ from .cancel_scope import READ, WRITE, is_ready
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from .cancel_scope import CancelScope
@@ -47,6 +47,7 @@ class NetworkStream:
         scope: Ends the waits: the cancel scope of the present request, which the connection sets.
         peer: Host and port, for messages.
         is_tls: Whether the socket speaks TLS.
+        takes_pieces: Whether one call sends several pieces: TLS encrypts them one by one, and Windows has no such call.
         has_received: Whether any byte has come since this was set to False, which the connection does for each request.
         has_acknowledged: The system was asked to acknowledge what has come, since this was set to False likewise.
         sent_size: Bytes that were sent since this was set to 0, which the connection does for each request.
@@ -67,6 +68,7 @@ class NetworkStream:
         self.cut: ssl.SSLEOFError | None = None
         self._socket = sock
         self.is_tls: bool = hasattr(sock, "pending")  # such a socket may hold bytes that the system does not know of
+        self.takes_pieces: bool = not self.is_tls and hasattr(sock, "sendmsg")
         self._expects_silence = False  # a request has just been sent: the response cannot be here yet
         self._looks_at: float | None = None  # when `send_all()` looks next for what has come; None: not known yet
         self._late_error: OSError | None = None  # came after bytes that had to be returned first
@@ -107,23 +109,24 @@ class NetworkStream:
         while rest:
             if on_received is not None and self._is_time_to_look() and self._is_stopped(on_received):
                 return False
+            piece = rest if len(rest) <= SEND_SIZE else rest[:SEND_SIZE]
+            sent, wanted = 0, WRITE
             try:
-                sent = sock.send(rest if len(rest) <= SEND_SIZE else rest[:SEND_SIZE])
+                sent = sock.send(piece)
             except (BlockingIOError, ssl.SSLWantWriteError):
-                wanted = WRITE
+                pass
             except ssl.SSLWantReadError:
                 wanted = READ
             except OSError as error:
                 raise self._send_error(error) from None
-            else:
-                self.sent_size += sent
-                if self.scope.speed is not None:
-                    self.scope.speed.count(sent)
+            if sent:
+                self._count_sent(sent)
                 if sent == len(rest):
                     break
                 rest = memoryview(rest)[sent:]
                 self.scope.check()
-                continue
+                if sent == len(piece) or self.is_tls:
+                    continue  # else the system has no room: to try again would cost a call and an exception
             # At its end the stream stays readable for ever, so waiting for that again would be a busy loop.
             interest = wanted | READ if on_received is not None and not self._has_peer_finished else wanted
             ready = self._wait(interest, "sending to")
@@ -132,6 +135,40 @@ class NetworkStream:
         return True
 
     sendall = send_all
+
+    def send_pieces(
+        self, pieces: Sequence[bytes | memoryview], on_received: Callable[[bytes], bool] | None = None
+    ) -> bool:
+        """Send some pieces one after the other, as `send_all()` sends one; without a copy where the system can do that.
+
+        Args:
+            pieces: Few, as one call to the system is to take them all.
+        """
+        if not self.takes_pieces:
+            return self.send_all(b"".join(pieces), on_received)
+        self.scope.check()
+        if on_received is not None and self._is_time_to_look() and self._is_stopped(on_received):
+            return False
+        sent = 0
+        try:
+            sent = self._socket.sendmsg(pieces)
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            raise self._send_error(error) from None
+        self._count_sent(sent)
+        if sent == sum(map(len, pieces)):
+            return True
+        for piece in pieces:
+            if sent < len(piece) and not self.send_all(memoryview(piece)[sent:], on_received):
+                return False
+            sent = max(0, sent - len(piece))
+        return True
+
+    def _count_sent(self, size: int) -> None:
+        self.sent_size += size
+        if self.scope.speed is not None:
+            self.scope.speed.count(size)
 
     def _is_time_to_look(self) -> bool:
         """Whether a peer that reads as quickly as we send, so that no send ever waits, may have said something."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,6 +10,9 @@ from urlrequest._content.body import make_body
 from urlrequest._http1.interim import InterimResponses
 from urlrequest._http1.request_writer import REPORTED_SIZE, SMALL_BODY, send_with_body
 from urlrequest.errors import IncompleteContent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 HEAD = b"POST / HTTP/1.1\r\n\r\n"
 LARGE = bytes(SMALL_BODY + 1)
@@ -29,6 +32,9 @@ class Stream:
             return False
         self.sent.append(bytes(octets))
         return True
+
+    def send_pieces(self, pieces: Sequence[bytes], on_received: Any = None) -> bool:
+        return self.send_all(b"".join(pieces), on_received)
 
 
 def send(source: Any, stream: Stream, length: int | None) -> list[tuple[int, bool]]:

@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
@@ -19,7 +19,7 @@ from urlrequest._net.stream import NetworkStream
 from urlrequest.errors import DeadlineExceeded, RequestCancelled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 
 class ScriptedSocket:
@@ -441,6 +441,175 @@ def test_11_3_an_end_of_tls_while_sending_is_not_waited_for(open_stream: Callabl
     stream._socket.steps.append(b"")  # type: ignore[attr-defined]  # likewise
     stream.scope.timeout = 0.0
     assert b"" == stream.receive()
+
+
+# How much the system takes
+
+
+class NarrowSocket:
+    """A plain socket, or one that stands for TLS. The system takes so many bytes with each call; 0: it has no room.
+
+    Attributes:
+        taken: What each call has sent.
+    """
+
+    def __init__(self, sock: socket.socket, *room: int) -> None:
+        self.room = list(room)
+        self.taken: list[bytes] = []
+        self._socket = sock
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def send(self, octets: bytes | memoryview) -> int:
+        part = bytes(octets[: self.room.pop(0) if self.room else None])
+        if not part:
+            raise BlockingIOError
+        self.taken.append(part)
+        return len(part)
+
+    def sendmsg(self, pieces: Sequence[bytes | memoryview]) -> int:
+        return self.send(b"".join(pieces))
+
+
+Narrow: TypeAlias = "Callable[..., tuple[NetworkStream, NarrowSocket, list[int]]]"
+
+
+@pytest.fixture
+def narrow(ends: tuple[NetworkStream, socket.socket], monkeypatch: pytest.MonkeyPatch) -> Narrow:
+    """Makes a stream over a narrow socket; returns both, and what the stream waits for."""
+    stream, waits = ends[0], list[int]()
+    wait = stream._wait
+
+    def noting(wanted: int, what: str) -> int:
+        waits.append(wanted)
+        return wait(wanted, what)
+
+    def make(*room: int) -> tuple[NetworkStream, NarrowSocket, list[int]]:
+        sock = NarrowSocket(stream._socket, *room)
+        monkeypatch.setattr(stream, "_socket", sock)
+        monkeypatch.setattr(stream, "_wait", noting)
+        return stream, sock, waits
+
+    return make
+
+
+def test_a_system_that_has_taken_a_part_has_no_room(narrow: Narrow) -> None:
+    """It is waited for, not asked again: that would cost a call and an exception."""
+    stream, sock, waits = narrow(3, 2)
+
+    assert stream.send_all(b"request")
+    assert [b"req", b"ue", b"st"] == sock.taken
+    assert [WRITE, WRITE] == waits
+
+
+def test_tls_takes_a_record_at_a_time(narrow: Narrow) -> None:
+    """There may be room for the next one."""
+    stream, sock, waits = narrow(3, 2)
+    stream.is_tls = True
+
+    assert stream.send_all(b"request")
+    assert [b"req", b"ue", b"st"] == sock.taken
+    assert [] == waits
+
+
+def test_a_large_piece_is_passed_on_in_parts(narrow: Narrow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be room for the next part as well."""
+    monkeypatch.setattr(stream_module, "SEND_SIZE", 4)
+    stream, sock, waits = narrow(4, 2)
+
+    assert stream.send_all(b"a request")
+    assert [b"a re", b"qu", b"est"] == sock.taken
+    assert [WRITE] == waits
+
+
+@pytest.mark.parametrize("taken", range(8))
+def test_pieces_are_sent_as_one(narrow: Narrow, taken: int) -> None:
+    """Wherever the system stops, the rest follows from there, and all is counted."""
+    stream, sock, _ = narrow(taken)
+
+    assert stream.send_pieces([b"3\r\n", memoryview(b"a"), b"bc"])
+    assert b"3\r\nabc" == b"".join(sock.taken)
+    assert 6 == stream.sent_size
+
+
+def test_pieces_are_sent_by_one_call(narrow: Narrow) -> None:
+    """Where the system has room for them, which it has nearly always."""
+    stream, sock, waits = narrow()
+
+    assert stream.send_pieces([b"3\r\n", b"abc", b"\r\n"])
+    assert [b"3\r\nabc\r\n"] == sock.taken
+    assert [] == waits
+
+
+def test_pieces_are_joined_for_tls(ends: tuple[NetworkStream, socket.socket]) -> None:
+    """It encrypts one after the other, and would send a record for each; an SSLSocket has the other method in vain."""
+
+    class TlsSocket(NarrowSocket):
+        def pending(self) -> int:
+            return 0
+
+        def sendmsg(self, pieces: Sequence[bytes | memoryview]) -> int:
+            raise NotImplementedError
+
+    sock: Any = TlsSocket(ends[1])
+    stream = NetworkStream(sock, CancelScope(), "peer:443")
+
+    assert stream.send_pieces([b"3\r\n", b"abc", b"\r\n"])
+    assert [b"3\r\nabc\r\n"] == sock.taken
+
+
+def test_7_1_pieces_of_a_cancelled_request(narrow: Narrow) -> None:
+    """Contract 7.1: none is sent."""
+    stream, sock, _ = narrow()
+    stream.scope.cancel()
+    with pytest.raises(RequestCancelled):
+        stream.send_pieces([b"a", b"b"])
+
+    assert [] == sock.taken
+
+
+def test_10_5_pieces_after_a_refusal(narrow: Narrow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 10.5: a peer that takes all at once is listened to as well, from time to time."""
+    monkeypatch.setattr(stream_module, "LOOK_INTERVAL", 0.0)
+    stream, sock, _ = narrow()
+    monkeypatch.setattr(stream, "_receive_meanwhile", lambda: b"no")
+
+    assert stream.send_pieces([b"a", b"b"], lambda octets: octets == b"no")
+    assert not stream.send_pieces([b"c", b"d"], lambda octets: octets == b"no")
+    assert [b"ab"] == sock.taken
+
+
+def test_10_5_a_refusal_between_pieces(narrow: Narrow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 10.5: what is left of them is not sent."""
+    stream, sock, _ = narrow(2, 0)
+    monkeypatch.setattr(stream, "_wait", lambda *_: READ)
+    monkeypatch.setattr(stream, "_receive_meanwhile", lambda: b"no")
+
+    assert not stream.send_pieces([b"a", b"b", b"c"], lambda octets: octets == b"no")
+    assert [b"ab"] == sock.taken
+
+
+def test_16_3_pieces_to_a_peer_that_has_gone(ends: tuple[NetworkStream, socket.socket]) -> None:
+    """Contract 16.3: the error says who has gone."""
+    stream, far = ends
+    far.close()
+    with pytest.raises(ConnectionError, match="sending to peer:80"):
+        stream.send_pieces([b"a", b"b"])
+
+
+def test_15_6_pieces_count_for_the_speed(narrow: Narrow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 15.6: they are bytes like others."""
+    stream, _, _ = narrow(2)
+    counted: list[int] = []
+    monkeypatch.setattr(SpeedLimit, "count", lambda _, size: counted.append(size))
+    stream.scope.speed = SpeedLimit(1, 10.0)
+    stream.send_pieces([b"ab", b"c"])
+
+    assert [2, 1] == counted
 
 
 # What comes while sending
