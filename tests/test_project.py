@@ -266,15 +266,16 @@ def test_readme_figures_are_measured() -> None:
     told = re.search(
         r"kept connections ([\d.]+) times as many in a second as `requests`, ([\d.]+) times as many as httpx, "
         r"(\d+) times as many as Kivy's class, and ([\d.]+) times as many as `http\.client` alone, .*?; "
-        r"pycurl makes twice as many as this\. The events of a 1 GiB download take a window's loop less than a "
-        r"millisecond of each frame \(99 of 100\)\.",
+        r"pycurl makes ([\d.]+) times as many as this\. The events of a 1 GiB download take a window's loop less than "
+        r"a millisecond of each frame \(99 of 100\)\.",
         text,
     )
 
     assert told is not None
-    for said, name in zip(told.groups(), ["requests", "httpx", "Kivy UrlRequest", "http.client"], strict=True):
+    *others, pycurl = told.groups()
+    for said, name in zip(others, ["requests", "httpx", "Kivy UrlRequest", "http.client"], strict=True):
         assert float(said) == pytest.approx(row_of(small, name)[0], rel=0.05)
-    assert 2 == round(1 / row_of(small, "pycurl")[0])
+    assert float(pycurl) == pytest.approx(1 / row_of(small, "pycurl")[0], rel=0.05)
     *short_callbacks, _, _ = row_of(frames.partition("**p99**")[2], "urlrequest")
     assert max(short_callbacks) < 1
 

@@ -358,7 +358,8 @@ class Urllib3(Contender):
         return str(self._pool.request("POST", self.target.url, fields=fields).data, "ascii")
 
     def burst(self, count: int, limit: int | None) -> int:
-        return _in_threads(lambda: self._pool.request("GET", self.target.url).status == 200, count, limit)
+        responses = _in_threads(lambda: self._pool.request("GET", self.target.url), count, limit)
+        return sum(response.status == 200 for response in responses)
 
 
 class Requests(Contender):
@@ -408,7 +409,8 @@ class Requests(Contender):
         return str(self._session.post(self.target.url, files={"file": file}).text)
 
     def burst(self, count: int, limit: int | None) -> int:
-        return _in_threads(lambda: self._session.get(self.target.url).status_code == 200, count, limit)
+        responses = _in_threads(lambda: self._session.get(self.target.url), count, limit)
+        return sum(response.status_code == 200 for response in responses)
 
 
 class Niquests(Requests):
@@ -734,11 +736,12 @@ async def _aiter(pieces: Any) -> Any:
         yield piece
 
 
-def _in_threads(get: Callable[[], bool], count: int, limit: int | None) -> int:
+def _in_threads(get: Callable[[], Any], count: int, limit: int | None) -> list[Any]:
+    """All responses, with their bodies: each contender keeps them until the last one is here."""
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(LIMIT if limit is None else limit) as executor:
-        return sum(executor.map(lambda _: get(), range(count)))
+        return list(executor.map(lambda _: get(), range(count)))
 
 
 CONTENDERS: dict[str, type[Contender]] = {
