@@ -65,7 +65,8 @@ def find_python(loop: type[Loop]) -> str:
         if Path(python).exists():
             # Toolkits ask for the screen when they are imported; here it is enough that they are there.
             names = [module.partition(".")[0] for module in loop.modules]
-            script = f"import importlib.util as u, sys; sys.exit(any(u.find_spec(n) is None for n in {names!r}))"
+            # A file of that name in the folder in which this runs is no toolkit.
+            script = f"import importlib.util as u, sys; del sys.path[0]; sys.exit(None in map(u.find_spec, {names!r}))"
             if not subprocess.run([python, "-c", script], check=False, cwd=tempfile.gettempdir()).returncode:
                 return python
     raise Missing(f"{loop.title}: not installed: {wanted} ({' or '.join(pythons)})")

@@ -96,7 +96,8 @@ def _wrap(sock: Any, host: str, context: ssl.SSLContext, session: Any) -> Any:
         return TlsInMemory(sock, name, context, session)
     server_hostname: str | bytes = name
     if issubclass(context.sslsocket_class, StrictSocket):
-        server_hostname = name.encode("ascii")  # of text it would make the same, by a codec that takes 5 ms to load
+        if type(context).__module__ == "ssl":  # those of gevent and eventlet take text
+            server_hostname = name.encode("ascii")  # of text it would make this, by a codec that takes 5 ms to load
     else:
         try:
             sock.getpeername()
