@@ -15,7 +15,7 @@ import sys
 from functools import cache
 from threading import get_ident
 from typing import Any, ClassVar
-from weakref import ref
+from weakref import finalize, ref
 
 from urlrequest.errors import HookError
 
@@ -57,6 +57,7 @@ class QtHook(YieldingHook):
         self._queued = self._core.Qt.ConnectionType.QueuedConnection
         self._direct = self._core.Qt.ConnectionType.DirectConnection
         self._bridge.moveToThread(application.thread())
+        finalize(self, _let_go, self._core, self._bridge).atexit = False
         application.destroyed.connect(self._bridge.on_loop_end)
         self._bind(application)
 
@@ -102,6 +103,21 @@ def _find_application() -> tuple[Any, Any]:
             if application is not None:
                 return core, application
     return core, None
+
+
+_dropped: list[Any] = []
+"""Bridges whose hook was dropped on another thread than the application's; each is a wrapper of some hundred bytes."""
+
+
+def _let_go(core: Any, bridge: Any) -> None:
+    """Let a bridge be destroyed on the application's thread, as its hook is dropped. Any thread.
+
+    With its last reference PySide destroys it on the thread that drops this one. There Qt cannot take the notifier out
+    of the application's loop, which would read from it after its end.
+    """
+    if core.QThread.currentThread() != bridge.thread():
+        _dropped.append(bridge)
+        bridge.deleteLater()
 
 
 @cache
