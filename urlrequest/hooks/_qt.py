@@ -57,8 +57,8 @@ class QtHook(YieldingHook):
         self._queued = self._core.Qt.ConnectionType.QueuedConnection
         self._direct = self._core.Qt.ConnectionType.DirectConnection
         self._bridge.moveToThread(application.thread())
-        finalize(self, _let_go, self._core, self._bridge).atexit = False
         application.destroyed.connect(self._bridge.on_loop_end)
+        finalize(self, _let_go, self._core, self._invoke, self._queued, self._bridge).atexit = False
         self._bind(application)
 
     @classmethod
@@ -106,18 +106,19 @@ def _find_application() -> tuple[Any, Any]:
 
 
 _dropped: list[Any] = []
-"""Bridges whose hook was dropped on another thread than the application's; each is a wrapper of some hundred bytes."""
+"""Bridges whose hook was dropped on another thread than the application's, emptied; some hundred bytes each."""
 
 
-def _let_go(core: Any, bridge: Any) -> None:
+def _let_go(core: Any, invoke: Any, queued: Any, bridge: Any) -> None:
     """Let a bridge be destroyed on the application's thread, as its hook is dropped. Any thread.
 
-    With its last reference PySide destroys it on the thread that drops this one. There Qt cannot take the notifier out
-    of the application's loop, which would read from it after its end.
+    A hook and its queue refer to each other, so the garbage collector drops them, on whatever thread it runs. PySide
+    destroys the bridge there with its last reference; but there Qt cannot take the notifier out of the application's
+    loop, which then reads from what is gone (measured with PySide6 6.12.0 and PyQt6: the process ends).
     """
     if core.QThread.currentThread() != bridge.thread():
         _dropped.append(bridge)
-        bridge.deleteLater()
+        invoke(bridge, "on_drop", queued)
 
 
 @cache
@@ -129,6 +130,8 @@ def _bridge_class(core: Any) -> Any:
         def __init__(self, wakeup: Any, resume: Any, loop_end: Any) -> None:
             super().__init__()
             self._wakeup, self._resume, self._loop_end = wakeup, resume, loop_end
+            self._call: Any = None
+            self._notifier: Any = None
             self.pause = core.QTimer(self)
             self.pause.setSingleShot(True)
             self.pause.setInterval(PAUSE_MS)
@@ -137,8 +140,8 @@ def _bridge_class(core: Any) -> Any:
         def watch(self, descriptor: int, call: Any) -> None:
             """Call something whenever a descriptor is readable. On the application's thread, once."""
             self._call = call
-            notifier = core.QSocketNotifier(descriptor, core.QSocketNotifier.Type.Read, self)
-            notifier.activated.connect(self.on_readable)
+            self._notifier = core.QSocketNotifier(descriptor, core.QSocketNotifier.Type.Read, self)
+            self._notifier.activated.connect(self.on_readable)
 
         @slot()  # type: ignore[untyped-decorator]  # likewise
         def on_wakeup(self) -> None:
@@ -155,5 +158,12 @@ def _bridge_class(core: Any) -> Any:
         @slot()  # type: ignore[untyped-decorator]  # likewise
         def on_loop_end(self) -> None:
             self._loop_end()
+
+        @slot()  # type: ignore[untyped-decorator]  # likewise
+        def on_drop(self) -> None:
+            if self._notifier is not None:
+                self._notifier.setEnabled(False)  # before its descriptor is closed
+            self._call = self._notifier = None
+            self.deleteLater()
 
     return Bridge
