@@ -151,11 +151,11 @@ def _list_body(items: list[Any] | tuple[Any, ...], charset: str, name: str) -> B
 
 def _encoded(items: Iterable[Any], charset: str, name: str) -> Iterator[bytes | memoryview]:
     for item in items:
-        if isinstance(item, bytes):
+        if type(item) is bytes:  # most are, and need no view
             yield item
         elif isinstance(item, str):
             yield item.encode(charset)
-        elif isinstance(item, bytearray | memoryview):
+        elif isinstance(item, bytes | bytearray | memoryview):
             yield memoryview(item).cast("B")
         else:
             raise TypeError(f"{name} yielded {type(item).__name__}; bytes are needed")

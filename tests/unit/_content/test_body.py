@@ -409,3 +409,16 @@ def test_2_4_dictionaries_are_not_changed() -> None:
     octets(make_body(items, None))
 
     assert ({"a": ["b"]}, [b"a"]) == (fields, items)
+
+
+def test_10_3_a_subclass_of_bytes_counts_as_its_bytes() -> None:
+    """Contract 10.3: whatever a class of the program's says of its length, a chunk has the bytes that are sent."""
+
+    class Odd(bytes):
+        def __len__(self) -> int:
+            return 1
+
+    pieces = list(make_body(iter([Odd(b"abc"), b"d"]), None).pieces())
+
+    assert [3, 1] == [len(piece) for piece in pieces]
+    assert b"abcd" == b"".join(pieces)
