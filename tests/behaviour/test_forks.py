@@ -34,7 +34,7 @@ PRELUDE = """
     while "send" not in held.timings:
         time.sleep(0.002)
     kept = session.request(sys.argv[1] + "/new")
-    assert kept.wait(timeout=20) and kept.result == "new" and len(session._urlrequest_shared.pool) == 1
+    assert kept.wait(timeout=20) and kept.result == "new" and session._urlrequest_shared.pool.count == 1
     rest()
     child = fork()
 """
@@ -88,7 +88,7 @@ def test_2_6_a_child_of_c_code_starts_afresh(server: Server, first: str) -> None
     if not child:
         {first}
         assert held.wait(timeout=20) and "forked" in str(held.error) and not held.is_alive(), held
-        assert len(session._urlrequest_shared.pool) == 0
+        assert session._urlrequest_shared.pool.count == 0
         with urlrequest.Session() as fresh:
             new = fresh.request(sys.argv[1] + "/new")
             assert new.wait(timeout=20) and new.result == "new", new.error

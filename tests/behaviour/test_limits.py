@@ -417,7 +417,7 @@ def test_2_2_threading_knows_the_workers(busy: Session, server: Server) -> None:
     """`threading.enumerate()` shows the threads that there are; a request's `ident` is that of its thread."""
     server.play(signal("two"), hold())
     busy.max_requests = 2
-    request = busy.request("/two")
+    request = busy.request("/two", max_size=10)  # which a worker looks after
     server.wait("two")
 
     assert request.ident in {thread.ident for thread in threading.enumerate()}

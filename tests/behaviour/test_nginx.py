@@ -231,7 +231,7 @@ def test_7_4_cancel_storm(nginx: Nginx, tmp_path: Path) -> None:
             request.join(20)
             assert not request.is_alive()
         wall = time.monotonic() - began
-        assert 0 == len(session._urlrequest_shared.pool)
+        assert 0 == session._urlrequest_shared.pool.count
         last = session.request("/hello")
         assert last.wait(timeout=20)
         assert "hello" == last.result

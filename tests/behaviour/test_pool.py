@@ -355,7 +355,7 @@ def test_17_10_refused_upload(server: Server, session: Session, size: int, statu
     server.respond("/", "answer", status=status)
     get(session, server.url, method="PUT", req_body=b"x" * size)
 
-    assert is_kept == (1 == len(session._urlrequest_shared.pool))
+    assert is_kept == (1 == session._urlrequest_shared.pool.count)
 
 
 def test_10_5_refused_upload_of_unknown_length(server: Server, session: Session) -> None:
@@ -363,7 +363,7 @@ def test_10_5_refused_upload_of_unknown_length(server: Server, session: Session)
     server.respond("/", "answer", status=413)
     get(session, server.url, method="PUT", req_body=iter([b"x"]))
 
-    assert 0 == len(session._urlrequest_shared.pool)
+    assert 0 == session._urlrequest_shared.pool.count
 
 
 def test_10_5_route_without_100_continue(server: Server, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -518,7 +518,7 @@ def test_17_10_idle_connection_is_closed_by_itself(
     get(session, server.url)
 
     server.wait("closed", 20)
-    assert 0 == len(session._urlrequest_shared.pool)
+    assert 0 == session._urlrequest_shared.pool.count
 
 
 def test_17_10_retry_opens_a_new_connection(server: Server, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -545,7 +545,7 @@ def test_17_10_refused_while_others_are_idle(server: Server, session: Session, m
     connect = HTTPConnection.connect
 
     def connect_if_there_is_room(connection: HTTPConnection) -> None:
-        if len(session._urlrequest_shared.pool):
+        if session._urlrequest_shared.pool.count:
             raise ConnectionRefusedError("refused")
         connect(connection)
 
@@ -676,12 +676,12 @@ def test_17_9_max_idle_counts(server: Server) -> None:
     server.respond("/", "hello")
     with Session(max_idle=0) as session:
         get(session, server.url)
-        assert 0 == len(session._urlrequest_shared.pool)
+        assert 0 == session._urlrequest_shared.pool.count
         session.max_idle = 1
         get(session, server.url)
-        assert 1 == len(session._urlrequest_shared.pool)
+        assert 1 == session._urlrequest_shared.pool.count
         session.max_idle = 0
-        assert 0 == len(session._urlrequest_shared.pool)
+        assert 0 == session._urlrequest_shared.pool.count
         with pytest.raises(ValueError, match="max_idle is -1"):
             session.max_idle = -1
 

@@ -283,7 +283,7 @@ def test_17_9_close(server: Server, recorder: Any) -> None:
     assert "cancel" == recorder.terminal
     assert isinstance(late.error, RuntimeError)
     assert "closed" in str(late.error)
-    assert 0 == len(session._urlrequest_shared.pool)
+    assert 0 == session._urlrequest_shared.pool.count
 
 
 def test_17_9_closing_in_the_last_moment(server: Server) -> None:
@@ -305,7 +305,7 @@ def test_17_9_closing_in_the_last_moment(server: Server) -> None:
     request.join(20)
     session.close()
 
-    assert 0 == len(session._urlrequest_shared.pool)
+    assert 0 == session._urlrequest_shared.pool.count
 
 
 def test_17_9_closed_sessions_leave_no_threads(server: Server) -> None:

@@ -321,7 +321,7 @@ def test_waiting_requests_need_no_threads() -> None:
         server.route("/", respond)
         for _ in range(2):  # the workers of the first ones leave the connections
             assert wait_all([UrlRequest(server.url, session=session) for _ in range(MOST_WAITING)], timeout=20)
-        idle = len(session._urlrequest_shared.pool)
+        idle = session._urlrequest_shared.pool.count
         is_slow.set()
         requests = [UrlRequest(server.url, session=session) for _ in range(idle)]
         with_a_worker = session._urlrequest_shared.workers._running

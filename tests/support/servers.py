@@ -11,7 +11,7 @@ from urlrequest._client import unheard
 from urlrequest._concurrency.sync import snapshot
 from urlrequest._engine import launch, options, places
 from urlrequest._engine.pool import Pool
-from urlrequest._net import tls_sessions
+from urlrequest._net import loopback, tls_sessions
 from urlrequest.testing import RecordedRequest, Reply
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def forget_servers() -> None:
     launch._habit_of.cache_clear()
     unheard._failures.clear()
     tls_sessions._sessions.clear()
+    loopback.servers.clear()
     with places._lock:
         places._servers.clear()
         places.narrow.clear()

@@ -21,6 +21,7 @@ from support.waiting import becomes
 from urlrequest import Session
 from urlrequest._client.call import active_calls
 from urlrequest._concurrency import wakeup
+from urlrequest._net import loopback
 from urlrequest.testing import Reply, Server
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ def torture(
     target, ends = folder / "f", []
     target.write_bytes(b"old")
     before = settled_descriptors()
+    loopback.servers.clear()  # a worker is to open the connection
     with Session(timeout=10, ca_file=ca_file) as session, calls:
         if make is pooled:
             session.request(url + "/body").wait(timeout=PATIENCE)

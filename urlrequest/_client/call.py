@@ -259,8 +259,7 @@ class Call:
                 self.host = target.host
             except Exception:  # noqa: BLE001, S110 - the worker will report it
                 pass
-            may_launch = target is not None and self.is_own_class and self.shared.pool.count > 0
-            if may_launch and _launch_call(self, options, target):
+            if target is not None and self.is_own_class and _launch_call(self, options, target):
                 return
             try:
                 has_worker = self.shared.workers.submit(self)

@@ -34,6 +34,7 @@ from urlrequest._concurrency.deadline import earliest
 from urlrequest._concurrency.watch import watch
 from urlrequest._delivery.lifecycle import State
 from urlrequest._engine.launch import Launched, launch, send_and_leave
+from urlrequest._net import loopback
 from urlrequest._net.cancel_scope import is_ready
 
 from .callbacks import has_callbacks
@@ -293,6 +294,8 @@ def launch_call(call: Call, options: Options, target: Target) -> bool:
     It is called by the constructor, and never waits. Whatever is wrong with the request, the worker will find.
     """
     shared = call.shared
+    if not shared.pool.count and not loopback.servers:
+        return False
     is_read_whole = is_simple(call, options) and not call.request.on_chunk
     if not is_read_whole or (target.scheme != "http" and TLS not in sys.modules):
         return False

@@ -161,6 +161,15 @@ class Lease:
         else:
             idle.scope = scope
 
+    def connect_at_once(self) -> None:
+        """Open a new connection of ours to a server on this machine, without a wait.
+
+        Raises:
+            Exception: As of `Connection.connect_at_once()`.
+        """
+        self.connection.connect_at_once()
+        self.begin_wait()
+
     def go_on_after_sending(self) -> None:
         """Make ready for the response to a request that has been sent already. Raises: What has kept it from that."""
         self.is_left = False

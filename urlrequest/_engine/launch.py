@@ -1,13 +1,13 @@
 """Launch: the way of a simple request that needs no worker as long as nothing uncommon happens.
 
 `perform()` owns the rules of a request, and waits for each of its steps. A launch is what `perform()` does for a simple
-request whose connection is idle and open, without a wait: `launch()` takes the connection and sends the request by one
-call that does not block. `Launched.receive()` takes in what has come of the response, and makes the answer of it if
-that is a *common* response. Everything else is declined, and `perform()` does it: with the connection and what was
-received (`hand_over()`), or from the beginning.
+request whose connection is at hand, without a wait: `launch()` takes one that is idle, or opens one to a server on this
+machine, and sends the request by one call that does not block. `Launched.receive()` takes in what has come of the
+response, and makes the answer of it if that is a *common* response. Everything else is declined, and `perform()` does
+it: with the connection and what was received (`hand_over()`), or from the beginning.
 
-Where no connection is idle, a worker opens one, with all the waits that this takes, and sends the request over it. If
-many requests are on their way, it does not wait for the response: `send_and_leave()` returns what a launch does.
+Where no connection is at hand, a worker opens one, with all the waits that this takes, and sends the request over it.
+If many requests are on their way, it does not wait for the response: `send_and_leave()` returns what a launch does.
 
 Any thread may call this, one at a time: the one that has the connection.
 
@@ -31,6 +31,7 @@ from urlrequest._http.request_head import encode_head
 from urlrequest._http.response_head import END_OF_HEAD, ResponseHead, parse_head
 from urlrequest._http1.connection import CLASSES, Connection
 from urlrequest._http1.response_reader import find_chunks
+from urlrequest._net import loopback
 
 from .exchange import Lease, depends_on_files, kept_time, pool_key, send_ahead
 from .options import SharedOptions
@@ -41,11 +42,12 @@ from .receive import is_coded, undone_codings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable
+    from typing import Any
 
     from urlrequest._delivery.events import Answer
     from urlrequest._net.cancel_scope import CancelScope
 
-    from .observer import Observer, Shared
+    from .observer import CookieStore, Observer, Shared
     from .options import Options
 
 __all__ = ["Launched", "launch", "send_and_leave"]
@@ -89,7 +91,7 @@ class Launched:
             key: What it is looked up by in the pool.
             plan: Of the request.
             decodes: A body of type application/json is to be parsed.
-            lease: Of the worker that has sent the request; None: no worker had it.
+            lease: Where the connection is new; None: it was idle.
         """
         self._connection = connection
         self._key = key
@@ -282,10 +284,11 @@ class _Plan:
         key: Of connections in the pool, as of `pool_key()`.
         key_until: When that is to be made anew, as files may have changed, on `time.monotonic()`; None: never.
         keeps_connection: The request does not ask the server to close it.
+        place: What is looked up in `loopback.servers`; empty where a connection takes more than to connect.
         habit: Of those who answer such requests.
     """
 
-    __slots__ = ("habit", "head", "keeps_connection", "key", "key_until", "prepared")
+    __slots__ = ("habit", "head", "keeps_connection", "key", "key_until", "place", "prepared")
 
     def __init__(self, options: Options, *, has_progress: bool = False) -> None:
         """Prepare a request; `has_progress` as of `prepare_request()`. Raises: What is wrong with it."""
@@ -293,6 +296,9 @@ class _Plan:
         self.prepared = prepare_request(options, has_progress=has_progress, connection_class_for=CLASSES.__getitem__)
         self.head = encode_head(self.prepared.method, *request_line_and_fields(self.prepared, None))
         self.keeps_connection = not says_close(self.prepared.fields)
+        route = self.prepared.route
+        is_direct = route.tls is None and route.proxy is None
+        self.place: Any = (route.host, route.port, route.family) if is_direct else ()
         # Others may have another URL each time; they have the server in common.
         is_made_again = isinstance(options, SharedOptions)
         self.key_until: float | None = None
@@ -345,7 +351,7 @@ def _find_plan(options: Options, shared: Shared, *, has_progress: bool = False) 
 
 
 def launch(options: Options, shared: Shared, scope: CancelScope, observer: Observer) -> Launched | None:
-    """Send a simple request at once, if an idle connection is there for it and the system takes the bytes; else None.
+    """Send a simple request at once, if a connection is at hand for it and the system takes the bytes; else None.
 
     Args:
         options: Those that are not `is_launchable` are for a worker.
@@ -359,28 +365,52 @@ def launch(options: Options, shared: Shared, scope: CancelScope, observer: Obser
     if plan.habit.declined:
         plan.habit.declined -= 1
         return None
-    prepared, head = plan.prepared, plan.head
     if plan.key_until is not None and monotonic() >= plan.key_until:
         plan.renew_key()
-    key = plan.key
-    connection = shared.pool.take(key, None)
+    store = shared.cookie_store
+    head = plan.head if store is None else _head_with_cookies(plan, store)
+    connection = shared.pool.take(plan.key, None)
     if connection is None:
-        return None
+        is_at_hand = plan.place in loopback.servers
+        return _launch_anew(plan, head, shared, scope, observer, options.decode) if is_at_hand else None
     is_sent = False
     try:
-        store = shared.cookie_store
-        cookies = None if store is None else store.cookies_for(prepared.target)
-        if cookies is not None:
-            head = encode_head(prepared.method, *request_line_and_fields(prepared, cookies))
         connection.scope = scope
-        is_sent = connection.send_now(prepared.method, head)
+        is_sent = connection.send_now(plan.prepared.method, head)
     finally:
         if not is_sent:
             connection.close()
     if not is_sent:
         return None
-    observer.request_prepared(prepared)
-    return Launched(connection, key, plan, shared, scope, observer, options.decode)
+    observer.request_prepared(plan.prepared)
+    return Launched(connection, plan.key, plan, shared, scope, observer, options.decode)
+
+
+def _head_with_cookies(plan: _Plan, store: CookieStore) -> bytes:
+    cookies = store.cookies_for(plan.prepared.target)
+    if cookies is None:
+        return plan.head
+    return encode_head(plan.prepared.method, *request_line_and_fields(plan.prepared, cookies))
+
+
+def _launch_anew(
+    plan: _Plan, head: bytes, shared: Shared, scope: CancelScope, observer: Observer, decodes: bool
+) -> Launched | None:
+    """As `launch()`, over a new connection to a server on this machine."""
+    lease = Lease(shared, plan.prepared.route, scope, plan.key, None)
+    is_sent = False
+    try:
+        lease.connect_at_once()
+        is_sent = lease.connection.send_now(plan.prepared.method, head)
+    finally:
+        if not is_sent:
+            lease.close()
+            loopback.forget(*plan.place)
+    if not is_sent:
+        return None
+    lease.is_left = True
+    observer.request_prepared(plan.prepared)
+    return Launched(lease.connection, plan.key, plan, shared, scope, observer, decodes, lease)
 
 
 def send_and_leave(options: Options, shared: Shared, scope: CancelScope, observer: Observer) -> Launched | Lease | None:

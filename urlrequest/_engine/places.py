@@ -16,8 +16,8 @@ for idle connections then; a connection becomes idle first and looks for request
 There is one call for each server, however many requests wait for it: thousands may begin to wait, and thousands of
 connections become idle, within a second.
 
-Thread safety. `_lock` guards everything here; while it is held there are only assignments. Workers begin and end waits,
-the timer thread looks after them.
+Thread safety. `_lock` guards everything here; while it is held there are only assignments. Waits begin on workers, and
+on threads that make a request; who has its connection ends them. The timer thread looks after them.
 
 Invariant:
     PLACE-1  While a request waits on a new connection, the idle connections to its host and port are closed sooner or
@@ -29,6 +29,7 @@ from __future__ import annotations
 import weakref
 from functools import partial
 from math import inf
+from operator import attrgetter
 from time import monotonic
 
 from urlrequest._concurrency.sync import NoThreadError, ScopedLock, snapshot
@@ -41,11 +42,13 @@ if TYPE_CHECKING:
     Place = tuple[str, int | None]  # host and port that a socket connects to
 
     class IdleConnections(Protocol):
-        """As much of a pool as is needed here."""
+        """As much of a pool as is needed here.
 
-        def __len__(self) -> int:
-            """How many there are."""
-            ...
+        Attributes:
+            count: How many there are.
+        """
+
+        count: int
 
         def close_at(self, place: Place, idle_time: float = 0.0) -> int:
             """Close the connections to a host and port that have been idle for so long; return how many they were."""
@@ -68,6 +71,8 @@ _servers: dict[Place, _Server] = {}
 
 pools: weakref.WeakSet[IdleConnections] = weakref.WeakSet()
 """All pools."""
+
+_count_of = attrgetter("count")
 
 waits: dict[Place, _Waiting] = {}
 """The requests that wait on new connections; a place without any has no entry."""
@@ -154,7 +159,7 @@ class Wait:
             if waiting is None:
                 waiting = waits[self._place] = _Waiting()
             waiting.requests[self] = True
-        if any(map(len, snapshot(pools))):
+        if any(map(_count_of, snapshot(pools))):
             _look_at(self._place, waiting, self.since + GRACE, until)
 
     def end(self) -> None:

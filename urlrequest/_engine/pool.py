@@ -122,10 +122,6 @@ class Pool:
         if not self._is_closed:  # its session was not closed
             self.close()
 
-    def __len__(self) -> int:
-        """How many connections are idle."""
-        return self.count
-
     def take(self, key: Hashable, scope: CancelScope | None) -> Connection | None:
         """Take out an idle connection that still lives, for a request that may be sent twice; None: there is none.
 

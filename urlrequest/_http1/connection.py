@@ -16,6 +16,7 @@ from time import monotonic
 from urlrequest import errors
 from urlrequest._http.request_head import encode_head
 from urlrequest._http.target import DEFAULT_PORTS, bracketed
+from urlrequest._net import loopback
 from urlrequest._net.cancel_scope import CancelScope
 from urlrequest._net.connect import connect_socket, connect_to_host, watch_peer
 from urlrequest._net.stream import NetworkStream
@@ -143,6 +144,22 @@ class Connection:
             raise
         self.sock = NetworkStream(sock, self.scope, self._place)
         return True
+
+    def connect_at_once(self) -> None:
+        """Open the connection to a server on this machine without a wait, if there is neither proxy nor TLS.
+
+        Raises:
+            Exception: As of `loopback.connect_at_once()`.
+        """
+        began = monotonic()
+        sock = loopback.connect_at_once(self.host, self.port, self.address_family)
+        try:
+            watch_peer(sock, self.tcp_keepalive)
+            self.sock = NetworkStream(sock, self.scope, self._place)
+        except BaseException:
+            sock.close()
+            raise
+        self.scope.timings["connect"] = monotonic() - began
 
     def _open_proxy_dialogue(self) -> Dialogue | None:
         """What answers a proxy that asks for credentials before it opens a tunnel, if there are any."""

@@ -13,6 +13,7 @@ from collections import deque
 from contextlib import suppress
 from time import monotonic
 
+from . import loopback
 from .cancel_scope import WRITE, CancelScope
 from .resolver import FAMILY_NAMES, resolve
 
@@ -59,6 +60,7 @@ def connect_to_host(host: str, port: int, scope: CancelScope, family: int = 0) -
     except BaseException:  # the connection was reset just now
         sock.close()
         raise
+    loopback.note(host, port, family, sock)
     return sock
 
 

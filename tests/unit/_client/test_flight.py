@@ -19,6 +19,7 @@ import pytest
 
 from support.deliveries import ReadingHook
 from support.messages import head
+from support.servers import full_port
 from support.waiting import wait_until
 from support.watches import HeldWatch, hold_watch, look_until_finished, slots
 from urlrequest import HTTPConnection, Session, UrlRequest, hooks
@@ -30,6 +31,7 @@ from urlrequest._engine import launch as launch_module
 from urlrequest._engine.launch import Launched
 from urlrequest._engine.options import MAX_DATA
 from urlrequest._http1.connection import Connection
+from urlrequest._net import loopback
 from urlrequest.errors import DeadlineExceeded
 from urlrequest.testing import Server, close, finish, hold, receive, send, signal, wait_closed, wait_for
 
@@ -888,6 +890,105 @@ def test_the_watch_itself(server: Server, session: Session) -> None:
     assert (0, 0) == slots(session)
 
 
+# -- A connection to a server on this machine is opened by the thread that makes the request
+
+
+@pytest.fixture
+def known(server: Server) -> Server:
+    """A server to which a worker has connected before, over a connection that is closed now."""
+    server.play(send(OK), close())
+    with Session() as other:
+        assert UrlRequest(server.url, session=other).wait(timeout=20)
+    if not loopback.IS_AT_ONCE:
+        pytest.skip("connections are not there at once on this system")
+    return server
+
+
+def test_4_5_a_new_connection_to_this_machine(known: Server, fresh: Session, watch: HeldWatch) -> None:
+    """Contract 4.5: no worker has to open it; it is kept, and its wait for a place ends with the response."""
+    known.play(wait_for("go"), send(OK), receive(), send(OK))
+    request = launch(known, fresh)
+    assert (0, 1) == slots(fresh)
+    assert [known.url.split("/")[2]] == [f"{host}:{port}" for host, port in places.waits]
+    known.signal("go")
+    assert request.wait(timeout=20)
+    assert launch(known, fresh).wait(timeout=20)
+
+    assert (200, "ok", type(None), None) == outcome(request)
+    assert (request.ident, {}) == (None, places.waits)
+    assert 2 == known.connection_count
+    assert {"queue", "connect", "send", "first_byte", "total"} == request.timings.keys()
+    assert (0, 0) == slots(fresh)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        [send(b"HTTP/1.1 404 Gone\r\nContent-Length: 2\r\n\r\nno")],
+        [close()],
+        [send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok"), close()],
+        [send(b"SSH-2.0-server\r\n"), close()],
+    ],
+    ids=["failure", "nothing", "cut", "no http"],
+)
+def test_a_worker_goes_on_with_a_new_connection(
+    known: Server, fresh: Session, watch: HeldWatch, reply: list[Any]
+) -> None:
+    """Invariant LAUNCH-1: with the outcome of a request that a worker has opened the connection for."""
+    known.play(*reply)
+    request = launch(known, fresh)
+    look_until_finished(watch, request)
+    assert 2 == known.connection_count
+    loopback.servers.clear()
+    known.play(*reply)
+    with Session() as other:
+        expected = UrlRequest(known.url, session=other)
+        assert expected.wait(timeout=20)
+
+    assert outcome(expected) == outcome(request)
+    assert ((0, 0), {}) == (slots(fresh), places.waits)
+
+
+def test_7_4_cancel_over_a_new_connection(known: Server, fresh: Session, watch: HeldWatch, recorder: Any) -> None:
+    """Contract 7.4: the connection is closed, and the slot is free."""
+    known.play(wait_closed(), signal("closed"))
+    request = recorder.get(known.url, session=fresh)
+    assert flight_of(request) is not None
+    assert request.cancel()
+    watch.look()
+    known.wait("closed", 20)
+    assert request.wait(timeout=20)
+
+    assert ["cancel", "finish"] == recorder.names
+    assert ((0, 0), {}) == (slots(fresh), places.waits)
+
+
+def test_a_server_on_this_machine_that_has_gone(fresh: Session) -> None:
+    """A worker says what is wrong, and notes the server again once it is back."""
+    with Server() as first:
+        first.respond("/", "first")
+        assert UrlRequest(first.url, session=fresh).wait(timeout=20)
+    request = UrlRequest(first.url, session=fresh)
+    assert request.wait(timeout=20)
+
+    assert isinstance(request.error, ConnectionRefusedError)
+    assert ({}, {}, (0, 0)) == (loopback.servers, places.waits, slots(fresh))
+
+
+@pytest.mark.no_leaks
+def test_a_server_on_this_machine_with_too_much_to_do(fresh: Session) -> None:
+    """A connection that is not there at once is given up; a worker waits for another one."""
+    with full_port() as port:
+        loopback.servers["127.0.0.1", port, 0] = socket.AF_INET, ("127.0.0.1", port)
+        request = UrlRequest(f"http://127.0.0.1:{port}/", session=fresh, timeout=0.05)
+        assert request.wait(timeout=20)
+        request.join(20)
+
+    assert isinstance(request.error, TimeoutError)
+    assert f"connecting to 127.0.0.1:{port} timed out" in str(request.error)
+    assert ({}, {}, (0, 0)) == (loopback.servers, places.waits, slots(fresh))
+
+
 # -- A worker sends the request over a new connection, and leaves the wait for the response to the watch
 
 
@@ -927,7 +1028,7 @@ def test_4_5_a_worker_leaves(server: Server, fresh: Session, watch: HeldWatch) -
 
     assert (200, "ok", type(None), None) == outcome(request)
     assert (0, 0) == slots(fresh)
-    assert 1 == len(fresh._urlrequest_shared.pool)
+    assert 1 == fresh._urlrequest_shared.pool.count
     assert {"queue", "connect", "send", "first_byte", "total"} <= request.timings.keys()
     again = UrlRequest(server.url, session=fresh)
     assert again.wait(timeout=20)
@@ -969,6 +1070,7 @@ def test_a_worker_goes_on_with_what_is_uncommon(
     connections = server.connection_count
     monkeypatch.setattr(worker_pool, "CROWD", 1000)
     server.play(*reply)
+    loopback.servers.clear()  # a worker is to have this one from its beginning
     with Session() as other:
         expected = UrlRequest(server.url, session=other)
         assert expected.wait(timeout=20)

@@ -218,7 +218,7 @@ def test_the_outcome_is_that_of_perform(monkeypatch: pytest.MonkeyPatch, name: s
         assert expected == peer.outcome([octets[:at], octets[at:]], receives=True), at
         assert {*peer.observer.statuses} == {*peers[0].observer.statuses}  # a worker reads a head once more
         if "too much" not in name:  # what comes behind a response, the next look at the idle connection finds
-            assert len(peer.shared.pool) == len(peers[0].shared.pool)
+            assert peer.shared.pool.count == peers[0].shared.pool.count
     for peer in peers:
         peer.close()
 
@@ -360,7 +360,7 @@ def test_15_1_the_wait_goes_on(peer: Peer) -> None:
     with pytest.raises(TimeoutError, match=r"waiting for a response from 127.0.0.1:1 timed out after 20 s"):
         peer.perform(launched.hand_over())
 
-    assert (None, 0) == (peer.connection.sock, len(peer.shared.pool))
+    assert (None, 0) == (peer.connection.sock, peer.shared.pool.count)
 
 
 def test_15_2_the_deadline_is_seen(peer: Peer) -> None:
@@ -378,7 +378,7 @@ def test_17_10_a_connection_that_has_something_to_read(peer: Peer) -> None:
     peer.socket.shutdown(socket.SHUT_WR)
     assert peer.launch() is None
 
-    assert (0, b"") == (len(peer.shared.pool), peer.socket.recv(100))
+    assert (0, b"") == (peer.shared.pool.count, peer.socket.recv(100))
 
 
 def test_17_10_a_connection_that_must_settle_is_left(peer: Peer) -> None:
@@ -387,7 +387,7 @@ def test_17_10_a_connection_that_must_settle_is_left(peer: Peer) -> None:
     peer.shared.pool.put(peer.key, peer.connection, MAX_IDLE_TIME, "204 or 304")
     assert peer.launch() is None
 
-    assert 1 == len(peer.shared.pool)
+    assert 1 == peer.shared.pool.count
 
 
 def test_a_send_that_would_block(peer: Peer) -> None:
@@ -398,7 +398,7 @@ def test_a_send_that_would_block(peer: Peer) -> None:
             ours.send(b"x" * 100_000)
     assert peer.launch() is None
 
-    assert (None, 0) == (peer.connection.sock, len(peer.shared.pool))
+    assert (None, 0) == (peer.connection.sock, peer.shared.pool.count)
 
 
 def test_a_send_that_fails(peer: Peer) -> None:
@@ -462,7 +462,7 @@ def test_what_is_wrong_is_raised(peer: Peer) -> None:
         asked = PLAIN._replace(**({"url": OPTIONS.url} | options))
         with pytest.raises(ValueError, match=says):
             launch(asked, peer.shared, peer.scope, peer.observer)
-    assert 1 == len(peer.shared.pool)
+    assert 1 == peer.shared.pool.count
 
 
 @pytest.mark.parametrize(
@@ -483,4 +483,4 @@ def test_what_only_a_worker_can_do(peer: Peer, options: dict[str, Any]) -> None:
     """A request that sends more than a head, runs code of the user's or looks at a common response is declined."""
     asked = PLAIN._replace(url=OPTIONS.url, **options)
     assert launch(asked, peer.shared, peer.scope, peer.observer) is None
-    assert 1 == len(peer.shared.pool)
+    assert 1 == peer.shared.pool.count

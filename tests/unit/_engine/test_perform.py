@@ -92,7 +92,7 @@ def test_one_hop(server: Server, shared: Any) -> None:
 
     assert "text" == answer.result
     assert [("prepared", "GET", "/"), ("head", 200)] == observer.notes
-    assert 1 == len(shared.pool)
+    assert 1 == shared.pool.count
 
 
 def test_17_4_hops_in_order(server: Server, shared: Any) -> None:

@@ -41,7 +41,7 @@ class World:
         self.now = 1000.0
         self.calls: dict[Any, tuple[float, Callable[[], object]]] = {}
         self.call_count = 0
-        self.idle = 0
+        self.count = 0
         self.idle_since = 0.0
         self.has_threads = True
 
@@ -65,17 +65,14 @@ class World:
         self.now = end
 
     def become_idle(self) -> None:
-        self.idle, self.idle_since = self.idle + 1, self.now
+        self.count, self.idle_since = self.count + 1, self.now
         places.note_idle(PLACE)
-
-    def __len__(self) -> int:
-        return self.idle
 
     def close_at(self, place: Any, idle_time: float = 0.0) -> int:
         assert PLACE == place
         if self.now - self.idle_since < idle_time:
             return 0
-        closed, self.idle = self.idle, 0
+        closed, self.count = self.count, 0
         return closed
 
 
@@ -111,12 +108,12 @@ def answered(count: int) -> list[Stream]:
 
 def test_place_1_idle_connection_makes_room(world: World) -> None:
     """PLACE-1: a request that waits for longer than the grace has the idle connections closed."""
-    world.idle = 2
+    world.count = 2
     with waiting(PLACE):
         world.go_on(GRACE - 0.01)
-        assert 2 == world.idle
+        assert 2 == world.count
         world.go_on(0.01)
-        assert 0 == world.idle
+        assert 0 == world.count
 
 
 def test_place_1_what_becomes_idle_later(world: World) -> None:
@@ -127,23 +124,23 @@ def test_place_1_what_becomes_idle_later(world: World) -> None:
         world.become_idle()
         world.go_on(REST_TIME)
 
-    assert 0 == world.idle
+    assert 0 == world.count
 
 
 @pytest.mark.parametrize("idle", [0, 1])
 def test_place_1_what_became_idle_just_now(world: World, idle: int) -> None:
     """PLACE-1: a connection put back a moment ago is closed once it has rested: others may be about to take it."""
-    world.idle = idle  # when the request begins to wait
+    world.count = idle  # when the request begins to wait
     with waiting(PLACE):
-        world.idle = 0
+        world.count = 0
         world.go_on(GRACE - 0.01)
         assert not is_needed(PLACE)
         world.become_idle()
         world.go_on(0.01)
-        assert 1 == world.idle
+        assert 1 == world.count
         world.go_on(REST_TIME)
 
-    assert 0 == world.idle
+    assert 0 == world.count
 
 
 def test_place_1_used_again_and_again(world: World) -> None:
@@ -157,32 +154,32 @@ def test_place_1_used_again_and_again(world: World) -> None:
 
 def test_place_1_the_first_one_ends(world: World) -> None:
     """PLACE-1: a request that began to wait later is looked after as well, whatever becomes of the first one."""
-    world.idle = 1
+    world.count = 1
     first = Wait(PLACE)
     first.begin()
     world.go_on(GRACE / 2)
     with waiting(PLACE):
         first.end()
         world.go_on(GRACE - 0.01)
-        assert 1 == world.idle
+        assert 1 == world.count
         world.go_on(2 * REST_TIME)
-        assert 0 == world.idle
+        assert 0 == world.count
 
 
 def test_place_1_the_first_one_goes_on(world: World) -> None:
     """PLACE-1: so is one that begins to wait while the next look at the first one is far away."""
     with waiting(PLACE):
         world.go_on(2 * STARVING_TIME)
-        world.idle = 1
+        world.count = 1
         with waiting(PLACE):
             world.go_on(GRACE)
-            assert 0 == world.idle
+            assert 0 == world.count
 
 
 @pytest.mark.parametrize("begin_together", [True, False])
 def test_a_crowd_has_one_call(world: World, begin_together: bool) -> None:
     """Thousands that begin to wait, and thousands of connections that become idle meanwhile, are one call each time."""
-    world.idle = 1
+    world.count = 1
     waits = []
     for _ in range(2000):
         waits.append(Wait(PLACE))
@@ -194,7 +191,7 @@ def test_a_crowd_has_one_call(world: World, begin_together: bool) -> None:
     for wait in waits:
         wait.end()
 
-    assert (0, {}) == (world.idle, world.calls)
+    assert (0, {}) == (world.count, world.calls)
     assert world.call_count <= 20
 
 
@@ -234,7 +231,7 @@ def test_a_look_that_is_asked_for_by_two_in_the_same_moment() -> None:
 
 def test_a_look_that_comes_a_moment_early(world: World) -> None:
     """A clock that is not exact makes no busy loop: there is a rest between two looks."""
-    world.idle = 1
+    world.count = 1
     with waiting(PLACE):
         [waits] = places.waits.values()
         world.now += GRACE - 1e-9
@@ -256,10 +253,10 @@ def test_places_that_a_server_has(world: World) -> None:
     """A server that has answered over three open connections has room for two and a new one: its response is slow."""
     streams = answered(3)
     streams[0].descriptor = -1
-    world.idle = 2
+    world.count = 2
     with waiting(PLACE):
         world.go_on(STARVING_TIME - 0.01)
-        assert 2 == world.idle
+        assert 2 == world.count
         assert not is_needed(PLACE)
 
 
@@ -267,11 +264,11 @@ def test_place_1_places_that_a_server_had(world: World) -> None:
     """PLACE-1: what a server once had it may have no more; the second look does not rely on it."""
     streams = answered(3)
     streams[0].descriptor = -1
-    world.idle = 2
+    world.count = 2
     with waiting(PLACE):
         world.go_on(STARVING_TIME)
 
-    assert 0 == world.idle
+    assert 0 == world.count
 
 
 def test_nothing_is_closed_for_others(world: World) -> None:
@@ -292,7 +289,7 @@ def test_no_call_is_left(world: World) -> None:
 @pytest.mark.parametrize(("closed", "after", "expected"), [(1, 0.1, True), (1, 3, False), (0, 0.1, False)])
 def test_narrow_servers(world: World, closed: int, after: float, expected: bool) -> None:
     """A server that answers as soon as an idle connection was closed counts as narrow, for a while."""
-    world.idle = closed
+    world.count = closed
     with waiting(PLACE) as wait:
         world.go_on(GRACE)
         world.go_on(after)
@@ -311,7 +308,7 @@ def test_no_timer_where_nothing_is_idle(world: World) -> None:
         world.become_idle()
         assert 1 == len(world.calls)
         world.go_on(STARVING_TIME)
-        assert 0 == world.idle
+        assert 0 == world.count
 
     assert {} == world.calls
 
@@ -325,7 +322,7 @@ def test_no_thread_for_the_timer(world: World) -> None:
         world.has_threads = True
         world.become_idle()
         world.go_on(GRACE)
-        assert 0 == world.idle
+        assert 0 == world.count
 
 
 def test_many_answers_are_not_counted_each_time(world: World) -> None:
@@ -353,7 +350,7 @@ def test_many_answers_are_not_counted_each_time(world: World) -> None:
     for stream in streams[-20:]:
         stream.descriptor = -1  # so there are places again
     world.go_on(GRACE)
-    assert 1 == world.idle
+    assert 1 == world.count
     last.end()
 
 

@@ -92,12 +92,12 @@ def test_17_10_bound_per_route(monkeypatch: pytest.MonkeyPatch, clock: Clock) ->
     pool, all_of_them = Pool(), connections(4)
     for connection in all_of_them:
         pool.put("key", connection, 60)
-    assert 4 == len(pool)
+    assert 4 == pool.count
     clock.now += pool_module.BURST_TIME
     assert pool.take("other", SCOPE) is None
 
     assert [False, False, True, True] == [connection.is_open for connection in all_of_them]
-    assert 2 == len(pool)
+    assert 2 == pool.count
 
 
 def test_17_9_max_idle() -> None:
@@ -115,7 +115,7 @@ def test_17_9_max_idle_of_0() -> None:
     pool.put("key", one, 60)
 
     assert not one.is_open
-    assert 0 == len(pool)
+    assert 0 == pool.count
 
 
 def test_17_9_max_idle_at_run_time() -> None:
@@ -169,7 +169,7 @@ def test_17_10_those_that_have_rested_make_room(clock: Clock) -> None:
 
     assert 1 == pool.close_at(("a.test", 80), 1.0)
     assert [False, True, True] == [connection.is_open for connection in (rested, fresh, elsewhere)]
-    assert 2 == len(pool)
+    assert 2 == pool.count
 
 
 def test_17_10_readable_idle_connection_is_dead() -> None:
@@ -344,7 +344,7 @@ def test_7_2_cancel_while_a_connection_is_watched(clock: Clock) -> None:
         pool.take_proven("key", scope)
 
     assert [False, False] == [connection.is_open for connection in both]
-    assert 0 == len(pool)
+    assert 0 == pool.count
 
 
 def test_histories_are_bounded() -> None:
@@ -455,7 +455,7 @@ def test_pool_6_ctrl_c_at_each_moment(clock: Clock, monkeypatch: pytest.MonkeyPa
                 pool.take(number, None)
         except KeyboardInterrupt:
             pass
-        assert sum(map(len, pool._idle.values())) == len(pool), moments.place
+        assert sum(map(len, pool._idle.values())) == pool.count, moments.place
         pool.put(number, connections(1)[0], 2)
         assert pool._timer_key in timer.keys, moments.place
         if moments.place is None:

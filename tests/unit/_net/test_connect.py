@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.servers import full_port
 from urlrequest._concurrency.deadline import Deadline
 from urlrequest._net import connect
 from urlrequest._net.cancel_scope import CancelScope
@@ -52,18 +53,8 @@ def refusing() -> Iterator[Address]:
 @pytest.fixture
 def blackhole() -> Iterator[Address]:
     """An address that answers no attempt to connect: its backlog is full."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        sock.listen(0)
-        fillers = []
-        for _ in range(8):
-            filler = socket.socket()
-            filler.setblocking(False)
-            filler.connect_ex(sock.getsockname())
-            fillers.append(filler)
-        yield address_of(sock)
-        for filler in fillers:
-            filler.close()
+    with full_port() as port:
+        yield (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
 
 
 @pytest.fixture
