@@ -751,7 +751,8 @@ class Call:
     def publish_outcome(self) -> bool:
         """Publish the outcome unless it has a callback to run, and return whether it was published. Any thread."""
         outcome, request = self.lifecycle.decide(), self.request  # `_let_go()` may let go of it
-        if has_callback(request, outcome.callback):
+        # The mailbox has looked at the callback of the worker's outcome; a cancel may have come first since.
+        if self.lifecycle.is_cancelled and has_callback(request, outcome.callback):
             return False
         try:
             self._publish(outcome)

@@ -114,7 +114,7 @@ class Flight:
     def __init__(self, call: Call, launched: Launched) -> None:
         self._call: Call | None = call
         self._launched: Launched | None = launched
-        self._descriptor = launched.fileno()
+        self._descriptor = launched.descriptor
         self._is_unfinished = False  # a waiting thread has left something to the watch while it had the connection
         scope = call.scope
         has_limit = scope.timeout is not None or scope.deadline.at is not None

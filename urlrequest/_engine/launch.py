@@ -65,13 +65,14 @@ class Launched:
     """A request that was sent, and its connection.
 
     Attributes:
+        descriptor: Of the connection's socket.
         is_common: What has come so far may be the beginning of a common response. False: `hand_over()` comes next.
         since: When the present wait for bytes began, on `time.monotonic()`.
     """
 
     __slots__ = (
         "_coding", "_connection", "_decodes", "_end", "_head", "_idle_time", "_is_left", "_key", "_kind", "_lease",
-        "_observer", "_pieces", "_plan", "_received", "_scope", "_shared", "_start", "is_common", "since",
+        "_observer", "_pieces", "_plan", "_received", "_scope", "_shared", "_start", "descriptor", "is_common", "since",
     )  # fmt: skip
 
     def __init__(
@@ -109,12 +110,9 @@ class Launched:
         self._is_left = False  # to the pool, which owns the connection then
         self._idle_time = 0.0  # seconds for which the server keeps the connection
         self._kind: BodyKind | None = None
+        self.descriptor: int = connection.sock.fileno()
         self.is_common = True
         self.since = connection.sent_at
-
-    def fileno(self) -> int:
-        descriptor: int = self._connection.sock.fileno()
-        return descriptor
 
     def receive(self) -> Answer | None:
         """Take in what has come; return the answer once a common response is whole. None: see `is_common`."""
