@@ -15,8 +15,6 @@ Five kinds of classes hold values in this package. The first of these rules that
 
 from __future__ import annotations
 
-from copy import copy
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -33,7 +31,9 @@ class Record:
 
     def replace(self, **parts: Any) -> Self:
         """Return a copy with other values for some parts."""
-        twin = copy(self)
+        twin = object.__new__(type(self))  # the module `copy` takes longer to load than most modules here
+        for name in self.__slots__:
+            setattr(twin, name, getattr(self, name))
         for name, value in parts.items():
             setattr(twin, name, value)
         return twin
