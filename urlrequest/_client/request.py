@@ -243,6 +243,7 @@ class UrlRequest(ThreadFacade, ConnectionChoice, Callbacks, ResponseAttributes):
         call.chunk_size = chunk_size
         call.is_own_class = type(self) is UrlRequest and _OWN_METHODS == (
             UrlRequest.run, UrlRequest.decode_result, UrlRequest.get_connection_for_scheme,
+            UrlRequest._get_connection_for_scheme,
         )  # fmt: skip
         if (  # one after the other: to gather them all and to look at them then takes five times as long (measured)
             req_body is None
@@ -402,7 +403,10 @@ class UrlRequest(ThreadFacade, ConnectionChoice, Callbacks, ResponseAttributes):
 
 
 # What `MockNetwork`, and other mocks, put in their place counts for all requests.
-_OWN_METHODS = UrlRequest.run, UrlRequest.decode_result, UrlRequest.get_connection_for_scheme
+_OWN_METHODS = (
+    UrlRequest.run, UrlRequest.decode_result, UrlRequest.get_connection_for_scheme,
+    UrlRequest._get_connection_for_scheme,  # noqa: SLF001 - of this module
+)  # fmt: skip
 
 
 @cache

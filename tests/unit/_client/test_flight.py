@@ -1241,8 +1241,10 @@ def test_what_is_followed_keeps_its_worker(server: Server, fresh: Session, watch
 
 
 @pytest.mark.usefixtures("_crowd")
+@pytest.mark.parametrize("name", ["get_connection_for_scheme", "_get_connection_for_scheme"])
+@pytest.mark.parametrize("is_known", [False, True])
 def test_18_1_another_connection_class(
-    server: Server, fresh: Session, watch: HeldWatch, monkeypatch: pytest.MonkeyPatch
+    server: Server, fresh: Session, watch: HeldWatch, monkeypatch: pytest.MonkeyPatch, name: str, is_known: bool
 ) -> None:
     """Contract 18.1: a class that was put in the place of the library's own, as tests do, makes the connection."""
 
@@ -1253,7 +1255,11 @@ def test_18_1_another_connection_class(
             type(self).made += 1
             super().connect()
 
-    monkeypatch.setattr(UrlRequest, "get_connection_for_scheme", lambda *_: Other)
+    if is_known:
+        server.play(send(OK), close())
+        assert UrlRequest(server.url, session=fresh).wait(timeout=20)
+        watch.items.clear()
+    monkeypatch.setattr(UrlRequest, name, lambda *_: Other)
     server.play(send(OK))
     request = UrlRequest(server.url, session=fresh)
     assert request.wait(timeout=20)
