@@ -14,8 +14,10 @@ import pytest
 import urlrequest
 from support.deliveries import ReadingHook
 from support.moments import Moments
+from support.waiting import becomes
 from urlrequest import Session, UrlRequest, cancel_all, wait_all
 from urlrequest._client.call import active_calls
+from urlrequest._engine import places
 from urlrequest._engine.options import _plain
 
 if TYPE_CHECKING:
@@ -141,6 +143,12 @@ def launched_wait(world: World) -> Callable[[], object]:
     return world.request.wait
 
 
+def launched_wait_over_a_new_connection(world: World) -> Callable[[], object]:
+    assert UrlRequest(world.url).wait(timeout=PATIENCE)  # so that the server is known
+    world.request = world.make()
+    return world.request.wait
+
+
 def launched_wait_without_callbacks(world: World) -> Callable[[], object]:
     world.request = UrlRequest(world.url, session=connected(world).session)
     return world.request.wait
@@ -193,6 +201,7 @@ PLACES = [
     launched_constructor,
     constructor_for_another_host,
     launched_wait,
+    launched_wait_over_a_new_connection,
     launched_wait_without_callbacks,
     launched_wait_with_a_queue,
     launched_wait_for_all,
@@ -254,6 +263,7 @@ def check(world: World, place: str | None) -> None:
         assert following.wait(timeout=PATIENCE), f"a slot is lost: {place}"
         assert "x" == following.result, (place, following.error)
     session.close()
+    assert becomes(lambda: not places.waits), f"it waits for a place for ever: {place}"
 
 
 # What is raised in the callback of a weak reference is lost, as Ctrl-C is there.

@@ -205,5 +205,6 @@ def explain(error: BaseException, request: Any, name: str) -> None:
 
 def drop_callbacks(request: Any) -> None:
     """Let go of all callbacks (contract 3.7)."""
-    request.on_success = request.on_redirect = request.on_failure = request.on_error = request.on_progress = None
-    request.on_cancel = request.on_finish = request.on_upload_progress = request.on_chunk = None
+    if has_callbacks(request):  # a subclass may refuse to be assigned to
+        request.on_success = request.on_redirect = request.on_failure = request.on_error = request.on_progress = None
+        request.on_cancel = request.on_finish = request.on_upload_progress = request.on_chunk = None

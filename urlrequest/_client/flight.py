@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         """What a flight needs of its call."""
 
         argument_error: Exception | None
+        begun: Any
         is_launched: bool
         leaving: Any
         worker: int | None
@@ -312,15 +313,22 @@ def launch_call(call: Call, options: Options, target: Target) -> bool:
         call.is_launched = call.lifecycle.state is State.RUNNING  # it may have been started all the same
     finally:  # also after Ctrl-C
         if call.mailbox.flight is None:
-            shared.workers.return_slot(call)
-            if launched is not None:
-                launched.close()
+            _give_up(call, launched)
+        call.begun = None  # else the flight has it
     if flight is None:
         return False
     _let_read(flight, call.mailbox)
     if call.lifecycle.is_cancelled:  # the canceller may have come before there was a flight
         watch.look_at(flight)
     return True
+
+
+def _give_up(call: Call, launched: Launched | None) -> None:
+    """Leave nothing of a launch for a worker to find."""
+    call.shared.workers.return_slot(call)
+    for connection in (launched, call.begun):
+        if connection is not None:
+            connection.close()
 
 
 def _let_read(flight: Flight, mailbox: Mailbox) -> None:

@@ -201,10 +201,10 @@ class Launched:
 
     def give_back(self) -> None:
         """Leave the connection to the pool, after a common response."""
-        self._is_left = True
         if self._lease is not None:
             self._connection.was_answered()
             self._lease.end_wait(is_answered=True)
+        self._is_left = True  # from here on Ctrl-C may find it in the pool
         if defaults.keep_alive:
             self._shared.pool.put(self._key, self._connection, self._idle_time, until=self._scope.deadline.at)
         else:
@@ -394,8 +394,11 @@ def _head_with_cookies(plan: _Plan, store: CookieStore) -> bytes:
 def _launch_anew(
     plan: _Plan, head: bytes, shared: Shared, scope: CancelScope, observer: Observer, decodes: bool
 ) -> Launched | None:
-    """As `launch()`, over a new connection to a server on this machine."""
-    lease = Lease(shared, plan.prepared.route, scope, plan.key, None)
+    """As `launch()`, over a new connection to a server on this machine.
+
+    Ctrl-C may come at any moment, also as this returns: the observer has the lease before there is anything to close.
+    """
+    lease = observer.begun = Lease(shared, plan.prepared.route, scope, plan.key, None)
     is_sent = False
     try:
         lease.connect_at_once()

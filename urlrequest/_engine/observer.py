@@ -62,7 +62,13 @@ class ProgressObserver(Protocol):
 
 
 class Observer(ProgressObserver, Protocol):
-    """Is notified of what happens to a request, on the worker thread, and asked for what a subclass may decide."""
+    """Is notified of what happens to a request, on the worker thread, and asked for what a subclass may decide.
+
+    Attributes:
+        begun: A new connection of a request that is being launched, for the observer to close, whatever comes.
+    """
+
+    begun: Any
 
     def connection_class(self, scheme: str) -> type:
         """The connection class for a scheme.

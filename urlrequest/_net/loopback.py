@@ -2,7 +2,8 @@
 
 So the thread that makes a request may open it itself (see `_engine.launch`). That takes an address, and a look-up may
 wait. So a worker notes the address to which it has connected: of "localhost", or of a host that is an address itself.
-Other names that lead to this machine today may lead elsewhere tomorrow; they are looked up each time.
+Other names that lead to this machine today may lead elsewhere tomorrow; they are looked up each time, as is "localhost"
+where the program has a function of its own that looks names up.
 
 Only Linux and Android have the connection when the call that begins it returns; elsewhere nothing is noted.
 
@@ -14,6 +15,8 @@ from __future__ import annotations
 import socket
 import sys
 from contextlib import suppress
+
+from .resolver import asks_system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +40,8 @@ def note(host: str, port: int, family: int, sock: socket.socket) -> None:
     """
     if not IS_AT_ONCE or not (host in {"localhost", "::1"} or host.startswith("127.")):
         return
+    if host == "localhost" and not asks_system():
+        return
     with suppress(OSError):  # the connection was reset just now
         address = sock.getpeername()
         is_loopback = address[0] == "::1" or address[0].startswith("127.")
@@ -52,8 +57,11 @@ def connect_at_once(host: str, port: int, family: int) -> socket.socket:
     As a rule it is connected; if it is not, because the server has too much to do, nothing can be sent on it.
 
     Raises:
-        KeyError: The server is not noted any more. OSError: It is gone, or no descriptor is left.
+        KeyError: The server is not noted any more. OSError: It is gone, or no descriptor is left, or the program looks
+            names up by itself now.
     """
+    if host == "localhost" and not asks_system():
+        raise OSError("localhost must be looked up")
     own_family, address = servers[host, port, family]
     sock = socket.socket(own_family, socket.SOCK_STREAM)
     try:

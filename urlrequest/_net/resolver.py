@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Address = tuple[int, int, int, str, Any]  # as of socket.getaddrinfo()
 
-__all__ = ["FAMILY_NAMES", "resolve"]
+__all__ = ["FAMILY_NAMES", "asks_system", "resolve"]
 
 MAX_THREADS = 16  # resolver threads
 MAX_ATTEMPTS = 4  # of them for one host at a time, so that a name that hangs leaves some to the others
@@ -131,13 +131,18 @@ def _as_argument(host: str) -> str | bytes:
 
     Of text the system's function makes bytes itself, by a codec that takes so long to load.
     """
-    function = socket.getaddrinfo
-    if function.__module__ == "socket" and not hasattr(function, "__wrapped__"):
+    if asks_system():
         return host.encode("ascii")
     # It would be imported anyway; if no descriptor is left then, the import fails there once and for all.
     import encodings.idna  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
     return host
+
+
+def asks_system() -> bool:
+    """Whether it is the system that is asked, and no function that the program has put in the place of Python's."""
+    function = socket.getaddrinfo
+    return function.__module__ == "socket" and not hasattr(function, "__wrapped__")
 
 
 def is_ip_literal(host: str) -> bool:

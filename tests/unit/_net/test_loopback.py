@@ -79,6 +79,21 @@ def test_other_names_are_looked_up_each_time(
     assert {} == loopback.servers
 
 
+@pytest.mark.parametrize("replaces_first", [True, False])
+def test_a_look_up_of_the_programs_own(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch, replaces_first: bool
+) -> None:
+    """Where a program looks names up by a function of its own, it is asked for localhost each time."""
+    address = (socket.AF_INET, socket.SOCK_STREAM, 6, "", listener.getsockname())
+    if replaces_first:
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [address])
+    connect("localhost", port_of(listener), socket.AF_INET)
+    assert (not replaces_first) == bool(loopback.servers)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [address])
+    with pytest.raises(OSError, match="must be looked up"):
+        loopback.connect_at_once("localhost", port_of(listener), socket.AF_INET)
+
+
 def test_a_peer_that_has_gone_is_not_noted() -> None:
     """A connection that was reset just now has no address any more."""
     with socket.socket() as sock:
