@@ -267,7 +267,7 @@ def test_readme_figures_are_measured() -> None:
         r"kept connections ([\d.]+) times as many in a second as `requests`, ([\d.]+) times as many as httpx, "
         r"(\d+) times as many as Kivy's class, and ([\d.]+) times as many as `http\.client` alone, .*?; "
         r"pycurl makes ([\d.]+) times as many as this\. The events of a 1 GiB download take a window's loop less than "
-        r"a millisecond of each frame \(99 of 100\)\.",
+        r"two milliseconds of each frame \(99 of 100\)\.",
         text,
     )
 
@@ -277,7 +277,7 @@ def test_readme_figures_are_measured() -> None:
         assert float(said) == pytest.approx(row_of(small, name)[0], rel=0.05)
     assert float(pycurl) == pytest.approx(1 / row_of(small, "pycurl")[0], rel=0.05)
     *short_callbacks, _, _ = row_of(frames.partition("**p99**")[2], "urlrequest")
-    assert max(short_callbacks) < 1
+    assert max(short_callbacks) < 2
 
 
 def test_one_runtime_dependency() -> None:
