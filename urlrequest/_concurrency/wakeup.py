@@ -49,6 +49,8 @@ __all__ = [
 MAX_SPARE = 64  # wakers; beyond it the oldest falls out and closes itself
 MAX_POLL = 24 * 60 * 60.0  # seconds; poll() takes no more than 2**31 milliseconds
 
+_EVENTFD = (0,), (getattr(os, "EFD_NONBLOCK", 0) | getattr(os, "EFD_CLOEXEC", 0),)  # arguments, one iterable for each
+
 _event_wakers: weakref.WeakSet[EventFdWaker] = weakref.WeakSet()
 
 
@@ -63,7 +65,9 @@ class EventFdWaker:
 
     def __init__(self) -> None:
         """Open the descriptor; OSError when the process has none left."""
-        self.descriptor: int = _open_eventfd()
+        self.descriptor: int
+        # Not by a plain call: Ctrl-C behind it would lose the number (see `AT_ONCE`), and nothing could close it.
+        [self.descriptor] = map(os.eventfd, *_EVENTFD)  # type: ignore[attr-defined,unused-ignore]  # Linux only
         self._poll = select.poll()
         self._poll.register(self.descriptor, select.POLLIN)
         _event_wakers.add(self)
@@ -101,7 +105,7 @@ class EventFdWaker:
     def reopen_after_fork(self) -> None:
         """Put a new eventfd in the place of the old one, which a forked child shares with the parent."""
         os.close(self.descriptor)  # first, as there may be no room for one more
-        event = _open_eventfd()
+        [event] = map(os.eventfd, *_EVENTFD)  # type: ignore[attr-defined,unused-ignore]  # Linux only
         if event != self.descriptor:
             os.dup2(event, self.descriptor, inheritable=False)
             os.close(event)
@@ -109,10 +113,6 @@ class EventFdWaker:
     def __del__(self, close: Callable[[int], None] = os.close) -> None:  # the process may have emptied the module `os`
         if hasattr(self, "descriptor"):  # else there was none left to open
             close(self.descriptor)
-
-
-def _open_eventfd() -> int:
-    return os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)  # type: ignore[attr-defined,no-any-return,unused-ignore]  # Linux only
 
 
 def sleep_time(seconds: float | None) -> float:

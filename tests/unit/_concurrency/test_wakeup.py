@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import select
 import threading
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.moments import Moments
 from urlrequest import Session, UrlRequest, as_completed, wait_all
 from urlrequest._concurrency import wakeup
 
@@ -35,6 +37,19 @@ def waker(request: pytest.FixtureRequest) -> ThreadWaker:
     """Each kind of waker that a thread sleeps on."""
     made: ThreadWaker = request.param()
     return made
+
+
+@pytest.mark.no_leaks
+@pytest.mark.skipif(not hasattr(os, "eventfd"), reason="eventfd is Linux's, from Python 3.10")
+def test_fault_119_ctrl_c_while_a_waker_is_made() -> None:
+    """Fault 119: at whatever moment Ctrl-C comes, no descriptor stays open."""
+    made = []  # none is to be freed meanwhile: what is raised in a finaliser is lost
+    for number in itertools.count(1):
+        moments = Moments(number, KeyboardInterrupt)
+        with suppress(KeyboardInterrupt), moments:
+            made.append(wakeup.EventFdWaker())
+        if moments.place is None:
+            break
 
 
 def test_a_wake_up_ends_the_sleep(waker: ThreadWaker) -> None:
