@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
 
-# Of Python functions, of a request that needs no worker: 78 and 86, some of this test; other Pythons call some more.
+# Of Python functions, of a request that needs no worker: 81 and 89, some of this test; other Pythons call some more.
 MOST_CALLS = {"http": 95, "https": 104}
 MOST_CALLS_WITH_HEADERS = 170  # the same with two header fields
 MOST_CALLS_OF_A_SESSION = 135  # the same by `get()` of a session that has a base URL and two header fields

@@ -98,7 +98,7 @@ _NO_THREADS = "this Python has no threads, as in Pyodide, and requests need them
 _WORKER_ONLY = (
     "argument_error",  # what is wrong with the constructor's arguments, or None
     "options",  # what the user asked for; None from the end on
-    "begun",  # what a worker is to go on with, or None: the connection of a launched request, or a body that streams
+    "begun",  # what is to be gone on with, or None: the connection of a launched request, or a body that streams
     "is_own_class",  # that of the request is UrlRequest as it is here: no code of the user's runs but callbacks
     "is_launched",  # it was sent before a worker had it, or its worker has left it
     "leaving",  # what its worker is about to leave to the watch, or None
@@ -751,8 +751,7 @@ class Call:
     def publish_outcome(self) -> bool:
         """Publish the outcome unless it has a callback to run, and return whether it was published. Any thread."""
         outcome, request = self.lifecycle.decide(), self.request  # `_let_go()` may let go of it
-        # The mailbox has looked at the callback of the worker's outcome; a cancel may have come first since.
-        if self.lifecycle.is_cancelled and has_callback(request, outcome.callback):
+        if has_callback(request, outcome.callback):
             return False
         try:
             self._publish(outcome)

@@ -58,7 +58,6 @@ if TYPE_CHECKING:
         """What a flight needs of its call."""
 
         argument_error: Exception | None
-        begun: Any
         is_launched: bool
         leaving: Any
         worker: int | None
@@ -324,7 +323,7 @@ def launch_call(call: Call, options: Options, target: Target) -> bool:
 
 
 def _give_up(call: Call, launched: Launched | None) -> None:
-    """Leave nothing of a launch for a worker to find."""
+    """Return the slot, and close the connection: a worker begins anew."""
     call.shared.workers.return_slot(call)
     for connection in (launched, call.begun):
         if connection is not None:

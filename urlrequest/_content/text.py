@@ -317,21 +317,24 @@ def parse_json(text: str | bytes) -> Any:
         ValueError: It does not parse, nests too deeply, or has a number of too many digits.
     """
     try:
-        if not isinstance(text, str):
-            import json  # here, as in _json_decoder()
+        if isinstance(text, str):
+            return _parse_with(_json_decoder(is_large=len(text) > LARGE_SIZE), text.removeprefix("\ufeff"))
+        import json  # here, as in _json_decoder()
 
-            return json.loads(text)
-        text = text.removeprefix("\ufeff")
-        decoder = _json_decoder(is_large=len(text) > LARGE_SIZE)
-        try:  # decode() searches for white space first, which takes as long as to parse little
-            value, end = decoder.raw_decode(text)
-            if not text[end:].strip(_JSON_SPACE):
-                return value
-        except ValueError:
-            pass
-        return decoder.decode(text)
+        return json.loads(text)
     except RecursionError:
         raise ValueError("the JSON text nests too deeply") from None
+
+
+def _parse_with(decoder: JSONDecoder, text: str) -> Any:
+    """The same as `decoder.decode()`, which searches for white space first: that takes as long as to parse little."""
+    try:
+        value, end = decoder.raw_decode(text)
+        if not text[end:].strip(_JSON_SPACE):
+            return value
+    except ValueError:
+        pass
+    return decoder.decode(text)
 
 
 def parse_json_body(content: bytes, content_type: str | None) -> Any:

@@ -104,20 +104,20 @@ class Lifecycle:
 
     def settle(self, outcome: Outcome) -> bool:
         """Worker only: offer the outcome. False when a cancel came first."""
-        if self.is_cancelled:
-            return False
-        if _SETTLED not in _FOLLOWERS[self._progress]:
-            raise _wrong_move(self._progress, _SETTLED)
-        # No calls, so Ctrl-C comes before all of it or after; who finds the request settled finds the outcome.
-        self._outcome, self._progress, self.is_settled = outcome, _SETTLED, True
-        return True
+        self._outcome = outcome
+        if self._enter(_SETTLED):
+            return True
+        self._outcome = None
+        return False
 
     def _enter(self, state: State) -> bool:
         if self.is_cancelled:
             return False
         if state not in _FOLLOWERS[self._progress]:
             raise _wrong_move(self._progress, state)
-        self._progress = state
+        self._progress = state  # no calls from here on, so Ctrl-C comes before all of it or after
+        if state is _SETTLED:
+            self.is_settled = True
         return True
 
     def cancel(self) -> bool:

@@ -396,7 +396,8 @@ def _launch_anew(
 ) -> Launched | None:
     """As `launch()`, over a new connection to a server on this machine.
 
-    Ctrl-C may come at any moment, also as this returns: the observer has the lease before there is anything to close.
+    Ctrl-C may come at any moment, also as this returns: the observer has the lease before there is anything to close,
+    and closes it where nothing was launched.
     """
     lease = observer.begun = Lease(shared, plan.prepared.route, scope, plan.key, None)
     is_sent = False
@@ -405,7 +406,6 @@ def _launch_anew(
         is_sent = lease.connection.send_now(plan.prepared.method, head)
     finally:
         if not is_sent:
-            lease.close()
             loopback.forget(*plan.place)
     if not is_sent:
         return None

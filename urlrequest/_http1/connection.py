@@ -128,6 +128,10 @@ class Connection:
             sock = self.open_socket()
         except OSError as error:
             raise self._name_proxy(error)  # noqa: B904 - it is the same exception
+        return self._set_up(sock, dialogue)
+
+    def _set_up(self, sock: socket.socket, dialogue: Dialogue | None) -> bool:
+        """Make the stream of the connection over a socket; False: as of `_try_connect()`."""
         try:
             if sock.gettimeout() != 0:  # a user's open_socket() has made it
                 sock.setblocking(False)
@@ -152,13 +156,7 @@ class Connection:
             Exception: As of `loopback.connect_at_once()`.
         """
         began = monotonic()
-        sock = loopback.connect_at_once(self.host, self.port, self.address_family)
-        try:
-            watch_peer(sock, self.tcp_keepalive)
-            self.sock = NetworkStream(sock, self.scope, self._place)
-        except BaseException:
-            sock.close()
-            raise
+        self._set_up(loopback.connect_at_once(self.host, self.port, self.address_family), None)
         self.scope.timings["connect"] = monotonic() - began
 
     def _open_proxy_dialogue(self) -> Dialogue | None:

@@ -38,14 +38,11 @@ def note(host: str, port: int, family: int, sock: socket.socket) -> None:
         family: As of `Route.family`.
         sock: Connected to it.
     """
-    if not IS_AT_ONCE or not (host in {"localhost", "::1"} or host.startswith("127.")):
-        return
-    if host == "localhost" and not asks_system():
+    if not IS_AT_ONCE or not (host == "localhost" or _is_loopback(host)) or _must_be_looked_up(host):
         return
     with suppress(OSError):  # the connection was reset just now
         address = sock.getpeername()
-        is_loopback = address[0] == "::1" or address[0].startswith("127.")
-        if is_loopback and host in {"localhost", address[0]}:
+        if _is_loopback(address[0]) and host in {"localhost", address[0]}:
             if len(servers) >= MAX_SERVERS:
                 servers.clear()
             servers[host, port, family] = sock.family, address
@@ -60,8 +57,8 @@ def connect_at_once(host: str, port: int, family: int) -> socket.socket:
         KeyError: The server is not noted any more. OSError: It is gone, or no descriptor is left, or the program looks
             names up by itself now.
     """
-    if host == "localhost" and not asks_system():
-        raise OSError("localhost must be looked up")
+    if _must_be_looked_up(host):
+        raise OSError(f"{host} must be looked up")
     own_family, address = servers[host, port, family]
     sock = socket.socket(own_family, socket.SOCK_STREAM)
     try:
@@ -73,6 +70,14 @@ def connect_at_once(host: str, port: int, family: int) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def _is_loopback(address: str) -> bool:
+    return address == "::1" or address.startswith("127.")
+
+
+def _must_be_looked_up(host: str) -> bool:
+    return host == "localhost" and not asks_system()
 
 
 def forget(host: str, port: int, family: int) -> None:
